@@ -1,0 +1,214 @@
+//! Every fact about one WebSocket connection, and no opinion: what rules judge and reports print.
+
+use super::anomaly::Anomaly;
+use super::ending::Ending;
+use crate::capture::Seen;
+use crate::http::{RequestHead, ResponseHead};
+use crate::net::Endpoint;
+use crate::role::{Role, Sides};
+use crate::websocket::Extensions;
+
+/// One WebSocket connection, or one attempt at it.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// The TCP connection that carried it.
+    pub tcp: TcpFacts,
+    /// The first packet of it: the one that begins its request, or the first one seen where the capture began later.
+    pub first: Seen,
+    /// The last packet of it.
+    pub last: Seen,
+    /// The addresses a PROXY protocol header at the start of the stream gave, source then destination.
+    pub proxied: Option<(Endpoint, Endpoint)>,
+    /// The authority of the CONNECT tunnel it ran in (RFC 9110 §9.3.6).
+    pub tunnel: Option<String>,
+    /// The upgrade request; `None` where the capture began later.
+    pub request: Option<Request>,
+    /// Statuses of interim answers (1xx but 101) before the final one.
+    pub interim: Vec<u16>,
+    /// The final answer to it.
+    pub response: Option<Response>,
+    /// The first bytes, at most 64, of an answer that is no HTTP.
+    pub garbled: Option<(Seen, Box<[u8]>)>,
+    /// What became of the handshake.
+    pub outcome: Outcome,
+    /// Frames of both sides; `None` where no frame could be read.
+    pub frames: Option<Sides<FrameFacts>>,
+    /// Every Close frame, in order of time.
+    pub closes: Vec<Close>,
+    /// How it ended.
+    pub ending: Ending,
+    /// Violations and curiosities, in order of time; each kind once a side, with a count.
+    pub anomalies: Vec<Anomaly>,
+    /// What the capture did not show of it.
+    pub quality: Quality,
+}
+
+/// Facts about the TCP connection.
+#[derive(Clone, Debug)]
+pub struct TcpFacts {
+    /// Index of the capture that holds its first packet.
+    pub capture: u16,
+    /// Its number there, as Wireshark's `tcp.stream`.
+    pub stream: u32,
+    /// Who asked for the upgrade.
+    pub client: Endpoint,
+    /// Who was asked.
+    pub server: Endpoint,
+    /// How the two were told apart.
+    pub roles: RoleEvidence,
+    /// The SYN.
+    pub opened: Option<Seen>,
+    /// The SYN-ACK.
+    pub accepted: Option<Seen>,
+}
+
+/// What tells client from server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RoleEvidence {
+    /// The client sent the SYN.
+    Syn,
+    /// The client sent an HTTP request, or the server an HTTP response.
+    Http,
+    /// Client frames are masked, server frames are not.
+    Masking,
+}
+
+/// An upgrade request.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The packet with its last byte, as Wireshark shows it.
+    pub seen: Seen,
+    /// Its head.
+    pub head: RequestHead,
+    /// `Sec-WebSocket-Key` as written.
+    pub key: Option<String>,
+    /// `Sec-WebSocket-Version` as written.
+    pub version: Option<String>,
+    /// `Sec-WebSocket-Protocol`, all lines, split by its grammar.
+    pub subprotocols: Vec<String>,
+    /// `Sec-WebSocket-Extensions`.
+    pub extensions: Extensions,
+}
+
+/// The final answer to an upgrade request.
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// The packet with its last byte.
+    pub seen: Seen,
+    /// Its head.
+    pub head: ResponseHead,
+    /// `Sec-WebSocket-Accept` as written; the first one where it was repeated.
+    pub accept: Option<String>,
+    /// Whether it answers the request's key; `None` where a key or the accept is absent.
+    pub accept_valid: Option<bool>,
+    /// `Sec-WebSocket-Protocol`.
+    pub subprotocol: Option<String>,
+    /// `Sec-WebSocket-Extensions`.
+    pub extensions: Extensions,
+    /// The first bytes of the body of an answer other than 101, at most [`crate::limits::BODY_QUOTE`].
+    pub body: Box<[u8]>,
+}
+
+/// What became of the handshake.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Outcome {
+    /// A 101 that a conforming client accepts.
+    Established,
+    /// A 101 that a conforming client must fail (RFC 6455 §4.1).
+    Invalid,
+    /// Another final status.
+    Rejected,
+    /// Bytes that are no HTTP answer.
+    Garbled,
+    /// No answer.
+    Unanswered,
+    /// The handshake is not in the capture.
+    Unseen,
+}
+
+/// Frames of one side. A frame counts where its header was read whole.
+#[derive(Clone, Default, Debug)]
+pub struct FrameFacts {
+    /// Text frames that begin a message.
+    pub text: u64,
+    /// Binary frames that begin a message.
+    pub binary: u64,
+    /// Continuation frames.
+    pub continuation: u64,
+    /// Pings.
+    pub ping: u64,
+    /// Pongs.
+    pub pong: u64,
+    /// Close frames.
+    pub close: u64,
+    /// Frames with an opcode that no specification defines.
+    pub reserved: u64,
+    /// Payload bytes by the frames' own lengths, of the part that was sent.
+    pub payload_bytes: u64,
+    /// Messages begun and finished.
+    pub messages: u64,
+    /// Payload length of the longest data frame by its header.
+    pub longest_frame: u64,
+    /// Payload bytes of the longest finished message.
+    pub longest_message: u64,
+    /// Data frames with RSV1, which permessage-deflate sets on a compressed message.
+    pub compressed: u64,
+    /// The first of these.
+    pub first_compressed: Option<Seen>,
+    /// The first frame of this side.
+    pub first: Option<Seen>,
+    /// The last packet of this side with payload after the handshake.
+    pub last: Option<Seen>,
+}
+
+impl FrameFacts {
+    /// All frames.
+    pub fn total(&self) -> u64 {
+        self.text + self.binary + self.continuation + self.ping + self.pong + self.close + self.reserved
+    }
+}
+
+/// A Close frame (RFC 6455 §5.5.1).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Close {
+    /// Who sent it.
+    pub from: Role,
+    /// The packet with its last byte.
+    pub seen: Seen,
+    /// The status code; `None` for an empty body, or one of a single byte.
+    pub code: Option<u16>,
+    /// The reason; bytes that are not UTF-8 are replaced.
+    pub reason: String,
+    /// The payload as sent, unmasked; at most 125 bytes, fewer where the frame was longer or cut.
+    pub payload: Box<[u8]>,
+    /// Payload length by its header.
+    pub len: u64,
+}
+
+/// What the capture did not show. Poor evidence is not bad behaviour: it lowers confidence and forbids conclusions.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Quality {
+    /// The capture joined the TCP connection after its SYN.
+    pub late_start: bool,
+    /// No packet of this side is in the capture.
+    pub unseen: Sides<bool>,
+    /// Bytes of each side that the capture lacks.
+    pub missing: Sides<u64>,
+    /// Gaps on each side.
+    pub gaps: Sides<u32>,
+    /// The last gap on each side.
+    pub last_gap: Sides<Option<Seen>>,
+    /// Bytes were sent again with other contents.
+    pub conflicts: u32,
+    /// A bound of this program was reached on the connection, so that part of it was not followed.
+    pub bounded: bool,
+}
+
+impl Quality {
+    /// Whether both sides were captured from the start without a gap: what absence needs to mean absence.
+    pub fn is_whole(&self) -> bool {
+        !self.late_start
+            && !self.bounded
+            && Role::BOTH.iter().all(|&role| !self.unseen[role] && self.missing[role] == 0)
+    }
+}

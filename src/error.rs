@@ -1,0 +1,26 @@
+//! What stops a run.
+
+use std::io;
+
+/// Why an input could not be analysed at all. Damage after the first record is no error: it is reported with what
+/// could be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file could not be opened or read.
+    #[error("{path}: {source}")]
+    Io {
+        /// As given.
+        path: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The first bytes are of no capture.
+    #[error("{path}: not a packet capture: {found}")]
+    NotACapture {
+        /// As given.
+        path: String,
+        /// What was found instead.
+        found: String,
+    },
+}

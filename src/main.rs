@@ -1,0 +1,3 @@
+//! The command line: `wsanalyze capture.pcap`.
+
+fn main() {}

@@ -1,0 +1,146 @@
+//! The two ends of a flow.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// One end of a TCP connection. Prints as `192.0.2.7:51234` or `[2001:db8::7]:51234`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    /// Its address.
+    pub ip: IpAddr,
+    /// Its port.
+    pub port: u16,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.ip {
+            IpAddr::V4(ip) => write!(f, "{ip}:{}", self.port),
+            IpAddr::V6(ip) => write!(f, "[{ip}]:{}", self.port),
+        }
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// One of the two ends of a flow, in the order of its [`FlowKey`]: says nothing about who is client.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Side {
+    /// The smaller endpoint.
+    Low,
+    /// The greater endpoint.
+    High,
+}
+
+impl Side {
+    /// The other one.
+    pub const fn other(self) -> Side {
+        match self {
+            Side::Low => Side::High,
+            Side::High => Side::Low,
+        }
+    }
+
+    /// 0 or 1, to index a pair.
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// What a flow is known by: its ordered endpoints and the VLANs or tunnel it was seen in (`tag`, 0 for none).
+///
+/// An IPv4 key is 16 bytes, so that a table of millions stays small and quick to compare.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum FlowKey {
+    /// Low address, high address, low port and high port, tag.
+    V4(V4Key),
+    /// The same for IPv6.
+    V6(V6Key),
+}
+
+/// See [`FlowKey`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct V4Key {
+    /// Low, then high address, each big-endian.
+    pub ip: [u32; 2],
+    /// Low port in the upper half, high port in the lower.
+    pub ports: u32,
+    /// VLANs and tunnel, folded to one number; 0 for none.
+    pub tag: u32,
+}
+
+/// See [`FlowKey`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct V6Key {
+    /// Low, then high address.
+    pub ip: [[u8; 16]; 2],
+    /// As in [`V4Key`].
+    pub ports: u32,
+    /// As in [`V4Key`].
+    pub tag: u32,
+}
+
+impl FlowKey {
+    /// The key of a packet from `source` to `destination`, and which side of it the source is.
+    #[inline]
+    pub fn v4(source: ([u8; 4], u16), destination: ([u8; 4], u16), tag: u32) -> (FlowKey, Side) {
+        let a = (u32::from_be_bytes(source.0), source.1);
+        let b = (u32::from_be_bytes(destination.0), destination.1);
+        let (low, high, side) = if a <= b { (a, b, Side::Low) } else { (b, a, Side::High) };
+        let ports = (u32::from(low.1) << 16) | u32::from(high.1);
+        (FlowKey::V4(V4Key { ip: [low.0, high.0], ports, tag }), side)
+    }
+
+    /// As [`FlowKey::v4`], for IPv6.
+    #[inline]
+    pub fn v6(source: ([u8; 16], u16), destination: ([u8; 16], u16), tag: u32) -> (FlowKey, Side) {
+        let (low, high, side) =
+            if source <= destination { (source, destination, Side::Low) } else { (destination, source, Side::High) };
+        let ports = (u32::from(low.1) << 16) | u32::from(high.1);
+        (FlowKey::V6(V6Key { ip: [low.0, high.0], ports, tag }), side)
+    }
+
+    /// The endpoint on one side.
+    pub fn endpoint(&self, side: Side) -> Endpoint {
+        let (ip, ports): (IpAddr, u32) = match (self, side) {
+            (FlowKey::V4(k), Side::Low) => (Ipv4Addr::from(k.ip[0]).into(), k.ports),
+            (FlowKey::V4(k), Side::High) => (Ipv4Addr::from(k.ip[1]).into(), k.ports),
+            (FlowKey::V6(k), Side::Low) => (Ipv6Addr::from(k.ip[0]).into(), k.ports),
+            (FlowKey::V6(k), Side::High) => (Ipv6Addr::from(k.ip[1]).into(), k.ports),
+        };
+        let port = match side {
+            Side::Low => (ports >> 16) as u16,
+            Side::High => (ports & 0xFFFF) as u16,
+        };
+        Endpoint { ip, port }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_directions_have_one_key() {
+        let (a, b) = (([10, 0, 0, 5], 51234), ([10, 0, 0, 9], 80));
+        let (k1, s1) = FlowKey::v4(a, b, 0);
+        let (k2, s2) = FlowKey::v4(b, a, 0);
+        assert_eq!((k1, s1, s2), (k2, Side::Low, Side::High));
+        assert_eq!(k1.endpoint(s1).to_string(), "10.0.0.5:51234");
+        assert_eq!(k1.endpoint(s2).to_string(), "10.0.0.9:80");
+        let mut six = [0; 16];
+        six[..4].copy_from_slice(&[0x20, 1, 0x0d, 0xb8]);
+        let (k, s) = FlowKey::v6((six, 443), ([0; 16], 9), 7);
+        assert_eq!(k.endpoint(s).to_string(), "[2001:db8::]:443");
+    }
+
+    #[test]
+    fn one_address_with_itself_is_told_apart_by_port() {
+        let (k, s) = FlowKey::v4(([127, 0, 0, 1], 9), ([127, 0, 0, 1], 8), 0);
+        assert_eq!((k.endpoint(s).port, s), (9, Side::High));
+    }
+}

@@ -1,0 +1,93 @@
+//! What a rule is: its permanent code, its manual, and a pure check of facts.
+
+use super::finding::{Finding, Severity};
+use crate::connection::Connection;
+
+/// One rule.
+#[derive(Debug)]
+pub struct Rule {
+    /// Permanent, never given to another rule: `WS-EX-012`.
+    pub code: &'static str,
+    /// In kebab case: `close-1010-mandatory-extension`.
+    pub name: &'static str,
+    /// The highest severity it gives; a finding may have a lower one.
+    pub severity: Severity,
+    /// What it is about.
+    pub category: Category,
+    /// Where the protocol says so.
+    pub reference: &'static str,
+    /// Names of rules whose findings on the same connection are consequences of this one's: they hang under it.
+    pub explains: &'static [&'static str],
+    /// The manual, in Markdown: What it finds · Why it matters · What causes it · How to fix · What it does not report.
+    pub manual: &'static str,
+    /// The check.
+    pub check: Check,
+}
+
+/// What a rule is asked about.
+#[derive(Clone, Copy, Debug)]
+pub enum Check {
+    /// One connection at a time.
+    Connection(fn(&Connection, &mut Vec<Finding>)),
+}
+
+/// What a rule is about.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Category {
+    /// The opening handshake.
+    Handshake,
+    /// Extensions.
+    Extension,
+    /// Subprotocols.
+    Subprotocol,
+    /// Frames.
+    Frame,
+    /// The closing handshake and the ending.
+    Close,
+    /// Gateways.
+    Gateway,
+    /// TCP.
+    Transport,
+    /// TLS.
+    Tls,
+    /// The capture itself.
+    Capture,
+}
+
+impl Category {
+    /// In lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Category::Handshake => "handshake",
+            Category::Extension => "extension",
+            Category::Subprotocol => "subprotocol",
+            Category::Frame => "frame",
+            Category::Close => "close",
+            Category::Gateway => "gateway",
+            Category::Transport => "transport",
+            Category::Tls => "tls",
+            Category::Capture => "capture",
+        }
+    }
+}
+
+/// Declares a rule; its doc comment is its manual, both for readers of the code and for `wsanalyze explain`.
+macro_rules! rule {
+    ($(#[doc = $doc:literal])* pub static $ident:ident = $code:literal $name:literal {
+        severity: $severity:ident, category: $category:ident, reference: $reference:literal,
+        explains: [$($explains:literal),* $(,)?], check: $check:expr $(,)?
+    }) => {
+        $(#[doc = $doc])*
+        pub static $ident: $crate::rules::Rule = $crate::rules::Rule {
+            code: $code,
+            name: $name,
+            severity: $crate::rules::Severity::$severity,
+            category: $crate::rules::Category::$category,
+            reference: $reference,
+            explains: &[$($explains),*],
+            manual: concat!($($doc, "\n"),*),
+            check: $check,
+        };
+    };
+}
+pub(crate) use rule;

@@ -1,0 +1,111 @@
+//! What reassembly tells the stages above it.
+
+use crate::capture::Seen;
+use crate::net::{FlowKey, Side};
+
+/// The number of an open flow: small, and given again to a later flow after [`Event::Closed`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct FlowId(pub u32);
+
+impl FlowId {
+    /// As an index into a table kept beside the flows.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// One thing that happened on a flow.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamEvent<'a> {
+    /// The flow.
+    pub flow: FlowId,
+    /// The packet that brought it. For bytes that waited for earlier ones: the packet that carried them.
+    pub seen: Seen,
+    /// Who sent it. For [`Event::Gap`]: whose bytes are missing. For [`Event::Closed`]: of no meaning.
+    pub from: Side,
+    /// What happened.
+    pub event: Event<'a>,
+}
+
+/// See [`StreamEvent`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event<'a> {
+    /// A flow begins; always its first event.
+    Opened {
+        /// Its endpoints.
+        key: &'a FlowKey,
+        /// Its number as Wireshark's `tcp.stream` counts for the capture of its first packet.
+        stream: u32,
+        /// Who sent the SYN, where it or the SYN-ACK was seen; `None` for a flow that the capture joins midway.
+        opener: Option<Side>,
+    },
+    /// SYN-ACK from the side that was called: the TCP connection was accepted.
+    Accepted,
+    /// The next bytes of one direction, in order. Never empty.
+    Data {
+        /// Stream offset of the first byte; 0 is the first byte after SYN, or the first one seen.
+        offset: u64,
+        /// The bytes.
+        bytes: &'a [u8],
+    },
+    /// Bytes that will not come: the next [`Event::Data`] of this direction starts after them.
+    Gap {
+        /// Stream offset of the first missing byte.
+        offset: u64,
+        /// How many are missing.
+        len: u64,
+        /// Why.
+        cause: GapCause,
+    },
+    /// Bytes were sent again with other contents; the first copy was kept.
+    Conflict {
+        /// Stream offset of the first byte that differs.
+        offset: u64,
+    },
+    /// The direction ended in order; all of its bytes were told.
+    Fin,
+    /// The sender reset the connection.
+    Reset,
+    /// The last event of a flow; its id will be used again.
+    Closed(Closed),
+}
+
+/// Why bytes are missing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum GapCause {
+    /// The other side acknowledged them, so they were sent; the capture has no packet that holds them.
+    Lost,
+    /// The packet is there, cut by a snap length.
+    Cut,
+    /// They never came before the flow or the capture ended, or before the bound on waiting bytes was reached.
+    Unseen,
+}
+
+/// Why a flow's last event came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Closed {
+    /// Both directions ended, or one was reset.
+    Ended,
+    /// A new connection began on the same four-tuple.
+    Reused,
+    /// The table was full and this flow had been idle longest.
+    Evicted,
+    /// The capture ended while the flow was open.
+    CaptureEnded,
+}
+
+/// What the stage above wants of a flow from now on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Interest {
+    /// Go on telling.
+    Keep,
+    /// Nothing here for us: forget the flow, keep only what tells a later connection on it apart. No further event
+    /// of this flow follows, not even [`Event::Closed`].
+    Ignore,
+}
+
+/// Receives the events of all flows.
+pub trait Sink {
+    /// Takes one event. The answer counts for [`Event::Data`] and [`Event::Gap`] only.
+    fn event(&mut self, event: StreamEvent<'_>) -> Interest;
+}
