@@ -3,6 +3,7 @@
 pub mod capture;
 pub mod connection;
 pub mod error;
+pub mod gateway;
 pub mod http;
 pub mod limits;
 pub mod net;
