@@ -8,3 +8,35 @@ pub const BODY_QUOTE: usize = 512;
 
 /// Bytes of the wire quoted in evidence.
 pub const QUOTE: usize = 64;
+
+/// Captured bytes that may wait for earlier ones, in one direction of one flow. A window of this size stalls no real
+/// WebSocket; beyond it the missing bytes are given up.
+pub const HELD_BYTES: usize = 256 << 10;
+
+/// Segments that may wait in one direction of one flow: bounds what many small ones cost.
+pub const HELD_SEGMENTS: usize = 1024;
+
+/// Captured bytes that may wait in all flows together. Beyond it, a flow that adds to them gives up its gap first.
+pub const HELD_BYTES_TOTAL: usize = 48 << 20;
+
+/// Segments of a flow to wait for bytes that the other side has acknowledged: packets that several queues of a
+/// network card captured out of order come a few packets late.
+pub const GAP_GRACE_SEGMENTS: u32 = 16;
+
+/// Capture time to wait for the same.
+pub const GAP_GRACE_NANOS: i64 = 1_000_000_000;
+
+/// Flows that are open at once. Beyond it, one that was idle long makes place.
+pub const FLOWS: usize = 1 << 18;
+
+/// Flows looked at to find one that was idle long.
+pub const EVICTION_SAMPLE: usize = 16;
+
+/// Ended or ignored flows that are remembered, so that their last packets begin no new one.
+pub const REMEMBERED_FLOWS: usize = 1 << 18;
+
+/// Capture time that a flow stays after a reset, for packets that were captured late.
+pub const LINGER_NANOS: i64 = 1_000_000_000;
+
+/// How far from the sender's next sequence number a RST may lie and still be believed.
+pub const RESET_DISTANCE: u32 = 1 << 20;

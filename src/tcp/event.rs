@@ -39,8 +39,8 @@ pub enum Event<'a> {
         /// Who sent the SYN, where it or the SYN-ACK was seen; `None` for a flow that the capture joins midway.
         opener: Option<Side>,
     },
-    /// SYN-ACK from the side that was called: the TCP connection was accepted.
-    Accepted,
+    /// SYN, once for each side: from the opener, and as SYN-ACK from the side that was called.
+    Syn,
     /// The next bytes of one direction, in order. Never empty.
     Data {
         /// Stream offset of the first byte; 0 is the first byte after SYN, or the first one seen.
@@ -57,7 +57,15 @@ pub enum Event<'a> {
         /// Why.
         cause: GapCause,
     },
-    /// Bytes were sent again with other contents; the first copy was kept.
+    /// Bytes that were told before were sent again. Whoever kept them can see whether they are the same; what was
+    /// told stands.
+    Repeat {
+        /// Stream offset of the first byte.
+        offset: u64,
+        /// The bytes of this copy.
+        bytes: &'a [u8],
+    },
+    /// Two copies of bytes that were still waiting for earlier ones differ; the first copy was kept.
     Conflict {
         /// Stream offset of the first byte that differs.
         offset: u64,
