@@ -19,6 +19,8 @@ impl FlowId {
 pub struct StreamEvent<'a> {
     /// The flow.
     pub flow: FlowId,
+    /// Its endpoints.
+    pub key: &'a FlowKey,
     /// The packet that brought it. For bytes that waited for earlier ones: the packet that carried them.
     pub seen: Seen,
     /// Who sent it. For [`Event::Gap`]: whose bytes are missing. For [`Event::Closed`]: of no meaning.
@@ -32,8 +34,6 @@ pub struct StreamEvent<'a> {
 pub enum Event<'a> {
     /// A flow begins; always its first event.
     Opened {
-        /// Its endpoints.
-        key: &'a FlowKey,
         /// Its number as Wireshark's `tcp.stream` counts for the capture of its first packet.
         stream: u32,
         /// Who sent the SYN, where it or the SYN-ACK was seen; `None` for a flow that the capture joins midway.
@@ -75,7 +75,12 @@ pub enum Event<'a> {
     /// The sender reset the connection.
     Reset,
     /// The last event of a flow; its id will be used again.
-    Closed(Closed),
+    Closed {
+        /// What ended it.
+        why: Closed,
+        /// The side, if any, of which the capture has no packet.
+        unseen: Option<Side>,
+    },
 }
 
 /// Why bytes are missing.

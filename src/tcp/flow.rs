@@ -60,6 +60,7 @@ impl Flow {
     /// A SYN or SYN-ACK begins the sender's stream; true for the first one of a side.
     pub(super) fn synchronize(&mut self, segment: &Segment<'_>) -> bool {
         let (own, other) = self.pair(segment.from);
+        own.see();
         if segment.flags.has(Flags::ACK) {
             other.acknowledge(segment.ack);
             if !other.is_known() {
@@ -86,6 +87,7 @@ impl Flow {
         let from = segment.from;
         let opener_is_sender = self.opener.is_some_and(|(side, _)| side == from);
         let (own, other) = self.pair(from);
+        own.see();
         if segment.flags.has(Flags::ACK) {
             // The opener's first bare ACK tells where the other side begins, should its SYN-ACK be missing.
             if !other.is_known() && opener_is_sender && own.is_at_start() && segment.declared_len == 0 {
@@ -105,7 +107,9 @@ impl Flow {
             // A keep-alive probe as the first packet would begin one byte early; nothing tells, so take it as it is.
             own.begin(segment.seq);
         }
-        let mut emit = |seen: Seen, event: Event<'_>| sink.event(StreamEvent { flow: id, seen, from, event });
+        let key = &segment.key;
+        let mut emit =
+            |seen: Seen, event: Event<'_>| sink.event(StreamEvent { flow: id, key, seen, from, event });
         let mut interest = own.arrive(&segment, seen, &mut emit);
         let in_order = !own.has_hole() && !other.has_hole();
         self.has_data |= segment.declared_len > 0;
@@ -128,11 +132,13 @@ impl Flow {
     /// Lets both halves give up what will not come.
     #[cold]
     fn settle(&mut self, id: FlowId, from: Side, seen: Seen, sink: &mut impl Sink) -> Interest {
+        let key = &{ self.key };
         for side in [from, from.other()] {
             let (own, other) = self.pair(side);
-            let mut emit =
-                |seen: Seen, event: Event<'_>| sink.event(StreamEvent { flow: id, seen, from: side, event });
-            if own.settle(seen, other.is_known(), &mut emit) == Interest::Ignore {
+            let mut emit = |seen: Seen, event: Event<'_>| {
+                sink.event(StreamEvent { flow: id, key, seen, from: side, event })
+            };
+            if own.settle(seen, other.is_seen(), &mut emit) == Interest::Ignore {
                 return Interest::Ignore;
             }
         }
@@ -142,10 +148,12 @@ impl Flow {
     /// Gives up the missing bytes of both directions now, to free what waits behind them.
     #[cold]
     pub(super) fn relieve(&mut self, id: FlowId, seen: Seen, sink: &mut impl Sink) -> Interest {
+        let key = &{ self.key };
         for side in [Side::Low, Side::High] {
             let (own, _) = self.pair(side);
-            let mut emit =
-                |seen: Seen, event: Event<'_>| sink.event(StreamEvent { flow: id, seen, from: side, event });
+            let mut emit = |seen: Seen, event: Event<'_>| {
+                sink.event(StreamEvent { flow: id, key, seen, from: side, event })
+            };
             if own.skip(seen, &mut emit) == Interest::Ignore {
                 return Interest::Ignore;
             }
@@ -166,19 +174,31 @@ impl Flow {
             return Fate::Open;
         }
         self.reset = true;
-        sink.event(StreamEvent { flow: id, seen, from, event: Event::Reset });
+        sink.event(StreamEvent { flow: id, key: &segment.key, seen, from, event: Event::Reset });
         Fate::Ending
     }
 
     /// Tells everything that waits: the flow is over.
     pub(super) fn finish(&mut self, id: FlowId, now: Seen, sink: &mut impl Sink) {
+        let key = &{ self.key };
         for side in [Side::Low, Side::High] {
             let (own, _) = self.pair(side);
-            let mut emit =
-                |seen: Seen, event: Event<'_>| sink.event(StreamEvent { flow: id, seen, from: side, event });
+            let mut emit = |seen: Seen, event: Event<'_>| {
+                sink.event(StreamEvent { flow: id, key, seen, from: side, event })
+            };
             if own.finish(now, &mut emit) == Interest::Ignore {
                 return;
             }
+        }
+    }
+
+    /// The side of which the capture has no packet.
+    pub(super) fn unseen(&self) -> Option<Side> {
+        let [low, high] = &self.halves;
+        match (low.is_seen(), high.is_seen()) {
+            (false, true) => Some(Side::Low),
+            (true, false) => Some(Side::High),
+            _ => None,
         }
     }
 

@@ -20,6 +20,8 @@ pub(super) struct Half {
     acked: u32,
     has_ack: bool,
     known: bool,
+    /// Whether a packet of this direction was seen; it may be known without.
+    seen: bool,
     ended: bool,
     /// Stream offset of `next`.
     offset: u64,
@@ -49,9 +51,20 @@ struct Held {
 }
 
 impl Half {
-    /// Whether a packet of this direction was seen.
+    /// Whether its sequence numbers are known.
     pub(super) const fn is_known(&self) -> bool {
         self.known
+    }
+
+    /// Whether a packet of this direction was seen.
+    pub(super) const fn is_seen(&self) -> bool {
+        self.seen
+    }
+
+    /// Notes a packet of this direction.
+    #[inline]
+    pub(super) fn see(&mut self) {
+        self.seen = true;
     }
 
     /// Whether its FIN was told.
@@ -163,15 +176,15 @@ impl Half {
     }
 
     /// Gives up missing bytes that will not come any more; to be called after each segment of the flow while there
-    /// is a hole. `other_known`: whether the other direction is in the capture, so that silence of its
+    /// is a hole. `other_seen`: whether the other direction is in the capture, so that silence of its
     /// acknowledgments means something.
     pub(super) fn settle(
         &mut self,
         now: Seen,
-        other_known: bool,
+        other_seen: bool,
         emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
     ) -> Interest {
-        let acked = !other_known || (self.has_ack && ahead(self.acked, self.next) > 0);
+        let acked = !other_seen || (self.has_ack && ahead(self.acked, self.next) > 0);
         let Some(hole) = &mut self.hole else { return Interest::Keep };
         if acked {
             hole.waited = hole.waited.saturating_add(1);

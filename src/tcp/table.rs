@@ -140,7 +140,13 @@ impl Table {
             return;
         }
         if flow.synchronize(segment) {
-            sink.event(StreamEvent { flow: id, seen, from: segment.from, event: Event::Syn });
+            sink.event(StreamEvent {
+                flow: id,
+                key: &segment.key,
+                seen,
+                from: segment.from,
+                event: Event::Syn,
+            });
         }
         self.advance(id, segment, seen, sink);
     }
@@ -173,10 +179,16 @@ impl Table {
         let opener = flow.opener.map(|(side, _)| side);
         let id = self.place(flow);
         self.insert(&segment.key, Slot::Open(id));
-        let opened = Event::Opened { key: &segment.key, stream, opener };
-        sink.event(StreamEvent { flow: id, seen, from: segment.from, event: opened });
+        let (key, from) = (&segment.key, segment.from);
+        sink.event(StreamEvent { flow: id, key, seen, from, event: Event::Opened { stream, opener } });
         if segment.flags.has(Flags::SYN) {
-            sink.event(StreamEvent { flow: id, seen, from: segment.from, event: Event::Syn });
+            sink.event(StreamEvent {
+                flow: id,
+                key: &segment.key,
+                seen,
+                from: segment.from,
+                event: Event::Syn,
+            });
         }
         self.advance(id, segment, seen, sink);
     }
@@ -247,7 +259,8 @@ impl Table {
         let held = flow.held_bytes();
         flow.finish(id, now, sink);
         self.held_bytes = self.held_bytes.saturating_sub(held);
-        sink.event(StreamEvent { flow: id, seen: now, from: Side::Low, event: Event::Closed(why) });
+        let (key, event) = (&flow.key, Event::Closed { why, unseen: flow.unseen() });
+        sink.event(StreamEvent { flow: id, key, seen: now, from: Side::Low, event });
         self.forget(id, if why == Closed::Ended { Memory::Keep } else { Memory::Drop });
     }
 

@@ -41,7 +41,7 @@ impl Sink for Log {
             Event::Conflict { offset } => Told::Conflict(e.from, offset),
             Event::Fin => Told::Fin(e.from),
             Event::Reset => Told::Reset(e.from),
-            Event::Closed(why) => Told::Closed(why),
+            Event::Closed { why, .. } => Told::Closed(why),
         });
         let data = matches!(e.event, Event::Data { .. });
         if data && self.ignore_after_data { Interest::Ignore } else { Interest::Keep }
