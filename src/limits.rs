@@ -40,3 +40,28 @@ pub const LINGER_NANOS: i64 = 1_000_000_000;
 
 /// How far from the sender's next sequence number a RST may lie and still be believed.
 pub const RESET_DISTANCE: u32 = 1 << 20;
+
+/// Headers opened inside one packet, link layer and tunnels together: about eight tunnels in each other. Real traffic
+/// stays under four; a longer chain is made to cost time.
+pub const LAYERS: usize = 32;
+
+/// IPv6 extension headers, GTP-U extension headers or MPLS labels in one chain.
+pub const CHAIN: usize = 16;
+
+/// TCP packets whose checksum is computed: enough to tell an offloading sender from a damaging path, and no more, for
+/// it reads every byte.
+pub const CHECKSUMS: u64 = 10_000;
+
+/// IP datagrams of which fragments are kept.
+pub const FRAGMENTED_DATAGRAMS: usize = 256;
+
+/// Bytes of fragments kept, over all datagrams.
+pub const FRAGMENT_BYTES: usize = 4 << 20;
+
+/// Pieces of one datagram that do not touch each other. Real fragments arrive nearly in order; a stranger must not make
+/// us search a long list.
+pub const FRAGMENT_PIECES: usize = 128;
+
+/// Nanoseconds of capture time for which a fragment waits for the others, as Linux does (RFC 791 asks for at least 15 s,
+/// RFC 8200 §4.5 for 60 s at most).
+pub const FRAGMENT_AGE_NANOS: i64 = 30_000_000_000;
