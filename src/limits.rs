@@ -65,3 +65,13 @@ pub const FRAGMENT_PIECES: usize = 128;
 /// Nanoseconds of capture time for which a fragment waits for the others, as Linux does (RFC 791 asks for at least 15 s,
 /// RFC 8200 §4.5 for 60 s at most).
 pub const FRAGMENT_AGE_NANOS: i64 = 30_000_000_000;
+
+/// Longest PROXY protocol version 2 header that is followed, without its first 16 bytes. The addresses need 216 at
+/// most; the rest is room for TLVs such as a client certificate's name.
+pub const PROXY: usize = 4 << 10;
+
+/// Longest chunk-size line (with its extensions) or trailer line of a chunked body, in bytes. Servers allow 4 to 16 KiB.
+pub const CHUNK_LINE: u32 = 16 << 10;
+
+/// Longest trailer section of a chunked body, in bytes; as long as a head may be.
+pub const TRAILERS: u32 = 64 << 10;
