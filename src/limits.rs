@@ -75,3 +75,13 @@ pub const CHUNK_LINE: u32 = 16 << 10;
 
 /// Longest trailer section of a chunked body, in bytes; as long as a head may be.
 pub const TRAILERS: u32 = 64 << 10;
+
+/// Elements of one comma-separated list of the handshake that are kept. Real ones have fewer than ten.
+pub const LIST_ELEMENTS: usize = 256;
+
+/// Parameters of one extension that are kept. permessage-deflate defines four.
+pub const EXTENSION_PARAMS: usize = 64;
+
+/// Longest payload that one frame is believed to announce, in bytes. No stack sends more than 2^31 in a frame; a header
+/// that speaks of a tebibyte is no header.
+pub const FRAME_PAYLOAD: u64 = 1 << 40;
