@@ -2,15 +2,15 @@
 
 use crate::capture::{PacketId, Seen};
 use crate::connection::{
-    Anomaly, AnomalyKind, Close, CloseState, Connection, Ending, FrameFacts, Outcome, Quality, Request,
-    Response, RoleEvidence, TcpFacts, Transport,
+    Anomaly, Close, CloseState, Connection, Ending, FrameFacts, Outcome, Quality, Request, Response,
+    RoleEvidence, TcpFacts, Transport,
 };
-use crate::http::{Head, RequestHead, ResponseHead};
+use crate::http::{RequestHead, ResponseHead};
 use crate::net::Endpoint;
 use crate::role::{Role, Sides};
 use crate::rules::{Finding, judge};
 use crate::time::Timestamp;
-use crate::websocket::{Extension, Extensions, Param};
+use crate::websocket::{Extensions, Subprotocols, Violation};
 
 /// The lines of a correct upgrade request, with the key of RFC 6455 §1.3.
 pub const REQUEST: &str = "GET /chat?token=s3cret HTTP/1.1\r\nHost: example.org\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\
@@ -84,21 +84,16 @@ impl Scene {
     /// The upgrade request, packet 3; lines without the blank one.
     pub fn request(mut self, lines: &str) -> Scene {
         let seen = self.step();
-        let head = Head::new(format!("{lines}\r\n").as_bytes());
-        let mut start = lines.lines().next().unwrap().split(' ');
-        let text = |name: &str| head.text(name).map(|value| value.into_owned());
+        let head = RequestHead::parse(format!("{lines}\r\n").as_bytes()).unwrap();
+        let fields = &head.head;
         self.connection.request = Some(Request {
             seen,
-            key: text("Sec-WebSocket-Key"),
-            version: text("Sec-WebSocket-Version"),
-            subprotocols: split(&all(&head, "Sec-WebSocket-Protocol"), ','),
-            extensions: extensions(&all(&head, "Sec-WebSocket-Extensions")),
-            head: RequestHead {
-                method: start.next().unwrap().to_owned(),
-                target: start.next().unwrap().to_owned(),
-                version: version(start.next().unwrap()),
-                head,
-            },
+            key: fields.text("Sec-WebSocket-Key"),
+            version: fields.text("Sec-WebSocket-Version"),
+            subprotocols: Subprotocols::parse(fields.values("Sec-WebSocket-Protocol")).list,
+            extensions: Extensions::parse(fields.values("Sec-WebSocket-Extensions")),
+            early_data: None,
+            head,
         });
         self.connection.outcome = Outcome::Unanswered;
         self
@@ -108,7 +103,7 @@ impl Scene {
     pub fn answer(mut self, lines: &str, body: &str) -> Scene {
         let seen = self.step();
         let head = response_head(&format!("{lines}\r\n"));
-        let text = |name: &str| head.head.text(name).map(|value| value.into_owned());
+        let text = |name: &str| head.head.text(name);
         let accept = text("Sec-WebSocket-Accept");
         let key = self.connection.request.as_ref().and_then(|request| request.key.clone());
         let response = Response {
@@ -119,7 +114,7 @@ impl Scene {
                 .map(|(accept, _)| accept == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
             accept,
             subprotocol: text("Sec-WebSocket-Protocol"),
-            extensions: extensions(&all(&head.head, "Sec-WebSocket-Extensions")),
+            extensions: Extensions::parse(head.head.values("Sec-WebSocket-Extensions")),
             body: body.as_bytes().into(),
             head,
         };
@@ -207,7 +202,7 @@ impl Scene {
     }
 
     /// Something odd.
-    pub fn anomaly(mut self, from: Role, kind: AnomalyKind, quote: &[u8]) -> Scene {
+    pub fn anomaly(mut self, from: Role, kind: Violation, quote: &[u8]) -> Scene {
         let seen = self.step();
         self.connection.anomalies.push(Anomaly {
             kind,
@@ -306,43 +301,10 @@ pub fn flat(findings: &[Finding]) -> Vec<&Finding> {
 
 /// A response head from all of its bytes.
 pub fn response_head(text: &str) -> ResponseHead {
-    let mut start = text.lines().next().unwrap().splitn(3, ' ');
-    ResponseHead {
-        head: Head::new(text.as_bytes()),
-        version: version(start.next().unwrap()),
-        status: start.next().unwrap().parse().unwrap(),
-        reason: start.next().unwrap_or_default().to_owned(),
-    }
+    ResponseHead::parse(text.as_bytes()).unwrap()
 }
 
-/// A well-formed list of extensions.
+/// A list of extensions.
 pub fn extensions(text: &str) -> Extensions {
-    let param = |text: String| match text.split_once('=') {
-        Some((name, value)) => {
-            Param { name: name.to_owned(), value: Some(value.trim_matches('"').to_owned()) }
-        }
-        None => Param { name: text, value: None },
-    };
-    let list: Vec<Extension> = split(text, ',')
-        .into_iter()
-        .map(|element| {
-            let mut parts = split(&element, ';').into_iter();
-            Extension { name: parts.next().unwrap(), params: parts.map(param).collect() }
-        })
-        .collect();
-    Extensions { lines: u32::from(!list.is_empty()), list, malformed: None }
-}
-
-fn split(text: &str, at: char) -> Vec<String> {
-    text.split(at).map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
-}
-
-fn all(head: &Head, name: &str) -> String {
-    let values: Vec<_> = head.values(name).map(String::from_utf8_lossy).collect();
-    values.join(",")
-}
-
-fn version(text: &str) -> Option<(u8, u8)> {
-    let (major, minor) = text.strip_prefix("HTTP/")?.split_once('.')?;
-    Some((major.parse().ok()?, minor.parse().ok()?))
+    Extensions::parse(Some(text.as_bytes()).filter(|text| !text.is_empty()).into_iter())
 }

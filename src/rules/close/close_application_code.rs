@@ -17,7 +17,7 @@ rule! {
     /// Look the code up in the application's own documentation.
     ///
     /// # What it does not report
-    /// Echoes.
+    /// The echo of the same code from the other side.
     pub static RULE = "WS-CL-015" "close-application-code" {
         severity: Info, category: Close, reference: "RFC 6455 §7.4.2",
         explains: [], check: Check::Connection(check),

@@ -19,7 +19,7 @@ rule! {
     /// raise the ping timeout if it is only slow.
     ///
     /// # What it does not report
-    /// Echoes.
+    /// The echo of the same code from the other side.
     pub static RULE = "WS-CL-013" "close-internal-error" {
         severity: Error, category: Close, reference: "RFC 6455 §7.4.1",
         explains: ["close-code-wrong-side"], check: Check::Connection(check),

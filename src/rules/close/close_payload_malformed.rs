@@ -1,6 +1,7 @@
-use crate::connection::{AnomalyKind, Close, Connection};
+use crate::connection::{Close, Connection};
 use crate::rules::rule::rule;
 use crate::rules::{Check, Finding, quote};
+use crate::websocket::Violation;
 
 rule! {
     /// # What it finds
@@ -50,7 +51,7 @@ fn fault(connection: &Connection, close: &Close) -> Option<String> {
             };
             Some(format!("code {code}, expected 1000 to 1014 or 3000 to 4999{hint}"))
         }
-        _ if has(AnomalyKind::CloseReasonNotUtf8) => Some(String::from("a reason that is not UTF-8")),
+        _ if has(Violation::CloseReasonNotUtf8) => Some(String::from("a reason that is not UTF-8")),
         _ => None,
     }
 }
@@ -58,10 +59,10 @@ fn fault(connection: &Connection, close: &Close) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::AnomalyKind::CloseReasonNotUtf8;
     use crate::role::Role::{Client, Server};
     use crate::rules::Blame;
     use crate::rules::testing::Scene;
+    use crate::websocket::Violation::CloseReasonNotUtf8;
 
     #[test]
     fn codes_outside_every_range_are_told() {

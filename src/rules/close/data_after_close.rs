@@ -1,6 +1,7 @@
-use crate::connection::{AnomalyKind, Connection};
+use crate::connection::Connection;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Finding, frame};
+use crate::websocket::Violation;
 
 rule! {
     /// # What it finds
@@ -24,7 +25,7 @@ rule! {
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
-    for anomaly in connection.anomalies.iter().filter(|anomaly| anomaly.kind == AnomalyKind::DataAfterClose) {
+    for anomaly in connection.anomalies.iter().filter(|anomaly| anomaly.kind == Violation::DataAfterClose) {
         found.push(
             frame::violation(&RULE, connection, anomaly, "data after Close")
                 .message(format!("the {} sent data after its own Close", anomaly.from.name()))
@@ -36,10 +37,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::AnomalyKind::DataAfterClose;
     use crate::role::Role::{Client, Server};
     use crate::rules::Blame;
     use crate::rules::testing::Scene;
+    use crate::websocket::Violation::DataAfterClose;
 
     #[test]
     fn a_late_sender_is_to_blame() {

@@ -99,7 +99,7 @@ pub(super) static CLOSES: &[Code] = &[
             description: "A number that a draft used and the standard set aside.",
             when: "Hardly ever; a very old library may send it for a frame that is too large.",
             fix: "Use a code with a meaning, such as 1009 for size or 1011 for a fault.",
-            sender: "Nobody.",
+            sender: "Nobody: it must not be sent.",
         },
     ),
     close(
@@ -130,7 +130,7 @@ pub(super) static CLOSES: &[Code] = &[
     ),
     close(
         1007,
-        "Invalid Frame Payload Data",
+        "Invalid Payload Data",
         RFC,
         &["close-reports-peer-violation"],
         Text {
@@ -296,7 +296,7 @@ pub(super) static CLOSES: &[Code] = &[
     ),
     range(
         3000..=3999,
-        "Registered by Libraries",
+        "Registered (libraries)",
         "RFC 6455 §7.4.2",
         &["close-application-code"],
         Text {

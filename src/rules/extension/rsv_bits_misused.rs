@@ -1,6 +1,7 @@
-use crate::connection::{AnomalyKind, Connection};
+use crate::connection::Connection;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Finding, frame};
+use crate::websocket::Violation;
 
 rule! {
     /// # What it finds
@@ -28,12 +29,10 @@ rule! {
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     for anomaly in &connection.anomalies {
         let (bits, where_) = match anomaly.kind {
-            AnomalyKind::Rsv1Misplaced => {
+            Violation::Rsv1Misplaced => {
                 ("RSV1", "on a continuation or control frame, expected only on the first frame of a message")
             }
-            AnomalyKind::Rsv23 => {
-                ("RSV2 or RSV3", "on a frame, expected 0 because no extension defines them")
-            }
+            Violation::Rsv23 => ("RSV2 or RSV3", "on a frame, expected 0 because no extension defines them"),
             _ => continue,
         };
         found.push(
@@ -50,10 +49,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::AnomalyKind::{Rsv1Misplaced, Rsv23};
     use crate::role::Role::{Client, Server};
     use crate::rules::Blame;
     use crate::rules::testing::Scene;
+    use crate::websocket::Violation::{Rsv1Misplaced, Rsv23};
 
     #[test]
     fn reserved_bits_are_their_senders_error() {

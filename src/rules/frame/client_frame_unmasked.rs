@@ -1,6 +1,7 @@
-use crate::connection::{AnomalyKind, Connection};
+use crate::connection::Connection;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Finding};
+use crate::websocket::Violation;
 
 rule! {
     /// # What it finds
@@ -29,7 +30,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     if !super::roles_are_known(connection) {
         return;
     }
-    for anomaly in connection.anomalies.iter().filter(|anomaly| anomaly.kind == AnomalyKind::Unmasked) {
+    for anomaly in connection.anomalies.iter().filter(|anomaly| anomaly.kind == Violation::Unmasked) {
         found.push(
             super::violation(&RULE, connection, anomaly, "client frame without a mask")
                 .message("the client sent a frame without a mask, and a server must close on it")
@@ -43,10 +44,11 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::{AnomalyKind::Unmasked, RoleEvidence};
+    use crate::connection::RoleEvidence;
     use crate::role::Role::Client;
     use crate::rules::testing::Scene;
     use crate::rules::{Blame, Confidence};
+    use crate::websocket::Violation::Unmasked;
 
     #[test]
     fn an_unmasked_client_is_to_blame() {

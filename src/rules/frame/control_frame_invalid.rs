@@ -1,6 +1,7 @@
-use crate::connection::{AnomalyKind, Connection};
+use crate::connection::Connection;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Finding};
+use crate::websocket::Violation;
 
 rule! {
     /// # What it finds
@@ -27,8 +28,8 @@ rule! {
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     for anomaly in &connection.anomalies {
         let what = match anomaly.kind {
-            AnomalyKind::ControlFragmented => "with FIN=0, expected FIN=1",
-            AnomalyKind::ControlTooLong => "of more than 125 bytes, expected at most 125",
+            Violation::ControlFragmented => "with FIN=0, expected FIN=1",
+            Violation::ControlTooLong => "of more than 125 bytes, expected at most 125",
             _ => continue,
         };
         found.push(
@@ -45,10 +46,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::AnomalyKind::{ControlFragmented, ControlTooLong};
     use crate::role::Role::{Client, Server};
     use crate::rules::Blame;
     use crate::rules::testing::Scene;
+    use crate::websocket::Violation::{ControlFragmented, ControlTooLong};
 
     #[test]
     fn long_and_fragmented_control_frames_are_told() {

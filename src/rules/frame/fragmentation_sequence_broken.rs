@@ -1,6 +1,7 @@
-use crate::connection::{AnomalyKind, Connection};
+use crate::connection::Connection;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Finding};
+use crate::websocket::Violation;
 
 rule! {
     /// # What it finds
@@ -30,8 +31,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     }
     for anomaly in &connection.anomalies {
         let what = match anomaly.kind {
-            AnomalyKind::ContinuationAlone => "a continuation frame with no message begun",
-            AnomalyKind::MessageInsideMessage => {
+            Violation::ContinuationAlone => "a continuation frame with no message begun",
+            Violation::MessageInsideMessage => {
                 "a new message inside an unfinished one, expected a continuation frame"
             }
             _ => continue,
@@ -50,10 +51,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::AnomalyKind::{ContinuationAlone, MessageInsideMessage};
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::Scene;
     use crate::rules::{Blame, Confidence};
+    use crate::websocket::Violation::{ContinuationAlone, MessageInsideMessage};
 
     #[test]
     fn mixed_messages_are_their_senders_error() {

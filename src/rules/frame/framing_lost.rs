@@ -1,6 +1,7 @@
-use crate::connection::{AnomalyKind, Connection};
+use crate::connection::Connection;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Finding};
+use crate::websocket::Violation;
 
 rule! {
     /// # What it finds
@@ -28,7 +29,7 @@ rule! {
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
-    for anomaly in connection.anomalies.iter().filter(|anomaly| anomaly.kind == AnomalyKind::FramingLost) {
+    for anomaly in connection.anomalies.iter().filter(|anomaly| anomaly.kind == Violation::FramingLost) {
         if connection.response.is_none() || super::trust::doubt(connection, anomaly.from).is_some() {
             continue;
         }
@@ -46,10 +47,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::AnomalyKind::FramingLost;
     use crate::role::Role::Server;
     use crate::rules::Blame;
     use crate::rules::testing::Scene;
+    use crate::websocket::Violation::FramingLost;
 
     #[test]
     fn garbage_is_its_senders_error() {

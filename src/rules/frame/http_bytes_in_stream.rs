@@ -1,6 +1,7 @@
-use crate::connection::{AnomalyKind, Connection};
+use crate::connection::Connection;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Confidence, Finding, quote};
+use crate::websocket::Violation;
 
 rule! {
     /// # What it finds
@@ -29,7 +30,7 @@ rule! {
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
-    for anomaly in connection.anomalies.iter().filter(|anomaly| anomaly.kind == AnomalyKind::HttpInStream) {
+    for anomaly in connection.anomalies.iter().filter(|anomaly| anomaly.kind == Violation::HttpInStream) {
         let line = String::from_utf8_lossy(&anomaly.quote).replace(['\r', '\n'], " ");
         found.push(
             super::violation(&RULE, connection, anomaly, "HTTP message in the WebSocket stream")
@@ -47,10 +48,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::AnomalyKind::{HttpInStream, Rsv23};
     use crate::role::Role::{Client, Server};
     use crate::rules::Blame;
     use crate::rules::testing::Scene;
+    use crate::websocket::Violation::{HttpInStream, Rsv23};
 
     #[test]
     fn a_response_after_a_close_is_the_root_of_what_follows() {

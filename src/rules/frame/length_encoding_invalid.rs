@@ -1,6 +1,7 @@
-use crate::connection::{AnomalyKind, Connection};
+use crate::connection::Connection;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Finding, Severity};
+use crate::websocket::Violation;
 
 rule! {
     /// # What it finds
@@ -27,8 +28,8 @@ rule! {
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     for anomaly in &connection.anomalies {
         let (severity, what) = match anomaly.kind {
-            AnomalyKind::LengthNotMinimal => (Severity::Warning, "in more bytes than it needs"),
-            AnomalyKind::LengthTopBit => (Severity::Error, "with its top bit set, expected 0"),
+            Violation::LengthNotMinimal => (Severity::Warning, "in more bytes than it needs"),
+            Violation::LengthTopBit => (Severity::Error, "with its top bit set, expected 0"),
             _ => continue,
         };
         found.push(
@@ -46,10 +47,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::AnomalyKind::{LengthNotMinimal, LengthTopBit};
     use crate::role::Role::Client;
     use crate::rules::Severity;
     use crate::rules::testing::Scene;
+    use crate::websocket::Violation::{LengthNotMinimal, LengthTopBit};
 
     #[test]
     fn a_long_form_warns_and_a_top_bit_is_an_error() {

@@ -1,6 +1,7 @@
-use crate::connection::{AnomalyKind, Connection};
+use crate::connection::Connection;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Finding};
+use crate::websocket::Violation;
 
 rule! {
     /// # What it finds
@@ -26,7 +27,7 @@ rule! {
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     for anomaly in &connection.anomalies {
-        let AnomalyKind::ReservedOpcode(opcode) = anomaly.kind else { continue };
+        let Violation::ReservedOpcode(opcode) = anomaly.kind else { continue };
         found.push(
             super::violation(&RULE, connection, anomaly, "frame with a reserved opcode")
                 .message(format!(
@@ -41,10 +42,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::AnomalyKind::ReservedOpcode;
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::Scene;
     use crate::rules::{Blame, Confidence};
+    use crate::websocket::Violation::ReservedOpcode;
 
     #[test]
     fn the_opcode_and_its_sender_are_named() {

@@ -1,6 +1,7 @@
-use crate::connection::{AnomalyKind, Connection};
+use crate::connection::Connection;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Finding};
+use crate::websocket::Violation;
 
 rule! {
     /// # What it finds
@@ -28,7 +29,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     if !super::roles_are_known(connection) {
         return;
     }
-    for anomaly in connection.anomalies.iter().filter(|anomaly| anomaly.kind == AnomalyKind::Masked) {
+    for anomaly in connection.anomalies.iter().filter(|anomaly| anomaly.kind == Violation::Masked) {
         found.push(
             super::violation(&RULE, connection, anomaly, "server frame with a mask")
                 .message("the server sent a masked frame, and a client must close on it")
@@ -40,10 +41,11 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::{AnomalyKind::Masked, RoleEvidence};
+    use crate::connection::RoleEvidence;
     use crate::role::Role::{Client, Server};
     use crate::rules::Blame;
     use crate::rules::testing::{Scene, flat};
+    use crate::websocket::Violation::Masked;
 
     #[test]
     fn a_masking_server_is_to_blame_and_the_close_its_consequence() {

@@ -1,6 +1,7 @@
-use crate::connection::{AnomalyKind, Connection};
+use crate::connection::Connection;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Confidence, Finding, quote, trust};
+use crate::websocket::Violation;
 
 rule! {
     /// # What it finds
@@ -25,7 +26,7 @@ rule! {
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let Some((by, end)) = connection.ending.by else { return };
-    for anomaly in connection.anomalies.iter().filter(|anomaly| anomaly.kind == AnomalyKind::EndsMidFrame) {
+    for anomaly in connection.anomalies.iter().filter(|anomaly| anomaly.kind == Violation::EndsMidFrame) {
         if trust::doubt(connection, anomaly.from).is_some() {
             continue;
         }
@@ -52,10 +53,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::AnomalyKind::EndsMidFrame;
     use crate::role::Role::{Client, Server};
     use crate::rules::Blame;
     use crate::rules::testing::Scene;
+    use crate::websocket::Violation::EndsMidFrame;
 
     #[test]
     fn who_ended_is_asked() {

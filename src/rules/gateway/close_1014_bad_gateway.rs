@@ -84,10 +84,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         };
         finding = finding.shows(response.seen, text);
     }
-    if let Some(last) = connection.frames.as_ref().and_then(|frames| frames[Role::Server].last) {
-        if last.packet < close.seen.packet {
-            finding = finding.shows(last, "last data from the server's side before it");
-        }
+    let last = connection.frames.as_ref().and_then(|frames| frames[Role::Server].last);
+    if let Some(last) = last.filter(|last| last.packet < close.seen.packet) {
+        finding = finding.shows(last, "last data from the server's side before it");
     }
     if let Some(reply) = connection.closes.iter().find(|reply| reply.from == Role::Client) {
         finding = finding.shows(reply.seen, format!("client answers {}", quote::close(reply)));

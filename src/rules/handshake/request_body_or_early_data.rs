@@ -1,4 +1,4 @@
-use crate::connection::{AnomalyKind, Connection};
+use crate::connection::Connection;
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Finding, quote, trust};
@@ -42,13 +42,14 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                 .help("send upgrade requests without Content-Length and Transfer-Encoding, and remove them at the gateway"),
         );
     }
-    for anomaly in connection.anomalies.iter().filter(|anomaly| anomaly.kind == AnomalyKind::EarlyData) {
+    if let Some(early) = request.early_data {
         found.push(
-            Finding::new(&RULE, anomaly.seen, "client sent before the answer came")
+            Finding::new(&RULE, early, "client sent before the answer came")
                 .origin(Role::Client)
                 .blame(Role::Client)
                 .message("the client sent bytes after its request and before the answer, expected it to wait")
-                .shows(anomaly.seen, format!("client sends {}", quote::hex(&anomaly.quote)))
+                .shows(request.seen, quote::request_line(request))
+                .shows(early, "bytes of the client before the answer")
                 .help("let the client wait for the 101 before it sends frames"),
         );
     }
@@ -57,8 +58,6 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::AnomalyKind::EarlyData;
-    use crate::role::Role::Client;
     use crate::rules::Blame;
     use crate::rules::testing::{REQUEST, Scene};
 
@@ -67,14 +66,14 @@ mod tests {
         let finds = |line: &str| Scene::tcp().request(&format!("{REQUEST}{line}")).finds(RULE.name).blame;
         assert_eq!(finds("Content-Length: 0\r\n"), Blame::Gateway);
         assert_eq!(finds("Content-Length: 5\r\n"), Blame::Client);
-        assert_eq!(
-            Scene::tcp().request(REQUEST).anomaly(Client, EarlyData, b"\x81").finds(RULE.name).blame,
-            Blame::Client
-        );
+        let early = Scene::tcp().request(REQUEST).with(|connection| {
+            connection.request.as_mut().unwrap().early_data = Some(connection.last);
+        });
+        assert_eq!(early.finds(RULE.name).blame, Blame::Client);
     }
 
     #[test]
     fn a_client_that_waits_is_silent() {
-        Scene::session("", "").messages(Client, 1).silent(RULE.name);
+        Scene::session("", "").messages(crate::role::Role::Client, 1).silent(RULE.name);
     }
 }

@@ -1,8 +1,7 @@
 use crate::connection::Connection;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote, trust};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use crate::websocket::{KeyFault, check_key};
 
 rule! {
     /// # What it finds
@@ -33,10 +32,12 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let head = &request.head.head;
     let what = match &request.key {
         None => String::from("no Sec-WebSocket-Key"),
-        Some(key) => match STANDARD.decode(key.trim()) {
-            Ok(bytes) if bytes.len() == 16 => return,
-            Ok(bytes) => format!("a Sec-WebSocket-Key of {}, expected 16", quote::bytes(bytes.len() as u64)),
-            Err(_) => String::from("a Sec-WebSocket-Key that is not base64"),
+        Some(key) => match check_key(key.as_bytes()) {
+            Ok(()) => return,
+            Err(KeyFault::Length(length)) => {
+                format!("a Sec-WebSocket-Key of {}, expected 16", quote::bytes(length as u64))
+            }
+            Err(KeyFault::NotBase64) => String::from("a Sec-WebSocket-Key that is not base64"),
         },
     };
     if !head.has_token("Upgrade", "websocket") {

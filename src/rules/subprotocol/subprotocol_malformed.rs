@@ -3,6 +3,7 @@ use crate::connection::Connection;
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Finding, quote, trust};
+use crate::websocket::Subprotocols;
 
 rule! {
     /// # What it finds
@@ -29,19 +30,16 @@ rule! {
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     if let Some(request) = &connection.request {
-        let offered = &request.subprotocols;
-        let bad = offered.iter().filter(|name| !is_token(name)).count();
-        let repeated = offered
-            .iter()
-            .enumerate()
-            .any(|(index, name)| offered.iter().take(index).any(|other| other == name));
-        let empty = offered.is_empty() && request.head.head.field(FIELD).is_some();
-        let what = if bad > 0 {
-            Some(format!("{bad} of {} values, which are no tokens", offered.len()))
+        let offered = Subprotocols::parse(request.head.head.values(FIELD));
+        let list = &offered.list;
+        let repeated =
+            list.iter().enumerate().any(|(index, name)| list.iter().take(index).any(|other| other == name));
+        let what = if offered.malformed.is_some() {
+            Some("a value that is no token")
         } else if repeated {
-            Some(String::from("the same value twice"))
+            Some("the same value twice")
         } else {
-            empty.then(|| String::from("an empty list"))
+            (list.is_empty() && offered.lines > 0).then_some("an empty list")
         };
         if let Some(what) = what {
             found.push(
@@ -49,7 +47,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                     .origin(Role::Client)
                     .blame(Role::Client)
                     .message(format!("the client's {FIELD} has {what}"))
-                    .shows(request.seen, format!("{FIELD} with {} values", offered.len()))
+                    .shows(request.seen, format!("{FIELD} with {} that are tokens", list.len()))
                     .help("offer each subprotocol once and as a token, and encode tokens of access as base64url without padding"),
             );
         }
@@ -66,12 +64,6 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                 .help("answer with exactly one of the offered subprotocols"),
         );
     }
-}
-
-/// RFC 9110 §5.6.2.
-fn is_token(text: &str) -> bool {
-    !text.is_empty()
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 #[cfg(test)]

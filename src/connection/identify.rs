@@ -1,0 +1,132 @@
+//! What a flow carries, told by its first bytes; and who is client where no SYN tells.
+
+use super::chunk::Waiting;
+use crate::capture::Seen;
+use crate::http::{FirstBytes, ProxyHeader, looks_like, proxy_header};
+use crate::limits;
+use crate::net::{Endpoint, Side};
+use crate::websocket::{Masking, likely_frames};
+use std::borrow::Cow;
+
+/// A flow that is not identified yet, with the bytes of each side so far.
+#[derive(Default)]
+pub(super) struct Identify {
+    waiting: [Waiting; 2],
+    /// Segments of a flow joined midway that told nothing.
+    probes: u32,
+    proxied: Option<(Endpoint, Endpoint)>,
+    /// Whether first bytes are missing.
+    gap: bool,
+}
+
+/// What was found.
+pub(super) enum Identified {
+    /// More bytes are needed.
+    NotYet,
+    /// HTTP/1.1.
+    Http {
+        /// Who asks.
+        client: Side,
+        /// Bytes of each side that came before the ones just given.
+        waiting: [Waiting; 2],
+        /// How many of the bytes just given are no part of it, but of a PROXY protocol header.
+        skip: usize,
+        /// The addresses of that header.
+        proxied: Option<(Endpoint, Endpoint)>,
+    },
+    /// WebSocket frames whose handshake the capture lacks.
+    Frames {
+        client: Side,
+    },
+    Tls,
+    Http2,
+    /// Nothing for us.
+    Nothing,
+}
+
+impl Identify {
+    /// Takes the next bytes of one side; `client` where the SYN told.
+    pub(super) fn data(
+        &mut self,
+        client: Option<Side>,
+        from: Side,
+        offset: u64,
+        bytes: &[u8],
+        seen: Seen,
+    ) -> Identified {
+        self.look(client, from, offset, bytes, seen, 0)
+    }
+
+    /// Forgets what a gap makes useless.
+    pub(super) fn gap(&mut self, from: Side) {
+        self.waiting[from.index()].take();
+        self.gap = true;
+    }
+
+    fn look(
+        &mut self,
+        client: Option<Side>,
+        from: Side,
+        offset: u64,
+        bytes: &[u8],
+        seen: Seen,
+        skip: usize,
+    ) -> Identified {
+        let fresh = &bytes[skip..];
+        let waiting = &mut self.waiting[from.index()];
+        let first = if waiting.is_empty() { Cow::Borrowed(fresh) } else { Cow::Owned(waiting.joined(fresh)) };
+        match looks_like(&first) {
+            FirstBytes::Request if client.is_none_or(|client| client == from) => self.http(from, skip),
+            // An answer that was captured before its request waits for it there.
+            FirstBytes::Response if client != Some(from) => self.http(from.other(), skip),
+            FirstBytes::Tls => Identified::Tls,
+            FirstBytes::Http2Preface => Identified::Http2,
+            FirstBytes::Unsure => self.wait(from, offset, fresh, seen),
+            FirstBytes::ProxyV1 | FirstBytes::ProxyV2 => match proxy_header(&first) {
+                ProxyHeader::More => self.wait(from, offset, fresh, seen),
+                ProxyHeader::Invalid => Identified::Nothing,
+                ProxyHeader::Done { len, addresses } => {
+                    self.proxied = self.proxied.or(addresses);
+                    // It was not whole before, so it ends in the bytes just given.
+                    let rest = first.len() - len;
+                    waiting.take();
+                    match bytes.len() - rest {
+                        _ if rest == 0 => Identified::NotYet,
+                        skip => self.look(client, from, offset + skip as u64, bytes, seen, skip),
+                    }
+                }
+            },
+            _ if client.is_some() && !self.gap => Identified::Nothing,
+            _ => self.probe(client, from, fresh),
+        }
+    }
+
+    fn wait(&mut self, from: Side, offset: u64, fresh: &[u8], seen: Seen) -> Identified {
+        match self.waiting[from.index()].push(offset, seen, fresh) {
+            true => Identified::NotYet,
+            false => Identified::Nothing,
+        }
+    }
+
+    fn http(&mut self, client: Side, skip: usize) -> Identified {
+        let waiting = std::mem::take(&mut self.waiting);
+        Identified::Http { client, waiting, skip, proxied: self.proxied }
+    }
+
+    /// A flow joined midway, or after a gap: frames are known by a run of consistent headers.
+    fn probe(&mut self, client: Option<Side>, from: Side, bytes: &[u8]) -> Identified {
+        let speaks = match likely_frames(bytes) {
+            Some(Masking::Masked) => Some(from),
+            Some(Masking::Unmasked) => Some(from.other()),
+            Some(Masking::Unknown) | None => None,
+        };
+        match speaks.filter(|side| client.is_none_or(|client| client == *side)) {
+            Some(client) => Identified::Frames { client },
+            None => {
+                self.waiting[from.index()].take();
+                self.probes += 1;
+                if self.probes > limits::PROBES { Identified::Nothing } else { Identified::NotYet }
+            }
+        }
+    }
+}

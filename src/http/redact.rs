@@ -1,0 +1,128 @@
+//! What a report must not repeat: credentials in targets and fields.
+
+const HIDDEN: char = '…';
+
+/// A request target without its secrets: the values of query parameters and the userinfo are replaced by `…`. Names of
+/// parameters, a parameter without `=`, an empty value and the fragment stay as they are.
+pub fn redacted_target(target: &str) -> String {
+    let (before, fragment) = target.split_at(target.find('#').unwrap_or(target.len()));
+    let (place, query) = before.split_at(before.find('?').unwrap_or(before.len()));
+    let mut shown = String::with_capacity(target.len());
+    push_place(&mut shown, place);
+    for parameter in query.split_inclusive(['&', ';']) {
+        push_parameter(&mut shown, parameter);
+    }
+    shown.push_str(fragment);
+    shown
+}
+
+/// Whether the value of a field of this name (case-insensitive) is a credential.
+pub fn is_secret_field(name: &[u8]) -> bool {
+    const SECRET: [&[u8]; 4] = [b"Cookie", b"Set-Cookie", b"Authorization", b"Proxy-Authorization"];
+    SECRET.iter().any(|secret| secret.eq_ignore_ascii_case(name))
+}
+
+/// Scheme, authority and path, where the authority may carry userinfo (RFC 3986 §3.2.1). In authority-form there is no
+/// scheme, and a path alone has no authority.
+fn push_place(shown: &mut String, place: &str) {
+    let (scheme, rest) = match place.find("://") {
+        Some(at) if !place.starts_with('/') => place.split_at(at.saturating_add(3)),
+        _ => ("", place),
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    shown.push_str(scheme);
+    match authority.rsplit_once('@') {
+        Some((_, host)) => {
+            shown.push(HIDDEN);
+            shown.push('@');
+            shown.push_str(host);
+        }
+        None => shown.push_str(authority),
+    }
+    shown.push_str(path);
+}
+
+/// One parameter with the separator after it.
+fn push_parameter(shown: &mut String, parameter: &str) {
+    let separator = parameter.len().saturating_sub(usize::from(parameter.ends_with(['&', ';'])));
+    let (parameter, separator) = parameter.split_at(separator);
+    match parameter.split_once('=') {
+        Some((name, value)) => {
+            shown.push_str(name);
+            shown.push('=');
+            if !value.is_empty() {
+                shown.push(HIDDEN);
+            }
+        }
+        None => shown.push_str(parameter),
+    }
+    shown.push_str(separator);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn values_are_hidden_and_names_are_kept() {
+        for (target, shown) in [
+            ("/ws", "/ws"),
+            ("/ws?token=s3cret&room=7", "/ws?token=…&room=…"),
+            ("/ws?a=1;b=2", "/ws?a=…;b=…"),
+            ("/ws?a=b=c", "/ws?a=…"),
+            ("/ws?flag&token=", "/ws?flag&token="),
+            ("/ws?", "/ws?"),
+            ("/ws?&=x&", "/ws?&=…&"),
+            ("/ws?a=/b?c=d", "/ws?a=…"),
+            ("/ws?a=é#part=1?x=y", "/ws?a=…#part=1?x=y"),
+            ("/a@b?c=d@e", "/a@b?c=…"),
+            ("*", "*"),
+            ("", ""),
+        ] {
+            assert_eq!(redacted_target(target), shown);
+        }
+    }
+
+    #[test]
+    fn userinfo_is_hidden_in_absolute_and_authority_form() {
+        for (target, shown) in [
+            ("ws://me:pass@host:80/ws?a=1", "ws://…@host:80/ws?a=…"),
+            ("http://me:p@ss@host", "http://…@host"),
+            ("http://host/@x", "http://host/@x"),
+            ("http://me@host?a=1", "http://…@host?a=…"),
+            ("me:pass@host:443", "…@host:443"),
+            ("host:443", "host:443"),
+            ("/path/http://me@host/", "/path/http://me@host/"),
+        ] {
+            assert_eq!(redacted_target(target), shown);
+        }
+    }
+
+    #[test]
+    fn fields_with_credentials_are_known_in_any_case() {
+        for name in ["Cookie", "set-cookie", "AUTHORIZATION", "Proxy-Authorization"] {
+            assert!(is_secret_field(name.as_bytes()), "{name}");
+        }
+        for name in ["", "Cookies", "Host", "Sec-WebSocket-Key", "WWW-Authenticate"] {
+            assert!(!is_secret_field(name.as_bytes()), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_redacted_target_stays_as_it_is(target in ".{0,40}") {
+            let once = redacted_target(&target);
+            prop_assert_eq!(redacted_target(&once), once);
+        }
+
+        #[test]
+        fn no_value_survives(names in proptest::collection::vec("[a-z]{1,5}", 1..5), absolute in any::<bool>()) {
+            let query: Vec<String> = names.iter().map(|name| format!("{name}=S3CRET")).collect();
+            let place = if absolute { "wss://S3CRET:S3CRET@host/ws" } else { "/ws" };
+            let shown = redacted_target(&format!("{place}?{}", query.join("&")));
+            prop_assert!(!shown.contains("S3CRET"));
+            prop_assert!(names.iter().all(|name| shown.contains(name.as_str())));
+        }
+    }
+}
