@@ -176,10 +176,13 @@ fn tunnels_with_an_identity_tell_flows_apart() {
     let gre = |key| in_ip(47, &behind(&[0x20, 0, 8, 0, 0, 0, 0, key], &four));
     let len = four.len() as u8 + 2;
     let pppoe = |session| ethernet(0x8864, &behind(&[0x11, 0, 0, session, 0, len, 0, 0x21], &four));
-    let kinds: [(u32, &dyn Fn(u8) -> Vec<u8>); 4] =
-        [(RAW, &vxlan), (RAW, &geneve), (RAW, &gre), (ETHERNET, &pppoe)];
-    for (link, made) in kinds {
-        let (one, two) = (tag(link, &made(1)), tag(link, &made(2)));
+    for (link, one, two) in [
+        (RAW, vxlan(1), vxlan(2)),
+        (RAW, geneve(1), geneve(2)),
+        (RAW, gre(1), gre(2)),
+        (ETHERNET, pppoe(1), pppoe(2)),
+    ] {
+        let (one, two) = (tag(link, &one), tag(link, &two));
         assert!(one != 0 && two != 0 && one != two);
     }
     let nested = in_udp(4789, &behind(&[8, 0, 0, 0, 0, 0, 1, 0], &ethernet(0x0800, &vxlan(1))));
