@@ -16,7 +16,4 @@ mod tests;
 pub use anomaly::Anomaly;
 pub use ending::{ApiClose, CloseState, Ending, Transport};
 pub use facts::{Close, Connection, FrameFacts, Outcome, Quality, Request, Response, RoleEvidence, TcpFacts};
-<<<<<<< HEAD
 pub use table::{Connections, Counters};
-=======
->>>>>>> capture
