@@ -45,15 +45,20 @@ impl Faults {
     /// The rules that `header` breaks, in a direction so masked and so far in its messages.
     #[inline]
     pub(super) fn of(header: &FrameHeader, masking: Masking, message: Message) -> Faults {
-        let flag = |bit, broken| if broken { bit } else { 0 };
+        let first = matches!(header.opcode, Opcode::Text | Opcode::Binary);
         let wrong_mask = match masking {
             Masking::Masked => header.mask.is_none(),
             Masking::Unmasked => header.mask.is_some(),
             Masking::Unknown => false,
         };
+        let short = header.length_form == LengthForm::Short;
+        if first && short && !wrong_mask && !header.rsv23() && message != Message::Open {
+            // Most frames are short messages, and can break none of the other rules.
+            return Faults(0);
+        }
         let control = header.opcode.is_control();
         let continuation = header.opcode == Opcode::Continuation;
-        let first = matches!(header.opcode, Opcode::Text | Opcode::Binary);
+        let flag = |bit, broken| if broken { bit } else { 0 };
         Faults(
             flag(Self::MASK, wrong_mask)
                 | flag(Self::RSV1, header.rsv1() && (control || continuation))
@@ -61,7 +66,7 @@ impl Faults {
                 | flag(Self::OPCODE, matches!(header.opcode, Opcode::Reserved(_)))
                 | flag(Self::FRAGMENTED, control && !header.fin)
                 | flag(Self::TOO_LONG, control && header.len > LONGEST_CONTROL as u64)
-                | flag(Self::NOT_MINIMAL, header.length_form != LengthForm::Short && !header.is_minimal())
+                | flag(Self::NOT_MINIMAL, !header.is_minimal())
                 | flag(Self::TOP_BIT, header.len >> 63 != 0)
                 | flag(Self::ALONE, continuation && message == Message::Idle)
                 | flag(Self::INSIDE, first && message == Message::Open),
@@ -83,8 +88,9 @@ impl Faults {
             Self::ALONE | Self::INSIDE,
         ];
         let broken = kinds.into_iter().filter(|kind| self.has(*kind)).count();
-        let foreign = self.has(Self::MASK) && self.has(Self::RSV1 | Self::RSV23 | Self::OPCODE);
-        broken > 2 || foreign || self.has(Self::TOP_BIT)
+        let (mask, rsv, opcode) =
+            (self.has(Self::MASK), self.has(Self::RSV1 | Self::RSV23), self.has(Self::OPCODE));
+        broken > 2 || (mask && rsv) || (rsv && opcode) || (opcode && mask) || self.has(Self::TOP_BIT)
     }
 
     /// Whether a program that frames well may break these rules all the time: it forgets to mask, or two of its
@@ -131,9 +137,14 @@ impl Faults {
 /// with a letter that as a frame would break several rules, so no frame waits for the answer.
 #[inline]
 pub(super) fn is_http(bytes: &[u8]) -> Option<bool> {
-    if !matches!(bytes.first(), Some(b'C'..=b'T')) {
-        return Some(false);
+    match bytes.first() {
+        Some(b'C'..=b'T') => opens_http(bytes),
+        _ => Some(false),
     }
+}
+
+#[cold]
+fn opens_http(bytes: &[u8]) -> Option<bool> {
     let mut undecided = false;
     for opening in HTTP {
         if bytes.starts_with(opening) {

@@ -5,9 +5,9 @@
 //! next frame is searched for ([`super::resume`]).
 
 use super::check::{Faults, Message, is_http};
-use super::close::{CloseClass, CloseFlaw, ClosePayload, close_class};
+use super::close::{CloseFlaw, ClosePayload};
+use super::control::{Control, Quote, is_odd_close, unmasked};
 use super::event::{FrameEvent, FrameSink, Masking, Violation};
-use super::mask::unmask;
 use super::resume::Search;
 use super::{FrameHeader, LONGEST_CONTROL, LONGEST_HEADER, Opcode};
 use crate::capture::Seen;
@@ -37,24 +37,9 @@ enum State {
     Lost(Box<Search>),
 }
 
-/// A control frame whose payload comes in pieces.
-#[derive(Clone, Debug)]
-struct Control {
-    payload: [u8; LONGEST_CONTROL],
-    len: u8,
-    quote: Quote,
-}
-
-/// The first bytes of something, as sent.
-#[derive(Clone, Copy, Debug)]
-struct Quote {
-    bytes: [u8; QUOTE],
-    len: u8,
-}
-
 /// A header with what is around it.
 struct Opening<'a> {
-    header: FrameHeader,
+    header: &'a FrameHeader,
     first: Seen,
     seen: Seen,
     /// Bytes of the header that came in earlier segments.
@@ -183,7 +168,7 @@ impl Decoder {
         match FrameHeader::parse(rest) {
             Some(header) if http == Some(false) => {
                 let body = rest.get(usize::from(header.header_len)..).unwrap_or_default();
-                let opening = Opening { header, first: seen, seen, earlier: &[], rest, body };
+                let opening = Opening { header: &header, first: seen, seen, earlier: &[], rest, body };
                 match self.begin(&opening, sink) {
                     Some(used) => used.saturating_add(usize::from(header.header_len)),
                     // The place itself is no start of a frame, so that the search goes on behind it.
@@ -226,7 +211,7 @@ impl Decoder {
                     return 0;
                 };
                 self.state = State::BOUNDARY;
-                let opening = Opening { header, first, seen, earlier, rest, body };
+                let opening = Opening { header: &header, first, seen, earlier, rest, body };
                 self.begin(&opening, sink).map_or(0, |body| body.saturating_add(used))
             }
             _ if http == Some(true) => {
@@ -248,7 +233,7 @@ impl Decoder {
     #[inline]
     fn begin(&mut self, opening: &Opening<'_>, sink: &mut impl FrameSink) -> Option<usize> {
         let Opening { header, first, seen, body, .. } = *opening;
-        let faults = Faults::of(&header, self.masking, self.message);
+        let faults = Faults::of(header, self.masking, self.message);
         let plain =
             faults.is_empty() && header.opcode != Opcode::Close && header.len <= limits::FRAME_PAYLOAD;
         if plain {
@@ -265,7 +250,7 @@ impl Decoder {
         if self.masking == Masking::Unknown {
             self.masking = if header.mask.is_some() { Masking::Masked } else { Masking::Unmasked };
         }
-        self.message = self.message.after(&header);
+        self.message = self.message.after(header);
         sink.frame(FrameEvent::Header { header, offset: self.start, seen: first, complete_in: seen });
         if !plain || self.closed {
             self.tell_violations(faults, opening, sink);
@@ -276,15 +261,19 @@ impl Decoder {
         if body.len() < len {
             let part = opening.rest.get(..opening.rest.len().saturating_sub(body.len())).unwrap_or_default();
             let control = control.then(|| Box::new(Control::new(Quote::of(opening.earlier, part))));
-            self.state = State::Payload { header, left: header.len, absent: 0, control };
+            self.state = State::Payload { header: *header, left: header.len, absent: 0, control };
             return Some(0);
         }
-        if control {
-            let payload = unmasked(&header, body);
-            let payload = payload.get(..len.min(LONGEST_CONTROL)).unwrap_or_default();
-            self.tell_control(&header, payload, true, &Quote::of(opening.earlier, opening.rest), seen, sink);
-        } else {
+        if !control {
             sink.frame(FrameEvent::End { header, present: header.len, seen });
+            return Some(len);
+        }
+        let mut room = [0; LONGEST_CONTROL];
+        let payload = unmasked(header, body, &mut room);
+        self.tell_control(header, payload, true, seen, sink);
+        if header.opcode == Opcode::Close {
+            let quote = Quote::of(opening.earlier, opening.rest);
+            self.tell_close_flaw(header, payload, &quote, seen, sink);
         }
         Some(len)
     }
@@ -305,7 +294,7 @@ impl Decoder {
         match behind {
             // A header alone in its segment: some senders write header and payload apart.
             _ if body.is_empty() => {}
-            Some(behind) if may_follow(behind, header.mask.is_some()) => {}
+            Some(behind) if may_follow(behind, header, self.masking) => {}
             Some(_) => return false,
             None if header.opcode.is_control() => return false,
             None => {
@@ -338,36 +327,49 @@ impl Decoder {
         let State::Payload { header, absent, control, .. } = state else { return };
         match control {
             Some(control) => {
-                self.tell_control(&header, control.payload(), absent == 0, &control.quote, seen, sink);
+                let payload = control.payload();
+                self.tell_control(&header, payload, absent == 0, seen, sink);
+                self.tell_close_flaw(&header, payload, &control.quote, seen, sink);
             }
             None => {
                 let present = header.len.saturating_sub(absent);
-                sink.frame(FrameEvent::End { header, present, seen });
+                sink.frame(FrameEvent::End { header: &header, present, seen });
             }
         }
     }
 
-    /// Tells a control frame, and what is wrong with the body of a Close.
     fn tell_control(
         &self,
         header: &FrameHeader,
         payload: &[u8],
         complete: bool,
+        seen: Seen,
+        sink: &mut impl FrameSink,
+    ) {
+        let offset = self.start;
+        let whole = complete && payload.len() as u64 == header.len;
+        sink.frame(FrameEvent::Control { header, offset, payload, whole, seen });
+    }
+
+    /// Tells what is wrong with the body of a Close that was seen whole.
+    #[cold]
+    fn tell_close_flaw(
+        &self,
+        header: &FrameHeader,
+        payload: &[u8],
         quote: &Quote,
         seen: Seen,
         sink: &mut impl FrameSink,
     ) {
-        let (header, offset) = (*header, self.start);
-        let whole = complete && payload.len() as u64 == header.len;
-        sink.frame(FrameEvent::Control { header, offset, payload, whole, seen });
-        if header.opcode == Opcode::Close && whole {
-            let kind = match ClosePayload::parse(payload).flaw {
-                Some(CloseFlaw::OneByte) => Violation::CloseOneByte,
-                Some(CloseFlaw::ReasonNotUtf8) => Violation::CloseReasonNotUtf8,
-                None => return,
-            };
-            sink.frame(FrameEvent::Violation { kind, offset, seen, quote: quote.bytes() });
+        if header.opcode != Opcode::Close || payload.len() as u64 != header.len {
+            return;
         }
+        let kind = match ClosePayload::parse(payload).flaw {
+            Some(CloseFlaw::OneByte) => Violation::CloseOneByte,
+            Some(CloseFlaw::ReasonNotUtf8) => Violation::CloseReasonNotUtf8,
+            None => return,
+        };
+        sink.frame(FrameEvent::Violation { kind, offset: self.start, seen, quote: quote.bytes() });
     }
 
     #[cold]
@@ -383,74 +385,9 @@ impl State {
     const BOUNDARY: State = State::Header { bytes: [0; LONGEST_HEADER], have: 0, first: None };
 }
 
-impl Control {
-    fn new(quote: Quote) -> Control {
-        Control { payload: [0; LONGEST_CONTROL], len: 0, quote }
-    }
-
-    fn payload(&self) -> &[u8] {
-        self.payload.get(..usize::from(self.len)).unwrap_or_default()
-    }
-
-    /// Takes the next bytes of the payload, of which `left` were to come.
-    fn take(&mut self, header: &FrameHeader, left: u64, bytes: &[u8]) {
-        let have = usize::from(self.len);
-        let room = self.payload.get_mut(have..).unwrap_or_default();
-        let len = room.len().min(bytes.len());
-        let (Some(room), Some(new)) = (room.get_mut(..len), bytes.get(..len)) else { return };
-        room.copy_from_slice(new);
-        if let Some(key) = header.mask {
-            unmask(room, key, header.len.saturating_sub(left));
-        }
-        self.len = u8::try_from(have.saturating_add(len)).unwrap_or(self.len);
-        self.quote.go_on(bytes);
-    }
-}
-
-impl Quote {
-    fn of(earlier: &[u8], rest: &[u8]) -> Quote {
-        let mut quote = Quote { bytes: [0; QUOTE], len: 0 };
-        quote.go_on(earlier);
-        quote.go_on(rest);
-        quote
-    }
-
-    fn go_on(&mut self, bytes: &[u8]) {
-        let room = self.bytes.get_mut(usize::from(self.len)..).unwrap_or_default();
-        for (to, from) in room.iter_mut().zip(bytes) {
-            *to = *from;
-            self.len = self.len.saturating_add(1);
-        }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
-    }
-}
-
-/// The first bytes of a control frame's payload, unmasked; zeros behind its end.
-fn unmasked(header: &FrameHeader, body: &[u8]) -> [u8; LONGEST_CONTROL] {
-    let mut payload = [0; LONGEST_CONTROL];
-    let len = usize::try_from(header.len).unwrap_or(usize::MAX).min(LONGEST_CONTROL).min(body.len());
-    if let (Some(payload), Some(body)) = (payload.get_mut(..len), body.get(..len)) {
-        payload.copy_from_slice(body);
-        if let Some(key) = header.mask {
-            unmask(payload, key, 0);
-        }
-    }
-    payload
-}
-
-/// Whether it is a Close, wholly here, whose body no conforming sender would write.
-fn is_odd_close(header: &FrameHeader, body: &[u8]) -> bool {
-    let Some(len) = usize::try_from(header.len).ok().filter(|len| *len <= body.len()) else { return false };
-    let payload = unmasked(header, body);
-    let close = ClosePayload::parse(payload.get(..len.min(LONGEST_CONTROL)).unwrap_or_default());
-    close.flaw.is_some() || close.code.is_some_and(|code| close_class(code) != CloseClass::Sendable)
-}
-
-/// Whether the bytes behind a doubtful frame, so masked, may be the next one, as far as they are there.
-fn may_follow(bytes: &[u8], masked: bool) -> bool {
+/// Whether the bytes behind a doubtful frame may be the next one, as far as they are there. Its mask may be the right
+/// one, or as wrong as that of the frame before. Behind a Close nothing else is believed than another control frame.
+fn may_follow(bytes: &[u8], before: &FrameHeader, masking: Masking) -> bool {
     let (Some(first), second) = (bytes.first(), bytes.get(1)) else { return true };
     let opcode = Opcode::from_bits(*first);
     let lawful = match opcode {
@@ -458,10 +395,15 @@ fn may_follow(bytes: &[u8], masked: bool) -> bool {
         Opcode::Close | Opcode::Ping | Opcode::Pong => {
             first & 0xF0 == 0x80 && second.is_none_or(|second| second & 0x7F <= 125)
         }
+        _ if before.opcode == Opcode::Close => false,
         Opcode::Continuation => first & 0x70 == 0,
         Opcode::Text | Opcode::Binary => first & 0x30 == 0,
     };
-    let lawful = lawful && second.is_none_or(|second| (second & 0x80 != 0) == masked);
+    let masked = second.map(|second| second & 0x80 != 0);
+    let same = masked.is_none_or(|masked| masked == before.mask.is_some());
+    let right =
+        masked.is_none_or(|masked| masking != if masked { Masking::Unmasked } else { Masking::Masked });
+    let lawful = lawful && (same || right);
     lawful || is_http(bytes) != Some(false)
 }
 
@@ -474,5 +416,222 @@ fn joined(one: &[u8], two: &[u8]) -> [u8; LONGEST_HEADER] {
     all
 }
 
-/// Bytes quoted with a violation.
-const QUOTE: usize = 16;
+#[cfg(test)]
+mod tests {
+    use super::super::oracle::{Frame, Piece, Told, stream, told};
+    use super::*;
+
+    /// The violations told of a server's segments, with their offsets.
+    fn violations(segments: &[&[u8]]) -> Vec<(Violation, u64)> {
+        violations_of(Masking::Unmasked, segments)
+    }
+
+    fn violations_of(masking: Masking, segments: &[&[u8]]) -> Vec<(Violation, u64)> {
+        let pieces: Vec<Piece<'_>> = segments.iter().map(|bytes| Piece::Bytes(bytes)).collect();
+        told(masking, &pieces)
+            .into_iter()
+            .filter_map(|told| match told {
+                Told::Violation { kind, at, .. } => Some((kind, at)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Opcode and length of every frame told.
+    fn frames(masking: Masking, segments: &[&[u8]]) -> Vec<(Opcode, u64)> {
+        let pieces: Vec<Piece<'_>> = segments.iter().map(|bytes| Piece::Bytes(bytes)).collect();
+        told(masking, &pieces)
+            .into_iter()
+            .filter_map(|told| match told {
+                Told::Header { opcode, len, .. } => Some((opcode, len)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    const HELLO: &[u8] = b"\x81\x05hello";
+    const CLOSE: &[u8] = b"\x88\x02\x03\xE8";
+
+    #[test]
+    fn packets_of_first_and_last_header_byte_and_of_the_end_are_told_apart() {
+        let bytes = Frame::masked(0x82, &[0; 300]).bytes();
+        let pieces = [
+            Piece::Bytes(&bytes[..1]),
+            Piece::Bytes(&bytes[1..7]),
+            Piece::Bytes(&bytes[7..9]),
+            Piece::Bytes(&bytes[9..]),
+        ];
+        let header = Told::Header { at: 0, opcode: Opcode::Binary, len: 300, first: 1, last: 3 };
+        assert_eq!(told(Masking::Masked, &pieces), [header, Told::End { present: 300, last: 4 }]);
+    }
+
+    #[test]
+    fn a_masked_close_in_two_segments_is_unmasked_whole() {
+        let bytes = Frame::masked(0x88, b"\x03\xF6gone").bytes();
+        let told = told(Masking::Masked, &[Piece::Bytes(&bytes[..9]), Piece::Bytes(&bytes[9..])]);
+        let payload = b"\x03\xF6gone".to_vec();
+        assert_eq!(told[1], Told::Control { at: 0, opcode: Opcode::Close, payload, whole: true, last: 2 });
+    }
+
+    #[test]
+    fn each_violation_is_told_once_and_reading_goes_on() {
+        let cases: [(&[u8], Violation); 11] = [
+            (b"\x81\x81\x01\x02\x03\x04x", Violation::Masked),
+            (b"\xC9\x01x", Violation::Rsv1Misplaced),
+            (b"\xA1\x01x", Violation::Rsv23),
+            (b"\x83\x01x", Violation::ReservedOpcode(3)),
+            (b"\x8B\x01x", Violation::ReservedOpcode(11)),
+            (b"\x09\x01x", Violation::ControlFragmented),
+            (b"\x81\x7E\x00\x01x", Violation::LengthNotMinimal),
+            (b"\x80\x01x", Violation::ContinuationAlone),
+            (b"\x88\x01\x03", Violation::CloseOneByte),
+            (b"\x88\x03\x03\xE8\xFF", Violation::CloseReasonNotUtf8),
+            (&[&b"\x89\x7E\x00\x7E"[..], &[b'x'; 126]].concat(), Violation::ControlTooLong),
+        ];
+        for (bytes, violation) in cases {
+            assert_eq!(violations(&[HELLO, bytes])[..], [(violation, 7)], "alone in its segment");
+            let joined = [HELLO, bytes, b"\x89\x00"].concat();
+            assert_eq!(violations(&[&joined])[..], [(violation, 7)], "{violation:?} between frames");
+            assert_eq!(frames(Masking::Unmasked, &[&joined]).len(), 3);
+        }
+        assert_eq!(violations_of(Masking::Masked, &[HELLO]), [(Violation::Unmasked, 0)]);
+    }
+
+    #[test]
+    fn a_side_that_never_masks_is_read_to_its_close() {
+        let long = Frame::new(0x82, &[7; 3000]).bytes();
+        let segments = [&long[..1400], &long[1400..], &long[..1400], &long[1400..], HELLO, CLOSE];
+        assert_eq!(
+            violations_of(Masking::Masked, &segments)
+                .iter()
+                .filter(|(kind, _)| *kind == Violation::Unmasked)
+                .count(),
+            4
+        );
+        assert_eq!(frames(Masking::Masked, &segments).last(), Some(&(Opcode::Close, 2)));
+    }
+
+    #[test]
+    fn a_message_inside_another_is_told_once_whichever_way_the_sender_goes_on() {
+        let begun: &[u8] = b"\x01\x01a";
+        for rest in [&[HELLO, b"\x80\x01b", HELLO][..], &[HELLO, HELLO, b"\x01\x01a", b"\x80\x00"]] {
+            let segments = [&[begun], rest].concat();
+            assert_eq!(violations(&segments), [(Violation::MessageInsideMessage, 3)]);
+        }
+    }
+
+    #[test]
+    fn what_a_sender_adds_after_its_close_is_told() {
+        let stream = [CLOSE, HELLO, b"\x8A\x00", CLOSE].concat();
+        assert_eq!(violations(&[&stream]), [(Violation::DataAfterClose, 4), (Violation::SecondClose, 13)]);
+    }
+
+    #[test]
+    fn a_long_control_frame_shows_its_first_bytes_and_is_not_whole() {
+        let bytes = Frame::new(0x88, &[b'x'; 300]).bytes();
+        for pieces in [
+            vec![Piece::Bytes(&bytes)],
+            vec![Piece::Bytes(&bytes[..4]), Piece::Bytes(&bytes[4..90]), Piece::Bytes(&bytes[90..])],
+        ] {
+            let told = told(Masking::Unmasked, &pieces);
+            let shown = told.iter().find_map(|told| match told {
+                Told::Control { payload, whole, .. } => Some((payload.len(), *whole)),
+                _ => None,
+            });
+            assert_eq!(shown, Some((125, false)));
+        }
+    }
+
+    #[test]
+    fn http_at_the_start_of_a_frame_is_told_however_it_is_cut_and_a_close_behind_it_is_found() {
+        let http = b"HTTP/1.1 204 No Content\r\nDate: x\r\n\r\n";
+        let stream = [HELLO, http].concat();
+        for cut in 0..stream.len() {
+            let (one, two) = stream.split_at(cut);
+            assert_eq!(violations(&[one, two]), [(Violation::HttpInStream, 7)], "{cut}");
+        }
+        let read = frames(Masking::Unmasked, &[HELLO, http, CLOSE]);
+        assert_eq!(read.last(), Some(&(Opcode::Close, 2)));
+    }
+
+    #[test]
+    fn http_inside_a_payload_is_payload() {
+        assert_eq!(violations(&[&Frame::new(0x81, b"HTTP/1.1 200 OK\r\n\r\n").bytes()]), []);
+    }
+
+    #[test]
+    fn a_length_with_its_top_bit_set_ends_the_framing() {
+        let stream = b"\x82\x7F\x80\x00\x00\x00\x00\x00\x00\x01xxxxxxxx";
+        assert_eq!(violations(&[stream]), [(Violation::LengthTopBit, 0), (Violation::FramingLost, 0)]);
+    }
+
+    #[test]
+    fn lost_framing_is_told_once_and_found_again_where_frames_follow() {
+        let noise = [0x74, 0x9E, 0x5D, 0x3B, 0xE6, 0x33, 0x74, 0x9E, 0x5D, 0x3B, 0xE6, 0x33];
+        let found = violations(&[HELLO, &noise, &noise, &[HELLO, HELLO, HELLO].concat(), HELLO]);
+        assert_eq!(found, [(Violation::FramingLost, 7), (Violation::Resynchronised { skipped: 24 }, 31)]);
+    }
+
+    #[test]
+    fn after_a_gap_over_a_frame_border_the_next_segment_is_read_again() {
+        let [close, hello] = [Piece::Bytes(CLOSE), Piece::Bytes(HELLO)];
+        let told = told(Masking::Unmasked, &[hello, Piece::Gap(100), Piece::Bytes(b"\x82\x02ab"), close]);
+        let kinds: Vec<_> = told.iter().filter(|told| matches!(told, Told::Violation { .. })).collect();
+        let kind = Violation::Resynchronised { skipped: 100 };
+        assert_eq!(kinds, [&Told::Violation { kind, at: 107, quote: b"\x82\x02ab".to_vec(), seen: 3 }]);
+        assert!(matches!(told.last(), Some(Told::Control { opcode: Opcode::Close, whole: true, .. })));
+    }
+
+    #[test]
+    fn a_gap_that_begins_in_a_frame_and_goes_beyond_ends_it() {
+        let told =
+            told(Masking::Unmasked, &[Piece::Bytes(b"\x82\x0Aabc"), Piece::Gap(20), Piece::Bytes(CLOSE)]);
+        assert_eq!(told[1], Told::End { present: 3, last: 2 });
+        assert!(matches!(
+            told[2],
+            Told::Violation { kind: Violation::Resynchronised { skipped: 13 }, at: 25, .. }
+        ));
+    }
+
+    #[test]
+    fn a_gap_cuts_the_reason_of_a_close() {
+        let told = told(
+            Masking::Unmasked,
+            &[Piece::Bytes(b"\x88\x0A\x03\xE8by"), Piece::Gap(2), Piece::Bytes(b"xxxx")],
+        );
+        let payload = b"\x03\xE8by".to_vec();
+        assert_eq!(told[1], Told::Control { at: 0, opcode: Opcode::Close, payload, whole: false, last: 3 });
+    }
+
+    #[test]
+    fn the_end_inside_a_header_a_payload_or_a_message_is_told() {
+        assert_eq!(violations(&[b"\x81"]), [(Violation::EndsMidFrame, 0)]);
+        assert_eq!(violations(&[b"\x81\x05he"]), [(Violation::EndsMidFrame, 0)]);
+        assert_eq!(violations(&[HELLO, b"\x01\x00"]), [(Violation::EndsMidFrame, 7)]);
+        assert_eq!(violations(&[HELLO, b"\x01\x00", CLOSE]), []);
+    }
+
+    #[test]
+    fn random_bytes_after_the_handshake_hardly_ever_make_a_close() {
+        let mut random = super::super::oracle::random();
+        let (mut closes, mut frames) = (0, 0);
+        for _ in 0..20_000 {
+            let bytes: Vec<u8> = random.by_ref().take(300).collect();
+            for told in told(Masking::Unmasked, &[Piece::Bytes(&bytes[..150]), Piece::Bytes(&bytes[150..])]) {
+                match told {
+                    Told::Header { opcode: Opcode::Close, .. } => closes += 1,
+                    Told::Header { .. } => frames += 1,
+                    _ => {}
+                }
+            }
+        }
+        assert!(closes <= 20, "{closes} closes and {frames} other frames in 20000 streams");
+        assert!(frames <= 2000, "{frames} frames");
+    }
+
+    #[test]
+    fn the_role_is_learnt_from_the_first_frame_where_it_is_not_known() {
+        let frames = [Frame::masked(0x81, b"a"), Frame::new(0x81, b"b")];
+        assert_eq!(violations_of(Masking::Unknown, &[&stream(&frames)]), [(Violation::Unmasked, 7)]);
+    }
+}

@@ -9,7 +9,7 @@ pub enum FrameEvent<'a> {
     /// A frame begins: its header was read whole. Its violations follow at once.
     Header {
         /// The header.
-        header: FrameHeader,
+        header: &'a FrameHeader,
         /// Stream offset of its first byte.
         offset: u64,
         /// The packet with its first byte.
@@ -20,7 +20,7 @@ pub enum FrameEvent<'a> {
     /// A control frame ends: Close, Ping, Pong, or one with a reserved control opcode.
     Control {
         /// Its header, as told before.
-        header: FrameHeader,
+        header: &'a FrameHeader,
         /// Stream offset of the header.
         offset: u64,
         /// The payload, unmasked: its first [`super::LONGEST_CONTROL`] bytes, or fewer where it was cut by a gap
@@ -34,7 +34,7 @@ pub enum FrameEvent<'a> {
     /// A data frame ends; or the stream does, inside it.
     End {
         /// Its header, as told before.
-        header: FrameHeader,
+        header: &'a FrameHeader,
         /// Bytes of its payload that were there; fewer than `header.len` where gaps or the end of the stream cut it.
         present: u64,
         /// The packet with its last byte.

@@ -23,6 +23,7 @@
 
 mod check;
 mod close;
+mod control;
 mod decoder;
 mod event;
 mod extension;

@@ -279,3 +279,15 @@ proptest! {
 fn a_decoder_is_small_enough_to_keep_two_of_them_for_every_flow() {
     assert!(size_of::<Decoder>() <= 96, "{}", size_of::<Decoder>());
 }
+
+/// Bytes at random, the same ones every time (xorshift64*).
+pub(super) fn random() -> impl Iterator<Item = u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    std::iter::repeat_with(move || {
+        state ^= state >> 12;
+        state ^= state << 25;
+        state ^= state >> 27;
+        state.wrapping_mul(0x2545_F491_4F6C_DD1D).to_be_bytes()
+    })
+    .flatten()
+}

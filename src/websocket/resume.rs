@@ -298,11 +298,11 @@ fn worth(header: &FrameHeader, body: &[u8]) -> u8 {
         return 0;
     }
     let header_bits = match (header.opcode, header.fin, header.len) {
-        // Runs of zeros are continuation frames without end.
-        (Opcode::Continuation, false, 0) => 0,
+        (Opcode::Ping | Opcode::Pong, _, 0) => 2,
+        // Runs of zeros, or of small numbers in two bytes, are empty frames without end.
+        (_, _, 0) => 0,
         (Opcode::Continuation, false, _) => 1,
-        // So are numbers of two bytes with a small value, as in samples of sound.
-        (_, _, 0) | (_, false, _) => 2,
+        (_, false, _) => 2,
         _ => HEADER,
     };
     let length_bits = match header.length_form {
@@ -322,13 +322,14 @@ fn payload_fits(header: &FrameHeader, body: &[u8]) -> bool {
     if !text && header.opcode != Opcode::Close {
         return true;
     }
-    let mut start = [0; LONGEST_CONTROL];
+    let mut room = [0; LONGEST_CONTROL];
     let want = if text { TEXT_TRIED } else { LONGEST_CONTROL };
     let len = body.len().min(clamp(header.len)).min(want);
-    let (Some(start), Some(body)) = (start.get_mut(..len), body.get(..len)) else { return false };
-    start.copy_from_slice(body);
+    let (Some(room), Some(mut start)) = (room.get_mut(..len), body.get(..len)) else { return false };
     if let Some(key) = header.mask {
-        unmask(start, key, 0);
+        room.copy_from_slice(start);
+        unmask(room, key, 0);
+        start = room;
     }
     if text {
         let whole = len as u64 == header.len;
@@ -383,4 +384,189 @@ const LEADS: usize = 32;
 const TEXT_TRIED: usize = 64;
 
 /// Headers after which a chain that is not believed is no chain.
-const LINKS: u8 = 64;
+const LINKS: u8 = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::super::oracle::{Frame, Piece, Told, packet, random, stream, told, told_by};
+    use super::super::{Decoder, Violation};
+    use super::*;
+    use proptest::prelude::*;
+
+    fn resynchronised(told: &[Told]) -> Option<u64> {
+        told.iter().find_map(|told| match told {
+            Told::Violation { kind: Violation::Resynchronised { .. }, at, .. } => Some(*at),
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn frames_of_a_chat_are_known_at_once() {
+        let hello = Frame::masked(0x81, br#"{"op":"hello"}"#);
+        assert_eq!(likely_frames(&hello.bytes()), Some(Masking::Masked));
+        let pair = [Frame::new(0x81, b"{}"), Frame::new(0x81, b"[1,2]")];
+        assert_eq!(likely_frames(&stream(&pair)), Some(Masking::Unmasked));
+        assert_eq!(likely_frames(&Frame::new(0x82, &[9; 1000]).bytes()), Some(Masking::Unmasked));
+        assert_eq!(likely_frames(&Frame::masked(0x88, b"\x03\xE9").bytes()), Some(Masking::Masked));
+        let many = vec![Frame::new(0x82, &[1, 2, 3]); 5];
+        let many = stream(&many);
+        assert_eq!(likely_frames(&many[..many.len() - 2]), Some(Masking::Unmasked));
+    }
+
+    #[test]
+    fn other_protocols_are_not_frames() {
+        let strangers: [&[u8]; 12] = [
+            b"",
+            b"\x81",
+            b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\n\r\n",
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03",
+            b"\x17\x03\x03\x00\x20abcdefghijklmnopqrstuvwxyzabcdef",
+            b"\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x64\x00\x04\x00\x60\x00\x00",
+            b"SSH-2.0-OpenSSH_9.6\r\n",
+            b"\x00\x00\x00\x08\x04\xD2\x16\x2F",
+            b"*1\r\n$4\r\nPING\r\n",
+            &[0; 1400],
+            &[0x82; 1400],
+        ];
+        for bytes in strangers {
+            assert_eq!(likely_frames(bytes), None, "{bytes:02x?}");
+        }
+    }
+
+    #[test]
+    fn every_byte_that_is_one_byte_repeated_is_no_frame() {
+        for byte in 0..=255 {
+            for len in [2, 6, 7, 64, 130, 131, 1448] {
+                assert_eq!(likely_frames(&vec![byte; len]), None, "{byte:#04x} {len} times");
+            }
+        }
+    }
+
+    #[test]
+    fn random_segments_are_taken_for_frames_less_than_once_in_ten_thousand() {
+        let (mut random, mut wrong) = (random(), 0);
+        for round in 0..300_000_usize {
+            let bytes: Vec<u8> = random.by_ref().take(2 + round % 200).collect();
+            wrong += usize::from(likely_frames(&bytes).is_some());
+        }
+        assert!(wrong <= 10, "{wrong} of 300000");
+    }
+
+    #[test]
+    fn in_random_segments_hardly_any_place_is_found() {
+        let (mut random, mut wrong) = (random(), 0);
+        for masking in [Masking::Masked, Masking::Unmasked, Masking::Unknown] {
+            let mut search = Search::after_noise(0, masking);
+            for number in 0..700 {
+                let bytes: Vec<u8> = random.by_ref().take(1448).collect();
+                if search.push(number * 1448, &bytes, true, packet(number)).is_some() {
+                    wrong += 1;
+                    search = Search::after_noise(0, masking);
+                }
+                assert!(search.leads.len() <= LEADS);
+            }
+        }
+        assert!(wrong <= 2, "{wrong} of 2100");
+    }
+
+    #[test]
+    fn a_stream_joined_inside_a_frame_is_read_from_the_next_segment_that_begins_one() {
+        let chat: Vec<Vec<u8>> =
+            (0..4).map(|n| Frame::new(0x81, format!("message {n}").as_bytes()).bytes()).collect();
+        let middle = [0xC7; 500];
+        let pieces: Vec<Piece<'_>> =
+            std::iter::once(&middle[..]).chain(chat.iter().map(Vec::as_slice)).map(Piece::Bytes).collect();
+        let told = told_by(Decoder::midway(Masking::Unknown, 0), &pieces);
+        assert_eq!(resynchronised(&told), Some(511));
+    }
+
+    #[test]
+    fn frames_longer_than_a_segment_are_found_by_where_they_end() {
+        let body: Vec<u8> = random().take(16_000).collect();
+        let bulk = stream(&vec![Frame::new(0x82, &body); 12]);
+        let mut pieces = vec![Piece::Bytes(&bulk[..5000]), Piece::Gap(20_000)];
+        pieces.extend(bulk[25_000..].chunks(1448).map(Piece::Bytes));
+        let told = told(Masking::Unmasked, &pieces);
+        let at = resynchronised(&told).unwrap();
+        assert_eq!(at % 16_004, 0, "the place begins a frame");
+        assert!(at <= 8 * 16_004, "found at {at}");
+        assert!(matches!(told.last(), Some(Told::End { present: 16_000, .. })));
+    }
+
+    #[test]
+    fn a_header_over_a_segment_border_goes_on_a_chain() {
+        let frames = stream(&vec![Frame::masked(0x82, &[5; 200]); 12]);
+        let len = frames.len() / 12;
+        for shift in 1..8 {
+            let pieces = [
+                Piece::Gap(10),
+                Piece::Bytes(&frames[..len + shift]),
+                Piece::Bytes(&frames[len + shift..2 * len + shift]),
+                Piece::Bytes(&frames[2 * len + shift..3 * len + shift]),
+                Piece::Bytes(&frames[3 * len + shift..]),
+            ];
+            let told = told(Masking::Masked, &pieces);
+            let at = resynchronised(&told).unwrap();
+            assert_eq!((at - 10) % len as u64, 0);
+            let read = told.iter().filter(|told| matches!(told, Told::End { present: 200, .. })).count();
+            assert!(read >= 9, "{read} frames for {shift}");
+            assert!(
+                !told.iter().any(|told| matches!(told, Told::Violation { kind: Violation::FramingLost, .. }))
+            );
+        }
+    }
+
+    #[test]
+    fn a_close_that_ends_its_segment_is_found_even_behind_noise() {
+        let noise: Vec<u8> =
+            random().take(700).chain(Frame::new(0x88, b"\x03\xF6bad gateway").bytes()).collect();
+        let told = told_by(Decoder::midway(Masking::Unmasked, 0), &[Piece::Bytes(&noise)]);
+        assert!(matches!(
+            told.last(),
+            Some(Told::Control { at: 700, opcode: Opcode::Close, whole: true, .. })
+        ));
+    }
+
+    #[test]
+    fn a_close_with_a_code_that_nobody_sends_is_not_found_in_noise() {
+        for body in [&b"\x03\xED"[..], b"\x00\x01", b"\xFF\xFF", b"\x03", b"\x03\xE8\xFF"] {
+            let noise: Vec<u8> = [0xC7; 50].into_iter().chain(Frame::new(0x88, body).bytes()).collect();
+            assert_eq!(told_by(Decoder::midway(Masking::Unmasked, 0), &[Piece::Bytes(&noise)]), []);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn after_any_gap_between_small_frames_in_their_own_segments_the_next_frame_is_read(
+            sizes in prop::collection::vec(1..100_usize, 3..20), lost: prop::sample::Index, masked: bool,
+        ) {
+            let frame = |len: &usize| {
+                let payload = vec![b'x'; *len];
+                if masked { Frame::masked(0x81, &payload).bytes() } else { Frame::new(0x81, &payload).bytes() }
+            };
+            let segments: Vec<Vec<u8>> = sizes.iter().map(frame).collect();
+            let lost = lost.index(segments.len() - 1);
+            let pieces: Vec<Piece<'_>> = segments.iter().enumerate().map(|(number, bytes)| {
+                if number == lost { Piece::Gap(bytes.len() as u64) } else { Piece::Bytes(bytes) }
+            }).collect();
+            let masking = if masked { Masking::Masked } else { Masking::Unmasked };
+            let told = told(masking, &pieces);
+            let read = told.iter().filter(|told| matches!(told, Told::End { .. })).count();
+            prop_assert_eq!(read, segments.len() - 1);
+        }
+
+        #[test]
+        fn the_tail_joins_pieces_as_if_they_had_never_been_cut(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..9), 1..9)) {
+            let mut search = Search::after_noise(0, Masking::Unmasked);
+            let (mut offset, mut all) = (0, Vec::new());
+            for piece in &pieces {
+                search.leads = vec![Lead { next: 0, chain: Chain::new(Masking::Unmasked, 255) }];
+                search.keep_tail(offset, piece, packet(1));
+                offset += piece.len() as u64;
+                all.extend_from_slice(piece);
+            }
+            prop_assert_eq!(search.tail(), &all[all.len().saturating_sub(LONGEST_HEADER)..]);
+        }
+    }
+}
