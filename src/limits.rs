@@ -8,3 +8,10 @@ pub const BODY_QUOTE: usize = 512;
 
 /// Bytes of the wire quoted in evidence.
 pub const QUOTE: usize = 64;
+
+/// Kinds of fault that the table keeps, each with its count. A person reads a dozen; the rest is counted, and JSON has
+/// them all.
+pub const REPORT_GROUPS: usize = 200;
+
+/// Findings of one kind that the table shows with their own facts.
+pub const REPORT_EXAMPLES: usize = 5;
