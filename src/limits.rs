@@ -15,3 +15,80 @@ pub const REPORT_GROUPS: usize = 200;
 
 /// Findings of one kind that the table shows with their own facts.
 pub const REPORT_EXAMPLES: usize = 5;
+
+/// Captured bytes that may wait for earlier ones, in one direction of one flow. A window of this size stalls no real
+/// WebSocket; beyond it the missing bytes are given up.
+pub const HELD_BYTES: usize = 256 << 10;
+
+/// Segments that may wait in one direction of one flow: bounds what many small ones cost.
+pub const HELD_SEGMENTS: usize = 1024;
+
+/// Captured bytes that may wait in all flows together. Beyond it, a flow that adds to them gives up its gap first.
+pub const HELD_BYTES_TOTAL: usize = 48 << 20;
+
+/// Segments of a flow to wait for bytes that the other side has acknowledged: packets that several queues of a
+/// network card captured out of order come a few packets late.
+pub const GAP_GRACE_SEGMENTS: u32 = 16;
+
+/// Capture time to wait for the same.
+pub const GAP_GRACE_NANOS: i64 = 1_000_000_000;
+
+/// Flows that are open at once. Beyond it, one that was idle long makes place.
+pub const FLOWS: usize = 1 << 18;
+
+/// Flows looked at to find one that was idle long.
+pub const EVICTION_SAMPLE: usize = 16;
+
+/// Ended or ignored flows that are remembered, so that their last packets begin no new one.
+pub const REMEMBERED_FLOWS: usize = 1 << 18;
+
+/// Capture time that a flow stays after a reset, for packets that were captured late.
+pub const LINGER_NANOS: i64 = 1_000_000_000;
+
+/// How far from the sender's next sequence number a RST may lie and still be believed.
+pub const RESET_DISTANCE: u32 = 1 << 20;
+
+/// Headers opened inside one packet, link layer and tunnels together: about eight tunnels in each other. Real traffic
+/// stays under four; a longer chain is made to cost time.
+pub const LAYERS: usize = 32;
+
+/// IPv6 extension headers, GTP-U extension headers or MPLS labels in one chain.
+pub const CHAIN: usize = 16;
+
+/// TCP packets whose checksum is computed: enough to tell an offloading sender from a damaging path, and no more, for
+/// it reads every byte.
+pub const CHECKSUMS: u64 = 10_000;
+
+/// IP datagrams of which fragments are kept.
+pub const FRAGMENTED_DATAGRAMS: usize = 256;
+
+/// Bytes of fragments kept, over all datagrams.
+pub const FRAGMENT_BYTES: usize = 4 << 20;
+
+/// Pieces of one datagram that do not touch each other. Real fragments arrive nearly in order; a stranger must not make
+/// us search a long list.
+pub const FRAGMENT_PIECES: usize = 128;
+
+/// Nanoseconds of capture time for which a fragment waits for the others, as Linux does (RFC 791 asks for at least 15 s,
+/// RFC 8200 §4.5 for 60 s at most).
+pub const FRAGMENT_AGE_NANOS: i64 = 30_000_000_000;
+
+/// Longest PROXY protocol version 2 header that is followed, without its first 16 bytes. The addresses need 216 at
+/// most; the rest is room for TLVs such as a client certificate's name.
+pub const PROXY: usize = 4 << 10;
+
+/// Longest chunk-size line (with its extensions) or trailer line of a chunked body, in bytes. Servers allow 4 to 16 KiB.
+pub const CHUNK_LINE: u32 = 16 << 10;
+
+/// Longest trailer section of a chunked body, in bytes; as long as a head may be.
+pub const TRAILERS: u32 = 64 << 10;
+
+/// Elements of one comma-separated list of the handshake that are kept. Real ones have fewer than ten.
+pub const LIST_ELEMENTS: usize = 256;
+
+/// Parameters of one extension that are kept. permessage-deflate defines four.
+pub const EXTENSION_PARAMS: usize = 64;
+
+/// Longest payload that one frame is believed to announce, in bytes. No stack sends more than 2^31 in a frame; a header
+/// that speaks of a tebibyte is no header.
+pub const FRAME_PAYLOAD: u64 = 1 << 40;

@@ -1,6 +1,39 @@
 //! HTTP/1.1 message heads and bodies as they appear on the wire (RFC 9112): enough to follow a connection to its
 //! upgrade, and every oddity kept as evidence.
 
-mod head;
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss
+    )
+)]
 
+mod body;
+mod fields;
+mod first;
+mod head;
+mod proxy;
+mod reader;
+mod redact;
+
+pub use body::{Body, BodyReader};
+pub use first::{FirstBytes, looks_like};
 pub use head::{Field, Head, HeadKind, Oddity, RequestHead, ResponseHead};
+pub use proxy::{ProxyHeader, proxy_header};
+pub use reader::{HeadProgress, HeadReader};
+pub use redact::{is_secret_field, redacted_target};

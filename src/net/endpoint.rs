@@ -51,7 +51,8 @@ impl Side {
     }
 }
 
-/// What a flow is known by: its ordered endpoints and the VLANs or tunnel it was seen in (`tag`, 0 for none).
+/// What a flow is known by: its ordered endpoints and the tunnel it was seen in (`tag`, 0 for none). VLANs
+/// are left out: the two directions of a connection may be seen in different ones.
 ///
 /// An IPv4 key is 16 bytes, so that a table of millions stays small and quick to compare.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -69,7 +70,7 @@ pub struct V4Key {
     pub ip: [u32; 2],
     /// Low port in the upper half, high port in the lower.
     pub ports: u32,
-    /// VLANs and tunnel, folded to one number; 0 for none.
+    /// The identities of the tunnels it came through, folded to one number; 0 for none.
     pub tag: u32,
 }
 
@@ -98,8 +99,11 @@ impl FlowKey {
     /// As [`FlowKey::v4`], for IPv6.
     #[inline]
     pub fn v6(source: ([u8; 16], u16), destination: ([u8; 16], u16), tag: u32) -> (FlowKey, Side) {
-        let (low, high, side) =
-            if source <= destination { (source, destination, Side::Low) } else { (destination, source, Side::High) };
+        let (low, high, side) = if source <= destination {
+            (source, destination, Side::Low)
+        } else {
+            (destination, source, Side::High)
+        };
         let ports = (u32::from(low.1) << 16) | u32::from(high.1);
         (FlowKey::V6(V6Key { ip: [low.0, high.0], ports, tag }), side)
     }

@@ -1,7 +1,47 @@
-//! From a packet's first byte to its TCP segment: link layer, VLAN tags, IP, TCP header.
+//! From a packet's first byte to its TCP segment: link layer, VLAN tags, tunnels, IP, fragments, TCP header.
+//!
+//! Headers are read by etherparse's strict header slices. Lengths are judged here, once, in `rest`: what the packet
+//! still holds and what was sent beyond it. So a packet cut by a snap length, one with the length 0 of segmentation
+//! offload and one with Ethernet padding need no second parser.
 
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss
+    )
+)]
+
+mod checksum;
+mod counters;
+mod decode;
 mod endpoint;
+mod fragments;
+mod ip;
+mod link;
+mod link_name;
+mod rest;
 mod segment;
+mod tunnel;
+mod wireless;
 
+pub use counters::Counters;
+pub use decode::{Decoded, Decoder, Layer, Other};
 pub use endpoint::{Endpoint, FlowKey, Side, V4Key, V6Key};
+pub use link::is_supported;
+pub use link_name::link_name;
 pub use segment::{Flags, Segment};

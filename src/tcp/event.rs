@@ -19,6 +19,8 @@ impl FlowId {
 pub struct StreamEvent<'a> {
     /// The flow.
     pub flow: FlowId,
+    /// Its endpoints.
+    pub key: &'a FlowKey,
     /// The packet that brought it. For bytes that waited for earlier ones: the packet that carried them.
     pub seen: Seen,
     /// Who sent it. For [`Event::Gap`]: whose bytes are missing. For [`Event::Closed`]: of no meaning.
@@ -32,15 +34,13 @@ pub struct StreamEvent<'a> {
 pub enum Event<'a> {
     /// A flow begins; always its first event.
     Opened {
-        /// Its endpoints.
-        key: &'a FlowKey,
         /// Its number as Wireshark's `tcp.stream` counts for the capture of its first packet.
         stream: u32,
         /// Who sent the SYN, where it or the SYN-ACK was seen; `None` for a flow that the capture joins midway.
         opener: Option<Side>,
     },
-    /// SYN-ACK from the side that was called: the TCP connection was accepted.
-    Accepted,
+    /// SYN, once for each side: from the opener, and as SYN-ACK from the side that was called.
+    Syn,
     /// The next bytes of one direction, in order. Never empty.
     Data {
         /// Stream offset of the first byte; 0 is the first byte after SYN, or the first one seen.
@@ -57,7 +57,15 @@ pub enum Event<'a> {
         /// Why.
         cause: GapCause,
     },
-    /// Bytes were sent again with other contents; the first copy was kept.
+    /// Bytes that were told before were sent again. Whoever kept them can see whether they are the same; what was
+    /// told stands.
+    Repeat {
+        /// Stream offset of the first byte.
+        offset: u64,
+        /// The bytes of this copy.
+        bytes: &'a [u8],
+    },
+    /// Two copies of bytes that were still waiting for earlier ones differ; the first copy was kept.
     Conflict {
         /// Stream offset of the first byte that differs.
         offset: u64,
@@ -67,7 +75,12 @@ pub enum Event<'a> {
     /// The sender reset the connection.
     Reset,
     /// The last event of a flow; its id will be used again.
-    Closed(Closed),
+    Closed {
+        /// What ended it.
+        why: Closed,
+        /// The side, if any, of which the capture has no packet.
+        unseen: Option<Side>,
+    },
 }
 
 /// Why bytes are missing.

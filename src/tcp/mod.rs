@@ -1,5 +1,34 @@
 //! TCP reassembly: segments in, the in-order bytes of each direction out, with every gap told (RFC 9293).
 
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss
+)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss
+    )
+)]
+
 mod event;
+mod flow;
+mod half;
+mod seq;
+mod table;
+#[cfg(test)]
+mod tests;
 
 pub use event::{Closed, Event, FlowId, GapCause, Interest, Sink, StreamEvent};
+pub use table::{Counters, Table};

@@ -1,0 +1,246 @@
+//! The lines of a head: a table of field positions made from the bytes themselves, and what a strict parser says.
+
+use super::head::{Field, Head, HeadKind, Oddity};
+use crate::limits;
+
+/// Where a field lies in the raw head; small, because every head of a capture may be kept.
+/// Two bytes are enough: a head has at most 64 KiB and begins with its start line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct FieldRange {
+    name_start: u16,
+    name_length: u16,
+    value_start: u16,
+    value_length: u16,
+}
+
+impl Head {
+    /// All of its bytes, from the start line to the blank line.
+    pub fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+
+    /// The first line without its line end.
+    pub fn start_line(&self) -> &[u8] {
+        next_line(&self.raw).map_or(&[], |line| line.content)
+    }
+
+    /// Every header field in order of appearance.
+    pub fn fields(&self) -> impl Iterator<Item = Field<'_>> {
+        self.ranges.iter().map(|range| Field {
+            name: slice(&self.raw, range.name_start, range.name_length),
+            value: slice(&self.raw, range.value_start, range.value_length),
+        })
+    }
+
+    /// The value of the first field of this name (case-insensitive), without surrounding white space.
+    pub fn field(&self, name: &str) -> Option<&[u8]> {
+        self.fields().find(|field| field.name.eq_ignore_ascii_case(name.as_bytes())).map(|field| field.value)
+    }
+
+    /// The values of all fields of this name, in order.
+    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        let is_named = move |field: &Field<'a>| field.name.eq_ignore_ascii_case(name.as_bytes());
+        self.fields().filter(is_named).map(|field| field.value)
+    }
+
+    /// How many fields have this name.
+    pub fn count(&self, name: &str) -> usize {
+        self.values(name).count()
+    }
+
+    /// Whether the comma-separated list in all fields of this name has this token (RFC 9110 §5.6.1), case-insensitive
+    /// and whatever its parameters (`;…`) or its version (`/…`).
+    pub fn has_token(&self, name: &str, token: &str) -> bool {
+        let mut elements = self.values(name).flat_map(|value| value.split(|&byte| byte == b','));
+        elements.any(|element| {
+            let end = element.iter().position(|byte| matches!(byte, b';' | b'/')).unwrap_or(element.len());
+            trim(element.get(..end).unwrap_or(element)).eq_ignore_ascii_case(token.as_bytes())
+        })
+    }
+
+    /// The first value of this name for people: bytes that are not UTF-8 are replaced, and a fold is one space
+    /// (RFC 9112 §5.2).
+    pub fn text(&self, name: &str) -> Option<String> {
+        let value = String::from_utf8_lossy(self.field(name)?);
+        if !value.contains('\n') {
+            return Some(value.into_owned());
+        }
+        let lines: Vec<&str> = value.split('\n').map(|line| line.trim_matches([' ', '\t', '\r'])).collect();
+        Some(lines.join(" "))
+    }
+
+    /// What is odd about it; each kind once, in order of first appearance.
+    pub fn oddities(&self) -> &[Oddity] {
+        &self.oddities
+    }
+
+    /// What a strict parser says of it; made anew on every call, for the few heads that are shown.
+    ///
+    /// # Errors
+    /// The strict parser's reason to refuse it.
+    pub fn verdict(&self) -> Result<(), &'static str> {
+        let result = match self.strictly::<256>() {
+            Err(httparse::Error::TooManyHeaders) => self.strictly::<1024>(),
+            result => result,
+        };
+        match result {
+            Ok(httparse::Status::Complete(_)) => Ok(()),
+            Ok(httparse::Status::Partial) => Err("the head ends before its blank line"),
+            Err(httparse::Error::HeaderName) => Err("invalid byte in a field name"),
+            Err(httparse::Error::HeaderValue) => Err("invalid byte in a field value"),
+            Err(httparse::Error::NewLine) => Err("invalid line end"),
+            Err(httparse::Error::Status) => Err("invalid status code"),
+            Err(httparse::Error::Token) => Err("invalid byte in the start line"),
+            Err(httparse::Error::TooManyHeaders) => Err("more than 1024 fields"),
+            Err(httparse::Error::Version) => Err("invalid version, expected HTTP/1.0 or HTTP/1.1"),
+        }
+    }
+
+    /// Makes the table of fields. `None` for no line at all and for more than [`limits::HEAD`] bytes.
+    pub(super) fn read(raw: &[u8], kind: HeadKind) -> Option<Head> {
+        let empty = raw.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let raw = raw.get(empty..)?;
+        if raw.is_empty() || raw.len() > limits::HEAD {
+            return None;
+        }
+        let mut table = Table::default();
+        let mut rest = raw;
+        while let Some(line) = next_line(rest) {
+            let start = raw.len().saturating_sub(rest.len());
+            let is_start_line = start == 0;
+            rest = line.rest;
+            if line.is_bare_lf {
+                table.note(Oddity::BareLf);
+            }
+            if line.content.is_empty() {
+                break;
+            }
+            if line.content.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+                table.note(Oddity::ControlByte);
+            }
+            if !is_start_line {
+                table.add_line(line.content, start);
+            }
+        }
+        let length = raw.len().saturating_sub(rest.len());
+        Some(Head {
+            raw: raw.get(..length)?.into(),
+            kind,
+            ranges: table.ranges.into(),
+            oddities: table.oddities.into(),
+        })
+    }
+
+    pub(super) fn add_oddity(&mut self, oddity: Oddity) {
+        let mut oddities = std::mem::take(&mut self.oddities).into_vec();
+        note(&mut oddities, oddity);
+        self.oddities = oddities.into();
+    }
+
+    fn strictly<const SLOTS: usize>(&self) -> httparse::Result<usize> {
+        let mut slots = [httparse::EMPTY_HEADER; SLOTS];
+        match self.kind {
+            HeadKind::Request => httparse::Request::new(&mut slots).parse(&self.raw),
+            HeadKind::Response => httparse::Response::new(&mut slots).parse(&self.raw),
+        }
+    }
+}
+
+/// Without white space and folds at both ends.
+pub(super) fn trim(bytes: &[u8]) -> &[u8] {
+    let Some(start) = bytes.iter().position(is_inner) else { return &[] };
+    let end = bytes.iter().rposition(is_inner).unwrap_or(start);
+    bytes.get(start..=end).unwrap_or_default()
+}
+
+fn is_inner(byte: &u8) -> bool {
+    !matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+#[derive(Default)]
+struct Table {
+    ranges: Vec<FieldRange>,
+    oddities: Vec<Oddity>,
+    /// Whether the line before this one was a field, so that a fold continues it.
+    can_fold: bool,
+}
+
+impl Table {
+    /// Adds one line after the start line that begins at `start` in the head.
+    fn add_line(&mut self, line: &[u8], start: usize) {
+        if matches!(line.first(), Some(b' ' | b'\t')) {
+            self.note(Oddity::ObsFold);
+            self.fold(line, start);
+            return;
+        }
+        let Some(colon) = memchr::memchr(b':', line) else {
+            self.note(Oddity::NoColon);
+            self.can_fold = false;
+            return;
+        };
+        let (name, value) = line.split_at_checked(colon).unwrap_or_default();
+        if matches!(name.last(), Some(b' ' | b'\t')) {
+            self.note(Oddity::SpaceBeforeColon);
+        }
+        let value_at = start.saturating_add(colon).saturating_add(1);
+        let (name_start, name_length) = span(name, start);
+        let (value_start, value_length) = span(value.get(1..).unwrap_or_default(), value_at);
+        self.ranges.push(FieldRange { name_start, name_length, value_start, value_length });
+        self.can_fold = true;
+    }
+
+    /// RFC 9112 §2.2: white space right after the start line continues nothing and is dropped.
+    fn fold(&mut self, line: &[u8], start: usize) {
+        let (more_start, more_length) = span(line, start);
+        let Some(range) = self.ranges.last_mut().filter(|_| self.can_fold) else { return };
+        if range.value_length == 0 {
+            (range.value_start, range.value_length) = (more_start, more_length);
+        } else if more_length > 0 {
+            range.value_length = more_start.saturating_sub(range.value_start).saturating_add(more_length);
+        }
+    }
+
+    fn note(&mut self, oddity: Oddity) {
+        note(&mut self.oddities, oddity);
+    }
+}
+
+fn note(oddities: &mut Vec<Oddity>, oddity: Oddity) {
+    if !oddities.contains(&oddity) {
+        oddities.push(oddity);
+    }
+}
+
+/// Start and length of what is left of `bytes`, which begin at `start`, without white space around.
+fn span(bytes: &[u8], start: usize) -> (u16, u16) {
+    let Some(before) = bytes.iter().position(is_inner) else { return (0, 0) };
+    let length = trim(bytes).len();
+    (u16::try_from(start.saturating_add(before)).unwrap_or(0), u16::try_from(length).unwrap_or(0))
+}
+
+fn slice(raw: &[u8], start: u16, length: u16) -> &[u8] {
+    let start = usize::from(start);
+    raw.get(start..start.saturating_add(usize::from(length))).unwrap_or_default()
+}
+
+struct Line<'a> {
+    content: &'a [u8],
+    rest: &'a [u8],
+    is_bare_lf: bool,
+}
+
+/// The next line; the last one may lack its line end. `None` at the end.
+fn next_line(bytes: &[u8]) -> Option<Line<'_>> {
+    if bytes.is_empty() {
+        return None;
+    }
+    let Some(end) = memchr::memchr(b'\n', bytes) else {
+        return Some(Line { content: bytes, rest: &[], is_bare_lf: false });
+    };
+    let (line, rest) = bytes.split_at_checked(end)?;
+    let rest = rest.get(1..).unwrap_or_default();
+    Some(match line.strip_suffix(b"\r") {
+        Some(content) => Line { content, rest, is_bare_lf: false },
+        None => Line { content: line, rest, is_bare_lf: true },
+    })
+}

@@ -1,0 +1,133 @@
+//! What the first bytes of a direction are: HTTP, or something that comes before or instead of it.
+
+/// What a stream begins with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FirstBytes {
+    /// An HTTP/1 request line.
+    Request,
+    /// An HTTP/1 status line.
+    Response,
+    /// Too few bytes to tell: they begin something recognised.
+    Unsure,
+    /// A TLS record with a hello (RFC 8446 §5.1).
+    Tls,
+    /// The client preface of HTTP/2 (RFC 9113 §3.4).
+    Http2Preface,
+    /// A PROXY protocol header, version 1.
+    ProxyV1,
+    /// A PROXY protocol header, version 2.
+    ProxyV2,
+    /// None of these.
+    Other,
+}
+
+/// Begins every PROXY protocol header of version 2.
+pub(super) const PROXY_V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
+/// Begins every PROXY protocol header of version 1.
+pub(super) const PROXY_V1: &[u8] = b"PROXY ";
+
+const HTTP2: &[u8] = b"PRI * HTTP/2.0";
+const METHODS: [&[u8]; 9] =
+    [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH"];
+const LONGEST_METHOD: usize = 20;
+/// Empty lines before a message that are skipped (RFC 9112 §2.2), in bytes.
+const EMPTY_LINES: usize = 4;
+/// A TLS record's payload is at most 2^14 bytes and 2048 more when encrypted (RFC 5246 §6.2.3).
+const TLS_RECORD: u16 = 0x4800;
+
+/// Tells from its first bytes what a direction, or a message in it, begins with. Looks at some thirty bytes at most.
+pub fn looks_like(bytes: &[u8]) -> FirstBytes {
+    if bytes.first() == Some(&0x16) {
+        return tls(bytes);
+    }
+    if bytes.len() >= PROXY_V2.len() && bytes.starts_with(PROXY_V2) {
+        return FirstBytes::ProxyV2;
+    }
+    if PROXY_V2.starts_with(bytes) {
+        return FirstBytes::Unsure;
+    }
+    let empty = bytes.iter().take(EMPTY_LINES).take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    message(bytes.get(empty..).unwrap_or_default())
+}
+
+/// Whether a word may be a method where nothing else shows that this is HTTP: a known one in any case, or 3 to 20
+/// upper-case letters, hyphens and underscores.
+pub(super) fn is_method(word: &[u8]) -> bool {
+    let is_long_enough = (3..=LONGEST_METHOD).contains(&word.len());
+    (is_long_enough && begins_unknown_method(word))
+        || METHODS.iter().any(|known| known.eq_ignore_ascii_case(word))
+}
+
+fn tls(bytes: &[u8]) -> FirstBytes {
+    let version_fits =
+        bytes.get(1).is_none_or(|&major| major == 3) && bytes.get(2).is_none_or(|&minor| minor <= 4);
+    let length_fits = match (bytes.get(3), bytes.get(4)) {
+        (Some(&high), Some(&low)) => (1..=TLS_RECORD).contains(&u16::from_be_bytes([high, low])),
+        (Some(&high), None) => u16::from_be_bytes([high, 0]) <= TLS_RECORD,
+        _ => true,
+    };
+    match bytes.get(5) {
+        _ if !version_fits || !length_fits => FirstBytes::Other,
+        None => FirstBytes::Unsure,
+        Some(1 | 2) => FirstBytes::Tls,
+        Some(_) => FirstBytes::Other,
+    }
+}
+
+fn message(bytes: &[u8]) -> FirstBytes {
+    const STATUS_LINE: &[u8] = b"HTTP/1.";
+    if bytes.is_empty() {
+        return FirstBytes::Unsure;
+    }
+    if let Some(rest) = bytes.strip_prefix(STATUS_LINE) {
+        return match rest.first() {
+            None => FirstBytes::Unsure,
+            Some(byte) if byte.is_ascii_digit() => FirstBytes::Response,
+            Some(_) => FirstBytes::Other,
+        };
+    }
+    if bytes.starts_with(HTTP2) {
+        return FirstBytes::Http2Preface;
+    }
+    if bytes.starts_with(PROXY_V1) {
+        return FirstBytes::ProxyV1;
+    }
+    if [STATUS_LINE, HTTP2, PROXY_V1].iter().any(|known| known.starts_with(bytes)) {
+        return FirstBytes::Unsure;
+    }
+    request(bytes)
+}
+
+fn request(bytes: &[u8]) -> FirstBytes {
+    let Some(space) = bytes.iter().take(LONGEST_METHOD.saturating_add(1)).position(|&byte| byte == b' ')
+    else {
+        let may_become = bytes.len() <= LONGEST_METHOD && begins_method(bytes);
+        return if may_become { FirstBytes::Unsure } else { FirstBytes::Other };
+    };
+    let (method, rest) = bytes.split_at_checked(space).unwrap_or((bytes, &[]));
+    if !is_method(method) {
+        return FirstBytes::Other;
+    }
+    // A few spaces more are tolerated, as the reader of heads tolerates them.
+    match rest.iter().take(8).find(|byte| **byte != b' ') {
+        Some(&byte) if may_begin_target(byte) => FirstBytes::Request,
+        None if rest.len() < 8 => FirstBytes::Unsure,
+        _ => FirstBytes::Other,
+    }
+}
+
+/// RFC 9112 §3.2: a path, `*`, a URI or an authority.
+fn may_begin_target(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'*' | b'[' | b'?' | b'%')
+}
+
+fn begins_method(bytes: &[u8]) -> bool {
+    let begins =
+        |known: &[u8]| known.get(..bytes.len()).is_some_and(|known| known.eq_ignore_ascii_case(bytes));
+    begins_unknown_method(bytes) || METHODS.iter().any(|known| begins(known))
+}
+
+fn begins_unknown_method(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(u8::is_ascii_uppercase)
+        && bytes.iter().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'-' | b'_'))
+}

@@ -1,0 +1,209 @@
+//! One TCP connection: its two halves, and how it comes to its end.
+
+use super::event::{Event, FlowId, Interest, Sink, StreamEvent};
+use super::half::Half;
+use crate::capture::Seen;
+use crate::limits;
+use crate::net::{Flags, FlowKey, Segment, Side};
+use crate::time::Timestamp;
+
+/// See the module.
+pub(super) struct Flow {
+    pub(super) key: FlowKey,
+    /// Who sent the SYN, and its sequence number.
+    pub(super) opener: Option<(Side, u32)>,
+    /// Told apart from the flows that had this id before.
+    pub(super) generation: u32,
+    /// Time of its last packet.
+    pub(super) last: Timestamp,
+    /// Whether any payload was told: such a flow is evicted last.
+    pub(super) has_data: bool,
+    pub(super) reset: bool,
+    halves: [Half; 2],
+}
+
+/// What becomes of a flow after a segment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fate {
+    /// It goes on.
+    Open,
+    /// It was reset, or a FIN waits for missing bytes: it ends a little later.
+    Ending,
+    /// It is over.
+    Ended,
+    /// Nobody wants to hear of it.
+    Ignored,
+}
+
+impl Flow {
+    pub(super) fn new(key: FlowKey, generation: u32) -> Flow {
+        Flow {
+            key,
+            opener: None,
+            generation,
+            last: Timestamp::default(),
+            has_data: false,
+            reset: false,
+            halves: [Half::default(), Half::default()],
+        }
+    }
+
+    #[inline]
+    fn pair(&mut self, from: Side) -> (&mut Half, &mut Half) {
+        let [low, high] = &mut self.halves;
+        match from {
+            Side::Low => (low, high),
+            Side::High => (high, low),
+        }
+    }
+
+    /// A SYN or SYN-ACK begins the sender's stream; true for the first one of a side.
+    pub(super) fn synchronize(&mut self, segment: &Segment<'_>) -> bool {
+        let (own, other) = self.pair(segment.from);
+        own.see();
+        if segment.flags.has(Flags::ACK) {
+            other.acknowledge(segment.ack);
+            if !other.is_known() {
+                other.begin(segment.ack);
+            }
+        }
+        let first = !own.is_known() || own.is_at_start() && own.distance(segment.seq.wrapping_add(1)) != 0;
+        if first {
+            own.begin(segment.seq.wrapping_add(1));
+        }
+        first
+    }
+
+    /// Takes a segment, but for its SYN.
+    #[inline]
+    pub(super) fn segment(
+        &mut self,
+        id: FlowId,
+        segment: &Segment<'_>,
+        seen: Seen,
+        sink: &mut impl Sink,
+    ) -> Fate {
+        self.last = seen.at;
+        let from = segment.from;
+        let opener_is_sender = self.opener.is_some_and(|(side, _)| side == from);
+        let (own, other) = self.pair(from);
+        own.see();
+        if segment.flags.has(Flags::ACK) {
+            // The opener's first bare ACK tells where the other side begins, should its SYN-ACK be missing.
+            if !other.is_known() && opener_is_sender && own.is_at_start() && segment.declared_len == 0 {
+                other.begin(segment.ack);
+            }
+            other.acknowledge(segment.ack);
+        }
+        if segment.flags.has(Flags::RST) {
+            return self.reset(id, segment, seen, sink);
+        }
+        // A SYN counts one; data may travel with it.
+        let mut segment = *segment;
+        if segment.flags.has(Flags::SYN) {
+            segment.seq = segment.seq.wrapping_add(1);
+        }
+        if !own.is_known() {
+            // A keep-alive probe as the first packet would begin one byte early; nothing tells, so take it as it is.
+            own.begin(segment.seq);
+        }
+        let key = &segment.key;
+        let mut emit =
+            |seen: Seen, event: Event<'_>| sink.event(StreamEvent { flow: id, key, seen, from, event });
+        let mut interest = own.arrive(&segment, seen, &mut emit);
+        let in_order = !own.has_hole() && !other.has_hole();
+        self.has_data |= segment.declared_len > 0;
+        if !in_order && interest == Interest::Keep {
+            interest = self.settle(id, from, seen, sink);
+        }
+        match interest {
+            Interest::Ignore => Fate::Ignored,
+            Interest::Keep if !in_order && segment.flags.has(Flags::FIN) => Fate::Ending,
+            Interest::Keep => self.fate(),
+        }
+    }
+
+    /// Whether both directions have ended in order.
+    pub(super) fn fate(&self) -> Fate {
+        let [low, high] = &self.halves;
+        if low.is_ended() && high.is_ended() { Fate::Ended } else { Fate::Open }
+    }
+
+    /// Lets both halves give up what will not come.
+    #[cold]
+    fn settle(&mut self, id: FlowId, from: Side, seen: Seen, sink: &mut impl Sink) -> Interest {
+        let key = &{ self.key };
+        for side in [from, from.other()] {
+            let (own, other) = self.pair(side);
+            let mut emit = |seen: Seen, event: Event<'_>| {
+                sink.event(StreamEvent { flow: id, key, seen, from: side, event })
+            };
+            if own.settle(seen, other.is_seen(), &mut emit) == Interest::Ignore {
+                return Interest::Ignore;
+            }
+        }
+        Interest::Keep
+    }
+
+    /// Gives up the missing bytes of both directions now, to free what waits behind them.
+    #[cold]
+    pub(super) fn relieve(&mut self, id: FlowId, seen: Seen, sink: &mut impl Sink) -> Interest {
+        let key = &{ self.key };
+        for side in [Side::Low, Side::High] {
+            let (own, _) = self.pair(side);
+            let mut emit = |seen: Seen, event: Event<'_>| {
+                sink.event(StreamEvent { flow: id, key, seen, from: side, event })
+            };
+            if own.skip(seen, &mut emit) == Interest::Ignore {
+                return Interest::Ignore;
+            }
+        }
+        Interest::Keep
+    }
+
+    /// A RST counts where it could be the sender's: near its next sequence number, or before it said anything
+    /// (RFC 9293 §3.5.2, RFC 5961 §3).
+    fn reset(&mut self, id: FlowId, segment: &Segment<'_>, seen: Seen, sink: &mut impl Sink) -> Fate {
+        let from = segment.from;
+        let (own, _) = self.pair(from);
+        let near = own.distance(segment.seq).unsigned_abs() <= limits::RESET_DISTANCE;
+        if own.is_known() && !near {
+            return Fate::Open;
+        }
+        if self.reset {
+            return Fate::Open;
+        }
+        self.reset = true;
+        sink.event(StreamEvent { flow: id, key: &segment.key, seen, from, event: Event::Reset });
+        Fate::Ending
+    }
+
+    /// Tells everything that waits: the flow is over.
+    pub(super) fn finish(&mut self, id: FlowId, now: Seen, sink: &mut impl Sink) {
+        let key = &{ self.key };
+        for side in [Side::Low, Side::High] {
+            let (own, _) = self.pair(side);
+            let mut emit = |seen: Seen, event: Event<'_>| {
+                sink.event(StreamEvent { flow: id, key, seen, from: side, event })
+            };
+            if own.finish(now, &mut emit) == Interest::Ignore {
+                return;
+            }
+        }
+    }
+
+    /// The side of which the capture has no packet.
+    pub(super) fn unseen(&self) -> Option<Side> {
+        let [low, high] = &self.halves;
+        match (low.is_seen(), high.is_seen()) {
+            (false, true) => Some(Side::Low),
+            (true, false) => Some(Side::High),
+            _ => None,
+        }
+    }
+
+    /// Captured bytes that wait in both directions.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.halves.iter().map(Half::held_bytes).sum()
+    }
+}

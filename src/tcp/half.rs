@@ -1,0 +1,388 @@
+//! One direction of a flow: segments in any order become bytes in order, or a gap.
+//!
+//! The first copy of a byte counts. A byte that is missing is waited for: while the other side has not acknowledged
+//! it, it may be sent again; once it is acknowledged, only the capture lacks it, and after a short grace for packets
+//! captured out of order the gap is told and reading goes on behind it.
+
+use super::event::{Event, GapCause, Interest};
+use super::seq::ahead;
+use crate::capture::Seen;
+use crate::limits;
+use crate::net::{Flags, Segment};
+use std::collections::BTreeMap;
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Half {
+    /// Sequence number of the next byte in order; of no meaning until `known`.
+    next: u32,
+    /// The highest acknowledgment of these bytes by the other side; of no meaning until `has_ack`.
+    acked: u32,
+    has_ack: bool,
+    known: bool,
+    /// Whether a packet of this direction was seen; it may be known without.
+    seen: bool,
+    ended: bool,
+    /// Stream offset of `next`.
+    offset: u64,
+    /// Exists while something waits for earlier bytes.
+    hole: Option<Box<Hole>>,
+}
+
+/// What waits behind missing bytes.
+struct Hole {
+    /// By stream offset; ranges never overlap, and all lie behind [`Half::offset`].
+    held: BTreeMap<u64, Held>,
+    /// Captured bytes in `held`.
+    bytes: usize,
+    /// The FIN, by the offset it stands at.
+    fin: Option<(u64, Seen)>,
+    /// When it opened.
+    since: Seen,
+    /// Segments of the flow since the missing bytes were acknowledged.
+    waited: u32,
+}
+
+struct Held {
+    bytes: Box<[u8]>,
+    /// Bytes that were sent; more than `bytes` holds where the packet was cut.
+    sent: u64,
+    seen: Seen,
+}
+
+impl Half {
+    /// Whether its sequence numbers are known.
+    pub(super) const fn is_known(&self) -> bool {
+        self.known
+    }
+
+    /// Whether a packet of this direction was seen.
+    pub(super) const fn is_seen(&self) -> bool {
+        self.seen
+    }
+
+    /// Notes a packet of this direction.
+    #[inline]
+    pub(super) fn see(&mut self) {
+        self.seen = true;
+    }
+
+    /// Whether its FIN was told.
+    pub(super) const fn is_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Whether something waits for missing bytes.
+    pub(super) const fn has_hole(&self) -> bool {
+        self.hole.is_some()
+    }
+
+    /// Whether no byte of it was told or skipped yet.
+    pub(super) const fn is_at_start(&self) -> bool {
+        self.offset == 0
+    }
+
+    /// Begins the stream at sequence number `next`.
+    pub(super) fn begin(&mut self, next: u32) {
+        self.known = true;
+        self.next = next;
+    }
+
+    /// Notes that the other side acknowledged everything before `ack`.
+    #[inline]
+    pub(super) fn acknowledge(&mut self, ack: u32) {
+        if !self.has_ack || ahead(ack, self.acked) > 0 {
+            self.acked = ack;
+            self.has_ack = true;
+        }
+    }
+
+    /// How far `seq` lies ahead of the next byte in order.
+    pub(super) const fn distance(&self, seq: u32) -> i32 {
+        ahead(seq, self.next)
+    }
+
+    /// Takes a segment without SYN or RST; returns what the receiver of the events last wanted.
+    #[inline]
+    pub(super) fn arrive(
+        &mut self,
+        segment: &Segment<'_>,
+        seen: Seen,
+        emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
+    ) -> Interest {
+        if self.ended {
+            return Interest::Keep;
+        }
+        let fin = segment.flags.has(Flags::FIN);
+        if segment.seq == self.next && self.hole.is_none() {
+            let mut interest = Interest::Keep;
+            if segment.declared_len > 0 {
+                interest = self.deliver(segment.payload, u64::from(segment.declared_len), seen, emit);
+            }
+            if fin {
+                self.end(seen, emit);
+            }
+            return interest;
+        }
+        self.arrive_out_of_order(segment, fin, seen, emit)
+    }
+
+    #[cold]
+    fn arrive_out_of_order(
+        &mut self,
+        segment: &Segment<'_>,
+        fin: bool,
+        seen: Seen,
+        emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
+    ) -> Interest {
+        let sent = u64::from(segment.declared_len);
+        let ahead = self.distance(segment.seq);
+        let known = u64::from(ahead.min(0).unsigned_abs());
+        // What was told before, as far as this segment repeats it. A keep-alive probe repeats one byte at most.
+        let repeated = known.min(sent);
+        let (old, fresh) = segment.payload.split_at(clamp(repeated).min(segment.payload.len()));
+        let probe = known == 1 && sent == 1;
+        if let Some(offset) = self.offset.checked_sub(known)
+            && !probe
+            && !old.is_empty()
+        {
+            emit(seen, Event::Repeat { offset, bytes: old });
+        }
+        if known > sent {
+            return Interest::Keep;
+        }
+        let start = self.offset.saturating_add(u64::from(ahead.max(0).unsigned_abs()));
+        let len = sent.saturating_sub(repeated);
+        let mut interest = Interest::Keep;
+        if len > 0 {
+            if start == self.offset && self.hole.is_none() {
+                interest = self.deliver(fresh, len, seen, emit);
+            } else {
+                self.hold(start, fresh, len, seen, emit);
+            }
+        }
+        if fin {
+            let at = start.saturating_add(len);
+            if at == self.offset && self.hole.is_none() {
+                self.end(seen, emit);
+            } else {
+                self.hole_at(seen).fin.get_or_insert((at, seen));
+            }
+        }
+        match interest {
+            Interest::Keep => self.drain(seen, emit),
+            Interest::Ignore => interest,
+        }
+    }
+
+    /// Gives up missing bytes that will not come any more; to be called after each segment of the flow while there
+    /// is a hole. `other_seen`: whether the other direction is in the capture, so that silence of its
+    /// acknowledgments means something.
+    pub(super) fn settle(
+        &mut self,
+        now: Seen,
+        other_seen: bool,
+        emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
+    ) -> Interest {
+        let acked = !other_seen || (self.has_ack && ahead(self.acked, self.next) > 0);
+        let Some(hole) = &mut self.hole else { return Interest::Keep };
+        if acked {
+            hole.waited = hole.waited.saturating_add(1);
+        }
+        let waited = acked
+            && (hole.waited > limits::GAP_GRACE_SEGMENTS
+                || now.at.nanos_since(hole.since.at) > limits::GAP_GRACE_NANOS);
+        let full = hole.bytes > limits::HELD_BYTES || hole.held.len() > limits::HELD_SEGMENTS;
+        if waited || full { self.skip(now, emit) } else { Interest::Keep }
+    }
+
+    /// Captured bytes that wait.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.hole.as_ref().map_or(0, |hole| hole.bytes)
+    }
+
+    /// Tells all that waits, with the gaps before it: nothing more will come.
+    pub(super) fn finish(
+        &mut self,
+        now: Seen,
+        emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
+    ) -> Interest {
+        while self.hole.is_some() {
+            if self.skip(now, emit) == Interest::Ignore {
+                return Interest::Ignore;
+            }
+        }
+        // Acknowledged, never captured. One number more may be a FIN that the capture lacks.
+        if self.known && self.has_ack && !self.ended {
+            let len = ahead(self.acked, self.next);
+            if len > 1 {
+                let len = u64::from(len.unsigned_abs());
+                self.tell_gap(len, GapCause::Lost, now, emit);
+            }
+        }
+        Interest::Keep
+    }
+
+    /// Gives up the bytes before the first thing that waits. Does all of it at once where the hole is empty.
+    pub(super) fn skip(&mut self, now: Seen, emit: &mut impl FnMut(Seen, Event<'_>) -> Interest) -> Interest {
+        let Some(hole) = &mut self.hole else { return Interest::Keep };
+        hole.waited = 0;
+        hole.since = now;
+        let first = match (hole.held.keys().next(), hole.fin) {
+            (Some(&held), _) => held,
+            (None, Some((fin, _))) => fin,
+            (None, None) => self.offset,
+        };
+        let lost = self.has_ack && ahead(self.acked, self.next) > 0;
+        let len = first.saturating_sub(self.offset);
+        if len > 0 {
+            let cause = if lost { GapCause::Lost } else { GapCause::Unseen };
+            if self.tell_gap(len, cause, now, emit) == Interest::Ignore {
+                return Interest::Ignore;
+            }
+        }
+        self.drain(now, emit)
+    }
+
+    fn tell_gap(
+        &mut self,
+        len: u64,
+        cause: GapCause,
+        seen: Seen,
+        emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
+    ) -> Interest {
+        let offset = self.offset;
+        self.advance(len);
+        emit(seen, Event::Gap { offset, len, cause })
+    }
+
+    /// Tells what no longer waits.
+    fn drain(&mut self, now: Seen, emit: &mut impl FnMut(Seen, Event<'_>) -> Interest) -> Interest {
+        loop {
+            let Some(hole) = &mut self.hole else { return Interest::Keep };
+            let Some(first) = hole.held.first_entry() else {
+                match hole.fin {
+                    Some((at, seen)) if at <= self.offset => {
+                        self.hole = None;
+                        self.end(seen, emit);
+                    }
+                    Some(_) => {}
+                    None => self.hole = None,
+                }
+                return Interest::Keep;
+            };
+            let at = *first.key();
+            if at > self.offset {
+                return Interest::Keep;
+            }
+            let held = first.remove();
+            hole.bytes = hole.bytes.saturating_sub(held.bytes.len());
+            hole.waited = 0;
+            hole.since = now;
+            // Ranges that wait never overlap, but bytes told since may reach into this one.
+            let told = self.offset.saturating_sub(at);
+            let Some(left) = held.sent.checked_sub(told).filter(|&left| left > 0) else { continue };
+            let bytes = held.bytes.get(clamp(told)..).unwrap_or_default();
+            if self.deliver(bytes, left, held.seen, emit) == Interest::Ignore {
+                return Interest::Ignore;
+            }
+        }
+    }
+
+    #[inline]
+    fn deliver(
+        &mut self,
+        bytes: &[u8],
+        sent: u64,
+        seen: Seen,
+        emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
+    ) -> Interest {
+        let offset = self.offset;
+        let captured = bytes.len() as u64;
+        self.advance(sent.max(captured));
+        let mut interest = Interest::Keep;
+        if !bytes.is_empty() {
+            interest = emit(seen, Event::Data { offset, bytes });
+        }
+        if captured < sent && interest == Interest::Keep {
+            let (offset, len) = (offset.saturating_add(captured), sent.saturating_sub(captured));
+            interest = emit(seen, Event::Gap { offset, len, cause: GapCause::Cut });
+        }
+        interest
+    }
+
+    #[inline]
+    fn advance(&mut self, len: u64) {
+        self.offset = self.offset.saturating_add(len);
+        // Sequence numbers count modulo 2³², so the low half of the length is what they move by.
+        self.next = self.next.wrapping_add((len & u64::from(u32::MAX)).try_into().unwrap_or(0));
+    }
+
+    fn end(&mut self, seen: Seen, emit: &mut impl FnMut(Seen, Event<'_>) -> Interest) {
+        self.ended = true;
+        self.next = self.next.wrapping_add(1);
+        emit(seen, Event::Fin);
+    }
+
+    fn hole_at(&mut self, seen: Seen) -> &mut Hole {
+        self.hole.get_or_insert_with(|| {
+            Box::new(Hole { held: BTreeMap::new(), bytes: 0, fin: None, since: seen, waited: 0 })
+        })
+    }
+
+    /// Keeps what is not kept yet of `[start, start + sent)`; says where a second copy differs from the first.
+    fn hold(
+        &mut self,
+        start: u64,
+        bytes: &[u8],
+        sent: u64,
+        seen: Seen,
+        emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
+    ) {
+        let end = start.saturating_add(sent);
+        // The part of this segment that lies in [from, to).
+        let part = |from: u64, to: u64| {
+            let from = clamp(from.saturating_sub(start)).min(bytes.len());
+            let to = clamp(to.saturating_sub(start)).min(bytes.len());
+            bytes.get(from..to).unwrap_or_default()
+        };
+        let hole = self.hole_at(seen);
+        let mut pieces: Vec<(u64, u64)> = Vec::new();
+        let mut conflict = None;
+        let mut at = start;
+        let before = hole.held.range(..start).next_back();
+        for (&held_at, held) in before.into_iter().chain(hole.held.range(start..end)) {
+            let held_end = held_at.saturating_add(held.sent);
+            if held_end <= at {
+                continue;
+            }
+            if held_at > at {
+                pieces.push((at, held_at));
+            }
+            let (from, to) = (at.max(held_at), held_end.min(end));
+            let first = held.bytes.get(clamp(from.saturating_sub(held_at))..).unwrap_or_default();
+            let differs = part(from, to).iter().zip(first).position(|(a, b)| a != b);
+            conflict = conflict.or(differs.map(|i| from.saturating_add(i as u64)));
+            at = held_end;
+            if at >= end {
+                break;
+            }
+        }
+        if at < end {
+            pieces.push((at, end));
+        }
+        for (from, to) in pieces {
+            let bytes: Box<[u8]> = part(from, to).into();
+            hole.bytes = hole.bytes.saturating_add(bytes.len());
+            hole.held.insert(from, Held { bytes, sent: to.saturating_sub(from), seen });
+        }
+        if let Some(offset) = conflict {
+            emit(seen, Event::Conflict { offset });
+        }
+    }
+}
+
+/// An offset as an index: what does not fit lies past the end of any slice.
+fn clamp(offset: u64) -> usize {
+    usize::try_from(offset).unwrap_or(usize::MAX)
+}

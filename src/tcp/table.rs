@@ -1,0 +1,320 @@
+//! All flows: finds the one a segment belongs to, opens, numbers, ends and forgets them.
+
+use super::event::{Closed, Event, FlowId, Interest, Sink, StreamEvent};
+use super::flow::{Fate, Flow};
+use crate::capture::Seen;
+use crate::limits;
+use crate::net::{Flags, FlowKey, Segment, Side, V4Key, V6Key};
+use crate::time::Timestamp;
+use hashbrown::HashMap;
+use std::collections::VecDeque;
+
+/// Every TCP connection of a run. Memory follows the flows that are open; flows that nobody wants to hear of and
+/// flows that ended cost one small entry, the oldest of which are forgotten.
+#[derive(Default)]
+pub struct Table {
+    v4: HashMap<V4Key, Slot>,
+    v6: HashMap<V6Key, Slot>,
+    flows: Vec<Option<Flow>>,
+    free: Vec<FlowId>,
+    open: usize,
+    generation: u32,
+    /// Ended and ignored flows, oldest first, each with the sequence number of its SYN.
+    gone: VecDeque<(FlowKey, u32)>,
+    /// Flows that end at a time, in order of that time.
+    ending: VecDeque<(Timestamp, FlowId, u32)>,
+    /// Flows so far, by capture of their first packet.
+    streams: Vec<u32>,
+    held_bytes: usize,
+    hand: usize,
+    counters: Counters,
+}
+
+/// What happened to flows, for the report.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Counters {
+    /// TCP connections seen.
+    pub flows: u64,
+    /// Open flows that had to make place for others.
+    pub evicted: u64,
+    /// Times that a flow gave up a gap because too many bytes waited in all flows together.
+    pub relieved: u64,
+}
+
+/// What is known of a key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Slot {
+    Open(FlowId),
+    /// Ended or ignored; the sequence number of the SYN tells a repeated one from a new connection's.
+    Gone(u32),
+}
+
+impl Table {
+    /// Takes the next segment and tells what follows from it.
+    #[inline]
+    pub fn push(&mut self, segment: &Segment<'_>, seen: Seen, sink: &mut impl Sink) {
+        if self.ending.front().is_some_and(|&(at, ..)| at <= seen.at) {
+            self.end_due(seen, sink);
+        }
+        let slot = match &segment.key {
+            FlowKey::V4(key) => self.v4.get(key),
+            FlowKey::V6(key) => self.v6.get(key),
+        };
+        match slot {
+            Some(&Slot::Open(id)) if !segment.flags.has(Flags::SYN) => self.advance(id, segment, seen, sink),
+            Some(&Slot::Open(id)) => self.synchronize(id, segment, seen, sink),
+            Some(&Slot::Gone(isn)) => {
+                if is_syn(segment) && segment.seq != isn {
+                    self.begin(segment, seen, sink);
+                }
+            }
+            None => self.begin(segment, seen, sink),
+        }
+    }
+
+    /// Ends all flows: the input is over.
+    pub fn finish(&mut self, now: Seen, sink: &mut impl Sink) {
+        for index in 0..self.flows.len() {
+            if let Ok(index) = u32::try_from(index) {
+                self.close(FlowId(index), Closed::CaptureEnded, now, sink);
+            }
+        }
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    #[inline]
+    fn advance(&mut self, id: FlowId, segment: &Segment<'_>, seen: Seen, sink: &mut impl Sink) {
+        let Some(Some(flow)) = self.flows.get_mut(id.index()) else { return };
+        let held = flow.held_bytes();
+        let fate = flow.segment(id, segment, seen, sink);
+        let now_held = flow.held_bytes();
+        if held != now_held {
+            self.held_bytes = self.held_bytes.saturating_sub(held).saturating_add(now_held);
+        }
+        if fate != Fate::Open || self.held_bytes > limits::HELD_BYTES_TOTAL {
+            self.turn(id, fate, seen, sink);
+        }
+    }
+
+    /// What seldom follows a segment.
+    #[cold]
+    fn turn(&mut self, id: FlowId, fate: Fate, seen: Seen, sink: &mut impl Sink) {
+        match fate {
+            Fate::Open => self.relieve(id, seen, sink),
+            Fate::Ending => {
+                let Some(Some(flow)) = self.flows.get(id.index()) else { return };
+                let at = Timestamp::from_nanos(seen.at.as_nanos().saturating_add(limits::LINGER_NANOS));
+                self.ending.push_back((at, id, flow.generation));
+            }
+            Fate::Ended => self.close(id, Closed::Ended, seen, sink),
+            Fate::Ignored => self.forget(id, Memory::Keep),
+        }
+    }
+
+    fn relieve(&mut self, id: FlowId, seen: Seen, sink: &mut impl Sink) {
+        let Some(Some(flow)) = self.flows.get_mut(id.index()) else { return };
+        let held = flow.held_bytes();
+        if held == 0 {
+            return;
+        }
+        self.counters.relieved = self.counters.relieved.saturating_add(1);
+        let interest = flow.relieve(id, seen, sink);
+        self.held_bytes = self.held_bytes.saturating_sub(held).saturating_add(flow.held_bytes());
+        if interest == Interest::Ignore {
+            self.forget(id, Memory::Keep);
+        }
+    }
+
+    /// A SYN or SYN-ACK on an open flow: a further one of it, or a new connection on the same four-tuple.
+    #[cold]
+    fn synchronize(&mut self, id: FlowId, segment: &Segment<'_>, seen: Seen, sink: &mut impl Sink) {
+        let Some(Some(flow)) = self.flows.get_mut(id.index()) else { return };
+        let again = flow.opener.is_some_and(|(side, isn)| side == segment.from && isn == segment.seq);
+        if is_syn(segment) && !again {
+            self.close(id, Closed::Reused, seen, sink);
+            self.begin(segment, seen, sink);
+            return;
+        }
+        if flow.synchronize(segment) {
+            sink.event(StreamEvent {
+                flow: id,
+                key: &segment.key,
+                seen,
+                from: segment.from,
+                event: Event::Syn,
+            });
+        }
+        self.advance(id, segment, seen, sink);
+    }
+
+    #[cold]
+    fn begin(&mut self, segment: &Segment<'_>, seen: Seen, sink: &mut impl Sink) {
+        // A reset of a connection that is not there says nothing and would begin an empty flow, but Wireshark
+        // numbers it, and so do we.
+        let capture = usize::from(seen.packet.capture());
+        if self.streams.len() <= capture {
+            self.streams.resize(capture.saturating_add(1), 0);
+        }
+        let Some(count) = self.streams.get_mut(capture) else { return };
+        let stream = *count;
+        *count = count.saturating_add(1);
+        self.counters.flows = self.counters.flows.saturating_add(1);
+        if self.open >= limits::FLOWS {
+            self.evict(seen, sink);
+        }
+        self.generation = self.generation.wrapping_add(1);
+        let mut flow = Flow::new(segment.key, self.generation);
+        if segment.flags.has(Flags::SYN) {
+            flow.opener = Some(if segment.flags.has(Flags::ACK) {
+                (segment.from.other(), segment.ack.wrapping_sub(1))
+            } else {
+                (segment.from, segment.seq)
+            });
+            flow.synchronize(segment);
+        }
+        let opener = flow.opener.map(|(side, _)| side);
+        let id = self.place(flow);
+        self.insert(&segment.key, Slot::Open(id));
+        let (key, from) = (&segment.key, segment.from);
+        sink.event(StreamEvent { flow: id, key, seen, from, event: Event::Opened { stream, opener } });
+        if segment.flags.has(Flags::SYN) {
+            sink.event(StreamEvent {
+                flow: id,
+                key: &segment.key,
+                seen,
+                from: segment.from,
+                event: Event::Syn,
+            });
+        }
+        self.advance(id, segment, seen, sink);
+    }
+
+    fn place(&mut self, flow: Flow) -> FlowId {
+        self.open = self.open.saturating_add(1);
+        if let Some(id) = self.free.pop()
+            && let Some(place) = self.flows.get_mut(id.index())
+        {
+            *place = Some(flow);
+            return id;
+        }
+        let id = FlowId(u32::try_from(self.flows.len()).unwrap_or(u32::MAX));
+        self.flows.push(Some(flow));
+        id
+    }
+
+    /// Ends the flows whose time has come.
+    #[cold]
+    fn end_due(&mut self, now: Seen, sink: &mut impl Sink) {
+        while let Some(&(at, id, generation)) = self.ending.front() {
+            if at > now.at {
+                break;
+            }
+            self.ending.pop_front();
+            let Some(Some(flow)) = self.flows.get_mut(id.index()) else { continue };
+            if flow.generation != generation {
+                continue;
+            }
+            if flow.reset {
+                self.close(id, Closed::Ended, now, sink);
+            } else {
+                // A FIN waits for bytes that were never captured.
+                let held = flow.held_bytes();
+                let interest = flow.relieve(id, now, sink);
+                self.held_bytes = self.held_bytes.saturating_sub(held).saturating_add(flow.held_bytes());
+                let fate = if interest == Interest::Ignore { Fate::Ignored } else { flow.fate() };
+                if fate != Fate::Open {
+                    self.turn(id, fate, now, sink);
+                }
+            }
+        }
+    }
+
+    /// Makes place: of a few flows, the one that is idle longest, those without payload first.
+    fn evict(&mut self, now: Seen, sink: &mut impl Sink) {
+        let mut worst: Option<(bool, Timestamp, FlowId)> = None;
+        for _ in 0..limits::EVICTION_SAMPLE {
+            self.hand = self.hand.saturating_add(1);
+            if self.hand >= self.flows.len() {
+                self.hand = 0;
+            }
+            let Some(Some(flow)) = self.flows.get(self.hand) else { continue };
+            let Ok(index) = u32::try_from(self.hand) else { continue };
+            let candidate = (flow.has_data, flow.last, FlowId(index));
+            if worst.is_none_or(|worst| candidate < worst) {
+                worst = Some(candidate);
+            }
+        }
+        if let Some((_, _, id)) = worst {
+            self.counters.evicted = self.counters.evicted.saturating_add(1);
+            self.close(id, Closed::Evicted, now, sink);
+        }
+    }
+
+    fn close(&mut self, id: FlowId, why: Closed, now: Seen, sink: &mut impl Sink) {
+        let Some(Some(flow)) = self.flows.get_mut(id.index()) else { return };
+        let held = flow.held_bytes();
+        flow.finish(id, now, sink);
+        self.held_bytes = self.held_bytes.saturating_sub(held);
+        let (key, event) = (&flow.key, Event::Closed { why, unseen: flow.unseen() });
+        sink.event(StreamEvent { flow: id, key, seen: now, from: Side::Low, event });
+        self.forget(id, if why == Closed::Ended { Memory::Keep } else { Memory::Drop });
+    }
+
+    fn forget(&mut self, id: FlowId, memory: Memory) {
+        let Some(flow) = self.flows.get_mut(id.index()).and_then(Option::take) else { return };
+        self.held_bytes = self.held_bytes.saturating_sub(flow.held_bytes());
+        self.open = self.open.saturating_sub(1);
+        self.free.push(id);
+        match memory {
+            Memory::Drop => self.remove(&flow.key),
+            Memory::Keep => {
+                let isn = flow.opener.map_or(0, |(_, isn)| isn);
+                self.insert(&flow.key, Slot::Gone(isn));
+                self.gone.push_back((flow.key, isn));
+                if self.gone.len() > limits::REMEMBERED_FLOWS {
+                    self.forget_oldest();
+                }
+            }
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some((key, isn)) = self.gone.pop_front() else { return };
+        let slot = match &key {
+            FlowKey::V4(key) => self.v4.get(key),
+            FlowKey::V6(key) => self.v6.get(key),
+        };
+        if slot == Some(&Slot::Gone(isn)) {
+            self.remove(&key);
+        }
+    }
+
+    fn insert(&mut self, key: &FlowKey, slot: Slot) {
+        match key {
+            FlowKey::V4(key) => self.v4.insert(*key, slot),
+            FlowKey::V6(key) => self.v6.insert(*key, slot),
+        };
+    }
+
+    fn remove(&mut self, key: &FlowKey) {
+        match key {
+            FlowKey::V4(key) => self.v4.remove(key),
+            FlowKey::V6(key) => self.v6.remove(key),
+        };
+    }
+}
+
+/// Whether a closed flow's key is remembered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Memory {
+    Keep,
+    Drop,
+}
+
+fn is_syn(segment: &Segment<'_>) -> bool {
+    segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::ACK)
+}

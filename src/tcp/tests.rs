@@ -1,0 +1,447 @@
+//! Reassembly against an obvious oracle, and the life of flows.
+
+use super::*;
+use crate::capture::{PacketId, Seen};
+use crate::limits;
+use crate::net::{Flags, FlowKey, Segment, Side};
+use crate::time::Timestamp;
+use proptest::prelude::*;
+
+/// What was told, in words short enough to compare.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Told {
+    Opened { stream: u32, opener: Option<Side> },
+    Syn(Side),
+    Data(Side, u64, Vec<u8>),
+    Gap(Side, u64, u64, GapCause),
+    Repeat(Side, u64, Vec<u8>),
+    Conflict(Side, u64),
+    Fin(Side),
+    Reset(Side),
+    Closed(Closed),
+}
+
+#[derive(Default)]
+struct Log {
+    told: Vec<Told>,
+    ignore_after_data: bool,
+}
+
+impl Sink for Log {
+    fn event(&mut self, e: StreamEvent<'_>) -> Interest {
+        self.told.push(match e.event {
+            Event::Opened { stream, opener, .. } => Told::Opened { stream, opener },
+            Event::Syn => Told::Syn(e.from),
+            Event::Data { offset, bytes } => {
+                assert!(!bytes.is_empty());
+                Told::Data(e.from, offset, bytes.to_vec())
+            }
+            Event::Gap { offset, len, cause } => Told::Gap(e.from, offset, len, cause),
+            Event::Repeat { offset, bytes } => Told::Repeat(e.from, offset, bytes.to_vec()),
+            Event::Conflict { offset } => Told::Conflict(e.from, offset),
+            Event::Fin => Told::Fin(e.from),
+            Event::Reset => Told::Reset(e.from),
+            Event::Closed { why, .. } => Told::Closed(why),
+        });
+        let data = matches!(e.event, Event::Data { .. });
+        if data && self.ignore_after_data { Interest::Ignore } else { Interest::Keep }
+    }
+}
+
+impl Log {
+    /// The bytes of one side, `None` for a missing one; panics where an event does not follow the one before.
+    fn stream(&self, side: Side) -> Vec<Option<u8>> {
+        let mut out = Vec::new();
+        for told in &self.told {
+            match told {
+                Told::Data(from, offset, bytes) if *from == side => {
+                    assert_eq!(*offset, out.len() as u64);
+                    out.extend(bytes.iter().copied().map(Some));
+                }
+                Told::Gap(from, offset, len, _) if *from == side => {
+                    assert_eq!(*offset, out.len() as u64);
+                    out.resize(out.len() + *len as usize, None);
+                }
+                _ => {}
+            }
+        }
+        out
+    }
+
+    fn text(&self, side: Side) -> String {
+        self.stream(side).into_iter().map(|b| b.map_or('_', char::from)).collect()
+    }
+
+    fn has(&self, told: &Told) -> bool {
+        self.told.contains(told)
+    }
+}
+
+/// A table, a log, and packets that are numbered and timed a millisecond apart.
+#[derive(Default)]
+struct Run {
+    table: Table,
+    log: Log,
+    packets: u64,
+    nanos: i64,
+}
+
+const A: Side = Side::Low;
+const B: Side = Side::High;
+
+impl Run {
+    fn seen(&mut self) -> Seen {
+        self.packets += 1;
+        self.nanos += 1_000_000;
+        Seen { packet: PacketId::new(0, self.packets), at: Timestamp::from_nanos(self.nanos) }
+    }
+
+    fn send(&mut self, from: Side, flags: Flags, seq: u32, ack: u32, payload: &[u8]) {
+        self.cut(from, flags, seq, ack, payload, payload.len());
+    }
+
+    fn cut(&mut self, from: Side, flags: Flags, seq: u32, ack: u32, payload: &[u8], sent: usize) {
+        let (a, b) = (([10, 0, 0, 1], 1000), ([10, 0, 0, 2], 80));
+        let (key, _) = FlowKey::v4(a, b, 0);
+        let segment = Segment {
+            key,
+            from,
+            seq,
+            ack,
+            flags,
+            window: 1000,
+            ttl: 64,
+            ip_id: 0,
+            declared_len: sent as u32,
+            payload,
+        };
+        let seen = self.seen();
+        self.table.push(&segment, seen, &mut self.log);
+    }
+
+    /// The three-way handshake, A to B, with these initial sequence numbers.
+    fn open(&mut self, a: u32, b: u32) {
+        self.send(A, Flags::SYN, a, 0, b"");
+        self.send(B, Flags::SYN | Flags::ACK, b, a.wrapping_add(1), b"");
+        self.send(A, Flags::ACK, a.wrapping_add(1), b.wrapping_add(1), b"");
+    }
+
+    fn finish(&mut self) {
+        let seen = self.seen();
+        self.table.finish(seen, &mut self.log);
+    }
+}
+
+fn opened() -> Run {
+    let mut run = Run::default();
+    run.open(99, 499);
+    run
+}
+
+#[test]
+fn segments_in_order_are_told_as_they_come() {
+    let mut run = opened();
+    run.send(A, Flags::ACK, 100, 500, b"GET ");
+    run.send(B, Flags::ACK, 500, 104, b"ok");
+    run.send(A, Flags::ACK | Flags::FIN, 104, 502, b"/");
+    run.send(B, Flags::ACK | Flags::FIN, 502, 106, b"");
+    assert_eq!(
+        run.log.told,
+        [
+            Told::Opened { stream: 0, opener: Some(A) },
+            Told::Syn(A),
+            Told::Syn(B),
+            Told::Data(A, 0, b"GET ".into()),
+            Told::Data(B, 0, b"ok".into()),
+            Told::Data(A, 4, b"/".into()),
+            Told::Fin(A),
+            Told::Fin(B),
+            Told::Closed(Closed::Ended),
+        ]
+    );
+}
+
+#[test]
+fn a_sequence_number_may_wrap() {
+    let mut run = Run::default();
+    run.open(u32::MAX - 3, u32::MAX);
+    run.send(A, Flags::ACK, u32::MAX - 2, 0, b"abcdef");
+    run.send(A, Flags::ACK, 5, 0, b"hi");
+    run.send(A, Flags::ACK, 3, 0, b"+-");
+    assert_eq!(run.log.text(A), "abcdef+-hi");
+}
+
+#[test]
+fn a_late_segment_is_waited_for_until_it_comes() {
+    let mut run = opened();
+    run.send(A, Flags::ACK, 103, 500, b"def");
+    assert_eq!(run.log.text(A), "");
+    run.send(B, Flags::ACK, 500, 106, b"an answer captured first");
+    run.send(A, Flags::ACK, 100, 500, b"abc");
+    assert_eq!(run.log.text(A), "abcdef");
+}
+
+#[test]
+fn an_acknowledged_hole_becomes_one_gap_after_the_grace() {
+    let mut run = opened();
+    run.send(A, Flags::ACK, 105, 500, b"late");
+    for _ in 0..=limits::GAP_GRACE_SEGMENTS {
+        assert_eq!(run.log.text(A), "");
+        run.send(B, Flags::ACK, 500, 109, b"");
+    }
+    assert_eq!(run.log.text(A), "_____late");
+    assert!(run.log.has(&Told::Gap(A, 0, 5, GapCause::Lost)));
+}
+
+#[test]
+fn a_hole_that_is_not_acknowledged_is_waited_for() {
+    let mut run = opened();
+    run.send(A, Flags::ACK, 105, 500, b"late");
+    for _ in 0..100 {
+        run.send(B, Flags::ACK, 500, 100, b"");
+    }
+    run.send(A, Flags::ACK, 100, 500, b"early");
+    assert_eq!(run.log.text(A), "earlylate");
+}
+
+#[test]
+fn a_hole_is_given_up_at_the_bound_and_at_the_end() {
+    let mut run = opened();
+    let chunk = vec![b'x'; 60_000];
+    for i in 0..5u32 {
+        run.send(A, Flags::ACK, 110 + i * 60_000, 500, &chunk);
+    }
+    assert_eq!(run.log.stream(A).len(), 10 + 300_000);
+    let mut run = opened();
+    run.send(A, Flags::ACK, 110, 500, b"end");
+    run.finish();
+    assert!(run.log.has(&Told::Gap(A, 0, 10, GapCause::Unseen)));
+    assert_eq!(run.log.told.last(), Some(&Told::Closed(Closed::CaptureEnded)));
+}
+
+#[test]
+fn one_direction_alone_does_not_stall() {
+    let mut run = Run::default();
+    run.send(A, Flags::ACK, 100, 1, b"a");
+    for i in 0..40 {
+        run.send(A, Flags::ACK, 200 + i, 1, b"b");
+    }
+    assert!(run.log.has(&Told::Gap(A, 1, 99, GapCause::Unseen)));
+    assert_eq!(run.log.stream(A).len(), 140);
+}
+
+#[test]
+fn a_lost_end_is_told_when_the_flow_is_over() {
+    let mut run = opened();
+    run.send(A, Flags::ACK, 100, 500, b"abc");
+    run.send(B, Flags::ACK, 500, 111, b"");
+    run.send(A, Flags::ACK | Flags::FIN, 111, 500, b"");
+    run.send(B, Flags::ACK | Flags::FIN, 500, 112, b"");
+    run.finish();
+    assert_eq!(run.log.text(A), "abc________");
+    assert!(run.log.has(&Told::Fin(A)) && run.log.has(&Told::Fin(B)));
+}
+
+#[test]
+fn a_cut_packet_moves_the_stream_by_what_was_sent() {
+    let mut run = opened();
+    run.cut(A, Flags::ACK, 100, 500, b"abc", 10);
+    run.send(A, Flags::ACK, 110, 500, b"xyz");
+    assert_eq!(run.log.text(A), "abc_______xyz");
+    assert!(run.log.has(&Told::Gap(A, 3, 7, GapCause::Cut)));
+}
+
+#[test]
+fn keep_alive_probes_and_repeated_acks_tell_nothing() {
+    let mut run = opened();
+    run.send(A, Flags::ACK, 100, 500, b"abc");
+    let before = run.log.told.len();
+    run.send(A, Flags::ACK, 102, 500, b"");
+    run.send(A, Flags::ACK, 102, 500, b"\0");
+    run.send(B, Flags::ACK, 499, 103, b"");
+    assert_eq!(run.log.told.len(), before);
+}
+
+#[test]
+fn a_second_copy_is_told_as_a_repeat_and_its_new_tail_as_data() {
+    let mut run = opened();
+    run.send(A, Flags::ACK, 100, 500, b"abcd");
+    run.send(A, Flags::ACK, 102, 500, b"XYef");
+    assert!(run.log.has(&Told::Repeat(A, 2, b"XY".into())));
+    assert_eq!(run.log.text(A), "abcdef");
+}
+
+#[test]
+fn two_waiting_copies_that_differ_are_a_conflict_and_the_first_counts() {
+    let mut run = opened();
+    run.send(A, Flags::ACK, 102, 500, b"cdef");
+    run.send(A, Flags::ACK, 101, 500, b"bcXXfg");
+    run.send(A, Flags::ACK, 100, 500, b"a");
+    assert!(run.log.has(&Told::Conflict(A, 3)));
+    assert_eq!(run.log.text(A), "abcdefg");
+}
+
+#[test]
+fn a_reset_is_told_at_once_and_ends_the_flow_a_little_later() {
+    let mut run = opened();
+    run.send(B, Flags::RST, 500, 0, b"");
+    run.send(A, Flags::ACK, 100, 500, b"on its way");
+    assert!(run.log.has(&Told::Reset(B)) && run.log.has(&Told::Data(A, 0, b"on its way".into())));
+    run.nanos += limits::LINGER_NANOS;
+    run.send(A, Flags::ACK, 110, 500, b"too late");
+    assert_eq!(run.log.told.last(), Some(&Told::Closed(Closed::Ended)));
+}
+
+#[test]
+fn a_reset_far_from_the_stream_is_not_believed() {
+    let mut run = opened();
+    run.send(B, Flags::RST, 500_000_000, 0, b"");
+    assert!(!run.log.has(&Told::Reset(B)));
+}
+
+#[test]
+fn a_new_syn_on_the_four_tuple_is_a_new_flow_and_a_repeated_one_is_not() {
+    let mut run = opened();
+    run.send(A, Flags::SYN, 99, 0, b"");
+    assert!(!run.log.has(&Told::Closed(Closed::Reused)));
+    run.send(A, Flags::SYN, 7000, 0, b"");
+    assert!(run.log.has(&Told::Closed(Closed::Reused)));
+    assert!(run.log.has(&Told::Opened { stream: 1, opener: Some(A) }));
+}
+
+#[test]
+fn packets_after_the_end_begin_no_flow_but_a_syn_does() {
+    let mut run = opened();
+    run.send(A, Flags::ACK | Flags::FIN, 100, 500, b"");
+    run.send(B, Flags::ACK | Flags::FIN, 500, 101, b"");
+    let told = run.log.told.len();
+    run.send(A, Flags::ACK, 101, 501, b"");
+    run.send(B, Flags::RST, 501, 0, b"");
+    assert_eq!(run.log.told.len(), told);
+    run.open(800, 900);
+    assert!(run.log.has(&Told::Opened { stream: 1, opener: Some(A) }));
+}
+
+#[test]
+fn an_ignored_flow_is_not_heard_of_again() {
+    let mut run = opened();
+    run.log.ignore_after_data = true;
+    run.send(A, Flags::ACK, 100, 500, b"no");
+    let told = run.log.told.len();
+    run.send(A, Flags::ACK, 102, 500, b"thing");
+    run.finish();
+    assert_eq!(run.log.told.len(), told);
+}
+
+#[test]
+fn a_flow_joined_midway_begins_where_each_side_is_first_seen() {
+    let mut run = Run::default();
+    run.send(B, Flags::ACK, 5000, 77, b"mid");
+    run.send(A, Flags::ACK, 77, 5003, b"way");
+    assert_eq!((run.log.text(B).as_str(), run.log.text(A).as_str()), ("mid", "way"));
+    assert!(run.log.has(&Told::Opened { stream: 0, opener: None }));
+}
+
+#[test]
+fn a_syn_ack_alone_tells_who_opened() {
+    let mut run = Run::default();
+    run.send(B, Flags::SYN | Flags::ACK, 499, 100, b"");
+    run.send(A, Flags::ACK, 100, 500, b"hello");
+    assert!(run.log.has(&Told::Opened { stream: 0, opener: Some(A) }));
+    assert_eq!(run.log.text(A), "hello");
+}
+
+#[test]
+fn the_flow_that_was_idle_longest_makes_place() {
+    let mut table = Table::default();
+    let mut log = Log::default();
+    for i in 0..u32::try_from(limits::FLOWS).unwrap() + 100 {
+        let ip = [11, (i >> 16) as u8, (i >> 8) as u8, i as u8];
+        let (key, from) = FlowKey::v4((ip, 1), ([10, 0, 0, 2], 80), 0);
+        let flags = Flags::SYN;
+        let (window, ttl, ip_id) = (0, 0, 0);
+        let segment =
+            Segment { key, from, seq: i, ack: 0, flags, window, ttl, ip_id, declared_len: 0, payload: b"" };
+        let seen = Seen { packet: PacketId::new(0, u64::from(i) + 1), at: Timestamp::from_nanos(i.into()) };
+        table.push(&segment, seen, &mut log);
+    }
+    assert_eq!(table.counters().evicted, 100);
+    assert_eq!(log.told.iter().filter(|t| **t == Told::Closed(Closed::Evicted)).count(), 100);
+}
+
+/// The obvious way: a byte array in which the first copy to arrive stays.
+fn oracle(len: usize, segments: &[(usize, Vec<u8>)]) -> Vec<Option<u8>> {
+    let mut out = vec![None; len];
+    for (at, bytes) in segments {
+        for (i, byte) in bytes.iter().enumerate() {
+            out[at + i].get_or_insert(*byte);
+        }
+    }
+    out
+}
+
+fn segments() -> impl Strategy<Value = (usize, Vec<(usize, Vec<u8>)>)> {
+    (1usize..300).prop_flat_map(|len| {
+        let one = (0..len)
+            .prop_flat_map(move |at| (Just(at), prop::collection::vec(any::<u8>(), 1..=(len - at).min(40))));
+        (Just(len), prop::collection::vec(one, 1..40))
+    })
+}
+
+proptest! {
+    /// Any order, duplication, overlap and loss: what is told equals the oracle, and every missing byte is a gap.
+    #[test]
+    fn reassembly_equals_the_oracle((len, mut segments) in segments(), start in any::<u32>()) {
+        // A last byte that always comes makes the end known.
+        segments.push((len, vec![0]));
+        let mut run = Run::default();
+        run.open(start.wrapping_sub(1), 499);
+        for (at, bytes) in &segments {
+            run.send(A, Flags::ACK, start.wrapping_add(*at as u32), 500, bytes);
+        }
+        run.finish();
+        prop_assert_eq!(run.log.stream(A), oracle(len + 1, &segments));
+    }
+
+    /// With both directions there and nothing lost, no order of arrival makes a gap.
+    #[test]
+    fn nothing_lost_means_no_gap(
+        bytes in prop::collection::vec(any::<u8>(), 1..400),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
+        order in any::<prop::sample::Selector>(),
+    ) {
+        let mut at: Vec<usize> = cuts.iter().map(|i| i.index(bytes.len())).chain([0, bytes.len()]).collect();
+        at.sort_unstable();
+        at.dedup();
+        let mut left: Vec<(usize, usize)> = at.windows(2).map(|w| (w[0], w[1])).collect();
+        let mut run = opened();
+        while !left.is_empty() {
+            let next = *order.select(left.iter());
+            left.retain(|range| *range != next);
+            run.send(A, Flags::ACK, 100 + next.0 as u32, 500, &bytes[next.0..next.1]);
+        }
+        prop_assert_eq!(run.log.stream(A), bytes.iter().copied().map(Some).collect::<Vec<_>>());
+    }
+
+    /// Whatever arrives, events follow each other without a step, and nothing panics.
+    #[test]
+    fn any_segments_keep_the_order(
+        sent in prop::collection::vec(
+            (any::<bool>(), 0u8..32, any::<u8>(), any::<u8>(), 0usize..50, 0usize..60), 0..80),
+    ) {
+        let mut run = Run::default();
+        for (a, flags, seq, ack, len, declared) in sent {
+            let payload = vec![seq; len];
+            let side = if a { A } else { B };
+            run.cut(side, Flags(flags), seq.into(), ack.into(), &payload, declared.max(len));
+            // A new connection on the tuple begins new streams.
+            if run.log.told.iter().any(|t| matches!(t, Told::Closed(_))) {
+                run.log.told.clear();
+                run.table = Table::default();
+            }
+        }
+        run.finish();
+        run.log.stream(A);
+        run.log.stream(B);
+    }
+}

@@ -1,0 +1,478 @@
+//! One direction of a WebSocket, read as it streams by (RFC 6455 §5).
+//!
+//! Payloads of data frames are skipped by their length and never copied. After a violation reading goes on by the
+//! frame's own length, as long as the bytes still look like frames; else framing is lost, which is told once, and the
+//! next frame is searched for ([`super::resume`]).
+
+use super::check::{Faults, Message, is_http};
+use super::close::{CloseClass, CloseFlaw, ClosePayload, close_class};
+use super::event::{FrameEvent, FrameSink, Masking, Violation};
+use super::mask::unmask;
+use super::resume::Search;
+use super::{FrameHeader, LONGEST_CONTROL, LONGEST_HEADER, Opcode};
+use crate::capture::Seen;
+use crate::limits;
+
+/// Reads one direction of a WebSocket.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    state: State,
+    /// Stream offset of the frame being read.
+    start: u64,
+    masking: Masking,
+    message: Message,
+    /// Whether the sender has sent a Close.
+    closed: bool,
+    /// Whether the last frame broke a rule and nothing behind it could be looked at.
+    doubt: bool,
+}
+
+#[derive(Clone, Debug)]
+enum State {
+    /// At the start of a frame, or inside its header, of which `have` bytes are in `bytes`.
+    Header { bytes: [u8; LONGEST_HEADER], have: u8, first: Option<Seen> },
+    /// Inside a payload. Invariant: `left` is not 0.
+    Payload { header: FrameHeader, left: u64, absent: u64, control: Option<Box<Control>> },
+    /// Framing is lost.
+    Lost(Box<Search>),
+}
+
+/// A control frame whose payload comes in pieces.
+#[derive(Clone, Debug)]
+struct Control {
+    payload: [u8; LONGEST_CONTROL],
+    len: u8,
+    quote: Quote,
+}
+
+/// The first bytes of something, as sent.
+#[derive(Clone, Copy, Debug)]
+struct Quote {
+    bytes: [u8; QUOTE],
+    len: u8,
+}
+
+/// A header with what is around it.
+struct Opening<'a> {
+    header: FrameHeader,
+    first: Seen,
+    seen: Seen,
+    /// Bytes of the header that came in earlier segments.
+    earlier: &'a [u8],
+    /// The segment from the header's first byte in it.
+    rest: &'a [u8],
+    /// The segment from behind the header.
+    body: &'a [u8],
+}
+
+impl Decoder {
+    /// A direction from its first frame on: the first byte after the handshake is the first byte of a frame.
+    pub const fn new(expected: Masking) -> Decoder {
+        let (message, state) = (Message::Idle, State::BOUNDARY);
+        Decoder { state, start: 0, masking: expected, message, closed: false, doubt: false }
+    }
+
+    /// A direction joined midway, at stream offset `offset`: frames are searched for first.
+    pub fn midway(expected: Masking, offset: u64) -> Decoder {
+        let search = Search::after_noise(offset, expected);
+        Decoder { state: State::Lost(Box::new(search)), message: Message::Unknown, ..Decoder::new(expected) }
+    }
+
+    /// Whether frames are masked here: what was expected, or else what the first frame told.
+    pub const fn masking(&self) -> Masking {
+        self.masking
+    }
+
+    /// Whether frames are being searched for.
+    pub const fn is_lost(&self) -> bool {
+        matches!(self.state, State::Lost(_))
+    }
+
+    /// Takes the next bytes of the direction, as one segment brought them. `offset` is the stream offset of the first
+    /// one; offsets go on without a hole but those told by [`Decoder::gap`].
+    pub fn push(&mut self, offset: u64, bytes: &[u8], seen: Seen, sink: &mut impl FrameSink) {
+        let (mut at, mut rest) = (offset, bytes);
+        while !rest.is_empty() {
+            let used = match &mut self.state {
+                State::Header { have: 0, .. } => self.open(at, rest, seen, sink),
+                State::Header { .. } => self.open_straddling(at, rest, seen, sink),
+                State::Payload { header, left, absent, control } => {
+                    let used = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len());
+                    if let Some(control) = control
+                        && *absent == 0
+                    {
+                        control.take(header, *left, rest.get(..used).unwrap_or_default());
+                    }
+                    *left = left.saturating_sub(used as u64);
+                    if *left == 0 {
+                        self.finish(seen, sink);
+                    }
+                    used
+                }
+                State::Lost(search) => {
+                    let Some(found) = search.push(at, rest, at == offset, seen) else { return };
+                    let lost_at = search.lost_at();
+                    let (tail, tail_seen) = search.tail_from(found.offset, at);
+                    let (have, first) = (u8::try_from(tail.len()).unwrap_or(0), tail_seen);
+                    let header = joined(tail, &[]);
+                    let used = usize::try_from(found.offset.saturating_sub(at)).unwrap_or(usize::MAX);
+                    let quote = Quote::of(tail, rest.get(used..).unwrap_or_default());
+                    (self.masking, self.message, self.doubt) = (found.masking, Message::Unknown, false);
+                    self.state = State::Header { bytes: header, have, first };
+                    let skipped = found.offset.saturating_sub(lost_at);
+                    let kind = Violation::Resynchronised { skipped };
+                    let (offset, quote) = (found.offset, quote.bytes());
+                    sink.frame(FrameEvent::Violation { kind, offset, seen, quote });
+                    used
+                }
+            };
+            at = at.saturating_add(used as u64);
+            rest = rest.get(used..).unwrap_or_default();
+        }
+    }
+
+    /// Tells of `len` missing bytes at `offset`. Inside a frame they are counted; where they may hide the start of one,
+    /// frames are searched for behind them.
+    pub fn gap(&mut self, offset: u64, len: u64, seen: Seen, sink: &mut impl FrameSink) {
+        let lost_at = match &mut self.state {
+            State::Header { have, .. } => offset.saturating_sub(u64::from(*have)),
+            State::Payload { left, absent, .. } => {
+                let (inside, beyond) = (len.min(*left), len.saturating_sub(*left));
+                *left = left.saturating_sub(inside);
+                *absent = absent.saturating_add(inside);
+                if *left == 0 {
+                    self.finish(seen, sink);
+                }
+                if beyond == 0 {
+                    return;
+                }
+                offset.saturating_add(inside)
+            }
+            State::Lost(search) => return search.gap(offset, len),
+        };
+        self.message = Message::Unknown;
+        self.state = State::Lost(Box::new(Search::after_gap(lost_at, self.masking)));
+    }
+
+    /// Tells that the direction ended. A frame that is not whole is told as far as it came.
+    pub fn end(&mut self, seen: Seen, sink: &mut impl FrameSink) {
+        let open = self.message == Message::Open && !self.closed;
+        let (offset, kind) = (self.start, Violation::EndsMidFrame);
+        match &mut self.state {
+            State::Header { have: 0, .. } if !open => {}
+            State::Header { bytes, have, .. } => {
+                let quote = bytes.get(..usize::from(*have)).unwrap_or_default();
+                sink.frame(FrameEvent::Violation { kind, offset, seen, quote });
+            }
+            State::Payload { left, absent, control, .. } => {
+                *absent = absent.saturating_add(*left);
+                let quote = control.as_ref().map_or(Quote::of(&[], &[]), |control| control.quote);
+                self.finish(seen, sink);
+                sink.frame(FrameEvent::Violation { kind, offset, seen, quote: quote.bytes() });
+            }
+            State::Lost(_) => {}
+        }
+        (self.state, self.message) = (State::BOUNDARY, Message::Unknown);
+    }
+
+    /// Reads a frame whose first byte is the first of `rest`; tells how many bytes of it were used.
+    #[inline]
+    fn open(&mut self, at: u64, rest: &[u8], seen: Seen, sink: &mut impl FrameSink) -> usize {
+        self.start = at;
+        let http = is_http(rest);
+        match FrameHeader::parse(rest) {
+            Some(header) if http == Some(false) => {
+                let body = rest.get(usize::from(header.header_len)..).unwrap_or_default();
+                let opening = Opening { header, first: seen, seen, earlier: &[], rest, body };
+                match self.begin(&opening, sink) {
+                    Some(used) => used.saturating_add(usize::from(header.header_len)),
+                    // The place itself is no start of a frame, so that the search goes on behind it.
+                    None => 1,
+                }
+            }
+            _ if http == Some(true) => {
+                self.lose(Violation::HttpInStream, Quote::of(&[], rest), seen, sink);
+                1
+            }
+            _ => {
+                let have = rest.len().min(LONGEST_HEADER);
+                self.state = State::Header {
+                    bytes: joined(&[], rest),
+                    have: u8::try_from(have).unwrap_or(0),
+                    first: Some(seen),
+                };
+                have
+            }
+        }
+    }
+
+    /// The same where the header began in earlier segments.
+    #[cold]
+    fn open_straddling(&mut self, at: u64, rest: &[u8], seen: Seen, sink: &mut impl FrameSink) -> usize {
+        let State::Header { bytes, have, first } = &self.state else { return 0 };
+        let (have, first) = (usize::from(*have), first.unwrap_or(seen));
+        let earlier = *bytes;
+        let earlier = earlier.get(..have).unwrap_or_default();
+        self.start = at.saturating_sub(have as u64);
+        let all = joined(earlier, rest);
+        let all = all.get(..have.saturating_add(rest.len()).min(LONGEST_HEADER)).unwrap_or_default();
+        let http = is_http(all);
+        match FrameHeader::parse(all) {
+            Some(header) if http == Some(false) => {
+                let used = usize::from(header.header_len).checked_sub(have);
+                let Some((used, body)) = used.and_then(|used| Some((used, rest.get(used..)?))) else {
+                    // It waited for more because it began like HTTP, and is neither that nor a lawful frame.
+                    self.lose(Violation::FramingLost, Quote::of(earlier, rest), seen, sink);
+                    return 0;
+                };
+                self.state = State::BOUNDARY;
+                let opening = Opening { header, first, seen, earlier, rest, body };
+                self.begin(&opening, sink).map_or(0, |body| body.saturating_add(used))
+            }
+            _ if http == Some(true) => {
+                self.lose(Violation::HttpInStream, Quote::of(earlier, rest), seen, sink);
+                0
+            }
+            _ => {
+                let used = all.len().saturating_sub(have);
+                let bytes = joined(all, &[]);
+                let have = u8::try_from(all.len()).unwrap_or(0);
+                self.state = State::Header { bytes, have, first: Some(first) };
+                used
+            }
+        }
+    }
+
+    /// Judges a header, tells of it, and of the frame's end where the segment holds it. Tells how many bytes of the
+    /// body were used; `None` where framing was lost instead.
+    #[inline]
+    fn begin(&mut self, opening: &Opening<'_>, sink: &mut impl FrameSink) -> Option<usize> {
+        let Opening { header, first, seen, body, .. } = *opening;
+        let faults = Faults::of(&header, self.masking, self.message);
+        let plain =
+            faults.is_empty() && header.opcode != Opcode::Close && header.len <= limits::FRAME_PAYLOAD;
+        if plain {
+            self.doubt = false;
+        } else if !self.believes(faults, opening) {
+            let quote = Quote::of(opening.earlier, opening.rest);
+            if faults.is_top_bit_alone() {
+                let (kind, offset) = (Violation::LengthTopBit, self.start);
+                sink.frame(FrameEvent::Violation { kind, offset, seen, quote: quote.bytes() });
+            }
+            self.lose(Violation::FramingLost, quote, seen, sink);
+            return None;
+        }
+        if self.masking == Masking::Unknown {
+            self.masking = if header.mask.is_some() { Masking::Masked } else { Masking::Unmasked };
+        }
+        self.message = self.message.after(&header);
+        sink.frame(FrameEvent::Header { header, offset: self.start, seen: first, complete_in: seen });
+        if !plain || self.closed {
+            self.tell_violations(faults, opening, sink);
+        }
+
+        let len = usize::try_from(header.len).unwrap_or(usize::MAX);
+        let control = header.opcode.is_control();
+        if body.len() < len {
+            let part = opening.rest.get(..opening.rest.len().saturating_sub(body.len())).unwrap_or_default();
+            let control = control.then(|| Box::new(Control::new(Quote::of(opening.earlier, part))));
+            self.state = State::Payload { header, left: header.len, absent: 0, control };
+            return Some(0);
+        }
+        if control {
+            let payload = unmasked(&header, body);
+            let payload = payload.get(..len.min(LONGEST_CONTROL)).unwrap_or_default();
+            self.tell_control(&header, payload, true, &Quote::of(opening.earlier, opening.rest), seen, sink);
+        } else {
+            sink.frame(FrameEvent::End { header, present: header.len, seen });
+        }
+        Some(len)
+    }
+
+    /// Whether a frame that breaks rules, or a Close, is one: random bytes look like such a frame far too often. It is
+    /// believed where something else speaks for it: it ends where its segment ends, or a lawful start follows.
+    #[cold]
+    fn believes(&mut self, faults: Faults, opening: &Opening<'_>) -> bool {
+        let Opening { header, body, .. } = opening;
+        if header.len > limits::FRAME_PAYLOAD || faults.is_noise() {
+            return false;
+        }
+        if faults.is_empty() && !is_odd_close(header, body) {
+            self.doubt = false;
+            return true;
+        }
+        let behind = usize::try_from(header.len).ok().and_then(|len| body.get(len..));
+        match behind {
+            // A header alone in its segment: some senders write header and payload apart.
+            _ if body.is_empty() => {}
+            Some(behind) if may_follow(behind, header.mask.is_some()) => {}
+            Some(_) => return false,
+            None if header.opcode.is_control() => return false,
+            None => {
+                let again = std::mem::replace(&mut self.doubt, true);
+                return !again || faults.is_habit();
+            }
+        }
+        self.doubt = false;
+        true
+    }
+
+    #[cold]
+    fn tell_violations(&mut self, faults: Faults, opening: &Opening<'_>, sink: &mut impl FrameSink) {
+        let Opening { header, seen, .. } = opening;
+        let quote = Quote::of(opening.earlier, opening.rest);
+        let (offset, seen, quote) = (self.start, *seen, quote.bytes());
+        let mut tell = |kind| sink.frame(FrameEvent::Violation { kind, offset, seen, quote });
+        faults.violations(header).for_each(&mut tell);
+        if self.closed && header.opcode == Opcode::Close {
+            tell(Violation::SecondClose);
+        } else if self.closed && !header.opcode.is_control() {
+            tell(Violation::DataAfterClose);
+        }
+        self.closed |= header.opcode == Opcode::Close;
+    }
+
+    /// Tells the end of a frame whose payload came in pieces.
+    fn finish(&mut self, seen: Seen, sink: &mut impl FrameSink) {
+        let state = std::mem::replace(&mut self.state, State::BOUNDARY);
+        let State::Payload { header, absent, control, .. } = state else { return };
+        match control {
+            Some(control) => {
+                self.tell_control(&header, control.payload(), absent == 0, &control.quote, seen, sink);
+            }
+            None => {
+                let present = header.len.saturating_sub(absent);
+                sink.frame(FrameEvent::End { header, present, seen });
+            }
+        }
+    }
+
+    /// Tells a control frame, and what is wrong with the body of a Close.
+    fn tell_control(
+        &self,
+        header: &FrameHeader,
+        payload: &[u8],
+        complete: bool,
+        quote: &Quote,
+        seen: Seen,
+        sink: &mut impl FrameSink,
+    ) {
+        let (header, offset) = (*header, self.start);
+        let whole = complete && payload.len() as u64 == header.len;
+        sink.frame(FrameEvent::Control { header, offset, payload, whole, seen });
+        if header.opcode == Opcode::Close && whole {
+            let kind = match ClosePayload::parse(payload).flaw {
+                Some(CloseFlaw::OneByte) => Violation::CloseOneByte,
+                Some(CloseFlaw::ReasonNotUtf8) => Violation::CloseReasonNotUtf8,
+                None => return,
+            };
+            sink.frame(FrameEvent::Violation { kind, offset, seen, quote: quote.bytes() });
+        }
+    }
+
+    #[cold]
+    fn lose(&mut self, kind: Violation, quote: Quote, seen: Seen, sink: &mut impl FrameSink) {
+        let offset = self.start;
+        (self.message, self.doubt) = (Message::Unknown, false);
+        self.state = State::Lost(Box::new(Search::after_noise(offset, self.masking)));
+        sink.frame(FrameEvent::Violation { kind, offset, seen, quote: quote.bytes() });
+    }
+}
+
+impl State {
+    const BOUNDARY: State = State::Header { bytes: [0; LONGEST_HEADER], have: 0, first: None };
+}
+
+impl Control {
+    fn new(quote: Quote) -> Control {
+        Control { payload: [0; LONGEST_CONTROL], len: 0, quote }
+    }
+
+    fn payload(&self) -> &[u8] {
+        self.payload.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    /// Takes the next bytes of the payload, of which `left` were to come.
+    fn take(&mut self, header: &FrameHeader, left: u64, bytes: &[u8]) {
+        let have = usize::from(self.len);
+        let room = self.payload.get_mut(have..).unwrap_or_default();
+        let len = room.len().min(bytes.len());
+        let (Some(room), Some(new)) = (room.get_mut(..len), bytes.get(..len)) else { return };
+        room.copy_from_slice(new);
+        if let Some(key) = header.mask {
+            unmask(room, key, header.len.saturating_sub(left));
+        }
+        self.len = u8::try_from(have.saturating_add(len)).unwrap_or(self.len);
+        self.quote.go_on(bytes);
+    }
+}
+
+impl Quote {
+    fn of(earlier: &[u8], rest: &[u8]) -> Quote {
+        let mut quote = Quote { bytes: [0; QUOTE], len: 0 };
+        quote.go_on(earlier);
+        quote.go_on(rest);
+        quote
+    }
+
+    fn go_on(&mut self, bytes: &[u8]) {
+        let room = self.bytes.get_mut(usize::from(self.len)..).unwrap_or_default();
+        for (to, from) in room.iter_mut().zip(bytes) {
+            *to = *from;
+            self.len = self.len.saturating_add(1);
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+/// The first bytes of a control frame's payload, unmasked; zeros behind its end.
+fn unmasked(header: &FrameHeader, body: &[u8]) -> [u8; LONGEST_CONTROL] {
+    let mut payload = [0; LONGEST_CONTROL];
+    let len = usize::try_from(header.len).unwrap_or(usize::MAX).min(LONGEST_CONTROL).min(body.len());
+    if let (Some(payload), Some(body)) = (payload.get_mut(..len), body.get(..len)) {
+        payload.copy_from_slice(body);
+        if let Some(key) = header.mask {
+            unmask(payload, key, 0);
+        }
+    }
+    payload
+}
+
+/// Whether it is a Close, wholly here, whose body no conforming sender would write.
+fn is_odd_close(header: &FrameHeader, body: &[u8]) -> bool {
+    let Some(len) = usize::try_from(header.len).ok().filter(|len| *len <= body.len()) else { return false };
+    let payload = unmasked(header, body);
+    let close = ClosePayload::parse(payload.get(..len.min(LONGEST_CONTROL)).unwrap_or_default());
+    close.flaw.is_some() || close.code.is_some_and(|code| close_class(code) != CloseClass::Sendable)
+}
+
+/// Whether the bytes behind a doubtful frame, so masked, may be the next one, as far as they are there.
+fn may_follow(bytes: &[u8], masked: bool) -> bool {
+    let (Some(first), second) = (bytes.first(), bytes.get(1)) else { return true };
+    let opcode = Opcode::from_bits(*first);
+    let lawful = match opcode {
+        Opcode::Reserved(_) => false,
+        Opcode::Close | Opcode::Ping | Opcode::Pong => {
+            first & 0xF0 == 0x80 && second.is_none_or(|second| second & 0x7F <= 125)
+        }
+        Opcode::Continuation => first & 0x70 == 0,
+        Opcode::Text | Opcode::Binary => first & 0x30 == 0,
+    };
+    let lawful = lawful && second.is_none_or(|second| (second & 0x80 != 0) == masked);
+    lawful || is_http(bytes) != Some(false)
+}
+
+/// The bytes of both, as many as a header may have.
+fn joined(one: &[u8], two: &[u8]) -> [u8; LONGEST_HEADER] {
+    let mut all = [0; LONGEST_HEADER];
+    for (to, from) in all.iter_mut().zip(one.iter().chain(two)) {
+        *to = *from;
+    }
+    all
+}
+
+/// Bytes quoted with a violation.
+const QUOTE: usize = 16;

@@ -1,0 +1,156 @@
+//! The comma-separated lists of the handshake (`#rule` of RFC 9110 §5.6.1 over tokens and quoted strings), read by
+//! grammar, with the first place where it was left. After such a place reading goes on behind the next comma.
+
+use super::Malformed;
+use nom::bytes::complete::{escaped_transform, tag, take, take_till1, take_while, take_while1};
+use nom::error::{ErrorKind, ParseError};
+use nom::{IResult, Parser};
+
+/// A place that broke the grammar: the rest of the line from there, and what should have been there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Flaw<'a> {
+    pub(super) at: &'a [u8],
+    pub(super) expected: &'static str,
+}
+
+pub(super) type Read<'a, T> = IResult<&'a [u8], T, Flaw<'a>>;
+
+impl<'a> ParseError<&'a [u8]> for Flaw<'a> {
+    fn from_error_kind(at: &'a [u8], _: ErrorKind) -> Self {
+        Flaw { at, expected: "something else" }
+    }
+
+    fn append(_: &'a [u8], _: ErrorKind, first: Self) -> Self {
+        first
+    }
+}
+
+/// A list as read: its elements, and the first place where its grammar was broken.
+pub(super) struct List<T> {
+    pub(super) elements: Vec<T>,
+    pub(super) malformed: Option<Malformed>,
+    pub(super) lines: u32,
+}
+
+/// Reads all lines of a field. `element` reads one element, and may tell of a flaw in one that it understood
+/// nevertheless. `noun` names what an element is; `limit` bounds how many are kept.
+pub(super) fn list<'a, T>(
+    lines: impl Iterator<Item = &'a [u8]>,
+    noun: &'static str,
+    limit: usize,
+    element: impl Fn(&'a [u8]) -> Read<'a, (T, Option<Flaw<'a>>)>,
+) -> List<T> {
+    let mut list = List { elements: Vec::new(), malformed: None, lines: 0 };
+    for line in lines {
+        let mut rest = line;
+        loop {
+            rest = rest.trim_ascii_start();
+            let (after, flaw) = if list.elements.len() >= limit {
+                (&[][..], Some(Flaw { at: rest, expected: "the end of a list as long as this" }))
+            } else if matches!(rest.first(), None | Some(b',')) {
+                (rest, Some(Flaw { at: rest, expected: noun }))
+            } else {
+                match element(rest) {
+                    Ok((after, (read, flaw))) => match after.trim_ascii_start() {
+                        after @ ([] | [b',', ..]) => {
+                            list.elements.push(read);
+                            (after, flaw)
+                        }
+                        after => (next_comma(after), Some(Flaw { at: after, expected: "`,` or the end" })),
+                    },
+                    Err(nom::Err::Error(flaw) | nom::Err::Failure(flaw)) => (next_comma(flaw.at), Some(flaw)),
+                    Err(nom::Err::Incomplete(_)) => (&[][..], Some(Flaw { at: rest, expected: noun })),
+                }
+            };
+            if let (Some(flaw), None) = (flaw, &list.malformed) {
+                list.malformed = Some(flaw.place(line, list.lines));
+            }
+            match after.split_first() {
+                Some((_, next)) => rest = next,
+                None => break,
+            }
+        }
+        list.lines = list.lines.saturating_add(1);
+    }
+    list
+}
+
+/// A token (RFC 9110 §5.6.2); `expected` names it where it is absent.
+pub(super) fn token<'a>(expected: &'static str) -> impl Fn(&'a [u8]) -> Read<'a, String> {
+    move |input| {
+        let (rest, token) = take_while1(is_token_byte)
+            .parse(input)
+            .map_err(|_: nom::Err<Flaw<'a>>| nom::Err::Error(Flaw { at: input, expected }))?;
+        Ok((rest, String::from_utf8_lossy(token).into_owned()))
+    }
+}
+
+/// A quoted string (RFC 9110 §5.6.4), unescaped. Bytes that are not UTF-8 are replaced.
+pub(super) fn quoted_string(input: &[u8]) -> Read<'_, String> {
+    let (rest, _) = tag(&b"\""[..]).parse(input)?;
+    let text = take_till1(|byte| matches!(byte, b'"' | b'\\'));
+    let (rest, value) = match rest.first() {
+        Some(b'"') => (rest, Vec::new()),
+        _ => escaped_transform(text, '\\', take(1usize)).parse(rest).map_err(|_: nom::Err<Flaw<'_>>| {
+            nom::Err::Error(Flaw { at: input, expected: "a quoted string that ends" })
+        })?,
+    };
+    let (rest, _) = tag(&b"\""[..]).parse(rest).map_err(|_: nom::Err<Flaw<'_>>| {
+        nom::Err::Error(Flaw { at: input, expected: "a quoted string that ends" })
+    })?;
+    Ok((rest, String::from_utf8_lossy(&value).into_owned()))
+}
+
+/// A token or a quoted string.
+pub(super) fn value(input: &[u8]) -> Read<'_, String> {
+    match input.first() {
+        Some(b'"') => quoted_string(input),
+        _ => token("a value")(input),
+    }
+}
+
+/// Optional white space (RFC 9110 §5.6.3).
+pub(super) fn ows(input: &[u8]) -> Read<'_, &[u8]> {
+    take_while(|byte| matches!(byte, b' ' | b'\t')).parse(input)
+}
+
+/// Whether `text` is a token.
+pub(super) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_token_byte)
+}
+
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// From the next comma that no quoted string hides. A quote that never ends hides nothing.
+fn next_comma(mut rest: &[u8]) -> &[u8] {
+    let mut quotes_end = true;
+    loop {
+        match rest.first() {
+            None | Some(b',') => return rest,
+            Some(b'"') if quotes_end => match quoted_string(rest) {
+                Ok((after, _)) => rest = after,
+                Err(_) => quotes_end = false,
+            },
+            Some(_) => rest = rest.get(1..).unwrap_or_default(),
+        }
+    }
+}
+
+impl Flaw<'_> {
+    /// As a place in `line`, of which `at` is the rest.
+    fn place(&self, line: &[u8], number: u32) -> Malformed {
+        let column = line.len().saturating_sub(self.at.len());
+        let found = match self.at.first() {
+            None => "the end".to_owned(),
+            Some(&byte @ b' '..=b'~') => format!("`{}`", char::from(byte)),
+            Some(byte) => format!("`{}`", byte.escape_ascii()),
+        };
+        Malformed {
+            line: number,
+            column: u32::try_from(column).unwrap_or(u32::MAX),
+            what: format!("{found}, expected {}", self.expected),
+        }
+    }
+}
