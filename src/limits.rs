@@ -92,3 +92,25 @@ pub const EXTENSION_PARAMS: usize = 64;
 /// Longest payload that one frame is believed to announce, in bytes. No stack sends more than 2^31 in a frame; a header
 /// that speaks of a tebibyte is no header.
 pub const FRAME_PAYLOAD: u64 = 1 << 40;
+
+/// Bytes of one direction that may wait until it is known what they are: an answer that was captured before its
+/// request, or what a client sent before the answer to its upgrade.
+pub const WAITING: usize = 64 << 10;
+
+/// Pieces that these bytes may come in.
+pub const WAITING_CHUNKS: usize = 1024;
+
+/// Requests of one connection that may wait for their answers; pipelining clients send far fewer.
+pub const PENDING_REQUESTS: usize = 256;
+
+/// Refused upgrades on one TCP connection that are reported one by one.
+pub const ATTEMPTS: usize = 64;
+
+/// Close frames of one side of a connection that are kept; one is lawful.
+pub const CLOSES: usize = 16;
+
+/// Segments at the start of a flow joined midway in which WebSocket frames are looked for.
+pub const PROBES: u32 = 64;
+
+/// Interim answers to one request that are kept.
+pub const INTERIM: usize = 16;

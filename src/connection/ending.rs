@@ -1,7 +1,9 @@
 //! How a connection ended.
 
+use super::facts::{Close, Connection, Outcome};
 use crate::capture::Seen;
 use crate::role::{Role, Sides};
+use crate::websocket::{CloseClass, close_class};
 
 /// How a connection ended, on both levels.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,4 +47,56 @@ pub struct ApiClose {
     pub code: u16,
     /// Whether the API calls the ending clean.
     pub clean: bool,
+}
+
+impl Ending {
+    /// Still open, never established.
+    pub(super) const fn open() -> Ending {
+        let sees = Sides { client: None, server: None };
+        Ending { close: None, transport: Transport::Open, by: None, sees }
+    }
+}
+
+impl Connection {
+    /// Fills in how it ended, from its frames and from the first FIN or RST of its TCP connection.
+    pub(super) fn end(&mut self, ended: Option<(Role, Transport, Seen)>) {
+        let transport = ended.map_or(Transport::Open, |(_, transport, _)| transport);
+        let by = ended.map(|(role, _, seen)| (role, seen));
+        let session =
+            matches!(self.outcome, Outcome::Established | Outcome::Invalid) || self.frames.is_some();
+        let close = session.then(|| {
+            match Role::BOTH.iter().filter(|&&role| self.first_close(role).is_some()).count() {
+                0 => CloseState::None,
+                1 => CloseState::Unechoed,
+                _ => CloseState::Clean,
+            }
+        });
+        let sees = Sides {
+            client: self.api_close(Role::Client, close, transport),
+            server: self.api_close(Role::Server, close, transport),
+        };
+        self.ending = Ending { close, transport, by, sees };
+    }
+
+    /// What the API of `side` reports: the first Close it received (RFC 6455 §7.1.5).
+    fn api_close(&self, side: Role, close: Option<CloseState>, transport: Transport) -> Option<ApiClose> {
+        let clean = close? == CloseState::Clean;
+        if let Some(received) = self.first_close(side.other()) {
+            return Some(reported(received, clean));
+        }
+        // That none was sent is known only where all of it was captured and it is over.
+        let peer = side.other();
+        let whole = self.quality.missing[peer] == 0 && !self.quality.unseen[peer] && !self.quality.bounded;
+        (whole && transport != Transport::Open).then_some(ApiClose { code: 1006, clean: false })
+    }
+}
+
+/// What receiving this Close is reported as. One that breaks the rules fails the connection, which is reported as
+/// 1006 (RFC 6455 §7.1.7).
+fn reported(received: &Close, clean: bool) -> ApiClose {
+    match received.code {
+        None if received.len == 0 => ApiClose { code: 1005, clean },
+        Some(code) if close_class(code) == CloseClass::Sendable => ApiClose { code, clean },
+        _ => ApiClose { code: 1006, clean: false },
+    }
 }

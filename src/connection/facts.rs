@@ -43,6 +43,53 @@ pub struct Connection {
     pub quality: Quality,
 }
 
+impl Connection {
+    /// A connection that begins in this packet, with nothing known of it yet.
+    pub fn begun(first: Seen) -> Connection {
+        let nowhere = Endpoint { ip: std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), port: 0 };
+        Connection {
+            tcp: TcpFacts {
+                capture: first.packet.capture(),
+                stream: 0,
+                client: nowhere,
+                server: nowhere,
+                roles: RoleEvidence::Http,
+                opened: None,
+                accepted: None,
+            },
+            first,
+            last: first,
+            proxied: None,
+            tunnel: None,
+            request: None,
+            interim: Vec::new(),
+            response: None,
+            garbled: None,
+            outcome: Outcome::Unseen,
+            frames: None,
+            closes: Vec::new(),
+            ending: Ending::open(),
+            anomalies: Vec::new(),
+            quality: Quality::default(),
+        }
+    }
+
+    /// Extensions that were offered and are absent from a 101, in lower case and in order of the offer.
+    pub fn missing_extensions(&self) -> Vec<String> {
+        match (&self.request, &self.response) {
+            (Some(request), Some(response)) if response.head.status == 101 => {
+                request.extensions.missing_from(&response.extensions)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The first Close frame that one side sent.
+    pub fn first_close(&self, from: Role) -> Option<&Close> {
+        self.closes.iter().find(|close| close.from == from)
+    }
+}
+
 /// Facts about the TCP connection.
 #[derive(Clone, Debug)]
 pub struct TcpFacts {
@@ -88,6 +135,9 @@ pub struct Request {
     pub subprotocols: Vec<String>,
     /// `Sec-WebSocket-Extensions`.
     pub extensions: Extensions,
+    /// The first packet with bytes after the request that was captured before the answer (RFC 6455 §4.1 bids the
+    /// client wait).
+    pub early_data: Option<Seen>,
 }
 
 /// The final answer to an upgrade request.

@@ -1,9 +1,17 @@
 //! From streams to facts: which flows are WebSocket, what was asked and answered, and how each connection ended.
 
 mod anomaly;
+mod chunk;
 mod ending;
+mod exchange;
 mod facts;
+mod flow;
+mod handshake;
+mod identify;
+mod session;
+mod table;
 
-pub use anomaly::{Anomaly, AnomalyKind};
+pub use anomaly::Anomaly;
 pub use ending::{ApiClose, CloseState, Ending, Transport};
 pub use facts::{Close, Connection, FrameFacts, Outcome, Quality, Request, Response, RoleEvidence, TcpFacts};
+pub use table::{Connections, Counters};

@@ -1,0 +1,52 @@
+//! Bytes that wait until it is known what they are.
+
+use crate::capture::Seen;
+use crate::limits;
+
+/// Some bytes of one direction, and the packet that brought them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Chunk {
+    pub(super) offset: u64,
+    pub(super) seen: Seen,
+    pub(super) bytes: Box<[u8]>,
+}
+
+/// Bytes of one direction that wait, in order.
+#[derive(Default, Debug)]
+pub(super) struct Waiting {
+    chunks: Vec<Chunk>,
+    len: usize,
+}
+
+impl Waiting {
+    /// Keeps a copy; false where [`limits::WAITING`] is reached.
+    pub(super) fn push(&mut self, offset: u64, seen: Seen, bytes: &[u8]) -> bool {
+        if self.len + bytes.len() > limits::WAITING || self.chunks.len() >= limits::WAITING_CHUNKS {
+            return false;
+        }
+        self.len += bytes.len();
+        self.chunks.push(Chunk { offset, seen, bytes: bytes.into() });
+        true
+    }
+
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    /// All bytes that wait, in one piece.
+    pub(super) fn joined(&self) -> Vec<u8> {
+        self.chunks.iter().flat_map(|chunk| chunk.bytes.iter().copied()).collect()
+    }
+
+    /// The first one.
+    pub(super) fn first(&self) -> Option<&Chunk> {
+        self.chunks.first()
+    }
+
+    /// All of them, leaving none.
+    pub(super) fn take(&mut self) -> Vec<Chunk> {
+        self.len = 0;
+        std::mem::take(&mut self.chunks)
+    }
+}

@@ -1,0 +1,571 @@
+//! Requests and answers on one HTTP/1.1 connection, up to the upgrade (RFC 9112 §9, RFC 6455 §4).
+//!
+//! Answers belong to requests in their order. A capture may hold an answer before its request, so bytes of a server
+//! that nobody asked yet wait; bytes of a client that asked for an upgrade wait for the answer.
+
+use super::chunk::Waiting;
+use super::facts::{Connection, Outcome, Request, Response};
+use super::handshake;
+use super::session::Session;
+use crate::capture::Seen;
+use crate::http::{
+    Body, BodyReader, FirstBytes, HeadProgress, HeadReader, RequestHead, ResponseHead, looks_like,
+};
+use crate::limits;
+use crate::role::{Role, Sides};
+use crate::websocket;
+use std::collections::VecDeque;
+
+/// See the module.
+pub(super) struct Exchange {
+    client: Reader,
+    server: Reader,
+    /// Requests without their final answer, oldest first.
+    pending: VecDeque<Pending>,
+    /// Server bytes that no request asked for yet.
+    early_answer: Waiting,
+    /// Client bytes after a request that may end HTTP on this connection.
+    after_request: Waiting,
+    /// Whether the answer to the oldest request may be in a gap.
+    answer_lost: bool,
+    /// The answer to an upgrade whose body is being read, so that it can be quoted.
+    answered: Option<Box<Connection>>,
+    /// Upgrades that were answered without a session.
+    attempts: Vec<Connection>,
+    tunnel: Option<String>,
+    bounded: bool,
+}
+
+/// What became of the connection by some bytes.
+pub(super) enum Heard {
+    /// It is still HTTP.
+    More,
+    /// No upgrade can come any more.
+    Nothing,
+    /// It is WebSocket now; all bytes so far were given to the session.
+    Session(Box<Session>),
+    /// It is a tunnel to this authority now, with these bytes of each side already there.
+    Tunnel(String, Sides<Waiting>),
+}
+
+/// What one direction is in the middle of.
+enum Reader {
+    /// A head, which began in this packet.
+    Head {
+        reader: HeadReader,
+        began: Option<(Seen, u64)>,
+    },
+    Body(BodyReader),
+    /// Bytes are missing: the next event that looks like a head begins one.
+    Lost,
+    /// No further head can come.
+    Over,
+}
+
+/// A request that waits for its answer.
+struct Pending {
+    method: String,
+    /// The authority, for a CONNECT.
+    target: Option<String>,
+    /// Facts, where it shows WebSocket intent.
+    upgrade: Option<Box<Upgrade>>,
+    interim: Vec<u16>,
+}
+
+struct Upgrade {
+    request: Request,
+    began: Seen,
+    /// Where its head begins in the client's stream.
+    offset: u64,
+}
+
+impl Reader {
+    fn head() -> Reader {
+        Reader::Head { reader: HeadReader::default(), began: None }
+    }
+
+    fn body(body: Body) -> Reader {
+        match body {
+            Body::None => Reader::head(),
+            body => Reader::Body(BodyReader::new(body)),
+        }
+    }
+}
+
+impl Exchange {
+    /// Before its first byte; inside the CONNECT tunnel to `tunnel`, or directly. `joined`: the capture may have
+    /// joined it in the middle of an answer.
+    pub(super) fn new(tunnel: Option<String>, joined: bool) -> Exchange {
+        Exchange {
+            client: Reader::head(),
+            server: if joined { Reader::Lost } else { Reader::head() },
+            pending: VecDeque::new(),
+            early_answer: Waiting::default(),
+            after_request: Waiting::default(),
+            answer_lost: false,
+            answered: None,
+            attempts: Vec::new(),
+            tunnel,
+            bounded: false,
+        }
+    }
+
+    /// Takes the next bytes of one side.
+    pub(super) fn data(&mut self, from: Role, offset: u64, bytes: &[u8], seen: Seen) -> Heard {
+        match from {
+            Role::Client => self.client_data(offset, bytes, seen),
+            Role::Server => self.server_data(offset, bytes, seen),
+        }
+    }
+
+    /// Takes a gap in the bytes of one side.
+    pub(super) fn gap(&mut self, from: Role, len: u64) -> Heard {
+        let reader = match from {
+            Role::Client => &mut self.client,
+            Role::Server => &mut self.server,
+        };
+        let counted = match reader {
+            Reader::Body(body) => body.skip(len),
+            Reader::Over => true,
+            Reader::Head { .. } | Reader::Lost => false,
+        };
+        if !counted {
+            *reader = Reader::Lost;
+            match from {
+                // Requests may be missing, so which answer is whose is no longer known by order alone.
+                Role::Client => return self.release_early_answer(),
+                Role::Server => self.answer_lost = true,
+            }
+        }
+        Heard::More
+    }
+
+    /// Whether another copy of some bytes differs from the head that is still kept.
+    pub(super) fn differs(&self, from: Role, offset: u64, bytes: &[u8]) -> bool {
+        from == Role::Client
+            && self.pending.iter().filter_map(|pending| pending.upgrade.as_ref()).any(|upgrade| {
+                handshake::differs(upgrade.offset, upgrade.request.head.head.raw(), offset, bytes)
+            })
+    }
+
+    /// The input is over: what waited is judged as it stands. `answers_unseen`: the capture has no packet of the
+    /// server.
+    pub(super) fn finish(&mut self, answers_unseen: bool) -> Heard {
+        if let heard @ (Heard::Session(_) | Heard::Tunnel(..)) = self.release_early_answer() {
+            return heard;
+        }
+        if answers_unseen || self.answer_lost {
+            return self.session_without_answer();
+        }
+        // A head that the server began and never finished is no answer.
+        if let Reader::Head { reader, began: Some((seen, _)) } = &self.server
+            && self.pending.front().is_some_and(|pending| pending.upgrade.is_some())
+        {
+            let (seen, quote) = (*seen, quote(reader.buffered()));
+            self.garbled(seen, quote);
+        }
+        Heard::More
+    }
+
+    /// Every attempt at an upgrade, in order; those that got no answer as unanswered, or as unseen where `lost` says
+    /// that the capture may lack it.
+    pub(super) fn into_attempts(mut self, lost: bool) -> (Vec<Connection>, bool) {
+        self.finish_answer();
+        let lost = lost || self.answer_lost;
+        let outcome = if lost { Outcome::Unseen } else { Outcome::Unanswered };
+        for pending in std::mem::take(&mut self.pending) {
+            if let Some(upgrade) = pending.upgrade {
+                let mut connection = self.attempt(*upgrade, pending.interim);
+                connection.outcome = outcome;
+                self.keep(connection);
+            }
+        }
+        (self.attempts, self.bounded)
+    }
+
+    fn client_data(&mut self, mut offset: u64, mut bytes: &[u8], seen: Seen) -> Heard {
+        while !bytes.is_empty() {
+            if self.pending.back().is_some_and(Pending::may_end_http) {
+                // What follows is either early frames or a pipelined request; the answer tells.
+                self.bounded |= !self.after_request.push(offset, seen, bytes);
+                return Heard::More;
+            }
+            match &mut self.client {
+                Reader::Over => return Heard::More,
+                Reader::Lost => match looks_like(bytes) {
+                    FirstBytes::Request => self.client = Reader::head(),
+                    _ => return Heard::More,
+                },
+                Reader::Body(body) => {
+                    let used = body.push(bytes, &mut |_| {});
+                    (offset, bytes) = after(offset, bytes, used);
+                    if body.is_done() {
+                        self.client = Reader::head();
+                    } else if body.is_lost() {
+                        self.client = Reader::Lost;
+                        return Heard::More;
+                    }
+                }
+                Reader::Head { reader, began } => {
+                    let (first, start) = *began.get_or_insert((seen, offset));
+                    let (head, used) = match reader.push(bytes) {
+                        HeadProgress::More => return Heard::More,
+                        HeadProgress::TooLong => {
+                            self.bounded = true;
+                            return self.no_more_requests();
+                        }
+                        HeadProgress::Complete { head, consumed } => (RequestHead::parse(head), consumed),
+                    };
+                    let Some(head) = head else { return self.no_more_requests() };
+                    (offset, bytes) = after(offset, bytes, used);
+                    self.request(head, first, start, seen);
+                    match self.release_early_answer() {
+                        Heard::More => {}
+                        heard => return self.with_client_rest(heard, offset, bytes, seen),
+                    }
+                }
+            }
+        }
+        Heard::More
+    }
+
+    /// Notes a request.
+    fn request(&mut self, head: RequestHead, first: Seen, offset: u64, seen: Seen) {
+        self.client = Reader::body(head.body());
+        let method = head.method.clone();
+        let target = method.eq_ignore_ascii_case("CONNECT").then(|| head.target.clone());
+        let upgrade = head
+            .shows_websocket_intent()
+            .then(|| Box::new(Upgrade { request: handshake::request(head, seen), began: first, offset }));
+        if self.pending.len() >= limits::PENDING_REQUESTS {
+            self.bounded = true;
+            self.pending.pop_front();
+        }
+        self.pending.push_back(Pending { method, target, upgrade, interim: Vec::new() });
+    }
+
+    /// The client speaks no HTTP any more.
+    fn no_more_requests(&mut self) -> Heard {
+        self.client = Reader::Over;
+        let waits = self.pending.iter().any(|pending| pending.upgrade.is_some()) || self.answered.is_some();
+        if waits { Heard::More } else { Heard::Nothing }
+    }
+
+    fn server_data(&mut self, mut offset: u64, mut bytes: &[u8], seen: Seen) -> Heard {
+        while !bytes.is_empty() {
+            match &mut self.server {
+                Reader::Over => return Heard::More,
+                Reader::Body(body) => {
+                    let answered = &mut self.answered;
+                    let used = body.push(bytes, &mut |part| {
+                        if let Some(answer) = answered {
+                            quote_body(answer, part);
+                        }
+                    });
+                    (offset, bytes) = after(offset, bytes, used);
+                    if body.is_done() {
+                        self.server = Reader::head();
+                        self.finish_answer();
+                    } else if body.is_lost() {
+                        self.server = Reader::Lost;
+                        self.finish_answer();
+                        return Heard::More;
+                    }
+                }
+                Reader::Lost => match looks_like(bytes) {
+                    FirstBytes::Response => self.server = Reader::head(),
+                    _ if self.answer_lost && websocket::likely_frames(bytes).is_some() => {
+                        return match self.session_without_answer() {
+                            Heard::Session(mut session) => {
+                                session.data(Role::Server, offset, bytes, seen);
+                                Heard::Session(session)
+                            }
+                            heard => heard,
+                        };
+                    }
+                    _ => return Heard::More,
+                },
+                Reader::Head { began: None, .. } if self.pending.is_empty() => {
+                    if self.early_answer.push(offset, seen, bytes) {
+                        return Heard::More;
+                    }
+                    // Too much to be an answer that was only captured early.
+                    return match self.release_early_answer() {
+                        Heard::More => self.server_data(offset, bytes, seen),
+                        heard => self.with_server_rest(heard, offset, bytes, seen),
+                    };
+                }
+                Reader::Head { reader, began } => {
+                    let fresh = began.is_none();
+                    if fresh && looks_like(bytes) == FirstBytes::Other {
+                        return self.not_http(bytes, seen);
+                    }
+                    began.get_or_insert((seen, offset));
+                    let (head, used) = match reader.push(bytes) {
+                        HeadProgress::More => return Heard::More,
+                        HeadProgress::TooLong => return self.not_http(bytes, seen),
+                        HeadProgress::Complete { head, consumed } => {
+                            (ResponseHead::parse(head).ok_or_else(|| quote(head)), consumed)
+                        }
+                    };
+                    (offset, bytes) = after(offset, bytes, used);
+                    match head {
+                        Err(quote) => return self.not_http(&quote, seen),
+                        Ok(head) => match self.response(head, seen) {
+                            Heard::More => {}
+                            heard => return self.with_server_rest(heard, offset, bytes, seen),
+                        },
+                    }
+                }
+            }
+        }
+        Heard::More
+    }
+
+    /// Pairs an answer with its request.
+    fn response(&mut self, head: ResponseHead, seen: Seen) -> Heard {
+        let began = match &self.server {
+            Reader::Head { began: Some(began), .. } => *began,
+            _ => (seen, 0),
+        };
+        if (100..200).contains(&head.status) && head.status != 101 {
+            if let Some(pending) = self.pending.front_mut()
+                && pending.interim.len() < limits::INTERIM
+            {
+                pending.interim.push(head.status);
+            }
+            self.server = Reader::head();
+            return Heard::More;
+        }
+        self.finish_answer();
+        let pending = self.pending.pop_front();
+        if head.status == 101 {
+            return self.switch(pending, head, began, seen);
+        }
+        let method = pending.as_ref().map_or("GET", |pending| pending.method.as_str());
+        let body = head.body(method);
+        if let Body::Tunnel = body {
+            return match pending.and_then(|pending| pending.target) {
+                Some(authority) => {
+                    let client = std::mem::take(&mut self.after_request);
+                    Heard::Tunnel(authority, Sides { client, server: Waiting::default() })
+                }
+                None => Heard::Nothing,
+            };
+        }
+        self.server = Reader::body(body);
+        if let Some(Pending { upgrade: Some(upgrade), interim, .. }) = pending {
+            let mut connection = self.attempt(*upgrade, interim);
+            connection.outcome = Outcome::Rejected;
+            connection.last = seen;
+            connection.response = Some(handshake::response(head, seen, connection.request.as_ref()));
+            self.answered = Some(Box::new(connection));
+            if let Reader::Head { .. } = self.server {
+                self.finish_answer();
+            }
+        }
+        // The upgrade failed, so what the client sent since is HTTP again.
+        self.resume_client()
+    }
+
+    /// Reads what the client sent while the answer to its request was awaited.
+    fn resume_client(&mut self) -> Heard {
+        for chunk in self.after_request.take() {
+            match self.client_data(chunk.offset, &chunk.bytes, chunk.seen) {
+                Heard::More => {}
+                heard => return heard,
+            }
+        }
+        Heard::More
+    }
+
+    /// A 101: WebSocket from here on, where either side said so.
+    fn switch(
+        &mut self,
+        pending: Option<Pending>,
+        head: ResponseHead,
+        began: (Seen, u64),
+        seen: Seen,
+    ) -> Heard {
+        let (upgrade, interim) = pending.map_or((None, Vec::new()), |p| (p.upgrade, p.interim));
+        let websocket = upgrade.is_some()
+            || head.head.has_token("upgrade", "websocket")
+            || head.head.field("sec-websocket-accept").is_some();
+        if !websocket {
+            self.client = Reader::Over;
+            self.server = Reader::Over;
+            return if self.attempts.is_empty() { Heard::Nothing } else { Heard::More };
+        }
+        let (request, first, request_offset) = match upgrade {
+            Some(upgrade) => (Some(upgrade.request), upgrade.began, upgrade.offset),
+            None => (None, began.0, 0),
+        };
+        let response = handshake::response(head, seen, request.as_ref());
+        let mut connection = Connection::begun(first);
+        connection.last = seen;
+        connection.outcome = handshake::judge(request.as_ref(), &response);
+        connection.tunnel = self.tunnel.clone();
+        connection.interim = interim;
+        connection.request = request;
+        connection.response = Some(response);
+        let mut session =
+            Box::new(Session::new(connection, Sides { client: request_offset, server: began.1 }));
+        session.early_data(began.0, self.after_request.take());
+        Heard::Session(session)
+    }
+
+    /// The answer is not in the capture, but what followed it may be frames.
+    fn session_without_answer(&mut self) -> Heard {
+        let frames = self
+            .after_request
+            .first()
+            .is_none_or(|chunk| websocket::likely_frames(&chunk.bytes) == Some(websocket::Masking::Masked));
+        let only_upgrade = self.pending.len() == 1;
+        if !frames || !only_upgrade || (self.after_request.is_empty() && !self.answer_lost) {
+            return Heard::More;
+        }
+        let Some(Pending { upgrade: Some(upgrade), interim, .. }) = self.pending.pop_front() else {
+            return Heard::More;
+        };
+        let offset = upgrade.offset;
+        let mut connection = self.attempt(*upgrade, interim);
+        connection.outcome = Outcome::Unseen;
+        let mut session = Box::new(Session::unanswered(connection, offset));
+        for chunk in self.after_request.take() {
+            session.data(Role::Client, chunk.offset, &chunk.bytes, chunk.seen);
+        }
+        Heard::Session(session)
+    }
+
+    /// The server's bytes are no HTTP.
+    fn not_http(&mut self, bytes: &[u8], seen: Seen) -> Heard {
+        self.server = Reader::Over;
+        self.garbled(seen, quote(bytes))
+    }
+
+    fn garbled(&mut self, seen: Seen, quote: Box<[u8]>) -> Heard {
+        self.finish_answer();
+        let Some(Pending { upgrade: Some(upgrade), interim, .. }) = self.pending.pop_front() else {
+            return if self.attempts.is_empty() { Heard::Nothing } else { Heard::More };
+        };
+        let mut connection = self.attempt(*upgrade, interim);
+        connection.outcome = Outcome::Garbled;
+        connection.last = seen;
+        connection.garbled = Some((seen, quote));
+        self.keep(connection);
+        Heard::More
+    }
+
+    /// Reads server bytes that waited for their request, now that it came or cannot come any more.
+    fn release_early_answer(&mut self) -> Heard {
+        if self.early_answer.is_empty() {
+            return Heard::More;
+        }
+        let chunks = self.early_answer.take();
+        // With a head begun, the bytes no longer wait for a request.
+        if let Reader::Head { began, .. } = &mut self.server
+            && let Some(first) = chunks.first()
+            && looks_like(&first.bytes) != FirstBytes::Other
+        {
+            *began = Some((first.seen, first.offset));
+        }
+        let mut chunks = chunks.into_iter();
+        while let Some(chunk) = chunks.next() {
+            match self.server_data(chunk.offset, &chunk.bytes, chunk.seen) {
+                Heard::More => {}
+                Heard::Nothing => return Heard::Nothing,
+                Heard::Session(mut session) => {
+                    for chunk in chunks {
+                        session.data(Role::Server, chunk.offset, &chunk.bytes, chunk.seen);
+                    }
+                    return Heard::Session(session);
+                }
+                Heard::Tunnel(authority, mut rest) => {
+                    for chunk in chunks {
+                        rest.server.push(chunk.offset, chunk.seen, &chunk.bytes);
+                    }
+                    return Heard::Tunnel(authority, rest);
+                }
+            }
+        }
+        Heard::More
+    }
+
+    fn with_client_rest(&mut self, mut heard: Heard, offset: u64, bytes: &[u8], seen: Seen) -> Heard {
+        if !bytes.is_empty() {
+            match &mut heard {
+                Heard::Session(session) => session.data(Role::Client, offset, bytes, seen),
+                Heard::Tunnel(_, rest) => {
+                    rest.client.push(offset, seen, bytes);
+                }
+                Heard::More | Heard::Nothing => {}
+            }
+        }
+        heard
+    }
+
+    fn with_server_rest(&mut self, mut heard: Heard, offset: u64, bytes: &[u8], seen: Seen) -> Heard {
+        if !bytes.is_empty() {
+            match &mut heard {
+                Heard::Session(session) => session.data(Role::Server, offset, bytes, seen),
+                Heard::Tunnel(_, rest) => {
+                    rest.server.push(offset, seen, bytes);
+                }
+                Heard::More | Heard::Nothing => {}
+            }
+        }
+        heard
+    }
+
+    fn attempt(&self, upgrade: Upgrade, interim: Vec<u16>) -> Connection {
+        let mut connection = Connection::begun(upgrade.began);
+        connection.last = upgrade.request.seen;
+        connection.tunnel = self.tunnel.clone();
+        connection.request = Some(upgrade.request);
+        connection.interim = interim;
+        connection
+    }
+
+    /// The body of an answer was read as far as it goes.
+    fn finish_answer(&mut self) {
+        if let Some(answered) = self.answered.take() {
+            self.keep(*answered);
+        }
+    }
+
+    fn keep(&mut self, connection: Connection) {
+        if self.attempts.len() < limits::ATTEMPTS {
+            self.attempts.push(connection);
+        } else {
+            self.bounded = true;
+        }
+    }
+}
+
+impl Pending {
+    /// Whether a positive answer makes the connection something else than HTTP.
+    fn may_end_http(&self) -> bool {
+        self.upgrade.is_some() || self.target.is_some()
+    }
+}
+
+/// The input after its first `used` bytes.
+fn after(offset: u64, bytes: &[u8], used: usize) -> (u64, &[u8]) {
+    (offset + used as u64, &bytes[used..])
+}
+
+fn quote(bytes: &[u8]) -> Box<[u8]> {
+    bytes[..bytes.len().min(limits::QUOTE)].into()
+}
+
+/// Adds to the quoted start of an answer's body.
+fn quote_body(answer: &mut Connection, part: &[u8]) {
+    if let Some(Response { body, .. }) = &mut answer.response {
+        let room = limits::BODY_QUOTE.saturating_sub(body.len());
+        if room > 0 {
+            let mut longer = std::mem::take(body).into_vec();
+            longer.extend_from_slice(&part[..part.len().min(room)]);
+            *body = longer.into();
+        }
+    }
+}

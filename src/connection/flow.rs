@@ -1,0 +1,308 @@
+//! One TCP connection as it turns from unknown to HTTP to WebSocket.
+
+use super::chunk::Waiting;
+use super::ending::Transport;
+use super::exchange::{Exchange, Heard};
+use super::facts::{Connection, Quality, RoleEvidence, TcpFacts};
+use super::identify::{Identified, Identify};
+use super::session::Session;
+use crate::capture::Seen;
+use crate::net::{Endpoint, FlowKey, Side};
+use crate::role::{Role, Sides};
+use crate::tcp::Closed;
+
+/// What is known of a flow before its first payload.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start {
+    stream: u32,
+    opener: Option<Side>,
+    first: Seen,
+    opened: Option<Seen>,
+    accepted: Option<Seen>,
+}
+
+impl Start {
+    pub(super) fn new(stream: u32, opener: Option<Side>, first: Seen) -> Start {
+        Start { stream, opener, first, opened: None, accepted: None }
+    }
+
+    /// Notes the SYN of one side.
+    pub(super) fn synchronize(&mut self, from: Side, seen: Seen) {
+        let place = if self.opener == Some(from) { &mut self.opened } else { &mut self.accepted };
+        place.get_or_insert(seen);
+    }
+}
+
+/// What a flow carries, as far as it was heard.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Carried {
+    /// Something for us, or not decided yet.
+    Open,
+    /// TLS.
+    Tls,
+    /// HTTP/2 without TLS.
+    Http2,
+    /// Nothing for us.
+    Nothing,
+}
+
+/// See the module.
+pub(super) struct Flow {
+    start: Start,
+    key: FlowKey,
+    /// Who is client, once that is known, and by what.
+    client: Option<(Side, RoleEvidence)>,
+    proxied: Option<(Endpoint, Endpoint)>,
+    stage: Stage,
+    /// Upgrades that were answered without a session, before the one in `stage`.
+    attempts: Vec<Connection>,
+    /// The first FIN or RST, and who sent it.
+    ended: Option<(Side, Transport, Seen)>,
+    /// What the capture lacks of each side, in the order of the key.
+    missing: [Missing; 2],
+    conflicts: u32,
+    bounded: bool,
+    last: Seen,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Missing {
+    bytes: u64,
+    gaps: u32,
+    last: Option<Seen>,
+}
+
+enum Stage {
+    /// What this is, is not known yet; inside a CONNECT tunnel to this authority, or directly.
+    Unknown(Identify, Option<String>),
+    /// HTTP/1.1, so far without an accepted upgrade.
+    Http(Box<Exchange>),
+    /// WebSocket frames.
+    Frames(Box<Session>),
+    /// Nothing more to read here, but the ending is awaited.
+    Over,
+}
+
+impl Flow {
+    pub(super) fn new(start: Start, key: FlowKey) -> Flow {
+        Flow {
+            start,
+            key,
+            client: start.opener.map(|side| (side, RoleEvidence::Syn)),
+            proxied: None,
+            stage: Stage::Unknown(Identify::default(), None),
+            attempts: Vec::new(),
+            ended: None,
+            missing: [Missing::default(); 2],
+            conflicts: 0,
+            bounded: false,
+            last: start.first,
+        }
+    }
+
+    /// Takes the next bytes of one side.
+    #[inline]
+    pub(super) fn data(&mut self, from: Side, offset: u64, bytes: &[u8], seen: Seen) -> Carried {
+        self.last = seen;
+        if let Stage::Frames(session) = &mut self.stage {
+            session.data(role(self.client, from), offset, bytes, seen);
+            return Carried::Open;
+        }
+        self.data_before_frames(from, offset, bytes, seen)
+    }
+
+    fn data_before_frames(&mut self, from: Side, offset: u64, bytes: &[u8], seen: Seen) -> Carried {
+        match &mut self.stage {
+            Stage::Http(exchange) => {
+                let heard = exchange.data(role(self.client, from), offset, bytes, seen);
+                self.heard(heard)
+            }
+            Stage::Unknown(identify, _) => {
+                let client = self.client.map(|(side, _)| side);
+                let identified = identify.data(client, from, offset, bytes, seen);
+                self.identified(identified)
+            }
+            Stage::Frames(_) | Stage::Over => Carried::Open,
+        }
+    }
+
+    /// Takes a gap in the bytes of one side.
+    pub(super) fn gap(&mut self, from: Side, offset: u64, len: u64, seen: Seen) -> Carried {
+        let missing = &mut self.missing[from.index()];
+        missing.bytes = missing.bytes.saturating_add(len);
+        missing.gaps = missing.gaps.saturating_add(1);
+        missing.last = Some(seen);
+        match &mut self.stage {
+            Stage::Frames(session) => session.gap(role(self.client, from), offset, len, seen),
+            Stage::Http(exchange) => {
+                let heard = exchange.gap(role(self.client, from), len);
+                return self.heard(heard);
+            }
+            Stage::Unknown(identify, _) => identify.gap(from),
+            Stage::Over => {}
+        }
+        Carried::Open
+    }
+
+    /// Bytes came again: where the first copy is still here, it is compared with this one.
+    pub(super) fn repeat(&mut self, from: Side, offset: u64, bytes: &[u8]) {
+        let role = role(self.client, from);
+        let differs = match &self.stage {
+            Stage::Http(exchange) => exchange.differs(role, offset, bytes),
+            Stage::Frames(session) => session.differs(role, offset, bytes),
+            Stage::Unknown(..) | Stage::Over => false,
+        };
+        if differs {
+            self.conflict();
+        }
+    }
+
+    /// Two copies of the same bytes differ.
+    pub(super) fn conflict(&mut self) {
+        self.conflicts = self.conflicts.saturating_add(1);
+    }
+
+    /// One side ended.
+    pub(super) fn end(&mut self, from: Side, transport: Transport, seen: Seen) {
+        self.last = seen;
+        // Told in order of the stream; where a capture holds another order, the packet decides who was first.
+        if self.ended.is_none_or(|(_, _, first)| seen.packet < first.packet) {
+            self.ended = Some((from, transport, seen));
+        }
+    }
+
+    /// The last event: hands out every connection that this flow carried.
+    pub(super) fn close(mut self, why: Closed, unseen: Option<Side>, emit: &mut impl FnMut(Connection)) {
+        if let Stage::Http(exchange) = &mut self.stage {
+            let answers_unseen = unseen.is_some_and(|side| role(self.client, side) == Role::Server);
+            let heard = exchange.finish(answers_unseen);
+            self.heard(heard);
+        }
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Http(exchange) => {
+                let server = self.client.map(|(client, _)| client.other());
+                let lost =
+                    server.is_some_and(|side| unseen == Some(side) || self.missing[side.index()].bytes > 0);
+                self.take_attempts(*exchange, lost);
+            }
+            Stage::Frames(session) => self.attempts.extend(session.finish()),
+            Stage::Unknown(..) | Stage::Over => {}
+        }
+        self.bounded |= why == Closed::Evicted;
+        for mut connection in std::mem::take(&mut self.attempts) {
+            self.complete(&mut connection, unseen);
+            emit(connection);
+        }
+    }
+
+    fn identified(&mut self, identified: Identified) -> Carried {
+        let (client, evidence, waiting) = match identified {
+            Identified::NotYet => return Carried::Open,
+            Identified::Nothing if self.attempts.is_empty() => return Carried::Nothing,
+            Identified::Tls if self.attempts.is_empty() => return Carried::Tls,
+            Identified::Http2 if self.attempts.is_empty() => return Carried::Http2,
+            Identified::Nothing | Identified::Tls | Identified::Http2 => {
+                self.stage = Stage::Over;
+                return Carried::Open;
+            }
+            Identified::Http { client, waiting, proxied } => {
+                self.proxied = self.proxied.or(proxied);
+                let tunnel = match &mut self.stage {
+                    Stage::Unknown(_, tunnel) => tunnel.take(),
+                    _ => None,
+                };
+                let joined =
+                    self.start.opener.is_none() || self.missing.iter().any(|missing| missing.gaps > 0);
+                self.stage = Stage::Http(Box::new(Exchange::new(tunnel, joined)));
+                (client, RoleEvidence::Http, waiting)
+            }
+            Identified::Frames { client, waiting } => {
+                self.stage = Stage::Frames(Box::new(Session::joined(self.start.first)));
+                (client, RoleEvidence::Masking, waiting)
+            }
+        };
+        self.client.get_or_insert((client, evidence));
+        let [low, high] = waiting;
+        let (first, second) = if client == Side::Low { (low, high) } else { (high, low) };
+        self.replay(client, first, client.other(), second)
+    }
+
+    /// Takes bytes that waited, those of one side first.
+    fn replay(&mut self, first: Side, mut its: Waiting, second: Side, mut others: Waiting) -> Carried {
+        let first = its.take().into_iter().map(|chunk| (first, chunk));
+        for (side, chunk) in first.chain(others.take().into_iter().map(|chunk| (second, chunk))) {
+            let carried = self.data(side, chunk.offset, &chunk.bytes, chunk.seen);
+            if carried != Carried::Open {
+                return carried;
+            }
+        }
+        Carried::Open
+    }
+
+    fn heard(&mut self, heard: Heard) -> Carried {
+        match heard {
+            Heard::More => return Carried::Open,
+            Heard::Nothing if self.attempts.is_empty() => return Carried::Nothing,
+            Heard::Nothing | Heard::Session(_) | Heard::Tunnel(..) => {}
+        }
+        if let Stage::Http(exchange) = std::mem::replace(&mut self.stage, Stage::Over) {
+            self.take_attempts(*exchange, true);
+        }
+        match heard {
+            Heard::Session(session) => self.stage = Stage::Frames(session),
+            Heard::Tunnel(authority, rest) => {
+                self.stage = Stage::Unknown(Identify::default(), Some(authority));
+                if let Some((client, _)) = self.client {
+                    return self.replay(client, rest.client, client.other(), rest.server);
+                }
+            }
+            Heard::More | Heard::Nothing => {}
+        }
+        Carried::Open
+    }
+
+    fn take_attempts(&mut self, exchange: Exchange, lost: bool) {
+        let (attempts, bounded) = exchange.into_attempts(lost);
+        self.attempts.extend(attempts);
+        self.bounded |= bounded;
+    }
+
+    /// Fills in what only the whole flow tells.
+    fn complete(&self, connection: &mut Connection, unseen: Option<Side>) {
+        let (client, roles) = self.client.unwrap_or((Side::Low, RoleEvidence::Http));
+        let sides = |of: &dyn Fn(Side) -> Missing| Sides { client: of(client), server: of(client.other()) };
+        let missing = sides(&|side| self.missing[side.index()]);
+        connection.tcp = TcpFacts {
+            capture: self.start.first.packet.capture(),
+            stream: self.start.stream,
+            client: self.key.endpoint(client),
+            server: self.key.endpoint(client.other()),
+            roles,
+            opened: self.start.opened,
+            accepted: self.start.accepted,
+        };
+        connection.proxied = self.proxied;
+        connection.quality = Quality {
+            late_start: self.start.opener.is_none(),
+            unseen: Sides { client: unseen == Some(client), server: unseen == Some(client.other()) },
+            missing: Sides { client: missing.client.bytes, server: missing.server.bytes },
+            gaps: Sides { client: missing.client.gaps, server: missing.server.gaps },
+            last_gap: Sides { client: missing.client.last, server: missing.server.last },
+            conflicts: self.conflicts,
+            bounded: self.bounded || connection.quality.bounded,
+        };
+        if connection.last.packet < self.last.packet {
+            connection.last = self.last;
+        }
+        let ended = self.ended.map(|(side, transport, seen)| (role(self.client, side), transport, seen));
+        connection.end(ended);
+    }
+}
+
+#[inline]
+fn role(client: Option<(Side, RoleEvidence)>, side: Side) -> Role {
+    match client {
+        Some((client, _)) if client == side => Role::Client,
+        _ => Role::Server,
+    }
+}

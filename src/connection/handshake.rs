@@ -1,0 +1,70 @@
+//! The WebSocket fields of a request and its answer, and whether a client may accept the answer (RFC 6455 §4.1).
+
+use super::facts::{Outcome, Request, Response};
+use crate::capture::Seen;
+use crate::http::{RequestHead, ResponseHead};
+use crate::websocket::{Extensions, Subprotocols, accept_is_valid};
+
+/// The facts of a request with WebSocket intent.
+pub(super) fn request(head: RequestHead, seen: Seen) -> Request {
+    let fields = &head.head;
+    let subprotocols = Subprotocols::parse(fields.values("sec-websocket-protocol"));
+    Request {
+        seen,
+        key: fields.text("sec-websocket-key"),
+        version: fields.text("sec-websocket-version"),
+        subprotocols: subprotocols.list,
+        extensions: Extensions::parse(fields.values("sec-websocket-extensions")),
+        early_data: None,
+        head,
+    }
+}
+
+/// The facts of the final answer to it.
+pub(super) fn response(head: ResponseHead, seen: Seen, request: Option<&Request>) -> Response {
+    let fields = &head.head;
+    let key = request.and_then(|request| request.head.head.field("sec-websocket-key"));
+    // A repeated field (§11.3.3 forbids it) is valid only where each of its values is.
+    let accepts = |key| fields.values("sec-websocket-accept").all(|accept| accept_is_valid(key, accept));
+    let accept_valid = if fields.count("sec-websocket-accept") == 0 { None } else { key.map(accepts) };
+    Response {
+        seen,
+        accept: fields.text("sec-websocket-accept"),
+        accept_valid,
+        subprotocol: fields.text("sec-websocket-protocol"),
+        extensions: Extensions::parse(fields.values("sec-websocket-extensions")),
+        body: Box::default(),
+        head,
+    }
+}
+
+/// Whether a conforming client goes on after this 101, as far as the capture shows both messages.
+pub(super) fn judge(request: Option<&Request>, response: &Response) -> Outcome {
+    let fields = &response.head.head;
+    let switches = fields.has_token("upgrade", "websocket") && fields.has_token("connection", "upgrade");
+    let accept_missing = response.accept.is_none();
+    let accept_repeated = fields.count("sec-websocket-accept") > 1;
+    let offered = request.is_none_or(|request| {
+        let extensions = response.extensions.list.iter().all(|accepted| {
+            request.extensions.list.iter().any(|offer| offer.name.eq_ignore_ascii_case(&accepted.name))
+        });
+        // An empty value selects nothing (§4.2.2 calls it illegal, clients take it as absent).
+        let subprotocol = response.subprotocol.as_ref().filter(|chosen| !chosen.is_empty());
+        extensions && subprotocol.is_none_or(|chosen| request.subprotocols.contains(chosen))
+    });
+    let valid =
+        switches && !accept_missing && !accept_repeated && response.accept_valid != Some(false) && offered;
+    if valid { Outcome::Established } else { Outcome::Invalid }
+}
+
+/// Whether a second copy of stream bytes differs from `kept`, which begins at `start` of the stream.
+pub(super) fn differs(start: u64, kept: &[u8], offset: u64, copy: &[u8]) -> bool {
+    let (kept, copy) = if offset >= start {
+        let skip = usize::try_from(offset - start).unwrap_or(usize::MAX);
+        (kept.get(skip..).unwrap_or_default(), copy)
+    } else {
+        let skip = usize::try_from(start - offset).unwrap_or(usize::MAX);
+        (kept, copy.get(skip..).unwrap_or_default())
+    };
+    kept.iter().zip(copy).any(|(a, b)| a != b)
+}
