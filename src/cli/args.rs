@@ -83,39 +83,32 @@ pub(super) enum Command {
     },
 }
 
+// The values have no help of their own, so that --help stays on one screen.
+
 /// See [`Args::format`].
 #[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
 pub(super) enum Format {
-    /// A table and explanations, for people
     #[default]
     Table,
-    /// One JSON document
     Json,
 }
 
 /// See [`Args::fail_on`].
 #[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
 pub(super) enum FailOn {
-    /// Only errors
     #[default]
     Error,
-    /// Errors and warnings
     Warning,
-    /// Any finding
     Info,
-    /// No finding
     Never,
 }
 
 /// See [`Args::color`].
 #[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
 pub(super) enum ColorWhen {
-    /// On a terminal
     #[default]
     Auto,
-    /// Into files and pipes too
     Always,
-    /// Nowhere
     Never,
 }
 

@@ -22,7 +22,7 @@ fn table(page: Page, out: &mut dyn io::Write) -> io::Result<()> {
         writeln!(
             out,
             "{}",
-            wrap(&line, page.width(), &format!("{:9}  {:7}  ", rule.code, rule.severity.name()))
+            wrap(&line, page.prose(), &format!("{:9}  {:7}  ", rule.code, rule.severity.name()))
         )?;
     }
     writeln!(out, "\nwsanalyze explain CODE prints the manual of a rule")

@@ -9,10 +9,10 @@ pub fn render(text: &str, page: Page, indent: usize) -> String {
     let mut out = String::new();
     for block in blocks(text) {
         let rendered = match block {
-            Block::Paragraph(words) => wrap(&words, page.width(), &pad),
+            Block::Paragraph(words) => wrap(&words, page.prose(), &pad),
             Block::Item { depth, number, words } => {
                 let mark = number.map_or_else(|| format!("{} ", page.bullet()), |n| format!("{n} "));
-                wrap(&words, page.width(), &format!("{pad}{}{mark}", "  ".repeat(depth)))
+                wrap(&words, page.prose(), &format!("{pad}{}{mark}", "  ".repeat(depth)))
             }
             Block::Code(line) => format!("{pad}    {line}"),
             Block::Blank => String::new(),

@@ -29,6 +29,8 @@ impl Page {
     /// Below this nothing readable can be laid out; a narrower terminal wraps by itself.
     pub const NARROWEST: usize = 40;
 
+    const LONGEST_LINE: usize = 100;
+
     /// A page of `width` columns.
     pub fn new(width: usize, color: bool, glyphs: Glyphs) -> Page {
         Page { width: width.max(Self::NARROWEST), color, glyphs }
@@ -37,6 +39,11 @@ impl Page {
     /// Columns.
     pub fn width(self) -> usize {
         self.width
+    }
+
+    /// Columns for running text: longer lines are hard to read.
+    pub fn prose(self) -> usize {
+        self.width.min(Self::LONGEST_LINE)
     }
 
     /// From one party to another.
@@ -78,9 +85,9 @@ impl Page {
 }
 
 /// For headings.
-pub(super) const HEADING: Style = Style::new().bold();
+pub(crate) const HEADING: Style = Style::new().bold();
 /// For what is there for reference only.
-pub(super) const QUIET: Style = Style::new().dimmed();
+pub(crate) const QUIET: Style = Style::new().dimmed();
 
 /// The colour of a severity.
 pub(super) const fn color(severity: Severity) -> AnsiColor {
@@ -92,7 +99,7 @@ pub(super) const fn color(severity: Severity) -> AnsiColor {
 }
 
 /// A severity's style in running text.
-pub(super) fn severity(severity: Severity) -> Style {
+pub(crate) fn severity(severity: Severity) -> Style {
     Style::new().bold().fg_color(Some(color(severity).into()))
 }
 

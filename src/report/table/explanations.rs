@@ -28,7 +28,7 @@ fn chapter(groups: &[&Group], places: Places<'_>, page: Page) -> String {
     let Some(first) = groups.first() else { return String::new() };
     let rule = first.rule;
     let name = format!("{} {}", rule.code, rule.name);
-    let line = page.rule().repeat(page.width().saturating_sub(first.severity.name().len() + name.len() + 2));
+    let line = page.rule().repeat(page.prose().saturating_sub(first.severity.name().len() + name.len() + 2));
     let mut text = format!(
         "{} {} {}\n",
         page.paint(severity(first.severity), first.severity.name()),
@@ -52,7 +52,7 @@ fn chapter(groups: &[&Group], places: Places<'_>, page: Page) -> String {
         text.push_str(&facts(group, places, page));
     }
     let reference = format!("{}; more: wsanalyze explain {}", rule.reference, rule.code);
-    text.push_str(&page.paint(QUIET, &wrap(&reference, page.width(), "  ")));
+    text.push_str(&page.paint(QUIET, &wrap(&reference, page.prose(), "  ")));
     text
 }
 
@@ -108,7 +108,7 @@ struct Lines {
 impl Lines {
     fn add(&mut self, first: &str, text: &str) {
         if !text.is_empty() {
-            self.text.push_str(&wrap(text, self.page.width(), first));
+            self.text.push_str(&wrap(text, self.page.prose(), first));
             self.text.push('\n');
         }
     }

@@ -24,10 +24,10 @@ pub(super) fn captures(summary: &Summary, page: Page) -> String {
     }
     let websocket = counted(websocket_connections, "WebSocket connection", "WebSocket connections");
     line.push_str(&format!(", {websocket}"));
-    let mut text = wrap(&line, page.width(), "");
+    let mut text = wrap(&line, page.prose(), "");
     for capture in &summary.captures {
         for warning in warnings(capture, summary.captures.len() > 1) {
-            let wrapped = wrap(&warning, page.width(), "! ");
+            let wrapped = wrap(&warning, page.prose(), "! ");
             text.push('\n');
             text.push_str(&page.paint(Style::new().fg_color(Some(AnsiColor::Yellow.into())), &wrapped));
         }
@@ -57,8 +57,8 @@ pub(super) fn closing(summary: &Summary, found: BySeverity, page: Page) -> Strin
     let (seen, advice) = instead(summary.totals);
     format!(
         "{}\n{}",
-        wrap(&format!("no WebSocket handshake or frame was seen: {seen}"), page.width(), ""),
-        wrap(advice, page.width(), "")
+        wrap(&format!("no WebSocket handshake or frame was seen: {seen}"), page.prose(), ""),
+        wrap(advice, page.prose(), "")
     )
 }
 
