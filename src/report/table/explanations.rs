@@ -12,6 +12,9 @@ use std::collections::HashSet;
 const TEXT: usize = 1_000;
 const LINES: usize = 8;
 
+/// Groups of one rule that are told with their facts; all are in the table.
+const GROUPS: usize = 10;
+
 /// The chapters, in the order in which the rules first appear in the table.
 pub(super) fn chapters(groups: &[Group], places: Places<'_>, page: Page) -> Vec<String> {
     let mut told = HashSet::new();
@@ -48,8 +51,11 @@ fn chapter(groups: &[&Group], places: Places<'_>, page: Page) -> String {
         text.push_str(&markdown::render(&manual, page, 2));
     }
     text.push_str(&format!("\n{}\n", page.paint(HEADING, "In this capture")));
-    for group in groups {
+    for group in groups.iter().take(GROUPS) {
         text.push_str(&facts(group, places, page));
+    }
+    if let Some(more @ 1..) = groups.len().checked_sub(GROUPS) {
+        text.push_str(&format!("  and {more} more of this rule in the table above\n\n"));
     }
     let reference = format!("{}; more: wsanalyze explain {}", rule.reference, rule.code);
     text.push_str(&page.paint(QUIET, &wrap(&reference, page.prose(), "  ")));

@@ -75,9 +75,9 @@ impl Row {
         }
         let grave = |text: String| {
             let fg = match color(group.severity) {
-                AnsiColor::Red => Color::Red,
-                AnsiColor::Yellow => Color::Yellow,
-                _ => Color::Cyan,
+                AnsiColor::Red => Color::DarkRed,
+                AnsiColor::Yellow => Color::DarkYellow,
+                _ => Color::DarkCyan,
             };
             Cell::new(text).fg(fg)
         };

@@ -95,6 +95,7 @@ fn a_flood_of_causes_is_counted_and_the_gravest_are_kept() {
     let text = String::from_utf8(out).unwrap();
     assert!(text.contains("and 51 more findings of other kinds; --format json lists them"));
     assert!(text.contains("client closed with 1010"));
+    assert!(text.contains("and 189 more of this rule in the table above"));
     assert!(text.ends_with("1 error, 250 info in 300 WebSocket connections\n"));
 }
 
