@@ -1,6 +1,7 @@
 //! What is known of a capture as a whole.
 
 use crate::time::Timestamp;
+use std::fmt;
 
 /// The container format of a capture.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,6 +21,16 @@ pub enum Compression {
     Zstd,
     /// LZ4 frames.
     Lz4,
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "Zstandard",
+            Compression::Lz4 => "LZ4",
+        })
+    }
 }
 
 /// One input, after it was read.

@@ -1,0 +1,79 @@
+//! Opening a capture: file or standard input, plain or compressed, told by its first bytes and not by its name.
+
+use super::frames::{self, LZ4_MAGIC, ZSTD_MAGIC, is_skippable};
+use super::info::Compression;
+use super::reader::{Reader, Stored};
+use crate::error::Error;
+use crate::limits::WINDOW;
+use flate2::bufread::MultiGzDecoder;
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Opens the capture at `path`, or on standard input where `path` is `-`, as the run's capture `index`.
+///
+/// # Errors
+/// [`Error::Io`] where nothing can be read, [`Error::NotACapture`] where what can be read is no capture.
+pub fn open(path: &str, index: u16) -> Result<Reader, Error> {
+    if path == "-" {
+        return Reader::from_read(path, index, Box::new(io::stdin()));
+    }
+    let failed = |source| Error::Io { path: path.to_owned(), source };
+    let file = File::open(path).map_err(failed)?;
+    let total = file.metadata().ok().filter(|m| m.is_file()).map(|m| m.len());
+    Reader::start(path, index, Box::new(file), total)
+}
+
+/// The bytes of the capture behind the stored ones, and how they were compressed.
+pub(super) fn unpack(
+    source: Box<dyn Read + Send>,
+    total: Option<u64>,
+) -> io::Result<(Stored, Option<Compression>, Box<dyn Read + Send>)> {
+    let read = Arc::new(AtomicU64::new(0));
+    let stored = Stored { read: Arc::clone(&read), total };
+    let mut counted = Counted { source, read };
+    let first = first_bytes(&mut counted)?;
+    let whole = Box::new(Cursor::new(first.clone()).chain(counted));
+    Ok(match compression(&first) {
+        None => (stored, None, whole),
+        Some(Compression::Gzip) => {
+            let members = MultiGzDecoder::new(BufReader::with_capacity(WINDOW, whole));
+            (stored, Some(Compression::Gzip), Box::new(members))
+        }
+        Some(frames) => (stored, Some(frames), Box::new(frames::decompress(whole))),
+    })
+}
+
+/// What the first bytes of a file say of its compression.
+fn compression(first: &[u8]) -> Option<Compression> {
+    match *first.first_chunk()? {
+        // RFC 1952 §2.3.1: the only method defined is 8.
+        [0x1f, 0x8b, 8, _] => Some(Compression::Gzip),
+        LZ4_MAGIC => Some(Compression::Lz4),
+        ZSTD_MAGIC => Some(Compression::Zstd),
+        magic if is_skippable(magic) => Some(Compression::Zstd),
+        _ => None,
+    }
+}
+
+/// The first four bytes, fewer where there are no more.
+fn first_bytes(source: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut first = Vec::with_capacity(4);
+    source.by_ref().take(4).read_to_end(&mut first)?;
+    Ok(first)
+}
+
+/// Counts the stored bytes that were read, for the progress of a run.
+struct Counted {
+    source: Box<dyn Read + Send>,
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read(buf)?;
+        self.read.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
+}
