@@ -6,7 +6,7 @@ use super::config::Config;
 use super::exit::{Outcome, Status};
 use super::printed;
 use super::progress::Progress;
-use crate::capture::{self, Reader};
+use crate::capture::{self, Merged, Reader};
 use crate::connection::Connection;
 use crate::pipeline::{self, Observer, Summary};
 use crate::report::{JsonReport, TableReport};
@@ -15,14 +15,19 @@ use std::io;
 
 /// Reports on all inputs that can be read, complains of the others.
 pub(super) fn analyze(config: &Config) -> Status {
-    let (readers, unreadable) = open(config);
+    let (readers, mut unreadable) = open(config);
     if readers.is_empty() {
         return Status::Unreadable;
     }
     let mut report = Tally { worst: None, report: Report::new(config) };
-    let progress = Progress::start(readers.iter().map(Reader::meter).collect(), config.progress);
-    let summary = pipeline::analyze(readers, &mut report);
+    let mut progress = Progress::new(config.progress);
+    let tell = &mut |read, total| progress.tell(read, total);
+    let summary = pipeline::analyze(Merged::new(readers), &mut report, tell);
     drop(progress);
+    for error in &summary.unreadable {
+        complain(&error.to_string());
+        unreadable = true;
+    }
 
     let connections = summary.totals.websocket_connections;
     let outcome = Outcome { unreadable, worst: report.worst, connections };

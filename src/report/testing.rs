@@ -147,5 +147,5 @@ pub fn summary(connections: u64) -> Summary {
         established: connections,
         ..Totals::default()
     };
-    Summary { captures: vec![capture], totals }
+    Summary { captures: vec![capture], totals, ..Summary::default() }
 }
