@@ -34,9 +34,10 @@ impl Waiting {
         self.chunks.is_empty()
     }
 
-    /// All bytes that wait, in one piece.
-    pub(super) fn joined(&self) -> Vec<u8> {
-        self.chunks.iter().flat_map(|chunk| chunk.bytes.iter().copied()).collect()
+    /// All bytes that wait, and `next` behind them, in one piece.
+    pub(super) fn joined(&self, next: &[u8]) -> Vec<u8> {
+        let waiting = self.chunks.iter().flat_map(|chunk| chunk.bytes.iter().copied());
+        waiting.chain(next.iter().copied()).collect()
     }
 
     /// The first one.

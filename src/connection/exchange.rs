@@ -33,6 +33,8 @@ pub(super) struct Exchange {
     /// Upgrades that were answered without a session.
     attempts: Vec<Connection>,
     tunnel: Option<String>,
+    /// Times that waiting bytes were read again, each of which may copy what is left of them.
+    rounds: u32,
     bounded: bool,
 }
 
@@ -106,6 +108,7 @@ impl Exchange {
             answered: None,
             attempts: Vec::new(),
             tunnel,
+            rounds: 0,
             bounded: false,
         }
     }
@@ -370,6 +373,9 @@ impl Exchange {
 
     /// Reads what the client sent while the answer to its request was awaited.
     fn resume_client(&mut self) -> Heard {
+        if self.after_request.is_empty() || !self.may_go_round() {
+            return Heard::More;
+        }
         for chunk in self.after_request.take() {
             match self.client_data(chunk.offset, &chunk.bytes, chunk.seen) {
                 Heard::More => {}
@@ -458,7 +464,7 @@ impl Exchange {
 
     /// Reads server bytes that waited for their request, now that it came or cannot come any more.
     fn release_early_answer(&mut self) -> Heard {
-        if self.early_answer.is_empty() {
+        if self.early_answer.is_empty() || !self.may_go_round() {
             return Heard::More;
         }
         let chunks = self.early_answer.take();
@@ -489,6 +495,18 @@ impl Exchange {
             }
         }
         Heard::More
+    }
+
+    /// Whether waiting bytes may be read once more; at the bound, the exchange is not followed any further.
+    fn may_go_round(&mut self) -> bool {
+        self.rounds += 1;
+        let may = self.rounds <= limits::WAITING_ROUNDS;
+        if !may {
+            self.bounded = true;
+            self.client = Reader::Over;
+            self.server = Reader::Over;
+        }
+        may
     }
 
     fn with_client_rest(&mut self, mut heard: Heard, offset: u64, bytes: &[u8], seen: Seen) -> Heard {

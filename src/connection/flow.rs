@@ -7,6 +7,7 @@ use super::facts::{Connection, Quality, RoleEvidence, TcpFacts};
 use super::identify::{Identified, Identify};
 use super::session::Session;
 use crate::capture::Seen;
+use crate::limits;
 use crate::net::{Endpoint, FlowKey, Side};
 use crate::role::{Role, Sides};
 use crate::tcp::Closed;
@@ -61,6 +62,8 @@ pub(super) struct Flow {
     /// What the capture lacks of each side, in the order of the key.
     missing: [Missing; 2],
     conflicts: u32,
+    /// CONNECT tunnels in each other.
+    tunnels: u32,
     bounded: bool,
     last: Seen,
 }
@@ -95,6 +98,7 @@ impl Flow {
             ended: None,
             missing: [Missing::default(); 2],
             conflicts: 0,
+            tunnels: 0,
             bounded: false,
             last: start.first,
         }
@@ -120,7 +124,14 @@ impl Flow {
             Stage::Unknown(identify, _) => {
                 let client = self.client.map(|(side, _)| side);
                 let identified = identify.data(client, from, offset, bytes, seen);
-                self.identified(identified)
+                let skip = match self.identified(identified) {
+                    Ok(skip) => skip,
+                    Err(carried) => return carried,
+                };
+                match bytes.get(skip..).unwrap_or_default() {
+                    [] => Carried::Open,
+                    rest => self.data(from, offset + skip as u64, rest, seen),
+                }
             }
             Stage::Frames(_) | Stage::Over => Carried::Open,
         }
@@ -195,17 +206,19 @@ impl Flow {
         }
     }
 
-    fn identified(&mut self, identified: Identified) -> Carried {
-        let (client, evidence, waiting) = match identified {
-            Identified::NotYet => return Carried::Open,
-            Identified::Nothing if self.attempts.is_empty() => return Carried::Nothing,
-            Identified::Tls if self.attempts.is_empty() => return Carried::Tls,
-            Identified::Http2 if self.attempts.is_empty() => return Carried::Http2,
+    /// Enters the stage that was identified; tells how many of the bytes just taken are not part of it, or what the
+    /// flow is where that is no stage.
+    fn identified(&mut self, identified: Identified) -> Result<usize, Carried> {
+        match identified {
+            Identified::NotYet => Err(Carried::Open),
+            Identified::Nothing if self.attempts.is_empty() => Err(Carried::Nothing),
+            Identified::Tls if self.attempts.is_empty() => Err(Carried::Tls),
+            Identified::Http2 if self.attempts.is_empty() => Err(Carried::Http2),
             Identified::Nothing | Identified::Tls | Identified::Http2 => {
                 self.stage = Stage::Over;
-                return Carried::Open;
+                Err(Carried::Open)
             }
-            Identified::Http { client, waiting, proxied } => {
+            Identified::Http { client, waiting, skip, proxied } => {
                 self.proxied = self.proxied.or(proxied);
                 let tunnel = match &mut self.stage {
                     Stage::Unknown(_, tunnel) => tunnel.take(),
@@ -214,17 +227,19 @@ impl Flow {
                 let joined =
                     self.start.opener.is_none() || self.missing.iter().any(|missing| missing.gaps > 0);
                 self.stage = Stage::Http(Box::new(Exchange::new(tunnel, joined)));
-                (client, RoleEvidence::Http, waiting)
+                self.client.get_or_insert((client, RoleEvidence::Http));
+                let [low, high] = waiting;
+                match self.replay(Side::Low, low, Side::High, high) {
+                    Carried::Open => Ok(skip),
+                    other => Err(other),
+                }
             }
-            Identified::Frames { client, waiting } => {
+            Identified::Frames { client } => {
                 self.stage = Stage::Frames(Box::new(Session::joined(self.start.first)));
-                (client, RoleEvidence::Masking, waiting)
+                self.client.get_or_insert((client, RoleEvidence::Masking));
+                Ok(0)
             }
-        };
-        self.client.get_or_insert((client, evidence));
-        let [low, high] = waiting;
-        let (first, second) = if client == Side::Low { (low, high) } else { (high, low) };
-        self.replay(client, first, client.other(), second)
+        }
     }
 
     /// Takes bytes that waited, those of one side first.
@@ -250,7 +265,9 @@ impl Flow {
         }
         match heard {
             Heard::Session(session) => self.stage = Stage::Frames(session),
+            Heard::Tunnel(..) if self.tunnels >= limits::TUNNELS => self.bounded = true,
             Heard::Tunnel(authority, rest) => {
+                self.tunnels += 1;
                 self.stage = Stage::Unknown(Identify::default(), Some(authority));
                 if let Some((client, _)) = self.client {
                     return self.replay(client, rest.client, client.other(), rest.server);

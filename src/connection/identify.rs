@@ -6,6 +6,7 @@ use crate::http::{FirstBytes, ProxyHeader, looks_like, proxy_header};
 use crate::limits;
 use crate::net::{Endpoint, Side};
 use crate::websocket::{Masking, likely_frames};
+use std::borrow::Cow;
 
 /// A flow that is not identified yet, with the bytes of each side so far.
 #[derive(Default)]
@@ -14,22 +15,28 @@ pub(super) struct Identify {
     /// Segments of a flow joined midway that told nothing.
     probes: u32,
     proxied: Option<(Endpoint, Endpoint)>,
+    /// Whether first bytes are missing.
+    gap: bool,
 }
 
 /// What was found.
 pub(super) enum Identified {
     /// More bytes are needed.
     NotYet,
-    /// HTTP/1.1, with the bytes of each side so far.
+    /// HTTP/1.1.
     Http {
+        /// Who asks.
         client: Side,
+        /// Bytes of each side that came before the ones just given.
         waiting: [Waiting; 2],
+        /// How many of the bytes just given are no part of it, but of a PROXY protocol header.
+        skip: usize,
+        /// The addresses of that header.
         proxied: Option<(Endpoint, Endpoint)>,
     },
-    /// WebSocket frames whose handshake was before the capture, with the bytes so far.
+    /// WebSocket frames whose handshake the capture lacks.
     Frames {
         client: Side,
-        waiting: [Waiting; 2],
     },
     Tls,
     Http2,
@@ -47,64 +54,76 @@ impl Identify {
         bytes: &[u8],
         seen: Seen,
     ) -> Identified {
-        let waiting = &mut self.waiting[from.index()];
-        let began_elsewhere = waiting.is_empty() && offset > 0;
-        if !waiting.push(offset, seen, bytes) {
-            return Identified::Nothing;
-        }
-        let first = waiting.joined();
-        match looks_like(&first) {
-            FirstBytes::Unsure => Identified::NotYet,
-            FirstBytes::Request if client.is_none_or(|client| client == from) => self.http(from),
-            // An answer that was captured before its request waits for it there.
-            FirstBytes::Response if client != Some(from) => self.http(from.other()),
-            FirstBytes::Tls => Identified::Tls,
-            FirstBytes::Http2Preface => Identified::Http2,
-            FirstBytes::ProxyV1 | FirstBytes::ProxyV2 => match proxy_header(&first) {
-                ProxyHeader::More => Identified::NotYet,
-                ProxyHeader::Invalid => Identified::Nothing,
-                ProxyHeader::Done { len, addresses } => {
-                    self.proxied = self.proxied.or(addresses);
-                    self.rest(client, from, len, &first)
-                }
-            },
-            _ if client.is_some() && !began_elsewhere => Identified::Nothing,
-            _ => self.probe(client, from),
-        }
+        self.look(client, from, offset, bytes, seen, 0)
     }
 
     /// Forgets what a gap makes useless.
     pub(super) fn gap(&mut self, from: Side) {
         self.waiting[from.index()].take();
+        self.gap = true;
     }
 
-    fn http(&mut self, client: Side) -> Identified {
-        Identified::Http { client, waiting: std::mem::take(&mut self.waiting), proxied: self.proxied }
-    }
-
-    /// Identifies what follows a PROXY protocol header of `len` bytes.
-    fn rest(&mut self, client: Option<Side>, from: Side, len: usize, all: &[u8]) -> Identified {
+    fn look(
+        &mut self,
+        client: Option<Side>,
+        from: Side,
+        offset: u64,
+        bytes: &[u8],
+        seen: Seen,
+        skip: usize,
+    ) -> Identified {
+        let fresh = &bytes[skip..];
         let waiting = &mut self.waiting[from.index()];
-        let Some(last) = waiting.take().pop() else { return Identified::NotYet };
-        // The header ends in the last piece, for it was incomplete before.
-        let rest = all.get(len..).unwrap_or_default();
-        let offset = (last.offset + last.bytes.len() as u64).saturating_sub(rest.len() as u64);
-        if rest.is_empty() { Identified::NotYet } else { self.data(client, from, offset, rest, last.seen) }
+        let first = if waiting.is_empty() { Cow::Borrowed(fresh) } else { Cow::Owned(waiting.joined(fresh)) };
+        match looks_like(&first) {
+            FirstBytes::Request if client.is_none_or(|client| client == from) => self.http(from, skip),
+            // An answer that was captured before its request waits for it there.
+            FirstBytes::Response if client != Some(from) => self.http(from.other(), skip),
+            FirstBytes::Tls => Identified::Tls,
+            FirstBytes::Http2Preface => Identified::Http2,
+            FirstBytes::Unsure => self.wait(from, offset, fresh, seen),
+            FirstBytes::ProxyV1 | FirstBytes::ProxyV2 => match proxy_header(&first) {
+                ProxyHeader::More => self.wait(from, offset, fresh, seen),
+                ProxyHeader::Invalid => Identified::Nothing,
+                ProxyHeader::Done { len, addresses } => {
+                    self.proxied = self.proxied.or(addresses);
+                    // It was not whole before, so it ends in the bytes just given.
+                    let rest = first.len() - len;
+                    waiting.take();
+                    match bytes.len() - rest {
+                        _ if rest == 0 => Identified::NotYet,
+                        skip => self.look(client, from, offset + skip as u64, bytes, seen, skip),
+                    }
+                }
+            },
+            _ if client.is_some() && !self.gap => Identified::Nothing,
+            _ => self.probe(client, from, fresh),
+        }
+    }
+
+    fn wait(&mut self, from: Side, offset: u64, fresh: &[u8], seen: Seen) -> Identified {
+        match self.waiting[from.index()].push(offset, seen, fresh) {
+            true => Identified::NotYet,
+            false => Identified::Nothing,
+        }
+    }
+
+    fn http(&mut self, client: Side, skip: usize) -> Identified {
+        let waiting = std::mem::take(&mut self.waiting);
+        Identified::Http { client, waiting, skip, proxied: self.proxied }
     }
 
     /// A flow joined midway, or after a gap: frames are known by a run of consistent headers.
-    fn probe(&mut self, client: Option<Side>, from: Side) -> Identified {
-        let waiting = &mut self.waiting[from.index()];
-        let masking = waiting.first().and_then(|chunk| likely_frames(&chunk.bytes));
-        let speaks = match masking {
+    fn probe(&mut self, client: Option<Side>, from: Side, bytes: &[u8]) -> Identified {
+        let speaks = match likely_frames(bytes) {
             Some(Masking::Masked) => Some(from),
             Some(Masking::Unmasked) => Some(from.other()),
-            _ => None,
+            Some(Masking::Unknown) | None => None,
         };
         match speaks.filter(|side| client.is_none_or(|client| client == *side)) {
-            Some(client) => Identified::Frames { client, waiting: std::mem::take(&mut self.waiting) },
+            Some(client) => Identified::Frames { client },
             None => {
-                waiting.take();
+                self.waiting[from.index()].take();
                 self.probes += 1;
                 if self.probes > limits::PROBES { Identified::Nothing } else { Identified::NotYet }
             }

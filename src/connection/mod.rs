@@ -10,6 +10,8 @@ mod handshake;
 mod identify;
 mod session;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use anomaly::Anomaly;
 pub use ending::{ApiClose, CloseState, Ending, Transport};

@@ -244,3 +244,114 @@ fn next_line(bytes: &[u8]) -> Option<Line<'_>> {
         None => Line { content: line, rest, is_bare_lf: true },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::RequestHead;
+
+    fn head(fields: &str) -> Head {
+        RequestHead::parse(format!("GET / HTTP/1.1\r\n{fields}\r\n").as_bytes()).unwrap().head
+    }
+
+    #[test]
+    fn a_field_is_found_whatever_the_case_of_its_name_and_without_white_space_around_its_value() {
+        let head = head("Host: first\r\nhOST:\t second \t\r\nX:\r\n");
+        assert_eq!(head.field("HOST"), Some(&b"first"[..]));
+        assert_eq!(head.values("host").collect::<Vec<_>>(), [&b"first"[..], b"second"]);
+        assert_eq!((head.count("host"), head.count("x"), head.count("y")), (2, 1, 0));
+        assert_eq!((head.field("x"), head.field("y")), (Some(&b""[..]), None));
+        assert!(head.oddities().is_empty());
+    }
+
+    #[test]
+    fn a_name_keeps_its_case_and_a_value_its_colons() {
+        let head = head("oRIGIN: https://a:1\r\n");
+        assert_eq!(head.fields().collect::<Vec<_>>(), [Field { name: b"oRIGIN", value: b"https://a:1" }]);
+    }
+
+    #[test]
+    fn a_token_is_found_on_any_line_whatever_its_case_parameters_or_version() {
+        let head =
+            head("Connection: keep-alive\r\nConnection: TE ,UPGRADE; q=1\r\nUpgrade: h2c,\twebsocket/13\r\n");
+        assert!(head.has_token("connection", "upgrade"));
+        assert!(head.has_token("connection", "Keep-Alive"));
+        assert!(head.has_token("upgrade", "websocket"));
+        assert!(!head.has_token("upgrade", "web"));
+        assert!(!head.has_token("connection", "keep"));
+        assert!(!head.has_token("host", "upgrade"));
+    }
+
+    #[test]
+    fn every_kind_of_oddity_is_noted_once_and_the_line_still_read() {
+        for (fields, oddity, value) in [
+            ("A: 1\nB: 2\n", Oddity::BareLf, Some(&b"1"[..])),
+            ("A: 1\r\n 2\r\n\t3\r\n", Oddity::ObsFold, Some(b"1\r\n 2\r\n\t3")),
+            ("A : 1\r\nB\t: 2\r\n", Oddity::SpaceBeforeColon, Some(b"1")),
+            ("nothing\r\nA: 1\r\nmore\r\n", Oddity::NoColon, Some(b"1")),
+            ("A: 1\x002\r\nB: \x7f\r\n", Oddity::ControlByte, Some(b"1\x002")),
+            ("A: 1\r2\r\n", Oddity::ControlByte, Some(b"1\r2")),
+        ] {
+            let head = head(fields);
+            assert_eq!((head.oddities(), head.field("a")), (&[oddity][..], value), "{fields:?}");
+            assert!(head.fields().all(|field| !field.name.ends_with(b" ")));
+        }
+    }
+
+    #[test]
+    fn a_fold_belongs_to_the_field_before_it_and_to_nothing_else() {
+        let folded = head("A:\r\n one\r\n \r\n two\r\nB: 2\r\n");
+        assert_eq!(folded.field("a"), Some(&b"one\r\n \r\n two"[..]));
+        assert_eq!(folded.field("b"), Some(&b"2"[..]));
+        let loose = head(" X: 0\r\nA: 1\r\nno colon\r\n Y: 2\r\n");
+        assert_eq!(loose.fields().count(), 1);
+        assert_eq!(loose.field("a"), Some(&b"1"[..]));
+        assert_eq!(loose.oddities(), [Oddity::ObsFold, Oddity::NoColon]);
+    }
+
+    #[test]
+    fn a_text_has_no_folds_and_no_bytes_outside_utf8() {
+        let mut raw = b"GET / HTTP/1.1\r\nA: one \r\n\t two\r\nB: \xff\xc3\xa9\r\n\r\n".to_vec();
+        let head = RequestHead::parse(&raw).unwrap().head;
+        assert_eq!(head.text("a").as_deref(), Some("one two"));
+        assert_eq!(head.text("b").as_deref(), Some("\u{fffd}é"));
+        assert_eq!(head.text("c"), None);
+        raw.truncate(20);
+        assert!(RequestHead::parse(&raw).unwrap().head.verdict().is_err());
+    }
+
+    #[test]
+    fn a_head_ends_at_its_blank_line_and_begins_after_empty_ones() {
+        let head = RequestHead::parse(b"\r\n\nGET / HTTP/1.1\r\nA: 1\r\n\r\nB: 2\r\n").unwrap().head;
+        assert_eq!(head.raw(), b"GET / HTTP/1.1\r\nA: 1\r\n\r\n");
+        assert_eq!(head.count("b"), 0);
+    }
+
+    #[test]
+    fn the_strict_parser_says_what_it_refuses() {
+        assert_eq!(head("A: 1\r\n").verdict(), Ok(()));
+        assert_eq!(head("A : 1\r\n").verdict(), Err("invalid byte in a field name"));
+        assert_eq!(head("A: 1\x002\r\n").verdict(), Err("invalid byte in a field value"));
+        let version = RequestHead::parse(b"GET / HTTP/3.0\r\n\r\n").unwrap().head;
+        assert_eq!(version.verdict(), Err("invalid version, expected HTTP/1.0 or HTTP/1.1"));
+        let status = crate::http::ResponseHead::parse(b"HTTP/1.1\t101 X\r\n\r\n").unwrap().head;
+        assert!(status.verdict().is_err());
+    }
+
+    #[test]
+    fn more_fields_than_the_first_slots_are_no_fault_until_the_second_are_full() {
+        assert_eq!(head(&"A: 1\r\n".repeat(300)).verdict(), Ok(()));
+        assert_eq!(head(&"A: 1\r\n".repeat(1025)).verdict(), Err("more than 1024 fields"));
+    }
+
+    #[test]
+    fn the_last_bytes_of_the_longest_head_are_still_reached() {
+        let start = "GET / HTTP/1.1\r\n";
+        let padding = limits::HEAD - start.len() - "A:\r\nBcd:xyz\r\n\r\n".len();
+        let raw = format!("{start}A:{}\r\nBcd:xyz\r\n\r\n", "v".repeat(padding));
+        assert_eq!(raw.len(), limits::HEAD);
+        let head = RequestHead::parse(raw.as_bytes()).unwrap().head;
+        assert_eq!(head.field("bcd"), Some(&b"xyz"[..]));
+        assert_eq!(head.field("a").map(<[u8]>::len), Some(padding));
+    }
+}

@@ -131,3 +131,92 @@ fn begins_unknown_method(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(u8::is_ascii_uppercase)
         && bytes.iter().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'-' | b'_'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const HELLO: &[u8] = &[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc];
+
+    /// Every prefix of these is unsure until the last byte given here decides.
+    const DECIDED: [(&[u8], FirstBytes); 16] = [
+        (b"GET /", FirstBytes::Request),
+        (b"get /", FirstBytes::Request),
+        (b"Connect e", FirstBytes::Request),
+        (b"CONNECT [", FirstBytes::Request),
+        (b"OPTIONS *", FirstBytes::Request),
+        (b"VERSION-CONTROL /", FirstBytes::Request),
+        (b"GET   /", FirstBytes::Request),
+        (b"\r\n\r\nGET /", FirstBytes::Request),
+        (b"\nHTTP/1.1", FirstBytes::Response),
+        (b"HTTP/1.0", FirstBytes::Response),
+        (b"PRI * HTTP/2.0", FirstBytes::Http2Preface),
+        (b"PROXY ", FirstBytes::ProxyV1),
+        (PROXY_V2, FirstBytes::ProxyV2),
+        (&[0x16, 3, 1, 2, 0, 1], FirstBytes::Tls),
+        (&[0x16, 3, 3, 0, 0x7a, 2], FirstBytes::Tls),
+        (&[0x16, 3, 4, 0x48, 0, 1], FirstBytes::Tls),
+    ];
+
+    #[test]
+    fn every_beginning_is_known_at_its_deciding_byte_and_unsure_before() {
+        for (bytes, expected) in DECIDED {
+            for end in 0..bytes.len() {
+                let shown = String::from_utf8_lossy(&bytes[..end]).into_owned();
+                assert_eq!(looks_like(&bytes[..end]), FirstBytes::Unsure, "{shown:?}");
+            }
+            assert_eq!(looks_like(bytes), expected, "{:?}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn what_is_none_of_these_is_other_as_soon_as_it_shows() {
+        let others: [&[u8]; 17] = [
+            b"hello",
+            b"SSH-2",
+            b"GE /",
+            b"gex",
+            b"-GET /",
+            b"GET \x01",
+            b"GET \r",
+            b"GET            ",
+            b"ABCDEFGHIJKLMNOPQRSTU",
+            b"HTTP/2",
+            b"HTTP/1.x",
+            b"\r\n\r\n\r\nGET /",
+            b"\x81\x05",
+            &[0x16, 2],
+            &[0x16, 3, 5],
+            &[0x16, 3, 1, 0, 0],
+            &[0x16, 3, 1, 0x48, 1],
+        ];
+        for bytes in others {
+            assert_eq!(looks_like(bytes), FirstBytes::Other, "{:?}", String::from_utf8_lossy(bytes));
+        }
+        assert_eq!(looks_like(&[0x16, 3, 1, 2, 0, 11]), FirstBytes::Other, "a certificate is no hello");
+        assert_eq!(looks_like(HELLO), FirstBytes::Tls);
+    }
+
+    proptest! {
+        #[test]
+        fn more_bytes_never_change_an_answer_that_was_sure(
+            known in proptest::sample::select(DECIDED.to_vec()),
+            cut in any::<proptest::sample::Index>(),
+            rest in proptest::collection::vec(any::<u8>(), 0..30),
+        ) {
+            let bytes = [&known.0[..cut.index(known.0.len() + 1)], &rest].concat();
+            let whole = looks_like(&bytes);
+            for end in 0..bytes.len() {
+                let part = looks_like(&bytes[..end]);
+                prop_assert!(part == FirstBytes::Unsure || part == whole, "{part:?} at {end}, then {whole:?}");
+            }
+        }
+
+        #[test]
+        fn what_begins_like_a_request_with_a_version_can_be_read_as_one(line in "[A-Z]{3,20} [/*a-z][a-z/]{0,9} HTTP/1.1\r\n\r\n") {
+            prop_assert_eq!(looks_like(line.as_bytes()), FirstBytes::Request);
+            prop_assert!(crate::http::RequestHead::parse(line.as_bytes()).is_some());
+        }
+    }
+}

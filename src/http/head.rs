@@ -202,3 +202,182 @@ fn begins_with(line: &[u8], parts: &[&[u8]]) -> bool {
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn request(raw: &str) -> RequestHead {
+        RequestHead::parse(raw.as_bytes()).unwrap_or_else(|| panic!("no request: {raw:?}"))
+    }
+
+    fn response(raw: &str) -> ResponseHead {
+        ResponseHead::parse(raw.as_bytes()).unwrap_or_else(|| panic!("no response: {raw:?}"))
+    }
+
+    #[test]
+    fn a_request_line_gives_method_target_and_version() {
+        let head = request("GET /chat?room=1 HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!((head.method.as_str(), head.target.as_str()), ("GET", "/chat?room=1"));
+        assert_eq!(head.version, Some((1, 1)));
+        assert_eq!(head.head.start_line(), b"GET /chat?room=1 HTTP/1.1");
+        assert!(head.head.oddities().is_empty());
+    }
+
+    #[test]
+    fn a_request_line_outside_the_grammar_is_read_and_said_to_be_odd() {
+        for (line, method, target, version) in [
+            ("GET /x", "GET", "/x", None),
+            ("get /x", "get", "/x", None),
+            ("GET  /x   HTTP/1.1", "GET", "/x", Some((1, 1))),
+            (" GET /x HTTP/1.1 ", "GET", "/x", Some((1, 1))),
+            ("GET\t/x\tHTTP/1.0", "GET", "/x", Some((1, 0))),
+            ("GET /a b HTTP/1.1", "GET", "/a b", Some((1, 1))),
+            ("GET HTTP/1.1", "GET", "", Some((1, 1))),
+            ("GET /x HTTP/11", "GET", "/x", None),
+            ("GET /x http/1.1", "GET", "/x", None),
+            ("GET /x HTTP/1.12", "GET", "/x", None),
+        ] {
+            let head = request(&format!("{line}\r\n\r\n"));
+            let read = (head.method.as_str(), head.target.as_str(), head.version);
+            assert_eq!(read, (method, target, version), "{line}");
+            assert_eq!(head.head.oddities(), [Oddity::StartLine], "{line}");
+        }
+    }
+
+    #[test]
+    fn a_lower_case_method_is_a_method_of_its_own_and_follows_the_grammar() {
+        let head = request("get /x HTTP/1.1\r\n\r\n");
+        assert_eq!(head.method, "get");
+        assert!(head.head.oddities().is_empty());
+    }
+
+    #[test]
+    fn what_is_no_head_at_all_gives_none() {
+        for raw in [
+            "",
+            "\r\n\r\n",
+            "hello world\r\n\r\n",
+            "GET\r\n\r\n",
+            "G(T / HTTP/1.1\r\n\r\n",
+            "/x HTTP/1.1\r\n\r\n",
+        ] {
+            assert_eq!(RequestHead::parse(raw.as_bytes()), None, "{raw:?}");
+        }
+        for raw in ["", "HTTP/1.1\r\n\r\n", "ICY 200 OK\r\n\r\n", "101 Switching Protocols\r\n\r\n"] {
+            assert_eq!(ResponseHead::parse(raw.as_bytes()), None, "{raw:?}");
+        }
+        let too_long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(crate::limits::HEAD));
+        assert_eq!(RequestHead::parse(too_long.as_bytes()), None);
+    }
+
+    #[test]
+    fn a_status_line_gives_version_status_and_reason() {
+        for (line, reason, oddities) in [
+            ("HTTP/1.1 101 Switching Protocols", "Switching Protocols", &[][..]),
+            ("HTTP/1.1 101 ", "", &[]),
+            ("HTTP/1.1 101", "", &[Oddity::StartLine]),
+            ("HTTP/1.1  101  Upgrade", "Upgrade", &[Oddity::StartLine]),
+            ("HTTP/1.1\t101\tUpgrade", "Upgrade", &[Oddity::StartLine]),
+        ] {
+            let head = response(&format!("{line}\r\n\r\n"));
+            assert_eq!(
+                (head.version, head.status, head.reason.as_str()),
+                (Some((1, 1)), 101, reason),
+                "{line}"
+            );
+            assert_eq!(head.head.oddities(), oddities, "{line}");
+        }
+        let no_minor = response("HTTP/1 200 OK\r\n\r\n");
+        assert_eq!((no_minor.version, no_minor.head.oddities()), (None, &[Oddity::StartLine][..]));
+    }
+
+    #[test]
+    fn a_status_is_exactly_three_digits() {
+        for code in ["10", "1010", "1x1", "+10", "-10", "", "１０１"] {
+            assert_eq!(
+                ResponseHead::parse(format!("HTTP/1.1 {code} X\r\n\r\n").as_bytes()),
+                None,
+                "{code:?}"
+            );
+        }
+        assert_eq!(response("HTTP/1.1 999 X\r\n\r\n").status, 999);
+    }
+
+    #[test]
+    fn any_sign_of_websocket_shows_intent_but_only_both_fields_make_an_upgrade() {
+        for (fields, intent, upgrade) in [
+            ("Upgrade: websocket\r\nConnection: Upgrade\r\n", true, true),
+            ("upgrade: h2c, WebSocket/13\r\nconnection: keep-alive, upgrade\r\n", true, true),
+            ("Upgrade: WebSocket\r\nConnection: close\r\n", true, false),
+            ("Connection: Upgrade\r\nsec-websocket-Key: x\r\n", true, false),
+            ("Sec-WebSocket: x\r\nUpgrade: websockets\r\nConnection: Upgrade\r\n", false, false),
+            ("Upgrade: h2c\r\nConnection: Upgrade\r\n", false, false),
+        ] {
+            let head = request(&format!("GET / HTTP/1.1\r\n{fields}\r\n"));
+            assert_eq!((head.shows_websocket_intent(), head.is_upgrade()), (intent, upgrade), "{fields}");
+        }
+    }
+
+    fn token() -> impl Strategy<Value = String> {
+        "[!#$%&'*+.^_`|~0-9A-Za-z-]{1,12}"
+    }
+
+    proptest! {
+        #[test]
+        fn well_formed_heads_agree_with_the_strict_parser(
+            method in token(),
+            target in "/[a-z0-9/?=&%.]{0,20}",
+            minor in 0_u8..=1,
+            status in 100_u16..=999,
+            reason in "[A-Za-z][A-Za-z ]{0,10}[a-z]",
+            fields in proptest::collection::vec((token(), "([!-~]([ -~]{0,20}[!-~])?)?", "[ \t]{0,2}"), 0..40),
+        ) {
+            let lines: String = fields.iter().map(|(name, value, space)| format!("{name}:{space}{value}{space}\r\n")).collect();
+            let raw = format!("{method} {target} HTTP/1.{minor}\r\n{lines}\r\n");
+            let head = request(&raw);
+            let mut slots = [httparse::EMPTY_HEADER; 64];
+            let mut strict = httparse::Request::new(&mut slots);
+            prop_assert!(strict.parse(raw.as_bytes()).unwrap().is_complete());
+            prop_assert_eq!((Some(head.method.as_str()), Some(head.target.as_str())), (strict.method, strict.path));
+            prop_assert_eq!(head.version, strict.version.map(|minor| (1, minor)));
+            let expected: Vec<_> = strict.headers.iter().map(|field| Field { name: field.name.as_bytes(), value: field.value }).collect();
+            prop_assert_eq!(head.head.fields().collect::<Vec<_>>(), expected);
+            prop_assert!(head.head.oddities().is_empty());
+            prop_assert_eq!(head.head.verdict(), Ok(()));
+            prop_assert_eq!(head.head.raw(), raw.as_bytes());
+
+            let raw = format!("HTTP/1.{minor} {status} {reason}\r\n{lines}\r\n");
+            let head = response(&raw);
+            let mut slots = [httparse::EMPTY_HEADER; 64];
+            let mut strict = httparse::Response::new(&mut slots);
+            prop_assert!(strict.parse(raw.as_bytes()).unwrap().is_complete());
+            prop_assert_eq!((Some(head.status), Some(head.reason.as_str())), (strict.code, strict.reason));
+            prop_assert_eq!(head.head.verdict(), Ok(()));
+            prop_assert!(head.head.oddities().is_empty());
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic_and_every_field_lies_inside_the_head(
+            start in prop_oneof![Just("GET / HTTP/1.1\r\n"), Just("HTTP/1.1 200 OK\r\n"), Just("GET /"), Just("")],
+            rest in proptest::collection::vec(prop_oneof![
+                any::<u8>(), Just(b'\r'), Just(b'\n'), Just(b':'), Just(b' '), Just(b',')
+            ], 0..120),
+        ) {
+            let raw = [start.as_bytes(), &rest].concat();
+            let request = RequestHead::parse(&raw).map(|request| { let _ = (request.body(), request.is_upgrade()); request.head });
+            let response = ResponseHead::parse(&raw).map(|response| { let _ = response.body("GET"); response.head });
+            for head in request.into_iter().chain(response) {
+                for field in head.fields() {
+                    prop_assert!(memchr::memmem::find(head.raw(), field.name).is_some());
+                    prop_assert!(memchr::memmem::find(head.raw(), field.value).is_some());
+                    prop_assert!(head.count(&String::from_utf8_lossy(field.name)) >= 1 || std::str::from_utf8(field.name).is_err());
+                    let _ = head.text(&String::from_utf8_lossy(field.name));
+                }
+                let _ = (head.verdict(), head.has_token("a", "b"), format!("{head:?}"));
+                prop_assert!(head.oddities().len() <= 6);
+            }
+        }
+    }
+}

@@ -117,3 +117,125 @@ fn endpoints(source: IpAddr, destination: IpAddr, ports: &[u8]) -> Option<(Endpo
         Endpoint { ip: destination, port: u16::from_be_bytes([c, d]) },
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn v2(command: u8, family: u8, block: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(block.len()).unwrap().to_be_bytes();
+        [PROXY_V2, &[command, family], &length, block].concat()
+    }
+
+    fn done(len: usize, source: &str, destination: &str) -> ProxyHeader {
+        let end = |text: &str| {
+            let address: std::net::SocketAddr = text.parse().unwrap();
+            Endpoint { ip: address.ip(), port: address.port() }
+        };
+        ProxyHeader::Done { len, addresses: Some((end(source), end(destination))) }
+    }
+
+    #[test]
+    fn version_1_names_source_and_destination() {
+        let header = b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\nGET /";
+        assert_eq!(proxy_header(header), done(45, "192.0.2.1:56324", "198.51.100.2:443"));
+        let header = b"PROXY TCP6 2001:db8::1 ::1 1 65535\r\n";
+        assert_eq!(proxy_header(header), done(header.len(), "[2001:db8::1]:1", "[::1]:65535"));
+    }
+
+    #[test]
+    fn an_unknown_family_names_nobody_and_what_follows_it_is_ignored() {
+        for header in ["PROXY UNKNOWN\r\n", "PROXY UNKNOWN ff::1 what ever\r\n"] {
+            let expected = ProxyHeader::Done { len: header.len(), addresses: None };
+            assert_eq!(proxy_header(header.as_bytes()), expected);
+        }
+    }
+
+    #[test]
+    fn a_broken_version_1_is_invalid() {
+        for header in [
+            "PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\n",
+            "PROXY TCP4 192.0.2.1 198.51.100.2 56324\r\n",
+            "PROXY TCP4 192.0.2.1 198.51.100.2 56324 443 1\r\n",
+            "PROXY TCP4 192.0.2.1 198.51.100.2 56324 65536\r\n",
+            "PROXY TCP4 192.0.2.1 198.51.100.2 +6324 443\r\n",
+            "PROXY TCP4 ::1 ::1 1 2\r\n",
+            "PROXY TCP6 192.0.2.1 192.0.2.1 1 2\r\n",
+            "PROXY UDP4 192.0.2.1 192.0.2.1 1 2\r\n",
+            "PROXX",
+            "GET /",
+        ] {
+            assert_eq!(proxy_header(header.as_bytes()), ProxyHeader::Invalid, "{header:?}");
+        }
+    }
+
+    #[test]
+    fn version_1_ends_within_107_bytes() {
+        let line = |length: usize| format!("PROXY UNKNOWN {}\r\n", "x".repeat(length - 16)).into_bytes();
+        assert_eq!(proxy_header(&line(107)), ProxyHeader::Done { len: 107, addresses: None });
+        assert_eq!(proxy_header(&line(108)), ProxyHeader::Invalid);
+        assert_eq!(proxy_header(&line(108)[..106]), ProxyHeader::More);
+    }
+
+    #[test]
+    fn version_2_names_source_and_destination_and_its_tlvs_are_passed_over() {
+        let block = [192, 0, 2, 1, 198, 51, 100, 2, 0xdc, 4, 1, 0xbb, 4, 0, 1, 0];
+        let expected = done(32, "192.0.2.1:56324", "198.51.100.2:443");
+        assert_eq!(proxy_header(&v2(0x21, 0x11, &block)), expected);
+        let mut block = [0; 36];
+        (block[15], block[31], block[33], block[35]) = (1, 2, 3, 4);
+        assert_eq!(proxy_header(&v2(0x21, 0x21, &block)), done(52, "[::1]:3", "[::2]:4"));
+    }
+
+    #[test]
+    fn version_2_names_nobody_for_local_unspecified_and_unix() {
+        for (command, family, length) in [(0x20, 0x11, 12), (0x20, 0, 0), (0x21, 0, 0), (0x21, 0x31, 216)] {
+            let header = v2(command, family, &vec![1; length]);
+            assert_eq!(proxy_header(&header), ProxyHeader::Done { len: 16 + length, addresses: None });
+        }
+    }
+
+    #[test]
+    fn a_broken_version_2_is_invalid() {
+        for header in [v2(0x11, 0x11, &[0; 12]), v2(0x22, 0x11, &[0; 12]), v2(0x21, 0x11, &[0; 11])] {
+            assert_eq!(proxy_header(&header), ProxyHeader::Invalid);
+        }
+        assert_eq!(proxy_header(&v2(0x21, 0x21, &[0; 35])), ProxyHeader::Invalid);
+        assert_eq!(proxy_header(&v2(0x20, 0, &vec![0; limits::PROXY + 1])[..16]), ProxyHeader::Invalid);
+        let longest = ProxyHeader::Done { len: 16 + limits::PROXY, addresses: None };
+        assert_eq!(proxy_header(&v2(0x20, 0, &vec![0; limits::PROXY])), longest);
+    }
+
+    proptest! {
+        #[test]
+        fn every_part_of_a_header_asks_for_more_and_what_follows_changes_nothing(
+            version_1 in any::<bool>(),
+            rest in proptest::collection::vec(any::<u8>(), 0..20),
+        ) {
+            let header = if version_1 {
+                b"PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\n".to_vec()
+            } else {
+                v2(0x21, 0x12, &[7; 20])
+            };
+            for end in 0..header.len() {
+                prop_assert_eq!(proxy_header(&header[..end]), ProxyHeader::More);
+            }
+            let whole = proxy_header(&header);
+            let is_whole = matches!(whole, ProxyHeader::Done { len, addresses: Some(_) } if len == header.len());
+            prop_assert!(is_whole);
+            prop_assert_eq!(proxy_header(&[header, rest].concat()), whole);
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic_and_a_length_lies_inside_them(
+            start in proptest::sample::select(vec![b"".to_vec(), PROXY_V1.to_vec(), PROXY_V2.to_vec(), v2(0x21, 0x21, &[])[..14].to_vec()]),
+            rest in proptest::collection::vec(any::<u8>(), 0..60),
+        ) {
+            let bytes = [start, rest].concat();
+            if let ProxyHeader::Done { len, .. } = proxy_header(&bytes) {
+                prop_assert!(len <= bytes.len());
+            }
+        }
+    }
+}

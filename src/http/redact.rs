@@ -58,3 +58,71 @@ fn push_parameter(shown: &mut String, parameter: &str) {
     }
     shown.push_str(separator);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn values_are_hidden_and_names_are_kept() {
+        for (target, shown) in [
+            ("/ws", "/ws"),
+            ("/ws?token=s3cret&room=7", "/ws?token=…&room=…"),
+            ("/ws?a=1;b=2", "/ws?a=…;b=…"),
+            ("/ws?a=b=c", "/ws?a=…"),
+            ("/ws?flag&token=", "/ws?flag&token="),
+            ("/ws?", "/ws?"),
+            ("/ws?&=x&", "/ws?&=…&"),
+            ("/ws?a=/b?c=d", "/ws?a=…"),
+            ("/ws?a=é#part=1?x=y", "/ws?a=…#part=1?x=y"),
+            ("/a@b?c=d@e", "/a@b?c=…"),
+            ("*", "*"),
+            ("", ""),
+        ] {
+            assert_eq!(redacted_target(target), shown);
+        }
+    }
+
+    #[test]
+    fn userinfo_is_hidden_in_absolute_and_authority_form() {
+        for (target, shown) in [
+            ("ws://me:pass@host:80/ws?a=1", "ws://…@host:80/ws?a=…"),
+            ("http://me:p@ss@host", "http://…@host"),
+            ("http://host/@x", "http://host/@x"),
+            ("http://me@host?a=1", "http://…@host?a=…"),
+            ("me:pass@host:443", "…@host:443"),
+            ("host:443", "host:443"),
+            ("/path/http://me@host/", "/path/http://me@host/"),
+        ] {
+            assert_eq!(redacted_target(target), shown);
+        }
+    }
+
+    #[test]
+    fn fields_with_credentials_are_known_in_any_case() {
+        for name in ["Cookie", "set-cookie", "AUTHORIZATION", "Proxy-Authorization"] {
+            assert!(is_secret_field(name.as_bytes()), "{name}");
+        }
+        for name in ["", "Cookies", "Host", "Sec-WebSocket-Key", "WWW-Authenticate"] {
+            assert!(!is_secret_field(name.as_bytes()), "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_redacted_target_stays_as_it_is(target in ".{0,40}") {
+            let once = redacted_target(&target);
+            prop_assert_eq!(redacted_target(&once), once);
+        }
+
+        #[test]
+        fn no_value_survives(names in proptest::collection::vec("[a-z]{1,5}", 1..5), absolute in any::<bool>()) {
+            let query: Vec<String> = names.iter().map(|name| format!("{name}=S3CRET")).collect();
+            let place = if absolute { "wss://S3CRET:S3CRET@host/ws" } else { "/ws" };
+            let shown = redacted_target(&format!("{place}?{}", query.join("&")));
+            prop_assert!(!shown.contains("S3CRET"));
+            prop_assert!(names.iter().all(|name| shown.contains(name.as_str())));
+        }
+    }
+}

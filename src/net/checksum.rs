@@ -4,11 +4,11 @@ use super::ip::Addresses;
 use etherparse::TcpSlice;
 
 /// Whether a complete segment carries the checksum of its bytes; `None` where it is no segment.
-pub(super) fn is_right(segment: &[u8], addresses: &Addresses) -> Option<bool> {
+pub(super) fn is_right(segment: &[u8], addresses: Addresses<'_>) -> Option<bool> {
     let tcp = TcpSlice::from_slice(segment).ok()?;
-    let computed = match *addresses {
-        Addresses::V4(source, destination) => tcp.calc_checksum_ipv4(source, destination),
-        Addresses::V6(source, destination) => tcp.calc_checksum_ipv6(source, destination),
+    let computed = match addresses {
+        Addresses::V4(source, destination) => tcp.calc_checksum_ipv4(*source, *destination),
+        Addresses::V6(source, destination) => tcp.calc_checksum_ipv6(*source, *destination),
     };
     Some(computed.ok()? == tcp.checksum())
 }

@@ -3,7 +3,7 @@
 use super::counters::Counters;
 use super::endpoint::FlowKey;
 use super::fragments::{Fragments, Key};
-use super::ip::{self, Addresses, Header};
+use super::ip::{self, Addresses, Chain, Fragment, Header};
 use super::rest::Rest;
 use super::segment::{Flags, Segment};
 use super::tunnel::{self, Tunnel};
@@ -111,7 +111,6 @@ impl Decoder {
     }
 
     /// Finds the segment of a packet. It borrows from the packet, or from the decoder where it came in fragments.
-    #[inline]
     pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Decoded<'a> {
         let Decoder { counters, fragments } = self;
         match walk(packet, counters, fragments) {
@@ -132,6 +131,7 @@ impl Decoder {
     }
 }
 
+#[inline(always)]
 fn walk<'a>(
     packet: &Packet<'a>,
     counters: &mut Counters,
@@ -152,7 +152,10 @@ fn walk<'a>(
             },
             _ => {
                 next = match next {
-                    Next::Ethernet => link::ethernet(&mut rest)?,
+                    Next::Ethernet => {
+                        let ether_type = link::ethernet(&mut rest)?;
+                        link::ether_type(ether_type, &mut rest)?
+                    }
                     Next::EtherType(ether_type) => link::ether_type(ether_type, &mut rest)?,
                     Next::Link(link) => link::open(link, &mut rest)?,
                     Next::Llc => link::llc(&mut rest)?,
@@ -170,11 +173,11 @@ fn walk<'a>(
                 continue;
             }
         };
-        if header.fragment.is_some() {
+        if let Some(fragment) = header.chain.fragment {
             let Some(table) = fragments.take() else { return Err(Other::Fragment) };
-            rest = reassemble(table, &mut header, tunnel.tag, rest, packet, counters)?;
+            (rest, header.chain) = reassemble(table, &header, fragment, tunnel.tag, rest, packet, counters)?;
         }
-        next = match header.protocol {
+        next = match header.chain.protocol {
             ip::TCP => return segment(rest, &header, tunnel, counters),
             ip::UDP => tunnel.enter(tunnel::udp(&mut rest)?),
             ip::IN_IPV4 => tunnel.enter((Next::Ipv4, None)),
@@ -193,40 +196,35 @@ fn walk<'a>(
 #[cold]
 fn reassemble<'a>(
     table: &'a mut Fragments,
-    header: &mut Header,
+    header: &Header<'_>,
+    fragment: Fragment,
     tag: u32,
     rest: Rest<'_>,
     packet: &Packet<'_>,
     counters: &mut Counters,
-) -> Result<Rest<'a>, Other> {
-    let fragment = header.fragment.take().ok_or(Other::Fragment)?;
-    let protocol = if matches!(header.addresses, Addresses::V4(..)) { header.protocol } else { 0 };
-    let key = Key { addresses: header.addresses, id: fragment.id, protocol, tag };
-    let (mut rest, protocol) =
-        table.add(key, fragment, header.protocol, rest, packet.seen.at, counters).ok_or(Other::Fragment)?;
-    header.protocol = protocol;
-    ip::extensions(&mut rest, header)?;
-    Ok(rest)
+) -> Result<(Rest<'a>, Chain), Other> {
+    let key = Key::new(header, &fragment, tag);
+    let (mut rest, protocol) = table
+        .add(key, fragment, header.chain.protocol, rest, packet.seen.at, counters)
+        .ok_or(Other::Fragment)?;
+    let chain = ip::extensions(&mut rest, protocol)?;
+    Ok((rest, chain))
 }
 
 /// The TCP segment in what an IP header carries (RFC 9293 §3.1).
-#[inline]
+#[inline(always)]
 fn segment<'a>(
     rest: Rest<'a>,
-    header: &Header,
+    header: &Header<'_>,
     tunnel: Tunnel,
     counters: &mut Counters,
 ) -> Result<Segment<'a>, Other> {
-    let mut padded = [0; 60];
+    let padded;
     let tcp = match TcpHeaderSlice::from_slice(rest.data) {
         Ok(tcp) => tcp,
         Err(err::tcp::HeaderSliceError::Content(_)) => return Err(Other::Malformed(Layer::Tcp)),
         Err(err::tcp::HeaderSliceError::Len(len)) => {
-            // Only options are missing: all that is handed on stands before them.
-            if rest.data.len() < TcpHeader::MIN_LEN || len.required_len > rest.sent() {
-                return Err(rest.short(len.required_len, Layer::Tcp));
-            }
-            padded.iter_mut().zip(rest.data).for_each(|(to, &from)| *to = from);
+            padded = with_missing_options(&rest, len.required_len)?;
             TcpHeaderSlice::from_slice(&padded).map_err(|_| Other::Malformed(Layer::Tcp))?
         }
     };
@@ -234,17 +232,17 @@ fn segment<'a>(
     let ports = (tcp.source_port(), tcp.destination_port());
     let (key, from) = match header.addresses {
         Addresses::V4(source, destination) => {
-            FlowKey::v4((source, ports.0), (destination, ports.1), tunnel.tag)
+            FlowKey::v4((*source, ports.0), (*destination, ports.1), tunnel.tag)
         }
         Addresses::V6(source, destination) => {
-            FlowKey::v6((source, ports.0), (destination, ports.1), tunnel.tag)
+            FlowKey::v6((*source, ports.0), (*destination, ports.1), tunnel.tag)
         }
     };
     counters.tunnelled = counters.tunnelled.saturating_add(tunnel.entered.into());
     if rest.missing != 0 {
         counters.payload_cut = counters.payload_cut.saturating_add(1);
-    } else if counters.checksums_checked < limits::CHECKSUMS && !header.routed {
-        check(rest.data, &header.addresses, counters);
+    } else if counters.checksums_checked < limits::CHECKSUMS && !header.chain.routed {
+        check(rest.data, header.addresses, counters);
     }
     Ok(Segment {
         key,
@@ -260,8 +258,19 @@ fn segment<'a>(
     })
 }
 
+/// A header of which only options were cut: all that is handed on stands before them.
 #[cold]
-fn check(segment: &[u8], addresses: &Addresses, counters: &mut Counters) {
+fn with_missing_options(rest: &Rest<'_>, needed: usize) -> Result<[u8; 60], Other> {
+    if rest.data.len() < TcpHeader::MIN_LEN || needed > rest.sent() {
+        return Err(rest.short(needed, Layer::Tcp));
+    }
+    let mut header = [0; 60];
+    header.iter_mut().zip(rest.data).for_each(|(to, &from)| *to = from);
+    Ok(header)
+}
+
+#[cold]
+fn check(segment: &[u8], addresses: Addresses<'_>, counters: &mut Counters) {
     if let Some(right) = checksum::is_right(segment, addresses) {
         counters.checksums_checked = counters.checksums_checked.saturating_add(1);
         counters.checksums_bad = counters.checksums_bad.saturating_add((!right).into());

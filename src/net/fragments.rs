@@ -4,7 +4,7 @@
 //! in IPv6, and in IPv4 nobody sends them in good faith.
 
 use super::counters::Counters;
-use super::ip::{Addresses, Fragment};
+use super::ip::{Addresses, Fragment, Header};
 use super::rest::Rest;
 use crate::limits;
 use crate::time::Timestamp;
@@ -22,12 +22,25 @@ pub(super) struct Fragments {
 /// What the fragments of one datagram have in common.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Key {
-    pub addresses: Addresses,
-    pub id: u32,
-    /// The protocol of IPv4; 0 for IPv6, where only the first fragment's says what follows.
-    pub protocol: u8,
+    /// Source, then destination, with zeros behind those of IPv4.
+    addresses: [u8; 32],
+    id: u32,
+    /// The protocol of IPv4; `None` for IPv6, where only the first fragment's says what follows.
+    protocol: Option<u8>,
     /// The tunnel it came in.
-    pub tag: u32,
+    tag: u32,
+}
+
+impl Key {
+    pub fn new(header: &Header<'_>, fragment: &Fragment, tag: u32) -> Self {
+        let (source, destination, protocol): (&[u8], &[u8], _) = match header.addresses {
+            Addresses::V4(source, destination) => (source, destination, Some(header.chain.protocol)),
+            Addresses::V6(source, destination) => (source, destination, None),
+        };
+        let mut addresses = [0; 32];
+        addresses.iter_mut().zip(source.iter().chain(destination)).for_each(|(to, &from)| *to = from);
+        Key { addresses, id: fragment.id, protocol, tag }
+    }
 }
 
 struct Datagram {
@@ -206,7 +219,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn key(id: u32) -> Key {
-        Key { addresses: Addresses::V4([10, 0, 0, 1], [10, 0, 0, 2]), id, protocol: 6, tag: 0 }
+        Key { addresses: [10; 32], id, protocol: Some(6), tag: 0 }
     }
 
     fn add(

@@ -5,22 +5,28 @@ use super::rest::Rest;
 use crate::limits;
 use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice, err};
 
-/// Source, then destination.
+/// Source, then destination, where they stand in the header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Addresses {
-    V4([u8; 4], [u8; 4]),
-    V6([u8; 16], [u8; 16]),
+pub(super) enum Addresses<'a> {
+    V4(&'a [u8; 4], &'a [u8; 4]),
+    V6(&'a [u8; 16], &'a [u8; 16]),
 }
 
 /// What an IP header says of what it carries.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Header {
-    pub addresses: Addresses,
+pub(super) struct Header<'a> {
+    pub addresses: Addresses<'a>,
     /// Time to live, or hop limit.
     pub ttl: u8,
     /// IPv4 identification; 0 for IPv6.
     pub id: u16,
-    /// What follows, as the registry of protocol numbers has it.
+    pub chain: Chain,
+}
+
+/// What follows an IP header and its extensions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chain {
+    /// As the registry of protocol numbers has it.
     pub protocol: u8,
     /// Set where what follows is not the whole datagram.
     pub fragment: Option<Fragment>,
@@ -61,8 +67,8 @@ const HIP: u8 = 139;
 const SHIM6: u8 = 140;
 
 /// Reads an IPv4 header and cuts `rest` to what it carries.
-#[inline]
-pub(super) fn v4(rest: &mut Rest<'_>) -> Result<Header, Other> {
+#[inline(always)]
+pub(super) fn v4<'a>(rest: &mut Rest<'a>) -> Result<Header<'a>, Other> {
     let ip = Ipv4HeaderSlice::from_slice(rest.data).map_err(|error| match error {
         err::ipv4::HeaderSliceError::Len(len) => rest.short(len.required_len, Layer::Ipv4),
         err::ipv4::HeaderSliceError::Content(_) => Other::Malformed(Layer::Ipv4),
@@ -82,23 +88,20 @@ pub(super) fn v4(rest: &mut Rest<'_>) -> Result<Header, Other> {
     } else {
         None
     };
-    let mut header = Header {
-        addresses: Addresses::V4(ip.source(), ip.destination()),
-        ttl: ip.ttl(),
-        id: ip.identification(),
-        protocol: ip.protocol().0,
-        fragment,
-        routed: false,
-    };
-    if header.protocol == AUTHENTICATION && header.fragment.is_none() {
-        extensions(rest, &mut header)?;
+    let mut chain = Chain { protocol: ip.protocol().0, fragment, routed: false };
+    if chain.protocol == AUTHENTICATION && chain.fragment.is_none() {
+        chain = extensions(rest, chain.protocol)?;
     }
-    Ok(header)
+    let [_, _, _, source, destination, ..] = ip.slice().as_chunks().0 else {
+        return Err(Other::Malformed(Layer::Ipv4));
+    };
+    let addresses = Addresses::V4(source, destination);
+    Ok(Header { addresses, ttl: ip.ttl(), id: ip.identification(), chain })
 }
 
 /// Reads an IPv6 header with its extension headers, up to a fragment, and cuts `rest` to what it carries.
-#[inline]
-pub(super) fn v6(rest: &mut Rest<'_>) -> Result<Header, Other> {
+#[inline(always)]
+pub(super) fn v6<'a>(rest: &mut Rest<'a>) -> Result<Header<'a>, Other> {
     let ip = Ipv6HeaderSlice::from_slice(rest.data).map_err(|error| match error {
         err::ipv6::HeaderSliceError::Len(len) => rest.short(len.required_len, Layer::Ipv6),
         err::ipv6::HeaderSliceError::Content(_) => Other::Malformed(Layer::Ipv6),
@@ -109,48 +112,46 @@ pub(super) fn v6(rest: &mut Rest<'_>) -> Result<Header, Other> {
         0 => {}
         length => rest.limit(length.into()),
     }
-    let mut header = Header {
-        addresses: Addresses::V6(ip.source(), ip.destination()),
-        ttl: ip.hop_limit(),
-        id: 0,
-        protocol: ip.next_header().0,
-        fragment: None,
-        routed: false,
+    let protocol = ip.next_header().0;
+    let chain = match protocol {
+        TCP => Chain { protocol, fragment: None, routed: false },
+        _ => extensions(rest, protocol)?,
     };
-    if header.protocol != TCP {
-        extensions(rest, &mut header)?;
-    }
-    Ok(header)
+    let Some(([source, destination], _)) = ip.slice().get(8..).map(<[u8]>::as_chunks) else {
+        return Err(Other::Malformed(Layer::Ipv6));
+    };
+    Ok(Header { addresses: Addresses::V6(source, destination), ttl: ip.hop_limit(), id: 0, chain })
 }
 
-/// Passes extension headers (RFC 8200 §4) up to the first that is none, or to a fragment.
-pub(super) fn extensions(rest: &mut Rest<'_>, header: &mut Header) -> Result<(), Other> {
+/// Passes extension headers (RFC 8200 §4), the first of them `protocol`, up to what is none, or to a fragment.
+pub(super) fn extensions(rest: &mut Rest<'_>, protocol: u8) -> Result<Chain, Other> {
+    let mut chain = Chain { protocol, fragment: None, routed: false };
     for _ in 0..limits::CHAIN {
-        match header.protocol {
+        match chain.protocol {
             FRAGMENT => {
                 let &[next, _, o1, o2, i1, i2, i3, i4] = rest.take(Layer::Ipv6)?;
                 let word = u16::from_be_bytes([o1, o2]);
                 let (offset, more) = (usize::from(word & 0xFFF8), word & 1 != 0);
-                header.protocol = next;
+                chain.protocol = next;
                 // An atomic fragment (RFC 6946) is whole.
                 if offset != 0 || more {
-                    header.fragment =
+                    chain.fragment =
                         Some(Fragment { id: u32::from_be_bytes([i1, i2, i3, i4]), offset, more });
-                    return Ok(());
+                    return Ok(chain);
                 }
             }
             AUTHENTICATION => {
                 let &[next, words] = rest.peek(Layer::Ipv6)?;
                 rest.skip(usize::from(words).saturating_add(2).saturating_mul(4), Layer::Ipv6)?;
-                header.protocol = next;
+                chain.protocol = next;
             }
             HOP_BY_HOP | ROUTING | DESTINATION | MOBILITY | HIP | SHIM6 => {
                 let &[next, eights] = rest.peek(Layer::Ipv6)?;
                 rest.skip(usize::from(eights).saturating_add(1).saturating_mul(8), Layer::Ipv6)?;
-                header.routed |= header.protocol == ROUTING;
-                header.protocol = next;
+                chain.routed |= chain.protocol == ROUTING;
+                chain.protocol = next;
             }
-            _ => return Ok(()),
+            _ => return Ok(chain),
         }
     }
     Err(Other::TooDeep)

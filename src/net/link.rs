@@ -42,7 +42,7 @@ pub fn is_supported(link: LinkType) -> bool {
 }
 
 /// Passes what a link type puts before its payload.
-#[inline]
+#[inline(always)]
 pub(super) fn open(link: LinkType, rest: &mut Rest<'_>) -> Result<Next, Other> {
     match link.0 {
         ETHERNET => Ok(Next::Ethernet),
@@ -53,6 +53,7 @@ pub(super) fn open(link: LinkType, rest: &mut Rest<'_>) -> Result<Next, Other> {
     }
 }
 
+#[inline(never)]
 fn uncommon(link: LinkType, rest: &mut Rest<'_>) -> Result<Next, Other> {
     match link.0 {
         NULL | LOOP => loopback(rest),
@@ -99,10 +100,10 @@ fn uncommon(link: LinkType, rest: &mut Rest<'_>) -> Result<Next, Other> {
 }
 
 /// The ether type of an Ethernet frame (IEEE 802.3 §3.2.6).
-#[inline]
-pub(super) fn ethernet(rest: &mut Rest<'_>) -> Result<Next, Other> {
+#[inline(always)]
+pub(super) fn ethernet(rest: &mut Rest<'_>) -> Result<u16, Other> {
     let head = rest.take::<14>(Layer::Link)?;
-    Ok(Next::EtherType(u16::from_be_bytes([head[12], head[13]])))
+    Ok(u16::from_be_bytes([head[12], head[13]]))
 }
 
 /// What an ether type stands for, behind any number of VLAN tags.
@@ -110,7 +111,7 @@ pub(super) fn ethernet(rest: &mut Rest<'_>) -> Result<Next, Other> {
 /// The VLAN does not become part of the flow's key: a mirror port shows the two directions of one connection in
 /// different VLANs (before and after a router, or in the ingress and egress VLAN of a switch), or only one of them
 /// tagged, and a connection torn in two is worse than two connections of equal addresses and ports taken for one.
-#[inline]
+#[inline(always)]
 pub(super) fn ether_type(mut ether_type: u16, rest: &mut Rest<'_>) -> Result<Next, Other> {
     loop {
         return match ether_type {
@@ -120,6 +121,12 @@ pub(super) fn ether_type(mut ether_type: u16, rest: &mut Rest<'_>) -> Result<Nex
             0x8100 | 0x88A8 | 0x9100 | 0x9200 => {
                 let &[_, _, high, low] = rest.take(Layer::Link)?;
                 ether_type = u16::from_be_bytes([high, low]);
+                continue;
+            }
+            // 802.1BR and Cisco's VN-Tag name a port of a virtual switch.
+            0x8926 | 0x893F => {
+                rest.skip(if ether_type == 0x8926 { 4 } else { 6 }, Layer::Link)?;
+                ether_type = u16::from_be_bytes(*rest.take(Layer::Link)?);
                 continue;
             }
             0x8847 | 0x8848 => Ok(Next::Mpls),

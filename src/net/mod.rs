@@ -36,6 +36,8 @@ mod link;
 mod link_name;
 mod rest;
 mod segment;
+#[cfg(test)]
+mod tests;
 mod tunnel;
 mod wireless;
 

@@ -2,7 +2,7 @@
 //!
 //! The identity of a tunnel becomes part of the flow's key where it keeps two networks apart that may use the
 //! same addresses, and only where both directions carry the same one: a VNI, a PPPoE session, a GRE key. Left out are
-//! MPLS labels and GTP's endpoint identifiers, which each direction chooses for itself, and an ERSPAN session, which may
+//! MPLS labels and the identities of GTP and L2TP, which each direction chooses for itself, and an ERSPAN session, which may
 //! mirror one direction only. A tunnel without identity changes nothing, for it often carries one direction only
 //! (a load balancer's IP-in-IP, whose answers go straight back).
 
@@ -48,6 +48,7 @@ pub(super) fn udp(rest: &mut Rest<'_>) -> Result<(Next, Option<u32>), Other> {
         4790 => vxlan_gpe(rest),
         6081 => geneve(rest),
         2152 => gtp(rest).map(|next| (next, None)),
+        1701 => l2tp(rest).map(|next| (next, None)),
         // MPLS (RFC 7510) and GRE (RFC 8086) in UDP.
         6635 => Ok((Next::Mpls, None)),
         4754 => Ok((Next::Gre, None)),
@@ -115,6 +116,25 @@ fn gtp(rest: &mut Rest<'_>) -> Result<Next, Other> {
         rest.skip(len, Layer::Tunnel)?;
     }
     Err(Other::TooDeep)
+}
+
+/// L2TP, version 2, a data message (RFC 2661 §3.1). Each end chooses the identities under which it receives.
+fn l2tp(rest: &mut Rest<'_>) -> Result<Next, Other> {
+    const CONTROL: u8 = 0x80;
+    const LENGTH: u8 = 0x40;
+    const SEQUENCE: u8 = 0x08;
+    const OFFSET: u8 = 0x02;
+    let &[flags, version] = rest.take(Layer::Tunnel)?;
+    if version & 0x0F != 2 || flags & CONTROL != 0 {
+        return Err(Other::Udp);
+    }
+    let optional = |flag: u8, len: usize| if flags & flag != 0 { len } else { 0 };
+    rest.skip(optional(LENGTH, 2).saturating_add(4).saturating_add(optional(SEQUENCE, 4)), Layer::Tunnel)?;
+    if flags & OFFSET != 0 {
+        let offset = u16::from_be_bytes(*rest.take(Layer::Tunnel)?);
+        rest.skip(offset.into(), Layer::Tunnel)?;
+    }
+    Ok(Next::Ppp)
 }
 
 /// GRE (RFC 2784, RFC 2890), its enhanced form (RFC 2637), and ERSPAN in it.

@@ -1,0 +1,447 @@
+//! From stream events to facts, without any packet.
+
+use super::*;
+use crate::capture::{PacketId, Seen};
+use crate::net::{FlowKey, Side};
+use crate::role::Role;
+use crate::tcp::{Closed, Event, FlowId, GapCause, Interest, Sink, StreamEvent};
+use crate::time::Timestamp;
+use crate::websocket::Violation;
+use proptest::prelude::*;
+
+const C: Side = Side::Low;
+const S: Side = Side::High;
+
+const REQUEST: &[u8] = b"GET /chat?token=1 HTTP/1.1\r\nHost: example.org\r\nUpgrade: websocket\r\n\
+    Connection: keep-alive, Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
+const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
+/// Close 1010 `permessage-deflate`, masked with zeros.
+const CLIENT_1010: &[u8] = b"\x88\x94\0\0\0\0\x03\xF2permessage-deflate";
+const SERVER_1010: &[u8] = b"\x88\x14\x03\xF2permessage-deflate";
+
+/// Plays events of one flow; each gets the next packet number.
+struct Play {
+    connections: Connections<Box<dyn FnMut(Connection)>>,
+    out: std::rc::Rc<std::cell::RefCell<Vec<Connection>>>,
+    offsets: [u64; 2],
+    packet: u64,
+    ignored: bool,
+}
+
+impl Play {
+    fn new(opener: Option<Side>) -> Play {
+        let out = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+        let sink = out.clone();
+        let emit: Box<dyn FnMut(Connection)> = Box::new(move |connection| sink.borrow_mut().push(connection));
+        let connections = Connections::new(emit);
+        let mut play = Play { connections, out, offsets: [0; 2], packet: 0, ignored: false };
+        play.event(C, Event::Opened { stream: 7, opener });
+        play
+    }
+
+    fn event(&mut self, from: Side, event: Event<'_>) {
+        if self.ignored {
+            return;
+        }
+        self.packet += 1;
+        self.event_again(from, event);
+    }
+
+    /// As part of the same packet as the event before.
+    fn event_again(&mut self, from: Side, event: Event<'_>) {
+        let (key, _) = FlowKey::v4(([10, 0, 0, 5], 51234), ([10, 0, 0, 9], 80), 0);
+        let at = Timestamp::from_nanos(self.packet as i64 * 1_000_000);
+        let seen = Seen { packet: PacketId::new(0, self.packet), at };
+        let interest = self.connections.event(StreamEvent { flow: FlowId(3), key: &key, seen, from, event });
+        self.ignored |= interest == Interest::Ignore;
+    }
+
+    fn data(&mut self, from: Side, bytes: &[u8]) {
+        let offset = self.offsets[from.index()];
+        self.offsets[from.index()] += bytes.len() as u64;
+        self.event(from, Event::Data { offset, bytes });
+    }
+
+    fn gap(&mut self, from: Side, len: u64) {
+        let offset = self.offsets[from.index()];
+        self.offsets[from.index()] += len;
+        self.event(from, Event::Gap { offset, len, cause: GapCause::Lost });
+    }
+
+    fn close(&mut self) -> Vec<Connection> {
+        self.close_unseen(None)
+    }
+
+    fn close_unseen(&mut self, unseen: Option<Side>) -> Vec<Connection> {
+        self.event(C, Event::Closed { why: Closed::Ended, unseen });
+        self.out.take()
+    }
+}
+
+fn opened() -> Play {
+    Play::new(Some(C))
+}
+
+fn one(mut all: Vec<Connection>) -> Connection {
+    assert_eq!(all.len(), 1, "{all:?}");
+    all.remove(0)
+}
+
+fn status(connection: &Connection) -> Option<u16> {
+    connection.response.as_ref().map(|response| response.head.status)
+}
+
+fn closes(connection: &Connection) -> Vec<(Role, Option<u16>, &str)> {
+    connection.closes.iter().map(|close| (close.from, close.code, close.reason.as_str())).collect()
+}
+
+fn finished_1010(play: &mut Play) {
+    play.data(C, CLIENT_1010);
+    play.data(S, SERVER_1010);
+    play.event(S, Event::Fin);
+    play.event(C, Event::Fin);
+}
+
+#[test]
+fn a_client_that_leaves_with_1010_is_told_whole() {
+    let mut play = opened();
+    play.data(C, REQUEST);
+    play.data(S, SWITCHING);
+    finished_1010(&mut play);
+    let c = one(play.close());
+    assert_eq!((c.outcome, status(&c), c.tcp.stream), (Outcome::Established, Some(101), 7));
+    assert_eq!(c.missing_extensions(), ["permessage-deflate"]);
+    let reason = "permessage-deflate";
+    assert_eq!(closes(&c), [(Role::Client, Some(1010), reason), (Role::Server, Some(1010), reason)]);
+    assert_eq!(c.ending.close, Some(CloseState::Clean));
+    assert_eq!(c.ending.transport, Transport::Fin);
+    assert_eq!(c.ending.by.map(|(by, seen)| (by, seen.packet.number())), Some((Role::Server, 6)));
+    assert_eq!(c.ending.sees.client, Some(ApiClose { code: 1010, clean: true }));
+    let request = c.request.unwrap();
+    assert_eq!(
+        (request.seen.packet.number(), request.subprotocols),
+        (2, vec!["chat".into(), "superchat".into()])
+    );
+    assert_eq!(c.response.unwrap().accept_valid, Some(true));
+    assert_eq!((c.tcp.client.port, c.tcp.server.port), (51234, 80));
+}
+
+#[test]
+fn an_answer_captured_before_its_request_waits_for_it() {
+    let mut play = opened();
+    play.data(S, SWITCHING);
+    play.data(S, b"\x81\x02hi");
+    play.data(C, REQUEST);
+    finished_1010(&mut play);
+    let c = one(play.close());
+    assert_eq!((c.outcome, c.closes.len()), (Outcome::Established, 2));
+    assert_eq!(c.frames.unwrap().server.text, 1);
+    assert!(c.request.unwrap().early_data.is_none());
+}
+
+#[test]
+fn frames_in_the_segment_of_the_answer_are_read() {
+    let mut play = opened();
+    play.data(C, REQUEST);
+    play.data(S, &[SWITCHING, b"\x81\x02hi\x89\x00"].concat());
+    let c = one(play.close());
+    let frames = c.frames.unwrap();
+    assert_eq!((frames.server.text, frames.server.ping, frames.server.payload_bytes), (1, 1, 2));
+    assert_eq!(frames.server.messages, 1);
+}
+
+#[test]
+fn an_upgrade_after_other_requests_is_found() {
+    let mut play = opened();
+    play.data(C, b"GET / HTTP/1.1\r\nHost: a\r\n\r\nPOST /x HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc");
+    play.data(S, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+    play.data(S, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+    play.data(C, REQUEST);
+    play.data(S, b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
+    play.data(S, SWITCHING);
+    finished_1010(&mut play);
+    let c = one(play.close());
+    assert_eq!((c.outcome, c.interim.as_slice()), (Outcome::Established, &[103][..]));
+    assert_eq!(c.first.packet.number(), 5);
+}
+
+#[test]
+fn refused_upgrades_are_told_each_and_the_next_one_is_found() {
+    let mut play = opened();
+    play.data(C, REQUEST);
+    play.data(S, b"HTTP/1.1 502 Bad Gateway\r\nServer: nginx\r\nContent-Length: 9\r\n\r\nno ");
+    play.data(S, b"origin");
+    play.data(C, REQUEST);
+    play.data(S, SWITCHING);
+    finished_1010(&mut play);
+    let all = play.close();
+    assert_eq!(all.iter().map(|c| c.outcome).collect::<Vec<_>>(), [Outcome::Rejected, Outcome::Established]);
+    let refused = all[0].response.as_ref().unwrap();
+    assert_eq!((refused.head.status, &*refused.body), (502, &b"no origin"[..]));
+    assert_eq!(all[0].ending.close, None);
+}
+
+#[test]
+fn an_answer_that_is_no_http_is_garbled_and_none_is_unanswered() {
+    let mut play = opened();
+    play.data(C, REQUEST);
+    play.data(S, b"\x00\x01SSH-2.0-OpenSSH");
+    let c = one(play.close());
+    assert_eq!((c.outcome, &*c.garbled.unwrap().1), (Outcome::Garbled, &b"\x00\x01SSH-2.0-OpenSSH"[..]));
+    let mut play = opened();
+    play.data(C, REQUEST);
+    play.event(C, Event::Fin);
+    assert_eq!(one(play.close()).outcome, Outcome::Unanswered);
+}
+
+#[test]
+fn an_answer_that_breaks_off_in_its_head_is_garbled() {
+    let mut play = opened();
+    play.data(C, REQUEST);
+    play.data(S, b"HTTP/1.1 101 Switching Protocols\r\nUpgr");
+    assert_eq!(one(play.close()).outcome, Outcome::Garbled);
+}
+
+#[test]
+fn an_answer_in_a_gap_or_a_direction_without_packets_is_unseen_not_missing() {
+    let mut play = opened();
+    play.data(C, REQUEST);
+    play.gap(S, 180);
+    assert_eq!(one(play.close()).outcome, Outcome::Unseen);
+    let mut play = opened();
+    play.data(C, REQUEST);
+    play.data(C, CLIENT_1010);
+    let c = one(play.close_unseen(Some(S)));
+    assert_eq!((c.outcome, c.closes.len()), (Outcome::Unseen, 1));
+    assert_eq!(c.ending.sees.client, None);
+}
+
+#[test]
+fn an_invalid_101_is_one_that_a_client_must_fail() {
+    for (from, to) in [
+        ("s3pPLMBi", "AAAAAAAA"),
+        ("Upgrade: websocket\r\n", ""),
+        ("Connection: Upgrade", "Connection: close"),
+        ("Protocol: chat", "Protocol: Chat"),
+        ("\r\n\r\n", "\r\nSec-WebSocket-Extensions: x-other\r\n\r\n"),
+    ] {
+        let answer = String::from_utf8_lossy(SWITCHING).replacen(from, to, 1);
+        let mut play = opened();
+        play.data(C, REQUEST);
+        play.data(S, answer.as_bytes());
+        assert_eq!(one(play.close()).outcome, Outcome::Invalid, "{from} -> {to}");
+    }
+}
+
+#[test]
+fn a_connect_tunnel_is_looked_into() {
+    let mut play = opened();
+    play.data(C, b"CONNECT ws.example:80 HTTP/1.1\r\nHost: ws.example:80\r\n\r\n");
+    play.data(S, b"HTTP/1.1 200 Connection established\r\n\r\n");
+    play.data(C, REQUEST);
+    play.data(S, SWITCHING);
+    let c = one(play.close());
+    assert_eq!((c.outcome, c.tunnel.as_deref()), (Outcome::Established, Some("ws.example:80")));
+}
+
+#[test]
+fn a_proxy_header_is_skipped_and_its_addresses_kept() {
+    let mut play = opened();
+    play.data(C, &[b"PROXY TCP4 192.0.2.1 192.0.2.2 1000 80\r\n", REQUEST].concat());
+    play.data(S, SWITCHING);
+    let c = one(play.close());
+    assert_eq!(c.outcome, Outcome::Established);
+    assert_eq!(c.proxied.unwrap().0.to_string(), "192.0.2.1:1000");
+}
+
+#[test]
+fn other_traffic_is_left_alone() {
+    for first in [
+        &b"SSH-2.0-x\r\n"[..],
+        b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ] {
+        let mut play = opened();
+        play.data(C, first);
+        assert!(play.ignored);
+    }
+    let mut play = opened();
+    play.data(C, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    play.data(S, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    assert!(play.close().is_empty());
+}
+
+#[test]
+fn who_is_client_is_told_by_what_is_said_where_no_syn_is() {
+    let mut play = Play::new(None);
+    play.data(S, REQUEST);
+    play.data(C, SWITCHING);
+    let c = one(play.close());
+    assert_eq!((c.tcp.client.port, c.tcp.roles, c.quality.late_start), (80, RoleEvidence::Http, true));
+}
+
+#[test]
+fn frames_of_a_connection_joined_midway_are_read() {
+    let mut play = Play::new(None);
+    let masked = b"\x81\x82\x01\x02\x03\x04\x69\x6b".repeat(4);
+    play.data(C, &masked);
+    play.data(S, b"\x81\x02hi\x81\x02hi\x81\x02hi\x88\x02\x03\xe8");
+    let c = one(play.close());
+    assert_eq!((c.outcome, c.tcp.roles), (Outcome::Unseen, RoleEvidence::Masking));
+    assert_eq!(closes(&c), [(Role::Server, Some(1000), "")]);
+}
+
+#[test]
+fn what_was_said_with_other_bytes_is_a_conflict() {
+    let mut play = opened();
+    play.data(C, REQUEST);
+    play.event(C, Event::Repeat { offset: 4, bytes: b"/chat" });
+    play.event(C, Event::Repeat { offset: 4, bytes: b"/evil" });
+    play.data(S, SWITCHING);
+    play.event(S, Event::Repeat { offset: 9, bytes: b"101" });
+    play.event(S, Event::Repeat { offset: 9, bytes: b"500" });
+    assert_eq!(one(play.close()).quality.conflicts, 2);
+}
+
+#[test]
+fn early_client_bytes_are_noted_and_read() {
+    let mut play = opened();
+    play.data(C, &[REQUEST, b"\x81\x80\0\0\0\0"].concat());
+    play.data(S, SWITCHING);
+    let c = one(play.close());
+    assert_eq!(c.request.unwrap().early_data.map(|seen| seen.packet.number()), Some(2));
+    assert_eq!(c.frames.unwrap().client.text, 1);
+}
+
+#[test]
+fn apis_report_what_was_received() {
+    let mut play = opened();
+    play.data(C, REQUEST);
+    play.data(S, SWITCHING);
+    play.data(S, b"\x88\x00");
+    play.event(C, Event::Reset);
+    let c = one(play.close());
+    assert_eq!(c.ending.close, Some(CloseState::Unechoed));
+    assert_eq!(c.ending.transport, Transport::Reset);
+    assert_eq!(c.ending.sees.client, Some(ApiClose { code: 1005, clean: false }));
+    assert_eq!(c.ending.sees.server, Some(ApiClose { code: 1006, clean: false }));
+    let mut play = opened();
+    play.data(C, REQUEST);
+    play.data(S, SWITCHING);
+    let c = one(play.close());
+    assert_eq!((c.ending.transport, c.ending.sees.client), (Transport::Open, None));
+}
+
+#[test]
+fn hostile_pipelining_is_followed_to_its_bound() {
+    let mut play = opened();
+    for _ in 0..40 {
+        play.data(C, &REQUEST.repeat(4));
+        play.data(S, &b"HTTP/1.1 400 x\r\nContent-Length: 0\r\n\r\n".repeat(4));
+    }
+    assert_eq!(play.close().len(), crate::limits::ATTEMPTS);
+    let mut play = opened();
+    play.data(S, &b"HTTP/1.1 200\n\n".repeat(4000));
+    play.data(C, &b"CONNECT a:1 HTTP/1.1\r\n\r\n".repeat(2000));
+    play.close();
+}
+
+/// The facts that must not depend on how the bytes were cut, as text.
+fn facts(connections: &[Connection]) -> String {
+    let mut out = String::new();
+    for c in connections {
+        let head = c.request.as_ref().map(|request| request.head.clone());
+        let answer = c.response.as_ref().map(|r| (r.head.clone(), r.accept_valid, r.body.clone()));
+        let frames = c.frames.map_frames();
+        let mut closes = closes(c);
+        closes.sort();
+        let anomalies: Vec<_> = c.anomalies.iter().map(|a| (a.kind, a.from, a.offset, a.count)).collect();
+        out += &format!(
+            "{head:?} {answer:?} {:?} {:?} {frames:?} {:?} {:?} {anomalies:?}\n",
+            c.outcome, c.interim, closes, c.ending.close
+        );
+    }
+    out
+}
+
+trait MapFrames {
+    fn map_frames(&self) -> Option<Vec<[u64; 9]>>;
+}
+
+impl MapFrames for Option<crate::role::Sides<FrameFacts>> {
+    fn map_frames(&self) -> Option<Vec<[u64; 9]>> {
+        self.as_ref().map(|frames| {
+            Role::BOTH
+                .iter()
+                .map(|&role| {
+                    let f = &frames[role];
+                    [
+                        f.text,
+                        f.binary,
+                        f.continuation,
+                        f.ping,
+                        f.pong,
+                        f.close,
+                        f.reserved,
+                        f.payload_bytes,
+                        f.messages,
+                    ]
+                })
+                .collect()
+        })
+    }
+}
+
+proptest! {
+    /// However the bytes of both sides are cut and interleaved, the facts are the same, as long as an answer follows
+    /// its request.
+    #[test]
+    fn facts_do_not_depend_on_the_cuts(client in prop::collection::vec(1usize..40, 1..200), server in prop::collection::vec(1usize..40, 1..200)) {
+        let from_client = [&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..], REQUEST, b"\x81\x83\x01\x02\x03\x04\x69\x6b\x20", b"\x01\x80\0\0\0\0\x80\x80\0\0\0\0", CLIENT_1010].concat();
+        let from_server = [&b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody"[..], SWITCHING, b"\xc1\x02hi", b"\x89\x01x", SERVER_1010].concat();
+        let play = |client: &[usize], server: &[usize]| {
+            let mut play = opened();
+            let (mut c, mut s) = (&from_client[..], &from_server[..]);
+            let (mut client, mut server) = (client.iter().cycle(), server.iter().cycle());
+            while !c.is_empty() || !s.is_empty() {
+                let n = (*client.next().unwrap()).min(c.len());
+                if n > 0 { play.data(C, &c[..n]); c = &c[n..]; }
+                let n = (*server.next().unwrap()).min(s.len());
+                if n > 0 { play.data(S, &s[..n]); s = &s[n..]; }
+            }
+            facts(&play.close())
+        };
+        prop_assert_eq!(play(&client, &server), play(&[10_000], &[10_000]));
+    }
+
+    /// Whatever two sides say, nothing panics and what is kept stays bounded.
+    #[test]
+    fn anything_may_be_said(said in prop::collection::vec((any::<bool>(), 0usize..12, prop::collection::vec(any::<u8>(), 1..30)), 0..60)) {
+        let pieces = [REQUEST, SWITCHING, CLIENT_1010, SERVER_1010, b"HTTP/1.1 ", b"\r\n\r\n", b"CONNECT a:1 HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"];
+        for opener in [Some(C), Some(S), None] {
+            let mut play = Play::new(opener);
+            for (client, piece, noise) in &said {
+                let side = if *client { C } else { S };
+                match pieces.get(*piece) {
+                    Some(piece) => play.data(side, piece),
+                    None if *piece == 11 => play.gap(side, noise.len() as u64),
+                    None => play.data(side, noise),
+                }
+            }
+            play.close();
+        }
+    }
+}
+
+#[test]
+fn a_violation_is_kept_once_with_its_count() {
+    let mut play = opened();
+    play.data(C, REQUEST);
+    play.data(S, SWITCHING);
+    play.data(C, b"\x81\x02hi\x81\x02hi");
+    let c = one(play.close());
+    let masks: Vec<_> = c.anomalies.iter().filter(|a| a.kind == Violation::Unmasked).collect();
+    assert_eq!((masks.len(), masks[0].count, masks[0].from), (1, 2, Role::Client));
+}
