@@ -23,4 +23,12 @@ pub enum Error {
         /// What was found instead.
         found: String,
     },
+    /// A capture of which no packet can be read.
+    #[error("{path}: packets of link type {found} are not supported")]
+    LinkType {
+        /// As given.
+        path: String,
+        /// The name and number of the link type.
+        found: String,
+    },
 }

@@ -1,8 +1,11 @@
 //! The stages wired together; the only file that knows all of them.
 
-use crate::capture::CaptureInfo;
-use crate::connection::Connection;
-use crate::rules::Finding;
+use crate::capture::{CaptureInfo, Item, LinkType, Merged, Packet, Seen};
+use crate::connection::{Connection, Connections, Outcome};
+use crate::error::Error;
+use crate::net::{self, Decoded};
+use crate::rules::{self, Finding};
+use crate::tcp;
 
 /// Receives what an analysis finds, connection by connection, in the order in which they become final.
 pub trait Observer {
@@ -11,12 +14,14 @@ pub trait Observer {
 }
 
 /// What is known when all input was read.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Summary {
     /// The inputs, in order.
     pub captures: Vec<CaptureInfo>,
     /// Counts over all of them.
     pub totals: Totals,
+    /// Inputs of which no packet could be read, because nothing here knows their link type.
+    pub unreadable: Vec<Error>,
 }
 
 /// Counts over all inputs.
@@ -38,4 +43,169 @@ pub struct Totals {
     pub rejected: u64,
     /// Of these, without an answer.
     pub unanswered: u64,
+}
+
+/// Reads all of `input` and tells `observer` of every WebSocket connection in it. `progress` is called every few
+/// thousand packets with the bytes read so far and, where it is known, how many there are.
+pub fn analyze(
+    mut input: Merged,
+    observer: &mut impl Observer,
+    progress: &mut impl FnMut(u64, Option<u64>),
+) -> Summary {
+    let mut totals = Totals::default();
+    let mut pipeline = Pipeline::new(|connection: Connection| {
+        totals.count(&connection);
+        let findings = rules::judge(&connection);
+        observer.connection(connection, findings);
+    });
+    let mut until_progress = PROGRESS_EVERY;
+    while let Some(item) = input.next() {
+        if let Item::Packet(packet) = item {
+            pipeline.push(&packet);
+        }
+        until_progress -= 1;
+        if until_progress == 0 {
+            until_progress = PROGRESS_EVERY;
+            let (read, total) = input.progress();
+            progress(read, total);
+        }
+    }
+    pipeline.finish();
+    let Pipeline { net, tcp, connections, .. } = pipeline;
+    let tls_connections = connections.counters().tls;
+    drop(connections);
+    totals.tls_connections = tls_connections;
+    totals.tcp_connections = tcp.counters().flows;
+    let mut captures = input.infos();
+    totals.packets = captures.iter().map(|capture| capture.packets).sum();
+    if let Some(first) = captures.first_mut() {
+        first.warnings.extend(net_warnings(net.counters()));
+        first.warnings.extend(tcp_warnings(tcp.counters()));
+    }
+    let unreadable = input.readers().iter().filter_map(|reader| {
+        let links = reader.link_types();
+        let unsupported = !links.is_empty() && !links.iter().any(|&link| net::is_supported(link));
+        unsupported.then(|| Error::LinkType { path: reader.info().path, found: name_links(links) })
+    });
+    Summary { unreadable: unreadable.collect(), captures, totals }
+}
+
+/// Packets between two calls of `progress`.
+const PROGRESS_EVERY: u32 = 4096;
+
+/// One run's stages.
+struct Pipeline<E> {
+    net: net::Decoder,
+    tcp: tcp::Table,
+    connections: Connections<E>,
+    last: Option<Seen>,
+}
+
+impl<E: FnMut(Connection)> Pipeline<E> {
+    fn new(emit: E) -> Self {
+        Pipeline {
+            net: net::Decoder::new(),
+            tcp: tcp::Table::default(),
+            connections: Connections::new(emit),
+            last: None,
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, packet: &Packet<'_>) {
+        self.last = Some(packet.seen);
+        if let Decoded::Tcp(segment) = self.net.decode(packet) {
+            self.tcp.push(&segment, packet.seen, &mut self.connections);
+        }
+    }
+
+    fn finish(&mut self) {
+        if let Some(last) = self.last {
+            self.tcp.finish(last, &mut self.connections);
+        }
+    }
+}
+
+impl Totals {
+    fn count(&mut self, connection: &Connection) {
+        self.websocket_connections += 1;
+        match connection.outcome {
+            Outcome::Established => self.established += 1,
+            Outcome::Rejected => self.rejected += 1,
+            Outcome::Unanswered => self.unanswered += 1,
+            Outcome::Invalid | Outcome::Garbled | Outcome::Unseen => {}
+        }
+    }
+}
+
+fn name_links(links: &[LinkType]) -> String {
+    let name = |&link: &LinkType| match net::link_name(link) {
+        Some(name) => format!("{name} ({})", link.0),
+        None => link.0.to_string(),
+    };
+    links.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+/// What the packets of the run were that could not be followed.
+fn net_warnings(counters: &net::Counters) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let mut warn = |count: u64, one: &str, many: &str| match count {
+        0 => {}
+        1 => warnings.push(format!("1 {one}")),
+        _ => warnings.push(format!("{count} {many}")),
+    };
+    for (&link, &count) in &counters.unsupported {
+        let links = name_links(&[link]);
+        warn(
+            count,
+            &format!("packet of link type {links} was not read"),
+            &format!("packets of link type {links} were not read"),
+        );
+    }
+    warn(
+        counters.cut,
+        "packet was cut before the end of its headers",
+        "packets were cut before the end of their headers",
+    );
+    warn(
+        counters.malformed,
+        "packet has headers that contradict themselves",
+        "packets have headers that contradict themselves",
+    );
+    warn(
+        counters.too_deep,
+        "packet has too many headers in each other",
+        "packets have too many headers in each other",
+    );
+    warn(counters.encrypted, "802.11 frame is encrypted", "802.11 frames are encrypted");
+    warn(
+        counters.datagrams_dropped,
+        "fragmented datagram is not whole",
+        "fragmented datagrams are not whole",
+    );
+    warn(counters.fragments_overlapping, "IP fragment overlaps another", "IP fragments overlap others");
+    if counters.checksums_bad > 0 {
+        warnings.push(format!(
+            "{} of the first {} TCP checksums are wrong, as in a capture on a host whose network card computes them",
+            counters.checksums_bad, counters.checksums_checked
+        ));
+    }
+    warnings
+}
+
+/// Bounds that were reached while following flows.
+fn tcp_warnings(counters: tcp::Counters) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if counters.evicted > 0 {
+        warnings.push(format!(
+            "more than {} TCP connections were open at once: {} that were idle longest were given up",
+            crate::limits::FLOWS,
+            counters.evicted
+        ));
+    }
+    if counters.relieved > 0 {
+        warnings
+            .push(format!("{} gaps were given up early because too many bytes waited", counters.relieved));
+    }
+    warnings
 }
