@@ -50,10 +50,7 @@ mod tests {
 
     #[test]
     fn a_moment_prints_with_nine_digits_in_utc() {
-        assert_eq!(
-            Timestamp::from_nanos(1_700_000_000_000_000_001).to_string(),
-            "2023-11-14T22:13:20.000000001Z"
-        );
+        assert_eq!(Timestamp::from_nanos(1_700_000_000_000_000_001).to_string(), "2023-11-14T22:13:20.000000001Z");
         assert_eq!(Timestamp::from_nanos(0).to_string(), "1970-01-01T00:00:00.000000000Z");
         assert_eq!(Timestamp::from_nanos(-1).to_string(), "1969-12-31T23:59:59.999999999Z");
     }

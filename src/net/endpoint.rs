@@ -98,11 +98,8 @@ impl FlowKey {
     /// As [`FlowKey::v4`], for IPv6.
     #[inline]
     pub fn v6(source: ([u8; 16], u16), destination: ([u8; 16], u16), tag: u32) -> (FlowKey, Side) {
-        let (low, high, side) = if source <= destination {
-            (source, destination, Side::Low)
-        } else {
-            (destination, source, Side::High)
-        };
+        let (low, high, side) =
+            if source <= destination { (source, destination, Side::Low) } else { (destination, source, Side::High) };
         let ports = (u32::from(low.1) << 16) | u32::from(high.1);
         (FlowKey::V6(V6Key { ip: [low.0, high.0], ports, tag }), side)
     }
