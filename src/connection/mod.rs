@@ -6,4 +6,6 @@ mod facts;
 
 pub use anomaly::{Anomaly, AnomalyKind};
 pub use ending::{ApiClose, CloseState, Ending, Transport};
-pub use facts::{Close, Connection, FrameFacts, Outcome, Quality, Request, Response, RoleEvidence, TcpFacts};
+pub use facts::{
+    Close, Connection, FrameFacts, Outcome, Quality, Request, Response, RoleEvidence, TcpFacts,
+};
