@@ -56,11 +56,7 @@ mod tests {
             .fin(Server)
             .findings();
         assert_eq!((findings.len(), findings[0].rule.name, findings[0].blame), (1, RULE.name, Blame::Server));
-        assert!(
-            flat(&findings)
-                .iter()
-                .any(|finding| finding.rule.name == "close-reports-peer-violation")
-        );
+        assert!(flat(&findings).iter().any(|finding| finding.rule.name == "close-reports-peer-violation"));
     }
 
     #[test]
