@@ -9,6 +9,13 @@ pub const BODY_QUOTE: usize = 512;
 /// Bytes of the wire quoted in evidence.
 pub const QUOTE: usize = 64;
 
+/// Kinds of fault that the table keeps, each with its count. A person reads a dozen; the rest is counted, and JSON has
+/// them all.
+pub const REPORT_GROUPS: usize = 200;
+
+/// Findings of one kind that the table shows with their own facts.
+pub const REPORT_EXAMPLES: usize = 5;
+
 /// Captured bytes that may wait for earlier ones, in one direction of one flow. A window of this size stalls no real
 /// WebSocket; beyond it the missing bytes are given up.
 pub const HELD_BYTES: usize = 256 << 10;
@@ -133,6 +140,7 @@ pub const INTERFACE_BLOCK: usize = 1 << 20;
 
 /// Damaged places of one capture that are told one by one; the others are counted.
 pub const DAMAGE_TOLD: usize = 8;
+
 
 /// Times that waiting bytes of one connection are read again. Each may copy what is left, so that hostile pipelining
 /// costs a bounded multiple of its own bytes.

@@ -1,3 +1,7 @@
 //! The command line: `wsanalyze capture.pcap`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wsanalyze::cli::main(std::env::args_os()).into()
+}

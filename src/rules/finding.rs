@@ -2,6 +2,7 @@
 
 use super::rule::Rule;
 use crate::capture::{PacketId, Seen};
+use crate::role::Role;
 
 /// How grave a finding is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -95,6 +96,95 @@ pub struct Finding {
     pub help: String,
     /// Findings of other rules that are consequences of this one.
     pub consequences: Vec<Finding>,
+}
+
+impl Finding {
+    /// A finding with the rule's severity, certain, that says nothing yet of who spoke and who is to blame.
+    pub(super) fn new(rule: &'static Rule, seen: Seen, title: impl Into<String>) -> Finding {
+        Finding {
+            rule,
+            severity: rule.severity,
+            confidence: Confidence::Certain,
+            origin: None,
+            blame: Blame::Unknown,
+            seen,
+            title: title.into(),
+            message: String::new(),
+            evidence: Vec::new(),
+            help: String::new(),
+            consequences: Vec::new(),
+        }
+    }
+
+    /// At most this grave.
+    pub(super) fn at_most(mut self, severity: Severity) -> Finding {
+        self.severity = self.severity.min(severity);
+        self
+    }
+
+    /// At most this sure.
+    pub(super) fn confidence(mut self, confidence: Confidence) -> Finding {
+        self.confidence = self.confidence.min(confidence);
+        self
+    }
+
+    /// At most this sure where there is a doubt.
+    pub(super) fn doubted<T>(self, doubt: &Option<T>, confidence: Confidence) -> Finding {
+        if doubt.is_some() { self.confidence(confidence) } else { self }
+    }
+
+    /// Who spoke.
+    pub(super) fn origin(mut self, origin: impl Into<Origin>) -> Finding {
+        self.origin = Some(origin.into());
+        self
+    }
+
+    /// Who must mend it.
+    pub(super) fn blame(mut self, blame: impl Into<Blame>) -> Finding {
+        self.blame = blame.into();
+        self
+    }
+
+    /// This connection's own facts.
+    pub(super) fn message(mut self, message: impl Into<String>) -> Finding {
+        self.message = message.into();
+        self
+    }
+
+    /// Adds evidence.
+    pub(super) fn shows(mut self, seen: Seen, text: impl Into<String>) -> Finding {
+        self.evidence.push(Evidence { packet: seen.packet, text: text.into() });
+        self
+    }
+
+    /// Adds evidence line by line.
+    pub(super) fn shows_all(self, seen: Seen, texts: Vec<String>) -> Finding {
+        texts.into_iter().fold(self, |finding, text| finding.shows(seen, text))
+    }
+
+    /// What to do first.
+    pub(super) fn help(mut self, help: impl Into<String>) -> Finding {
+        self.help = help.into();
+        self
+    }
+}
+
+impl From<Role> for Origin {
+    fn from(role: Role) -> Origin {
+        match role {
+            Role::Client => Origin::Client,
+            Role::Server => Origin::Server,
+        }
+    }
+}
+
+impl From<Role> for Blame {
+    fn from(role: Role) -> Blame {
+        match role {
+            Role::Client => Blame::Client,
+            Role::Server => Blame::Server,
+        }
+    }
 }
 
 impl Severity {

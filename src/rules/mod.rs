@@ -1,17 +1,95 @@
 //! Judgement: pure functions from facts to findings, one file a rule.
 
+pub mod codes;
+
+mod capture;
+mod close;
+mod extension;
 mod finding;
+mod frame;
+mod gateway;
+mod handshake;
+mod identity;
+mod negotiation;
+mod quote;
 mod rule;
+mod subprotocol;
+#[cfg(test)]
+pub(crate) mod testing;
+mod trust;
 
 pub use finding::{Blame, Confidence, Evidence, Finding, Origin, Severity};
+pub use identity::{CauseKey, cause_key, fingerprint};
 pub use rule::{Category, Check, Rule};
 
 use crate::connection::Connection;
+use std::cmp::Reverse;
 
 /// Every rule, in order of code.
-pub static RULES: &[&Rule] = &[];
+pub static RULES: &[&Rule] = &[
+    &handshake::request_line_invalid::RULE,
+    &handshake::request_upgrade_missing::RULE,
+    &handshake::request_connection_upgrade_missing::RULE,
+    &handshake::request_key_invalid::RULE,
+    &handshake::request_version_unsupported::RULE,
+    &handshake::request_singleton_duplicated::RULE,
+    &handshake::request_body_or_early_data::RULE,
+    &handshake::response_not_101::RULE,
+    &handshake::response_200_upgrade_ignored::RULE,
+    &handshake::response_426_upgrade_lost::RULE,
+    &handshake::response_redirect::RULE,
+    &handshake::response_forbidden::RULE,
+    &handshake::response_upgrade_headers_invalid::RULE,
+    &handshake::response_accept_invalid::RULE,
+    &handshake::response_101_malformed::RULE,
+    &handshake::handshake_unanswered::RULE,
+    &handshake::client_aborts_after_101::RULE,
+    &handshake::response_not_http::RULE,
+    &extension::extension_offered_not_accepted::RULE,
+    &extension::extension_accepted_not_offered::RULE,
+    &extension::extension_response_params_illegal::RULE,
+    &extension::extension_offer_illegal::RULE,
+    &extension::extension_header_malformed::RULE,
+    &extension::rsv1_without_extension::RULE,
+    &extension::rsv_bits_misused::RULE,
+    &extension::close_1010_mandatory_extension::RULE,
+    &extension::close_1010_from_server::RULE,
+    &extension::extension_name_unregistered::RULE,
+    &subprotocol::subprotocol_offered_not_selected::RULE,
+    &subprotocol::subprotocol_selected_not_offered::RULE,
+    &subprotocol::subprotocol_malformed::RULE,
+    &frame::client_frame_unmasked::RULE,
+    &frame::server_frame_masked::RULE,
+    &frame::opcode_reserved::RULE,
+    &frame::control_frame_invalid::RULE,
+    &frame::length_encoding_invalid::RULE,
+    &frame::fragmentation_sequence_broken::RULE,
+    &frame::stream_ends_mid_frame::RULE,
+    &frame::http_bytes_in_stream::RULE,
+    &frame::framing_lost::RULE,
+    &close::closed_without_close_frame::RULE,
+    &close::close_code_reserved_on_wire::RULE,
+    &close::close_payload_malformed::RULE,
+    &close::close_unanswered::RULE,
+    &close::close_reply_differs::RULE,
+    &close::data_after_close::RULE,
+    &close::close_code_wrong_side::RULE,
+    &close::tcp_close_order::RULE,
+    &close::reset_around_close::RULE,
+    &close::close_reports_peer_violation::RULE,
+    &close::close_going_away::RULE,
+    &close::close_internal_error::RULE,
+    &close::close_restart_or_overload::RULE,
+    &close::close_application_code::RULE,
+    &gateway::gateway_error_before_upgrade::RULE,
+    &gateway::close_1014_bad_gateway::RULE,
+    &gateway::close_1014_rejected_by_peer::RULE,
+    &gateway::gateway_accepted_before_upstream::RULE,
+    &capture::capture_starts_midstream::RULE,
+    &capture::capture_lossy::RULE,
+];
 
-/// What the rules say of one connection, gravest first; consequences hang under their cause.
+/// What the rules say of one connection, gravest first, then by packet; consequences hang under their cause.
 pub fn judge(connection: &Connection) -> Vec<Finding> {
     let mut found = Vec::new();
     for rule in RULES {
@@ -19,5 +97,197 @@ pub fn judge(connection: &Connection) -> Vec<Finding> {
             Check::Connection(check) => check(connection, &mut found),
         }
     }
-    found
+    for finding in &mut found {
+        finding.evidence.sort_by_key(|evidence| evidence.packet);
+    }
+    found.sort_by_key(|finding| (Reverse(finding.severity), finding.seen.packet, finding.rule.code));
+    hang(found)
+}
+
+/// The rule of that code or name, however it is written: `WS-EX-012`, `ex-012`, `close-1010-mandatory-extension`.
+pub fn rule(name_or_code: &str) -> Option<&'static Rule> {
+    let wanted = name_or_code.trim();
+    RULES.iter().copied().find(|rule| {
+        [rule.name, rule.code, rule.code.trim_start_matches("WS-")]
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(wanted))
+    })
+}
+
+/// Moves every finding that another one explains into the consequences of that one. Where several explain it, it goes
+/// to the nearest: one that explains none of the others.
+fn hang(found: Vec<Finding>) -> Vec<Finding> {
+    let explains = |root: usize, below: usize| found[root].rule.explains.contains(&found[below].rule.name);
+    let roots: Vec<Option<usize>> = (0..found.len())
+        .map(|below| {
+            let able: Vec<usize> = (0..found.len()).filter(|&root| explains(root, below)).collect();
+            able.iter().copied().find(|&root| !able.iter().any(|&other| explains(root, other)))
+        })
+        .collect();
+    let mut slots: Vec<Option<Finding>> = found.into_iter().map(Some).collect();
+    (0..slots.len())
+        .filter(|&index| roots[index].is_none())
+        .filter_map(|index| take(index, &roots, &mut slots))
+        .collect()
+}
+
+/// A finding with all that hangs under it. `explains` has no cycle (a test holds it to that), so every finding is
+/// taken exactly once.
+fn take(index: usize, roots: &[Option<usize>], slots: &mut [Option<Finding>]) -> Option<Finding> {
+    let mut finding = slots[index].take()?;
+    for below in 0..roots.len() {
+        if roots[below] == Some(index) {
+            finding.consequences.extend(take(below, roots, slots));
+        }
+    }
+    Some(finding)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{Scene, flat};
+    use super::*;
+    use crate::role::Role::{Client, Server};
+    use std::collections::HashSet;
+    use std::path::Path;
+
+    const HEADINGS: [&str; 5] =
+        ["What it finds", "Why it matters", "What causes it", "How to fix", "What it does not report"];
+
+    #[test]
+    fn every_rule_has_its_manual() {
+        for rule in RULES {
+            for heading in HEADINGS {
+                let section = rule.section(heading).unwrap_or_default();
+                assert!(section.len() > 20, "{} says nothing below {heading:?}", rule.name);
+            }
+        }
+    }
+
+    #[test]
+    fn codes_and_names_are_unique_and_well_formed() {
+        let mut seen = HashSet::new();
+        for rule in RULES {
+            assert!(seen.insert(rule.code) && seen.insert(rule.name), "{}", rule.name);
+            assert!(
+                rule.name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            );
+            let [ws, category, number] = rule.code.split('-').collect::<Vec<_>>()[..] else {
+                panic!("{}", rule.code)
+            };
+            assert!(ws == "WS" && category.len() == 2 && number.len() == 3, "{}", rule.code);
+        }
+    }
+
+    #[test]
+    fn every_rule_is_in_a_file_of_its_name_and_every_file_in_the_list() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/rules");
+        let mut files = HashSet::new();
+        for category in
+            std::fs::read_dir(&folder).unwrap().filter_map(|entry| entry.ok()).filter(|e| e.path().is_dir())
+        {
+            for file in std::fs::read_dir(category.path()).unwrap() {
+                let name = file.unwrap().file_name().into_string().unwrap();
+                files.insert(name.trim_end_matches(".rs").replace('_', "-"));
+            }
+        }
+        for other in ["mod", "close", "pairs", "status"] {
+            files.remove(other);
+        }
+        let names: HashSet<String> = RULES.iter().map(|rule| rule.name.to_owned()).collect();
+        assert_eq!(files, names);
+    }
+
+    #[test]
+    fn the_list_is_in_order_of_code_within_each_category() {
+        for pair in RULES.windows(2) {
+            assert!(
+                pair[0].code[..5] != pair[1].code[..5] || pair[0].code < pair[1].code,
+                "{}",
+                pair[1].code
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_rule_explains_exists_and_never_leads_back() {
+        fn reaches(from: &Rule, to: &str) -> bool {
+            from.explains.iter().any(|name| *name == to || reaches(rule(name).unwrap(), to))
+        }
+        for root in RULES {
+            for name in root.explains {
+                assert!(rule(name).is_some(), "{} explains {name}, which is no rule", root.name);
+            }
+        }
+        for root in RULES {
+            assert!(!reaches(root, root.name), "{} explains itself", root.name);
+        }
+    }
+
+    #[test]
+    fn a_rule_is_found_by_code_and_name_in_any_case() {
+        for known in ["WS-EX-012", "EX-012", "ws-ex-012", " Close-1010-Mandatory-Extension "] {
+            assert_eq!(rule(known).unwrap().code, "WS-EX-012");
+        }
+        assert!(rule("EX-999").is_none());
+    }
+
+    #[test]
+    fn clean_connections_have_no_finding() {
+        let closed = |from: crate::role::Role, code| {
+            Scene::session("permessage-deflate", "permessage-deflate")
+                .messages(Client, 3)
+                .compressed(Server)
+                .close(from, code, "")
+                .close(from.other(), code, "")
+                .fin(Server)
+        };
+        for scene in [
+            closed(Client, 1000),
+            closed(Server, 1000),
+            closed(Client, 1001),
+            Scene::session("", "").messages(Server, 9),
+        ] {
+            assert_eq!(scene.findings().iter().map(|finding| finding.rule.name).collect::<Vec<_>>(), [""; 0]);
+        }
+        let empty = Scene::session("", "").raw_close(Client, b"").raw_close(Server, b"").fin(Server);
+        assert!(empty.findings().is_empty());
+    }
+
+    #[test]
+    fn every_finding_has_its_texts_and_no_secret() {
+        let scenes = [
+            Scene::session("permessage-deflate", "").close(Client, 1010, "permessage-deflate").fin(Server),
+            Scene::session("", "").close(Server, 1014, "upstream down").fin(Server),
+            Scene::answered("HTTP/1.1 502 Bad Gateway\r\n", ""),
+            Scene::answered("HTTP/1.1 404 Not Found\r\n", ""),
+            Scene::session("", "x-odd").reset(Client),
+        ];
+        for finding in scenes
+            .into_iter()
+            .flat_map(|scene| flat(&scene.findings()).into_iter().cloned().collect::<Vec<_>>())
+        {
+            let texts = [&finding.title, &finding.message, &finding.help];
+            for text in texts.into_iter().chain(finding.evidence.iter().map(|evidence| &evidence.text)) {
+                assert!(!text.is_empty() && !text.ends_with('.'), "{}: {text:?}", finding.rule.name);
+                assert!(!text.contains("s3cret"), "{}: {text:?}", finding.rule.name);
+            }
+            assert!(!finding.evidence.is_empty(), "{}", finding.rule.name);
+            assert!(finding.severity <= finding.rule.severity);
+        }
+    }
+
+    #[test]
+    fn a_consequence_hangs_under_its_cause() {
+        let findings = Scene::session("permessage-deflate", "")
+            .close(Client, 1010, "permessage-deflate")
+            .close(Server, 1010, "permessage-deflate")
+            .fin(Server)
+            .findings();
+        let names: Vec<_> = findings.iter().map(|finding| finding.rule.name).collect();
+        assert_eq!(names, ["close-1010-mandatory-extension"]);
+        assert_eq!(findings[0].consequences[0].rule.name, "extension-offered-not-accepted");
+    }
 }

@@ -24,6 +24,16 @@ pub struct Rule {
     pub check: Check,
 }
 
+impl Rule {
+    /// The text below a heading of the manual (`What it finds`), without the heading.
+    pub fn section(&self, heading: &str) -> Option<String> {
+        let mut lines = self.manual.lines().map(|line| line.strip_prefix(' ').unwrap_or(line));
+        lines.find(|line| line.strip_prefix("# ") == Some(heading))?;
+        let text: Vec<&str> = lines.take_while(|line| !line.starts_with("# ")).collect();
+        Some(text.join("\n").trim().to_owned())
+    }
+}
+
 /// What a rule is asked about.
 #[derive(Clone, Copy, Debug)]
 pub enum Check {

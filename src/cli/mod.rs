@@ -1,0 +1,83 @@
+//! The command line: what was typed, what it means, and the exit status. The only place that looks at the terminal,
+//! the environment or the clock.
+
+mod args;
+mod config;
+mod exit;
+mod explain;
+mod progress;
+mod rule_list;
+mod run;
+
+pub use exit::Status;
+
+use self::args::{Args, Command};
+use self::config::{Config, Surroundings};
+use crate::report::escape;
+use clap::Parser as _;
+use clap::error::ErrorKind;
+use std::ffi::OsString;
+use std::io;
+
+/// Runs the program with these arguments, the first of which is its own name.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Status {
+    let args = match Args::try_parse_from(arguments) {
+        Ok(args) => args,
+        Err(error) => {
+            // Nothing is left to do where even the terminal is gone.
+            let _ = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Status::Clean,
+                _ => Status::Usage,
+            };
+        }
+    };
+    let surroundings = Surroundings::look();
+    match args.command {
+        None => match Config::new(args, &surroundings) {
+            Ok(config) => run::analyze(&config),
+            Err(reason) => {
+                complain(&reason);
+                Status::Usage
+            }
+        },
+        Some(Command::Explain { ref topics }) => explain::explain(topics, args.page(&surroundings)),
+        Some(Command::Rules { format }) => rule_list::list(format, args.page(&surroundings)),
+    }
+}
+
+/// One line for people, on standard error.
+fn complain(reason: &str) {
+    use io::Write as _;
+    // Nowhere to complain to is no reason to panic.
+    let _ = writeln!(io::stderr(), "wsanalyze: {}", escape::terminal(reason));
+}
+
+/// Writes a report to standard output. A reader that stopped reading, as `head` does, has what it wanted: no error.
+fn print(color: bool, write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> Result<(), io::Error> {
+    let stdout = io::stdout().lock();
+    let done =
+        if color { buffered(anstream::AutoStream::always(stdout), write) } else { buffered(stdout, write) };
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+fn buffered(out: impl io::Write, write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
+    use io::Write as _;
+    let mut out = io::BufWriter::with_capacity(64 << 10, out);
+    write(&mut out)?;
+    out.flush()
+}
+
+/// [`print`], and a status for it: `status` where all was written.
+fn printed(color: bool, status: Status, write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> Status {
+    match print(color, write) {
+        Ok(()) => status,
+        Err(error) => {
+            complain(&format!("standard output: {error}"));
+            Status::Unreadable
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Which product answered: fields and phrases by which gateways are known.
+//!
+//! Absence of every sign is normal: nginx and HAProxy add nothing to a 101 that they pass on, but nginx puts its own
+//! `Server` there. A sign that was only reported and not read in a product's source is marked so and never makes a
+//! finding certain.
+
+use crate::http::ResponseHead;
+use Proof::{Named, OwnAnswer, Passed};
+use Sign::{Body, Field};
+
+/// A sign of one product.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Signature {
+    /// The product, as its makers write it.
+    pub product: &'static str,
+    /// What to look for.
+    pub sign: Sign,
+    /// What it shows.
+    pub proof: Proof,
+    /// Read in the product's source or its documentation; otherwise general knowledge.
+    pub confirmed: bool,
+}
+
+/// Where a sign stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sign {
+    /// A field of that name whose value contains the text, both without regard to case. Empty: any value.
+    Field(&'static str, &'static str),
+    /// The first bytes of the body contain the text.
+    Body(&'static str),
+}
+
+/// What a sign shows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Proof {
+    /// The answer names the product, which may be the origin server itself.
+    Named,
+    /// The answer went through the product, whoever made it.
+    Passed,
+    /// The product made the answer itself, because of what stands behind it.
+    OwnAnswer,
+}
+
+/// A sign that was found.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Match {
+    /// Which one.
+    pub signature: &'static Signature,
+    /// What was there: `Server: nginx/1.22.1`, or the phrase of the body in quotation marks.
+    pub found: String,
+}
+
+/// Every sign in an answer, the strongest first.
+pub fn identify(response: &ResponseHead, body: &[u8]) -> Vec<Match> {
+    let mut found: Vec<Match> = SIGNATURES
+        .iter()
+        .filter_map(|signature| match signature.sign {
+            Field(name, text) => response.head.values(name).find_map(|value| {
+                let value = String::from_utf8_lossy(value);
+                value
+                    .to_ascii_lowercase()
+                    .contains(&text.to_ascii_lowercase())
+                    .then(|| Match { signature, found: format!("{name}: {value}") })
+            }),
+            Body(text) => contains(body, text.as_bytes())
+                .then(|| Match { signature, found: format!("\"{}\" in the body", text.trim()) }),
+        })
+        .collect();
+    found.sort_by_key(|found| (std::cmp::Reverse(found.signature.proof), !found.signature.confirmed));
+    found
+}
+
+/// The sign that an answer came through a gateway, if it has one.
+///
+/// nginx speaks no WebSocket of its own, so a 101 that names it was passed on by it.
+pub fn relay(response: &ResponseHead, body: &[u8]) -> Option<Match> {
+    identify(response, body).into_iter().find(|found| {
+        found.signature.proof >= Passed || (response.status == 101 && found.signature.product == "nginx")
+    })
+}
+
+fn contains(body: &[u8], text: &[u8]) -> bool {
+    memchr::memmem::find(body, text).is_some()
+}
+
+const fn sign(product: &'static str, sign: Sign, proof: Proof) -> Signature {
+    Signature { product, sign, proof, confirmed: true }
+}
+
+const fn reported(product: &'static str, sign: Sign, proof: Proof) -> Signature {
+    Signature { product, sign, proof, confirmed: false }
+}
+
+/// The table.
+static SIGNATURES: &[Signature] = &[
+    sign("nginx", Field("Server", "nginx"), Named),
+    sign("nginx", Body("<hr><center>nginx"), Named),
+    sign("OpenResty", Field("Server", "openresty"), Named),
+    sign("nginx", Body("<center><h1>502 Bad Gateway</h1></center>"), OwnAnswer),
+    sign("nginx", Body("<center><h1>504 Gateway Time-out</h1></center>"), OwnAnswer),
+    sign("HAProxy", Body("The server returned an invalid or incomplete response."), OwnAnswer),
+    sign("HAProxy", Body("No server is available to handle this request."), OwnAnswer),
+    sign("HAProxy", Body("The server didn't respond in time."), OwnAnswer),
+    sign("Envoy", Field("Server", "envoy"), Passed),
+    sign("Envoy", Field("x-envoy-upstream-service-time", ""), Passed),
+    sign("Envoy", Body("no healthy upstream"), OwnAnswer),
+    sign("Envoy", Body("upstream connect error or disconnect/reset before headers"), OwnAnswer),
+    sign("Apache httpd", Field("Server", "apache"), Named),
+    sign("Apache httpd", Body("The proxy server received an invalid"), OwnAnswer),
+    sign("Apache httpd", Body("The gateway did not receive a timely response"), OwnAnswer),
+    reported("Apache httpd", Body("The server is temporarily unable to service your"), OwnAnswer),
+    sign("Caddy", Field("Via", "caddy"), Passed),
+    sign("Caddy", Field("Server", "caddy"), Named),
+    sign("Varnish", Field("Via", "varnish"), Passed),
+    sign("Varnish", Field("X-Varnish", ""), Passed),
+    sign("Varnish", Body("Backend fetch failed"), OwnAnswer),
+    sign("Varnish", Body("Guru Meditation"), OwnAnswer),
+    sign("Squid", Field("X-Squid-Error", ""), OwnAnswer),
+    sign("Squid", Field("Via", "squid"), Passed),
+    reported("AWS Application Load Balancer", Field("Server", "awselb"), OwnAnswer),
+    reported("Amazon CloudFront", Field("X-Cache", "Error from cloudfront"), OwnAnswer),
+    reported("Amazon CloudFront", Field("Via", "cloudfront"), Passed),
+    reported("Amazon CloudFront", Field("X-Amz-Cf-Id", ""), Passed),
+    sign("Cloudflare", Field("CF-RAY", ""), Passed),
+    sign("Cloudflare", Field("Server", "cloudflare"), Passed),
+    reported("Azure Front Door", Field("X-Azure-Ref", ""), Passed),
+    reported("Azure Application Gateway", Field("Server", "Microsoft-Azure-Application-Gateway"), Passed),
+    reported("Google Cloud load balancer", Field("Via", "1.1 google"), Passed),
+    sign("Kong", Body("An invalid response was received from the upstream server"), OwnAnswer),
+    reported("Kong", Field("X-Kong-Upstream-Latency", ""), Passed),
+    reported("Kong", Field("Via", "kong/"), Passed),
+    reported("Heroku", Field("Via", "vegur"), Passed),
+    reported("Heroku", Body("<title>Application Error</title>"), OwnAnswer),
+    reported("Fly.io", Field("Fly-Request-Id", ""), Passed),
+    reported("Fastly", Field("X-Served-By", "cache-"), Passed),
+    sign("ngrok", Field("ngrok-error-code", ""), OwnAnswer),
+    reported("Traefik", Body("404 page not found"), Named),
+    reported("a proxy", Field("Via", ""), Passed),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::response_head;
+
+    #[test]
+    fn an_error_page_of_haproxy_is_its_own_answer() {
+        let head = response_head("HTTP/1.1 503 Service Unavailable\r\n\r\n");
+        let found = identify(
+            &head,
+            b"<h1>503 Service Unavailable</h1>\nNo server is available to handle this request.\n",
+        );
+        assert_eq!((found[0].signature.product, found[0].signature.proof), ("HAProxy", OwnAnswer));
+    }
+
+    #[test]
+    fn a_named_product_comes_after_its_own_answer() {
+        let head = response_head("HTTP/1.1 502 Bad Gateway\r\nServer: nginx/1.22.1\r\n\r\n");
+        let found = identify(
+            &head,
+            b"<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>nginx/1.22.1</center>",
+        );
+        assert_eq!(found[0].signature.proof, OwnAnswer);
+        assert!(found.iter().any(|found| found.found == "Server: nginx/1.22.1"));
+    }
+
+    #[test]
+    fn a_plain_101_shows_no_gateway() {
+        let head =
+            response_head("HTTP/1.1 101 Switching Protocols\r\nServer: Python/3.11 websockets/17.4\r\n\r\n");
+        assert_eq!(relay(&head, b""), None);
+    }
+
+    #[test]
+    fn a_101_that_names_nginx_was_passed_on() {
+        let named = |status| {
+            let head = response_head(&format!("HTTP/1.1 {status} X\r\nServer: nginx\r\n\r\n"));
+            relay(&head, b"").is_some()
+        };
+        assert!(named(101));
+        assert!(!named(404));
+    }
+
+    #[test]
+    fn any_via_shows_a_proxy() {
+        let head = response_head("HTTP/1.1 101 Switching Protocols\r\nVia: 1.1 edge-7\r\n\r\n");
+        assert_eq!(relay(&head, b"").unwrap().found, "Via: 1.1 edge-7");
+    }
+}

@@ -1,0 +1,252 @@
+//! From facts and findings to the shape of the report ([`super::model`]).
+
+use super::Secrets;
+use super::model::{self, BothSides, Counts};
+use crate::capture::{CaptureInfo, Compression, Format, Seen};
+use crate::connection::{self as facts, CloseState, Outcome, Transport};
+use crate::pipeline;
+use crate::role::Sides;
+use crate::rules::{self, Finding};
+use crate::websocket::{Extensions, close_name};
+
+/// One input.
+pub(super) fn capture(info: &CaptureInfo) -> model::Capture {
+    model::Capture {
+        path: info.path.clone(),
+        format: format_name(info.format),
+        compression: info.compression.map(|compression| match compression {
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+            Compression::Lz4 => "lz4",
+        }),
+        packets: info.packets,
+        bytes: info.bytes,
+        first: info.first.map(|at| at.to_string()),
+        last: info.last.map(|at| at.to_string()),
+        complete: info.complete,
+        warnings: info.warnings.clone(),
+    }
+}
+
+/// `pcap` or `pcapng`.
+pub(super) fn format_name(format: Format) -> &'static str {
+    match format {
+        Format::Pcap => "pcap",
+        Format::Pcapng => "pcapng",
+    }
+}
+
+/// The totals, with the findings counted.
+pub(super) fn totals(totals: &pipeline::Totals, findings: Counts) -> model::Totals {
+    model::Totals {
+        packets: totals.packets,
+        tcp_connections: totals.tcp_connections,
+        tls_connections: totals.tls_connections,
+        tls_decrypted: totals.tls_decrypted,
+        websocket_connections: totals.websocket_connections,
+        established: totals.established,
+        rejected: totals.rejected,
+        unanswered: totals.unanswered,
+        findings,
+    }
+}
+
+/// One connection; its id and those of its findings are given later, when the order is known.
+pub(super) fn connection(c: &facts::Connection, secrets: Secrets) -> model::Connection {
+    model::Connection {
+        id: 0,
+        capture: c.tcp.capture,
+        tcp_stream: c.tcp.stream,
+        client: c.tcp.client.to_string(),
+        server: c.tcp.server.to_string(),
+        carrier: "http/1.1",
+        stream_id: None,
+        tls: None,
+        first_packet: c.first.packet.number(),
+        last_packet: c.last.packet.number(),
+        started: c.first.at.to_string(),
+        ended: c.last.at.to_string(),
+        role: "direct",
+        request: c.request.as_ref().map(|r| request(r, secrets)),
+        response: c.response.as_ref().map(response),
+        missing_extensions: missing_extensions(c),
+        outcome: match c.outcome {
+            Outcome::Established => "established",
+            Outcome::Invalid => "invalid",
+            Outcome::Rejected => "rejected",
+            Outcome::Garbled => "garbled",
+            Outcome::Unanswered => "unanswered",
+            Outcome::Unseen => "unseen",
+        },
+        frames: c.frames.as_ref().map(|f| BothSides { client: frames(&f.client), server: frames(&f.server) }),
+        closes: c.closes.iter().map(close).collect(),
+        end: end(&c.ending),
+        sees: sees(&c.ending.sees),
+        findings: Vec::new(),
+    }
+}
+
+/// One finding about a connection; ids as in [`connection`].
+pub(super) fn finding(c: &facts::Connection, finding: &Finding) -> model::Finding {
+    model::Finding {
+        id: 0,
+        rule: finding.rule.name,
+        code: finding.rule.code,
+        severity: finding.severity.name(),
+        confidence: finding.confidence.name(),
+        origin: finding.origin.map(|origin| origin.name()),
+        blame: finding.blame.name(),
+        connection: None,
+        related: Vec::new(),
+        capture: finding.seen.packet.capture(),
+        packet: finding.seen.packet.number(),
+        time: finding.seen.at.to_string(),
+        title: finding.title.clone(),
+        message: finding.message.clone(),
+        evidence: finding
+            .evidence
+            .iter()
+            .map(|e| model::Evidence {
+                capture: e.packet.capture(),
+                packet: e.packet.number(),
+                text: e.text.clone(),
+            })
+            .collect(),
+        help: finding.help.clone(),
+        fingerprint: rules::fingerprint(finding, c),
+        display_filter: format!("tcp.stream eq {}", c.tcp.stream),
+        consequences: finding
+            .consequences
+            .iter()
+            .map(|f| model::Consequence {
+                rule: f.rule.name,
+                code: f.rule.code,
+                title: f.title.clone(),
+                packet: f.seen.packet.number(),
+            })
+            .collect(),
+    }
+}
+
+/// The request target as it may be shown.
+pub(super) fn target(target: &str, secrets: Secrets) -> String {
+    match secrets {
+        Secrets::Hidden => crate::http::redacted_target(target),
+        Secrets::Shown => target.to_owned(),
+    }
+}
+
+fn request(r: &facts::Request, secrets: Secrets) -> model::Request {
+    let Seen { packet, at } = r.seen;
+    model::Request {
+        packet: packet.number(),
+        time: at.to_string(),
+        method: r.head.method.clone(),
+        target: target(&r.head.target, secrets),
+        http_version: r.head.version.map(|(major, minor)| format!("{major}.{minor}")),
+        host: r.head.head.text("host"),
+        origin: r.head.head.text("origin"),
+        user_agent: r.head.head.text("user-agent"),
+        key: r.key.clone(),
+        version: r.version.clone(),
+        subprotocols: r.subprotocols.clone(),
+        extensions: extensions(&r.extensions),
+    }
+}
+
+fn response(r: &facts::Response) -> model::Response {
+    let Seen { packet, at } = r.seen;
+    model::Response {
+        packet: packet.number(),
+        time: at.to_string(),
+        status: r.head.status,
+        reason: r.head.reason.clone(),
+        accept: r.accept.clone(),
+        accept_valid: r.accept_valid,
+        subprotocol: r.subprotocol.clone(),
+        extensions: extensions(&r.extensions),
+        server: r.head.head.text("server"),
+        via: r.head.head.text("via"),
+    }
+}
+
+fn extensions(extensions: &Extensions) -> Vec<model::Extension> {
+    let one = |e: &crate::websocket::Extension| model::Extension {
+        name: e.name.to_ascii_lowercase(),
+        params: e
+            .params
+            .iter()
+            .map(|p| model::Param { name: p.name.clone(), value: p.value.clone() })
+            .collect(),
+    };
+    extensions.list.iter().map(one).collect()
+}
+
+/// Offered, and absent from a 101: each name once, in the order of the offer.
+fn missing_extensions(c: &facts::Connection) -> Vec<String> {
+    let (Some(request), Some(response)) = (&c.request, &c.response) else { return Vec::new() };
+    if response.head.status != 101 {
+        return Vec::new();
+    }
+    let mut missing: Vec<String> = Vec::new();
+    for offered in &request.extensions.list {
+        let name = offered.name.to_ascii_lowercase();
+        let accepted = response.extensions.list.iter().any(|e| e.name.eq_ignore_ascii_case(&name));
+        if !accepted && !missing.contains(&name) {
+            missing.push(name);
+        }
+    }
+    missing
+}
+
+fn frames(f: &facts::FrameFacts) -> model::Frames {
+    model::Frames {
+        text: f.text,
+        binary: f.binary,
+        continuation: f.continuation,
+        ping: f.ping,
+        pong: f.pong,
+        close: f.close,
+        reserved: f.reserved,
+        payload_bytes: f.payload_bytes,
+        messages: f.messages,
+    }
+}
+
+fn close(c: &facts::Close) -> model::Close {
+    model::Close {
+        from: c.from.name(),
+        packet: c.seen.packet.number(),
+        time: c.seen.at.to_string(),
+        code: c.code,
+        name: c.code.map(|code| close_name(code).to_owned()),
+        reason: c.reason.clone(),
+    }
+}
+
+fn end(ending: &facts::Ending) -> model::End {
+    let seen = ending.by.map(|(_, seen)| seen);
+    model::End {
+        close: ending.close.map(|state| match state {
+            CloseState::Clean => "clean",
+            CloseState::Unechoed => "unechoed",
+            CloseState::None => "none",
+        }),
+        transport: match ending.transport {
+            Transport::Fin => "fin",
+            Transport::Reset => "reset",
+            Transport::Open => "open",
+        },
+        by: ending.by.map(|(role, _)| role.name()),
+        packet: seen.map(|seen| seen.packet.number()),
+        time: seen.map(|seen| seen.at.to_string()),
+    }
+}
+
+fn sees(sees: &Sides<Option<facts::ApiClose>>) -> Option<BothSides<Option<model::Sees>>> {
+    let one = |close: facts::ApiClose| model::Sees { code: close.code, clean: close.clean };
+    match (sees.client, sees.server) {
+        (None, None) => None,
+        (client, server) => Some(BothSides { client: client.map(one), server: server.map(one) }),
+    }
+}

@@ -1,0 +1,355 @@
+//! The report as data: the shape that `--format json` prints and scripts rely on.
+//!
+//! The order of the fields is the order in which they are printed. What was not seen is `null`. Fields may be added;
+//! none may change its meaning within version 1 of [`SCHEMA`].
+
+use serde::Serialize;
+
+/// The name of this shape.
+pub const SCHEMA: &str = "wsanalyze.report/1";
+
+/// The whole document.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// What wrote it.
+    pub tool: Tool,
+    /// The inputs, in order.
+    pub captures: Vec<Capture>,
+    /// Counts over all of them.
+    pub totals: Totals,
+    /// Every WebSocket connection or attempt at one, in order of its first packet.
+    pub connections: Vec<Connection>,
+    /// Pairs of connections around one gateway. Legs are not matched in this version: always empty.
+    pub leg_pairs: [(); 0],
+    /// What the rules found, in order of connection, then of packet.
+    pub findings: Vec<Finding>,
+}
+
+/// The program and its version.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Tool {
+    /// `wsanalyze`.
+    pub name: &'static str,
+    /// As `wsanalyze -V` says.
+    pub version: &'static str,
+}
+
+/// One input.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Capture {
+    /// As given on the command line.
+    pub path: String,
+    /// `pcap` or `pcapng`.
+    pub format: &'static str,
+    /// `gzip`, `zstd`, `lz4`, or null.
+    pub compression: Option<&'static str>,
+    /// Records read.
+    pub packets: u64,
+    /// Bytes of the file as stored.
+    pub bytes: u64,
+    /// Time of the first record.
+    pub first: Option<String>,
+    /// Time of the last record.
+    pub last: Option<String>,
+    /// False where the file ends inside a record or is damaged.
+    pub complete: bool,
+    /// What is wrong with it.
+    pub warnings: Vec<String>,
+}
+
+/// Counts over all inputs.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+#[expect(missing_docs, reason = "the names say it; see pipeline::Totals")]
+pub struct Totals {
+    pub packets: u64,
+    pub tcp_connections: u64,
+    pub tls_connections: u64,
+    pub tls_decrypted: u64,
+    pub websocket_connections: u64,
+    pub established: u64,
+    pub rejected: u64,
+    pub unanswered: u64,
+    /// Findings by severity.
+    pub findings: Counts,
+}
+
+/// How many findings of each severity.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Debug)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Counts {
+    pub error: u64,
+    pub warning: u64,
+    pub info: u64,
+}
+
+/// One WebSocket connection, or one attempt at it.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Connection {
+    /// Index in [`Report::connections`].
+    pub id: usize,
+    /// Index in [`Report::captures`].
+    pub capture: u16,
+    /// As Wireshark's `tcp.stream` for that capture.
+    pub tcp_stream: u32,
+    /// Who asked for the upgrade.
+    pub client: String,
+    /// Who was asked.
+    pub server: String,
+    /// `http/1.1`.
+    pub carrier: &'static str,
+    /// The HTTP/2 stream; null on HTTP/1.1.
+    pub stream_id: Option<u32>,
+    /// Facts about TLS; null on a connection without it.
+    pub tls: Option<()>,
+    /// Number of its first packet.
+    pub first_packet: u64,
+    /// Number of its last packet.
+    pub last_packet: u64,
+    /// Time of its first packet.
+    pub started: String,
+    /// Time of its last packet.
+    pub ended: String,
+    /// `direct`.
+    pub role: &'static str,
+    /// The upgrade request; null where the capture began later.
+    pub request: Option<Request>,
+    /// The final answer; null where none was seen.
+    pub response: Option<Response>,
+    /// Names of extensions that were offered, and are absent from a 101.
+    pub missing_extensions: Vec<String>,
+    /// `established`, `invalid`, `rejected`, `garbled`, `unanswered` or `unseen`.
+    pub outcome: &'static str,
+    /// Frames of both sides; null unless frames could be read.
+    pub frames: Option<BothSides<Frames>>,
+    /// Every Close frame on the wire, in order of time.
+    pub closes: Vec<Close>,
+    /// How it ended.
+    pub end: End,
+    /// What each side's WebSocket API reports; null where there was no session.
+    pub sees: Option<BothSides<Option<Sees>>>,
+    /// Ids of the findings about it.
+    pub findings: Vec<usize>,
+}
+
+/// A value for each side.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct BothSides<T> {
+    /// The client's.
+    pub client: T,
+    /// The server's.
+    pub server: T,
+}
+
+/// An upgrade request.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Request {
+    /// The packet with its last byte.
+    pub packet: u64,
+    /// That packet's time.
+    pub time: String,
+    /// `GET`.
+    pub method: String,
+    /// The request target, values of its query hidden unless secrets are shown.
+    pub target: String,
+    /// `1.1`.
+    pub http_version: Option<String>,
+    /// `Host`.
+    pub host: Option<String>,
+    /// `Origin`.
+    pub origin: Option<String>,
+    /// `User-Agent`.
+    pub user_agent: Option<String>,
+    /// `Sec-WebSocket-Key`.
+    pub key: Option<String>,
+    /// `Sec-WebSocket-Version`.
+    pub version: Option<String>,
+    /// `Sec-WebSocket-Protocol`.
+    pub subprotocols: Vec<String>,
+    /// `Sec-WebSocket-Extensions`.
+    pub extensions: Vec<Extension>,
+}
+
+/// The final answer to an upgrade request.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Response {
+    /// The packet with its last byte.
+    pub packet: u64,
+    /// That packet's time.
+    pub time: String,
+    /// The status code.
+    pub status: u16,
+    /// The reason phrase, empty where there is none.
+    pub reason: String,
+    /// `Sec-WebSocket-Accept`.
+    pub accept: Option<String>,
+    /// Whether it answers the key; null where a key or the accept is absent.
+    pub accept_valid: Option<bool>,
+    /// `Sec-WebSocket-Protocol`.
+    pub subprotocol: Option<String>,
+    /// `Sec-WebSocket-Extensions`.
+    pub extensions: Vec<Extension>,
+    /// `Server`.
+    pub server: Option<String>,
+    /// `Via`.
+    pub via: Option<String>,
+}
+
+/// One extension, offered or accepted.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Extension {
+    /// In lower case.
+    pub name: String,
+    /// Its parameters, in order.
+    pub params: Vec<Param>,
+}
+
+/// One parameter of an extension.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Param {
+    /// As written.
+    pub name: String,
+    /// Unquoted; null for a bare parameter.
+    pub value: Option<String>,
+}
+
+/// Frames of one side.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+#[expect(missing_docs, reason = "the names say it; see connection::FrameFacts")]
+pub struct Frames {
+    pub text: u64,
+    pub binary: u64,
+    pub continuation: u64,
+    pub ping: u64,
+    pub pong: u64,
+    pub close: u64,
+    pub reserved: u64,
+    pub payload_bytes: u64,
+    pub messages: u64,
+}
+
+/// A Close frame.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Close {
+    /// `client` or `server`.
+    pub from: &'static str,
+    /// The packet with its last byte.
+    pub packet: u64,
+    /// That packet's time.
+    pub time: String,
+    /// Null for an empty Close.
+    pub code: Option<u16>,
+    /// What the code is called; null where there is none.
+    pub name: Option<String>,
+    /// The reason, empty where there is none.
+    pub reason: String,
+}
+
+/// How a connection ended.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct End {
+    /// `clean`, `unechoed`, `none`; null where it was never established.
+    pub close: Option<&'static str>,
+    /// `fin`, `reset` or `open`.
+    pub transport: &'static str,
+    /// Who ended the transport first; null while it is open.
+    pub by: Option<&'static str>,
+    /// Where.
+    pub packet: Option<u64>,
+    /// When.
+    pub time: Option<String>,
+}
+
+/// What one side's WebSocket API reports.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Sees {
+    /// The code, 1005 and 1006 included.
+    pub code: u16,
+    /// Whether the API calls the ending clean.
+    pub clean: bool,
+}
+
+/// What a rule found.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Finding {
+    /// Index in [`Report::findings`].
+    pub id: usize,
+    /// The rule's name.
+    pub rule: &'static str,
+    /// The rule's permanent code.
+    pub code: &'static str,
+    /// `error`, `warning` or `info`.
+    pub severity: &'static str,
+    /// `certain`, `likely` or `possible`.
+    pub confidence: &'static str,
+    /// Who spoke.
+    pub origin: Option<&'static str>,
+    /// Who must mend it.
+    pub blame: &'static str,
+    /// The connection it is about; null for the capture as a whole.
+    pub connection: Option<usize>,
+    /// Other connections that it concerns.
+    pub related: Vec<usize>,
+    /// Index of the capture.
+    pub capture: u16,
+    /// The packet that shows it best.
+    pub packet: u64,
+    /// That packet's time.
+    pub time: String,
+    /// The same for every connection with the same fault.
+    pub title: String,
+    /// This connection's own facts.
+    pub message: String,
+    /// Where to check it.
+    pub evidence: Vec<Evidence>,
+    /// What to do first.
+    pub help: String,
+    /// The same in another capture of the same fault.
+    pub fingerprint: String,
+    /// Shows the connection in Wireshark.
+    pub display_filter: String,
+    /// What followed from it: findings of other rules on the same connection that have no other cause.
+    pub consequences: Vec<Consequence>,
+}
+
+/// One thing to check in a packet.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Evidence {
+    /// Index of the capture.
+    pub capture: u16,
+    /// Number of the packet.
+    pub packet: u64,
+    /// What is there.
+    pub text: String,
+}
+
+/// See [`Finding::consequences`].
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Consequence {
+    /// The rule's name.
+    pub rule: &'static str,
+    /// The rule's code.
+    pub code: &'static str,
+    /// As a finding's.
+    pub title: String,
+    /// The packet that shows it.
+    pub packet: u64,
+}
+
+/// A rule, as `wsanalyze rules --format json` lists it.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Rule {
+    /// Its permanent code.
+    pub code: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// The highest severity it gives.
+    pub severity: &'static str,
+    /// What it is about.
+    pub category: &'static str,
+    /// Where the protocol says so.
+    pub reference: &'static str,
+    /// Names of rules whose findings may be consequences of this one's.
+    pub explains: &'static [&'static str],
+}

@@ -1,0 +1,154 @@
+//! One chapter for each rule in the table: what it means, when one sees it, how to mend it, and the facts.
+
+use super::Places;
+use super::grid::server_and_target;
+use super::groups::{Example, Group};
+use crate::report::page::{HEADING, Page, QUIET, severity, wrap};
+use crate::report::{escape, markdown};
+use std::collections::BTreeMap;
+use std::collections::HashSet;
+
+/// Bounds on what one example shows; more is counted.
+const TEXT: usize = 1_000;
+const LINES: usize = 8;
+
+/// Groups of one rule that are told with their facts; all are in the table.
+const GROUPS: usize = 10;
+
+/// The chapters, in the order in which the rules first appear in the table.
+pub(super) fn chapters(groups: &[Group], places: Places<'_>, page: Page) -> Vec<String> {
+    let mut told = HashSet::new();
+    let rules = groups.iter().map(|group| group.rule).filter(|rule| told.insert(rule.code));
+    rules
+        .map(|rule| {
+            let of_rule: Vec<&Group> = groups.iter().filter(|g| g.rule.code == rule.code).collect();
+            chapter(&of_rule, places, page)
+        })
+        .collect()
+}
+
+fn chapter(groups: &[&Group], places: Places<'_>, page: Page) -> String {
+    let Some(first) = groups.first() else { return String::new() };
+    let rule = first.rule;
+    let name = format!("{} {}", rule.code, rule.name);
+    let line = page.rule().repeat(page.prose().saturating_sub(first.severity.name().len() + name.len() + 2));
+    let mut text = format!(
+        "{} {} {}\n",
+        page.paint(severity(first.severity), first.severity.name()),
+        page.paint(HEADING, &name),
+        page.paint(QUIET, &line)
+    );
+    for (heading, section) in [
+        ("What it means", "What it finds"),
+        ("", "Why it matters"),
+        ("When you see it", "What causes it"),
+        ("How to fix it", "How to fix"),
+    ] {
+        let Some(manual) = rule.section(section) else { continue };
+        if !heading.is_empty() {
+            text.push_str(&format!("\n{}\n", page.paint(HEADING, heading)));
+        }
+        text.push_str(&markdown::render(&manual, page, 2));
+    }
+    text.push_str(&format!("\n{}\n", page.paint(HEADING, "In this capture")));
+    for group in groups.iter().take(GROUPS) {
+        text.push_str(&facts(group, places, page));
+    }
+    if let Some(more @ 1..) = groups.len().checked_sub(GROUPS) {
+        text.push_str(&format!("  and {more} more of this rule in the table above\n\n"));
+    }
+    let reference = format!("{}; more: wsanalyze explain {}", rule.reference, rule.code);
+    text.push_str(&page.paint(QUIET, &wrap(&reference, page.prose(), "  ")));
+    text
+}
+
+fn facts(group: &Group, places: Places<'_>, page: Page) -> String {
+    let mut lines = Lines { page, text: String::new() };
+    lines.add("  ", &escape::terminal_at_most(&group.title, TEXT));
+    if let Some((first, others)) = group.examples.split_first() {
+        lines.add("    ", &place(first, places, page));
+        lines.add("    ", &escape::terminal_at_most(&first.message, TEXT));
+        for evidence in first.evidence.iter().take(LINES) {
+            let mark = format!("    {}  ", places.packet(evidence.packet));
+            lines.add(&mark, &escape::terminal_at_most(&evidence.text, TEXT));
+        }
+        lines.more(
+            "    ",
+            first.evidence.len().saturating_sub(LINES),
+            "line of evidence",
+            "lines of evidence",
+        );
+        for consequence in first.consequences.iter().take(LINES) {
+            let title = escape::terminal_at_most(&consequence.title, TEXT);
+            let told = format!("{title} ({}, {})", consequence.code, places.packet(consequence.packet));
+            lines.add(&format!("    {} ", page.hook()), &told);
+        }
+        lines.more("    ", first.consequences.len().saturating_sub(LINES), "consequence", "consequences");
+        if !group.help.is_empty() {
+            lines.add("    first: ", &escape::terminal_at_most(&group.help, TEXT));
+        }
+        for other in others {
+            lines.add("    also: ", &place(other, places, page));
+        }
+        let shown = group.examples.len() as u64;
+        lines.more(
+            "    ",
+            usize::try_from(group.count.saturating_sub(shown)).unwrap_or(usize::MAX),
+            "like it",
+            "like it",
+        );
+        for (capture, filter) in filters(&group.examples) {
+            let name = places.capture_name(capture).map(|name| format!(" ({name})")).unwrap_or_default();
+            lines.add(&format!("    Wireshark{name}: "), &filter);
+        }
+    }
+    lines.text.push('\n');
+    lines.text
+}
+
+struct Lines {
+    page: Page,
+    text: String,
+}
+
+impl Lines {
+    fn add(&mut self, first: &str, text: &str) {
+        if !text.is_empty() {
+            self.text.push_str(&wrap(text, self.page.prose(), first));
+            self.text.push('\n');
+        }
+    }
+
+    fn more(&mut self, first: &str, n: usize, one: &str, many: &str) {
+        if n > 0 {
+            self.add(first, &format!("and {n} more {}", if n == 1 { one } else { many }));
+        }
+    }
+}
+
+/// `10.0.0.5:51234 → 10.0.0.9:80 /chat (+12.345 s, packet 17)`.
+fn place(example: &Example, places: Places<'_>, page: Page) -> String {
+    format!(
+        "{} {} {} ({}, {})",
+        example.client,
+        page.arrow(),
+        server_and_target(example, 300),
+        places.when(example.seen),
+        places.packet(example.seen.packet)
+    )
+}
+
+/// For each capture, the filter that shows the examples in Wireshark.
+fn filters(examples: &[Example]) -> BTreeMap<u16, String> {
+    let mut streams: BTreeMap<u16, Vec<u32>> = BTreeMap::new();
+    for example in examples {
+        let of_capture = streams.entry(example.capture).or_default();
+        if !of_capture.contains(&example.stream) {
+            of_capture.push(example.stream);
+        }
+    }
+    let filter = |streams: Vec<u32>| {
+        streams.iter().map(|stream| format!("tcp.stream eq {stream}")).collect::<Vec<_>>().join(" or ")
+    };
+    streams.into_iter().map(|(capture, streams)| (capture, filter(streams))).collect()
+}

@@ -1,0 +1,192 @@
+//! The table itself.
+
+use super::Places;
+use super::groups::{Example, Group};
+use crate::report::escape;
+use crate::report::page::{Glyphs, Page, color};
+use anstyle::AnsiColor;
+use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
+use unicode_width::UnicodeWidthStr as _;
+
+/// Longest title and request target that a cell shows; the chapter below shows more.
+const CELL_TEXT: usize = 160;
+const CELL_TARGET: usize = 60;
+
+/// One row a group.
+pub(super) fn render(groups: &[Group], places: Places<'_>, page: Page) -> String {
+    let rows: Vec<Row> = groups.iter().filter_map(|group| Row::new(group, places, page)).collect();
+    let layout = Layout::fitting(&rows, page);
+    let mut table = Table::new();
+    table
+        .force_no_tty()
+        .load_style(match page.glyphs {
+            Glyphs::Unicode => presets::UTF8_HORIZONTAL_ONLY,
+            Glyphs::Ascii => presets::ASCII_HORIZONTAL_ONLY,
+        })
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(u16::try_from(page.width()).unwrap_or(u16::MAX))
+        .set_header(
+            layout.header(page).into_iter().map(|text| Cell::new(text).add_attribute(Attribute::Bold)),
+        );
+    if page.color {
+        table.enforce_styling();
+    }
+    for row in &rows {
+        table.add_row(layout.cells(row));
+    }
+    for (column, fixed) in table.column_iter_mut().zip(layout.fixed()) {
+        if *fixed {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// How much stands side by side. The widest is taken in which no address has to be broken.
+#[derive(Clone, Copy)]
+enum Layout {
+    /// Every fact in a column of its own.
+    Six,
+    /// Code under severity, packet under time, who under what.
+    Four,
+    /// Everything but severity and code in one column.
+    Two,
+}
+
+struct Row {
+    severity: Cell,
+    severity_and_code: Cell,
+    code: &'static str,
+    client: String,
+    server: String,
+    when: String,
+    packet: String,
+    title: String,
+    who: String,
+    sure: &'static str,
+}
+
+impl Row {
+    fn new(group: &Group, places: Places<'_>, page: Page) -> Option<Row> {
+        let first = group.examples.first()?;
+        let mut title = escape::terminal_at_most(&group.title, CELL_TEXT);
+        if group.count > 1 {
+            title.push_str(&format!(" {}{}", page.times(), group.count));
+        }
+        let grave = |text: String| {
+            let fg = match color(group.severity) {
+                AnsiColor::Red => Color::DarkRed,
+                AnsiColor::Yellow => Color::DarkYellow,
+                _ => Color::DarkCyan,
+            };
+            Cell::new(text).fg(fg)
+        };
+        Some(Row {
+            severity: grave(group.severity.name().to_owned()),
+            severity_and_code: grave(format!("{}\n{}", group.severity.name(), group.rule.code)),
+            code: group.rule.code,
+            client: format!("{} {}", first.client, page.arrow()),
+            server: server_and_target(first, CELL_TARGET),
+            when: places.when(first.seen),
+            packet: places.packet(first.seen.packet),
+            title,
+            who: who(group, page),
+            sure: group.confidence.name(),
+        })
+    }
+}
+
+impl Layout {
+    /// Columns that the finding itself should have, at the least.
+    const FINDING: [usize; 2] = [36, 30];
+
+    fn fitting(rows: &[Row], page: Page) -> Layout {
+        let widest = |part: fn(&Row) -> usize| rows.iter().map(part).max().unwrap_or(0);
+        let peers = widest(|r| r.client.width().max(r.server.width()));
+        let address = widest(|r| r.client.width().max(first_word(&r.server).width()));
+        let when = widest(|r| r.when.width().max(r.packet.width()));
+        let who = widest(|r| r.who.width()).max(17);
+        let left = |taken: usize, columns: usize| page.width().saturating_sub(taken + 2 * columns);
+        if left(8 + 9 + peers + when + who, 6) >= Self::FINDING[0] {
+            Layout::Six
+        } else if left(9 + address + when, 4) >= Self::FINDING[1] {
+            Layout::Four
+        } else {
+            Layout::Two
+        }
+    }
+
+    fn header(self, page: Page) -> Vec<String> {
+        let arrow = page.arrow();
+        let who = format!("spoke {arrow} must mend");
+        let connection = format!("Client {arrow}\nserver, target");
+        let when = String::from("When\npacket");
+        match self {
+            Layout::Six => {
+                let (severity, rule) = (String::from("Severity"), String::from("Rule"));
+                let who = format!("Spoke {arrow} must mend\nhow sure");
+                vec![severity, rule, connection, when, String::from("Finding"), who]
+            }
+            Layout::Four => {
+                vec![String::from("Severity\nrule"), connection, when, format!("Finding\n{who}, how sure")]
+            }
+            Layout::Two => vec![String::from("Severity\nrule"), format!("Finding\n{who}, how sure")],
+        }
+    }
+
+    fn cells(self, row: &Row) -> Vec<Cell> {
+        let Row { client, server, when, packet, title, who, sure, .. } = row;
+        match self {
+            Layout::Six => vec![
+                row.severity.clone(),
+                Cell::new(row.code),
+                Cell::new(format!("{client}\n{server}")),
+                Cell::new(format!("{when}\n{packet}")),
+                Cell::new(title),
+                Cell::new(format!("{who}\n{sure}")),
+            ],
+            Layout::Four => vec![
+                row.severity_and_code.clone(),
+                Cell::new(format!("{client}\n{server}")),
+                Cell::new(format!("{when}\n{packet}")),
+                Cell::new(format!("{title}\n{who}, {sure}")),
+            ],
+            Layout::Two => vec![
+                row.severity_and_code.clone(),
+                Cell::new(format!("{title}\n{client} {server}\n{when}, {packet}\n{who}, {sure}")),
+            ],
+        }
+    }
+
+    /// Which columns must keep the width of their content.
+    fn fixed(self) -> &'static [bool] {
+        match self {
+            Layout::Six => &[true, true, false, true, false, true],
+            Layout::Four => &[true, false, true, false],
+            Layout::Two => &[true, false],
+        }
+    }
+}
+
+/// `10.0.0.9:80 /chat`, the target cut to `limit` characters.
+pub(super) fn server_and_target(example: &Example, limit: usize) -> String {
+    match &example.target {
+        Some(target) => format!("{} {}", example.server, escape::terminal_at_most(target, limit)),
+        None => example.server.to_string(),
+    }
+}
+
+/// `client → server`: who spoke, and who must mend it.
+fn who(group: &Group, page: Page) -> String {
+    use crate::rules::Blame;
+    let origin = group.origin.map_or("nobody", |origin| origin.name());
+    let blame = match group.blame {
+        Blame::Nobody => "nobody",
+        blame => blame.name(),
+    };
+    format!("{origin} {} {blame}", page.arrow())
+}
+
+fn first_word(text: &str) -> &str {
+    text.split(' ').next().unwrap_or(text)
+}

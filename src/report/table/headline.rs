@@ -1,0 +1,120 @@
+//! The first lines, on the captures, and the last one, which sums up.
+
+use super::counted;
+use super::groups::BySeverity;
+use crate::capture::CaptureInfo;
+use crate::pipeline::{Summary, Totals};
+use crate::report::escape;
+use crate::report::page::{self, Page, wrap};
+use crate::rules::Severity;
+use crate::time::Timestamp;
+use anstyle::{AnsiColor, Style};
+
+/// What was read, in one line, and under it whatever is wrong with it, each on its own line.
+pub(super) fn captures(summary: &Summary, page: Page) -> String {
+    let name = match summary.captures.as_slice() {
+        [one] => escape::terminal_at_most(&one.path, 200),
+        many => counted(many.len() as u64, "capture", "captures"),
+    };
+    let Totals { packets, tcp_connections, tls_connections, websocket_connections, .. } = summary.totals;
+    let mut line = format!("{name}: {}{}", counted(packets, "packet", "packets"), span(&summary.captures));
+    line.push_str(&format!(", {}", counted(tcp_connections, "TCP connection", "TCP connections")));
+    if tls_connections > 0 {
+        line.push_str(&format!(" ({tls_connections} TLS)"));
+    }
+    let websocket = counted(websocket_connections, "WebSocket connection", "WebSocket connections");
+    line.push_str(&format!(", {websocket}"));
+    let mut text = wrap(&line, page.prose(), "");
+    for capture in &summary.captures {
+        for warning in warnings(capture, summary.captures.len() > 1) {
+            let wrapped = wrap(&warning, page.prose(), "! ");
+            text.push('\n');
+            text.push_str(&page.paint(Style::new().fg_color(Some(AnsiColor::Yellow.into())), &wrapped));
+        }
+    }
+    text
+}
+
+/// `2 errors, 3 warnings, 1 info in 12 WebSocket connections`; or that all is well; or that there was nothing to judge,
+/// what there was instead, and what would help.
+pub(super) fn closing(summary: &Summary, found: BySeverity, page: Page) -> String {
+    let Totals { websocket_connections, established, .. } = summary.totals;
+    let connections = counted(websocket_connections, "WebSocket connection", "WebSocket connections");
+    if found.sum() > 0 {
+        let counts: Vec<String> = [Severity::Error, Severity::Warning, Severity::Info]
+            .into_iter()
+            .filter(|&severity| found.of(severity) > 0)
+            .map(|severity| {
+                let many = if severity == Severity::Info { "info" } else { &format!("{}s", severity.name()) };
+                page.paint(page::severity(severity), &counted(found.of(severity), severity.name(), many))
+            })
+            .collect();
+        return format!("{} in {connections}", counts.join(", "));
+    }
+    if websocket_connections > 0 {
+        return format!("nothing found in {connections}, {established} established");
+    }
+    let (seen, advice) = instead(summary.totals);
+    format!(
+        "{}\n{}",
+        wrap(&format!("no WebSocket handshake or frame was seen: {seen}"), page.prose(), ""),
+        wrap(advice, page.prose(), "")
+    )
+}
+
+fn instead(totals: Totals) -> (String, &'static str) {
+    let Totals { packets, tcp_connections, tls_connections, tls_decrypted, .. } = totals;
+    let tcp = counted(tcp_connections, "TCP connection", "TCP connections");
+    let closed = tls_connections.saturating_sub(tls_decrypted);
+    if packets == 0 {
+        let advice =
+            "check the interface and the filter of the capture, and that it was stopped after the traffic";
+        return (String::from("the capture holds no packets"), advice);
+    }
+    if tcp_connections == 0 {
+        let advice = "check the interface and the filter of the capture: WebSocket runs over TCP";
+        return (format!("{} and no TCP", counted(packets, "packet", "packets")), advice);
+    }
+    if closed > 0 {
+        let advice = "TLS hides a WebSocket: capture where the traffic is in the clear, between the gateway that \
+                      ends TLS and the server, or on the server's loopback interface";
+        return (format!("{tcp}, {closed} of them encrypted with TLS"), advice);
+    }
+    let advice = "start the capture before the client connects, on the port that the WebSocket uses, with whole \
+                  packets (tcpdump -s 0)";
+    (format!("{tcp}, none of them an HTTP upgrade to WebSocket"), advice)
+}
+
+/// ` over 12.345 s from 2026-11-22T10:00:00Z`.
+fn span(captures: &[CaptureInfo]) -> String {
+    let first = captures.iter().filter_map(|c| c.first).min();
+    let last = captures.iter().filter_map(|c| c.last).max();
+    match (first, last) {
+        (Some(first), Some(last)) => {
+            format!(" over {:.3} s from {}", last.seconds_since(first).max(0.0), to_the_second(first))
+        }
+        _ => String::new(),
+    }
+}
+
+fn to_the_second(at: Timestamp) -> String {
+    let text = at.to_string();
+    match text.split_once('.') {
+        Some((seconds, _)) => format!("{seconds}Z"),
+        None => text,
+    }
+}
+
+fn warnings(capture: &CaptureInfo, named: bool) -> Vec<String> {
+    let mut warnings: Vec<String> =
+        capture.warnings.iter().map(|w| escape::terminal_at_most(w, 500)).collect();
+    if !capture.complete && warnings.is_empty() {
+        warnings
+            .push(String::from("the capture ends inside a record or is damaged; this is what came before"));
+    }
+    if named {
+        let path = escape::terminal_at_most(&capture.path, 200);
+        warnings.iter_mut().for_each(|warning| *warning = format!("{path}: {warning}"));
+    }
+    warnings
+}

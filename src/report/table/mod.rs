@@ -1,0 +1,111 @@
+//! `--format table`: a page for people. One line on the capture, the table of findings, what each rule of it means,
+//! and a line that sums up.
+
+mod explanations;
+mod grid;
+mod groups;
+mod headline;
+
+use self::groups::Groups;
+use super::Secrets;
+use super::page::Page;
+use crate::capture::{PacketId, Seen};
+use crate::connection::Connection;
+use crate::pipeline::{Observer, Summary};
+use crate::report::escape;
+use crate::rules::Finding;
+use std::io;
+
+/// Collects findings by cause, in bounded memory, and lays them out.
+#[derive(Debug)]
+pub struct TableReport {
+    page: Page,
+    secrets: Secrets,
+    groups: Groups,
+}
+
+impl TableReport {
+    /// An empty report for this page.
+    pub fn new(page: Page, secrets: Secrets) -> TableReport {
+        TableReport { page, secrets, groups: Groups::default() }
+    }
+
+    /// Writes the page.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(self, summary: &Summary, out: &mut impl io::Write) -> io::Result<()> {
+        let TableReport { page, groups, .. } = self;
+        let (total, untold) = (groups.total(), groups.untold());
+        let groups = groups.in_order();
+        let places = Places { summary };
+
+        writeln!(out, "{}", headline::captures(summary, page))?;
+        if !groups.is_empty() {
+            writeln!(out, "\n{}", grid::render(&groups, places, page))?;
+            if untold > 0 {
+                let one = "and 1 more finding of another kind; --format json lists it";
+                let line = match untold {
+                    1 => one.to_owned(),
+                    n => format!("and {n} more findings of other kinds; --format json lists them"),
+                };
+                writeln!(out, "{line}")?;
+            }
+            for chapter in explanations::chapters(&groups, places, page) {
+                writeln!(out, "\n{chapter}")?;
+            }
+        }
+        writeln!(out, "\n{}", headline::closing(summary, total, page))
+    }
+}
+
+impl Observer for TableReport {
+    fn connection(&mut self, connection: Connection, findings: Vec<Finding>) {
+        for finding in findings {
+            self.groups.add(&connection, finding, self.secrets);
+        }
+    }
+}
+
+/// Says where and when something was seen, for people.
+#[derive(Clone, Copy)]
+struct Places<'a> {
+    summary: &'a Summary,
+}
+
+impl Places<'_> {
+    /// `packet 17`; with several captures `packet 17 of b.pcap`.
+    fn packet(self, packet: PacketId) -> String {
+        match self.capture_name(packet.capture()) {
+            Some(name) => format!("packet {} of {name}", packet.number()),
+            None => format!("packet {}", packet.number()),
+        }
+    }
+
+    /// Seconds since the start of its capture: `+12.345 s`.
+    fn when(self, seen: Seen) -> String {
+        let start = self.summary.captures.get(usize::from(seen.packet.capture())).and_then(|c| c.first);
+        match start {
+            Some(start) => format!("{:+.3} s", seen.at.seconds_since(start)),
+            None => seen.at.to_string(),
+        }
+    }
+
+    /// The file name of a capture, where there is more than one.
+    fn capture_name(self, capture: u16) -> Option<String> {
+        if self.summary.captures.len() < 2 {
+            return None;
+        }
+        let path = &self.summary.captures.get(usize::from(capture))?.path;
+        let name = path.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or(path);
+        Some(escape::terminal_at_most(name, 40))
+    }
+}
+
+/// `1 packet`, `2 packets`.
+fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+use super::*;
+use crate::limits;
+use crate::report::Glyphs;
+use crate::report::testing::{OFFERED, finding, refused, summary, well};
+use crate::rules::Severity;
+use unicode_width::UnicodeWidthStr as _;
+
+fn page(width: usize) -> Page {
+    Page::new(width, false, Glyphs::Unicode)
+}
+
+fn written(page: Page, summary: &Summary, connections: Vec<(Connection, Vec<Finding>)>) -> String {
+    let mut report = TableReport::new(page, Secrets::Hidden);
+    for (connection, findings) in connections {
+        report.connection(connection, findings);
+    }
+    let mut out = Vec::new();
+    report.write(summary, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn info(title: &str) -> (Connection, Vec<Finding>) {
+    let connection = well();
+    let seen = connection.first;
+    (connection, vec![finding(&OFFERED, seen, title)])
+}
+
+#[test]
+fn a_page_of_eighty_columns() {
+    let text = written(page(80), &summary(3), vec![refused(0), refused(7), info("nothing was agreed")]);
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_narrow_page_and_a_wide_one() {
+    let narrow = written(page(60), &summary(3), vec![refused(0), info("nothing was agreed")]);
+    let wide = written(page(130), &summary(3), vec![refused(0), info("nothing was agreed")]);
+    let table = |text: &str| text.split("\n\n").nth(1).unwrap().to_owned();
+    insta::assert_snapshot!(format!("{}\n\n{}", table(&narrow), table(&wide)));
+}
+
+#[test]
+fn no_line_is_wider_than_the_page() {
+    for width in [40, 60, 72, 80, 100, 132, 200] {
+        for glyphs in [Glyphs::Unicode, Glyphs::Ascii] {
+            let mut long = refused(0);
+            long.0.tcp.client.ip = "2001:db8:1111:2222:3333:4444:5555:6666".parse().unwrap();
+            long.1[0].message = "x".repeat(3_000);
+            long.1[0].title = "東京 ".repeat(90);
+            let text = written(Page::new(width, false, glyphs), &summary(2), vec![long, refused(1)]);
+            // Code of the manual stays as it is.
+            for line in text.lines().filter(|line| !line.contains("proxy_set_header")) {
+                assert!(line.width() <= width, "{width}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn addresses_are_not_broken_where_there_is_a_layout_that_holds_them() {
+    for (width, ip) in
+        [(80, "10.0.0.5"), (60, "192.168.100.200"), (80, "2001:db8:1111:2222:3333:4444:5555:6666")]
+    {
+        let mut one = refused(0);
+        one.0.tcp.client.ip = ip.parse().unwrap();
+        let client = one.0.tcp.client.to_string();
+        assert!(written(page(width), &summary(1), vec![one]).matches(&client).count() >= 2, "{width} {ip}");
+    }
+}
+
+#[test]
+fn equal_causes_are_one_row_with_a_count_and_five_examples() {
+    let text = written(page(100), &summary(38), (0..38).rev().map(refused).collect());
+    assert_eq!(text.matches("1010 Mandatory Extension ×38").count(), 1, "{text}");
+    assert_eq!(text.matches("also: ").count(), limits::REPORT_EXAMPLES - 1);
+    assert!(text.contains("and 33 more like it"));
+    assert!(
+        text.contains("tcp.stream eq 0 or tcp.stream eq 1 or"),
+        "the earliest are shown, whatever came first"
+    );
+    assert!(text.ends_with("38 errors in 38 WebSocket connections\n"));
+}
+
+#[test]
+fn a_flood_of_causes_is_counted_and_the_gravest_are_kept() {
+    let mut report = TableReport::new(page(80), Secrets::Hidden);
+    for n in 0..limits::REPORT_GROUPS + 50 {
+        let (connection, findings) = info(&format!("cause {n}"));
+        report.connection(connection, findings);
+    }
+    let (connection, findings) = refused(0);
+    report.connection(connection, findings);
+    let mut out = Vec::new();
+    report.write(&summary(300), &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(text.contains("and 51 more findings of other kinds; --format json lists them"));
+    assert!(text.contains("client closed with 1010"));
+    assert!(text.contains("and 189 more of this rule in the table above"));
+    assert!(text.ends_with("1 error, 250 info in 300 WebSocket connections\n"));
+}
+
+#[test]
+fn the_gravest_come_first_then_the_earliest() {
+    let mut warning = refused(3);
+    warning.1[0].severity = Severity::Warning;
+    let text = written(page(100), &summary(3), vec![info("nothing was agreed"), warning, refused(9)]);
+    let rows: Vec<&str> = text.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let at = |word: &str| rows.iter().position(|row| *row == word).unwrap();
+    assert!(at("error") < at("warning") && at("warning") < at("info"), "{text}");
+}
+
+#[test]
+fn hostile_text_reaches_no_terminal() {
+    let mut hostile = refused(0);
+    let evil = "\u{1b}]0;owned\u{7}\u{202e}\u{9b}2J\r\n\u{200b}";
+    hostile.1[0].title = format!("title {evil}");
+    hostile.1[0].message = evil.to_owned();
+    hostile.1[0].help = evil.to_owned();
+    hostile.1[0].evidence[0].text = evil.to_owned();
+    hostile.1[0].consequences[0].title = evil.to_owned();
+    hostile.0.request.as_mut().unwrap().head.target = format!("/{evil}?a={evil}");
+    let mut summary = summary(1);
+    summary.captures[0].path = evil.to_owned();
+    summary.captures[0].warnings = vec![evil.to_owned()];
+    let text = written(page(80), &summary, vec![hostile]);
+    assert!(!text.chars().any(|c| c != '\n' && escape::is_hidden(c)), "{text:?}");
+    assert!(text.contains("\\x1b]0;owned\\x07\\u{202e}\\u{9b}2J\\r\\n\\u{200b}"));
+}
+
+#[test]
+fn values_of_a_query_are_hidden_unless_asked_for() {
+    let show = |secrets| {
+        let mut report = TableReport::new(page(100), secrets);
+        let (connection, findings) = refused(0);
+        report.connection(connection, findings);
+        let mut out = Vec::new();
+        report.write(&summary(1), &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    assert!(show(Secrets::Hidden).contains("/chat?token=…") && !show(Secrets::Hidden).contains("s3cret"));
+    assert!(show(Secrets::Shown).contains("/chat?token=s3cret"));
+}
+
+#[test]
+fn colour_is_for_pages_that_take_it() {
+    let colored = written(Page::new(80, true, Glyphs::Unicode), &summary(1), vec![refused(0)]);
+    let plain = written(page(80), &summary(1), vec![refused(0)]);
+    let lines = |text: &str| text.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
+    assert_eq!(lines(&anstream::adapter::strip_str(&colored).to_string()), lines(&plain));
+    assert!(colored.contains('\u{1b}') && !plain.contains('\u{1b}'));
+}
+
+#[test]
+fn a_clean_capture_takes_two_lines() {
+    assert_eq!(
+        written(page(100), &summary(12), vec![(well(), vec![])]),
+        "edge.pcapng: 120 packets over 10.000 s from 1970-01-01T00:00:00Z, 14 TCP connections, 12 WebSocket\n\
+         connections\n\nnothing found in 12 WebSocket connections, 12 established\n"
+    );
+}
+
+#[test]
+fn a_capture_without_websocket_says_what_there_was_and_what_would_help() {
+    let closing = |change: fn(&mut Summary)| {
+        let mut summary = summary(0);
+        change(&mut summary);
+        written(page(200), &summary, vec![]).split_once("\n\n").unwrap().1.to_owned()
+    };
+    assert!(
+        closing(|_| ())
+            .starts_with("no WebSocket handshake or frame was seen: 2 TCP connections, none of them")
+    );
+    let tls = closing(|s| s.totals.tls_connections = 1);
+    assert!(tls.contains("2 TCP connections, 1 of them encrypted with TLS\nTLS hides"), "{tls}");
+    assert!(
+        closing(|s| s.totals.tcp_connections = 0).contains("120 packets and no TCP\ncheck the interface")
+    );
+    assert!(closing(|s| s.totals.packets = 0).contains("the capture holds no packets"));
+}
+
+#[test]
+fn what_is_wrong_with_a_capture_is_said_under_it() {
+    let mut summary = summary(1);
+    summary.captures[0].warnings = vec![String::from("3 packets were cut by a snap length of 96")];
+    let text = written(page(100), &summary, vec![]);
+    assert!(text.contains("\n! 3 packets were cut by a snap length of 96\n"));
+    summary.captures[0].warnings.clear();
+    summary.captures[0].complete = false;
+    assert!(
+        written(page(100), &summary, vec![]).contains("\n! the capture ends inside a record or is damaged")
+    );
+}
+
+#[test]
+fn several_captures_are_told_apart() {
+    let mut summary = summary(2);
+    summary.captures.push(summary.captures[0].clone());
+    summary.captures[1].path = String::from("/tmp/other.pcap");
+    summary.captures[1].warnings = vec![String::from("damaged")];
+    let mut other = refused(4);
+    other.0.tcp.capture = 1;
+    let text = written(page(120), &summary, vec![refused(0), other]);
+    assert!(text.starts_with("2 captures: 120 packets"), "{text}");
+    assert!(text.contains("! /tmp/other.pcap: damaged"));
+    assert!(text.contains("packet 6 of edge.pcapng"), "{text}");
+    assert!(
+        text.contains(
+            "Wireshark (edge.pcapng): tcp.stream eq 0\n    Wireshark (other.pcap): tcp.stream eq 4"
+        )
+    );
+}

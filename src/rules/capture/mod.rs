@@ -1,0 +1,4 @@
+//! The capture itself: what it does not show.
+
+pub(super) mod capture_lossy;
+pub(super) mod capture_starts_midstream;

@@ -1,0 +1,93 @@
+use crate::connection::Connection;
+use crate::rules::rule::rule;
+use crate::rules::{Check, Confidence, Finding, quote, trust};
+
+rule! {
+    /// # What it finds
+    /// A Close with 1011 Internal Error.
+    ///
+    /// # Why it matters
+    /// The sender could not go on: a fault of its program, or a keepalive that found the other side dead.
+    ///
+    /// # What causes it
+    /// An exception that nobody caught. With the reason `keepalive ping timeout` the sender is in order: its pings
+    /// stayed unanswered, because the other program was blocked or the path was dead. A relay that cannot express what
+    /// happened behind it sends 1011, too.
+    ///
+    /// # How to fix
+    /// Read the sender's log at that second. After a keepalive timeout find out what blocked the other program, and
+    /// raise the ping timeout if it is only slow.
+    ///
+    /// # What it does not report
+    /// The echo of the same code from the other side.
+    pub static RULE = "WS-CL-013" "close-internal-error" {
+        severity: Error, category: Close, reference: "RFC 6455 §7.4.1",
+        explains: ["close-code-wrong-side"], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    for close in super::own(connection).filter(|close| close.code == Some(1011)) {
+        let reason = close.reason.to_ascii_lowercase();
+        let (from, other) = (close.from, close.from.other());
+        if !(reason.contains("ping") && reason.contains("timeout")) {
+            found.push(
+                super::said(&RULE, connection, close, format!("internal error of the {}", from.name()))
+                    .message(format!("the {} sent {}", from.name(), quote::close(close)))
+                    .help(format!("read the log of the {} at this second", from.name())),
+            );
+            continue;
+        }
+        let doubt = trust::doubt(connection, other);
+        let counts = connection.frames.as_ref().map(|frames| (frames[from].ping, frames[other].pong));
+        let counted = counts.map_or(String::new(), |(pings, pongs)| {
+            format!("; the capture has {pings} pings from it and {pongs} pongs from the {}", other.name())
+        });
+        found.push(
+            super::said(&RULE, connection, close, format!("pings unanswered by the {}", other.name()))
+                .confidence(if doubt.is_some() { Confidence::Possible } else { Confidence::Likely })
+                .blame(other)
+                .message(format!("the {} gave up with {}{counted}", from.name(), quote::close(close)))
+                .help(format!(
+                    "find out what blocked the {} or the path to it, so that it did not answer pings",
+                    other.name()
+                )),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::testing::Scene;
+    use crate::rules::{Blame, Confidence};
+
+    #[test]
+    fn the_sender_is_asked() {
+        let finding = Scene::session("", "")
+            .close(Server, 1011, "db down")
+            .close(Client, 1011, "db down")
+            .finds(RULE.name);
+        assert_eq!(finding.blame, Blame::Server);
+    }
+
+    #[test]
+    fn after_unanswered_pings_the_other_side_is_asked() {
+        let finding = Scene::session("", "")
+            .pings(Server, 3)
+            .close(Server, 1011, "keepalive ping timeout")
+            .fin(Server)
+            .finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Likely));
+        assert!(finding.message.contains("3 pings from it and 0 pongs"));
+    }
+
+    #[test]
+    fn a_gap_leaves_it_open_and_1000_is_silent() {
+        let finding =
+            Scene::session("", "").gap(Client).close(Server, 1011, "keepalive ping timeout").finds(RULE.name);
+        assert_eq!(finding.confidence, Confidence::Possible);
+        Scene::session("", "").close(Server, 1000, "").silent(RULE.name);
+    }
+}

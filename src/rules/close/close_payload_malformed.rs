@@ -1,0 +1,95 @@
+use crate::connection::{Close, Connection};
+use crate::rules::rule::rule;
+use crate::rules::{Check, Finding, quote};
+use crate::websocket::Violation;
+
+rule! {
+    /// # What it finds
+    /// A Close whose body is no code and UTF-8 reason: one byte long, with a code that no range allows, or with a reason
+    /// that is not UTF-8.
+    ///
+    /// # Why it matters
+    /// The receiver takes the whole close for a protocol error and the meaning is lost.
+    ///
+    /// # What causes it
+    /// A variable that was never set (0 or 999), a code in the wrong byte order (1000 then reads as 59395), a reason cut
+    /// inside a character, or data that should have been masked.
+    ///
+    /// # How to fix
+    /// Send codes in network byte order, from 1000 to 1014 or 3000 to 4999, and cut reasons between characters.
+    ///
+    /// # What it does not report
+    /// 1012, 1013 and 1014, which are valid, and the reserved codes, which are a rule of their own.
+    pub static RULE = "WS-CL-003" "close-payload-malformed" {
+        severity: Error, category: Close, reference: "RFC 6455 §5.5.1, §7.4.2, §8.1",
+        explains: ["close-reports-peer-violation", "close-reply-differs"], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    for close in super::own(connection) {
+        let Some(what) = fault(connection, close) else { continue };
+        found.push(
+            super::said(&RULE, connection, close, "malformed Close")
+                .message(format!("the {} sent a Close with {what}", close.from.name()))
+                .shows(close.seen, format!("Close payload {}", quote::hex(&close.payload)))
+                .help(format!("correct the Close frames that the {} writes", close.from.name())),
+        );
+    }
+}
+
+fn fault(connection: &Connection, close: &Close) -> Option<String> {
+    let has =
+        |kind| connection.anomalies.iter().any(|anomaly| anomaly.kind == kind && anomaly.from == close.from);
+    match close.code {
+        None if close.len == 1 => Some(String::from("a body of 1 byte, expected none or a code of 2 bytes")),
+        Some(code @ (0..1000 | 1016..3000 | 5000..)) => {
+            let swapped = code.swap_bytes();
+            let hint = match swapped {
+                1000..=1014 | 3000..=4999 => format!("; with its bytes swapped it is {swapped}"),
+                _ => String::new(),
+            };
+            Some(format!("code {code}, expected 1000 to 1014 or 3000 to 4999{hint}"))
+        }
+        _ if has(Violation::CloseReasonNotUtf8) => Some(String::from("a reason that is not UTF-8")),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::Blame;
+    use crate::rules::testing::Scene;
+    use crate::websocket::Violation::CloseReasonNotUtf8;
+
+    #[test]
+    fn codes_outside_every_range_are_told() {
+        let finding =
+            Scene::session("", "").close(Server, 999, "bad").close(Client, 1002, "").finds(RULE.name);
+        assert!(finding.blame == Blame::Server && finding.message.contains("code 999"));
+        assert!(
+            Scene::session("", "")
+                .raw_close(Client, &[0xE8, 0x03])
+                .finds(RULE.name)
+                .message
+                .contains("it is 1000")
+        );
+    }
+
+    #[test]
+    fn short_bodies_and_broken_text_are_told() {
+        assert!(Scene::session("", "").raw_close(Client, &[3]).finds(RULE.name).message.contains("1 byte"));
+        let scene = Scene::session("", "").close(Client, 1000, "x").anomaly(Client, CloseReasonNotUtf8, b"");
+        assert!(scene.finds(RULE.name).message.contains("UTF-8"));
+    }
+
+    #[test]
+    fn valid_and_empty_closes_are_silent() {
+        for code in [1000, 1014, 3000, 4999] {
+            Scene::session("", "").close(Client, code, "").silent(RULE.name);
+        }
+        Scene::session("", "").raw_close(Client, b"").silent(RULE.name);
+    }
+}

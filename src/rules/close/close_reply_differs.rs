@@ -1,0 +1,89 @@
+use crate::connection::Connection;
+use crate::rules::rule::rule;
+use crate::rules::{Blame, Check, Finding, Severity, quote, trust};
+
+rule! {
+    /// # What it finds
+    /// Both sides sent Close with different codes, and the second is an answer to the first.
+    ///
+    /// # Why it matters
+    /// An answer usually echoes the code. 1002 instead means that the receiver disliked the Close itself: a code it
+    /// does not know, or a broken reason. Its log then shows a protocol error in place of the true cause.
+    ///
+    /// # What causes it
+    /// A library with an old list of codes, or a malformed Close.
+    ///
+    /// # How to fix
+    /// Look at the first Close: if it is in order, update the library that answered 1002.
+    ///
+    /// # What it does not report
+    /// Closes that crossed on the way, and answers with 1000 or without a code, which many libraries always give.
+    pub static RULE = "WS-CL-006" "close-reply-differs" {
+        severity: Warning, category: Close, reference: "RFC 6455 §5.5.1",
+        explains: ["close-reports-peer-violation"], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    let Some(first) = connection.closes.first() else { return };
+    let Some(reply) = connection.closes.iter().find(|close| close.from != first.from) else { return };
+    if reply.code == first.code || matches!(reply.code, None | Some(1000)) {
+        return;
+    }
+    let delay = reply.seen.at.seconds_since(first.seen.at);
+    let disliked = reply.code == Some(1002);
+    let may_have_crossed = delay <= trust::round_trip(connection).unwrap_or(CROSSING).max(CROSSING);
+    if may_have_crossed && !disliked {
+        return;
+    }
+    found.push(
+        Finding::new(&RULE, reply.seen, "Close answered with another code")
+            .at_most(if disliked { Severity::Warning } else { Severity::Info })
+            .origin(reply.from)
+            .blame(if disliked { Blame::from(reply.from) } else { Blame::Nobody })
+            .message(format!(
+                "the {} answered {} with {}",
+                reply.from.name(),
+                quote::close(first),
+                quote::close(reply)
+            ))
+            .shows(first.seen, format!("{} sends {}", first.from.name(), quote::close(first)))
+            .shows(reply.seen, format!("{} answers {}", reply.from.name(), quote::close(reply)))
+            .help(if disliked {
+                format!("find out what the {} refused in the first Close, most often a code that its library does not know", reply.from.name())
+            } else {
+                format!("read the code of the {}, which closed first", first.from.name())
+            }),
+    );
+}
+
+/// Seconds in which two Closes may have crossed where the round trip is not known.
+const CROSSING: f64 = 0.005;
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::Severity;
+    use crate::rules::testing::Scene;
+
+    #[test]
+    fn a_1002_answer_warns_and_another_code_informs() {
+        let severity = |reply| {
+            Scene::session("", "")
+                .close(Server, 1012, "")
+                .after(1.0)
+                .close(Client, reply, "")
+                .finds(RULE.name)
+                .severity
+        };
+        assert_eq!((severity(1002), severity(4001)), (Severity::Warning, Severity::Info));
+    }
+
+    #[test]
+    fn echoes_courtesies_and_crossings_are_silent() {
+        Scene::session("", "").close(Server, 1012, "").close(Client, 1012, "").silent(RULE.name);
+        Scene::session("", "").close(Server, 1012, "").after(1.0).close(Client, 1000, "").silent(RULE.name);
+        Scene::session("", "").close(Client, 1001, "").close(Server, 1012, "restart").silent(RULE.name);
+    }
+}

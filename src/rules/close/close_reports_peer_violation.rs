@@ -1,0 +1,139 @@
+use crate::connection::{Close, Connection};
+use crate::rules::rule::rule;
+use crate::rules::{Blame, Check, Confidence, Finding, quote, trust};
+
+rule! {
+    /// # What it finds
+    /// A Close with 1002, 1003, 1007, 1008 or 1009: each accuses the other side.
+    ///
+    /// # Why it matters
+    /// The accusation can be checked. If the capture shows the violation, that is the finding and this Close hangs
+    /// under it. If the other side had sent no data at all, the accusation cannot be about its messages.
+    ///
+    /// # What causes it
+    /// 1002: broken framing. 1003: text where binary was expected, or the other way round. 1007: text that is not
+    /// UTF-8, often after a faulty decompression. 1008: the receiver's own policy, such as access rights or rate. 1009:
+    /// a message above the receiver's limit.
+    ///
+    /// # How to fix
+    /// 1009: raise the limit (`maxPayload` in `ws`, `max_size` in Python's websockets, `SetReadLimit` in gorilla), or
+    /// split the message. 1008: read the reason. 1002, 1003, 1007: look at the last frames before the Close.
+    ///
+    /// # What it does not report
+    /// Echoes of the same code. Where bytes of the accused are missing, nothing can be checked and it is only possible.
+    pub static RULE = "WS-CL-011" "close-reports-peer-violation" {
+        severity: Error, category: Close, reference: "RFC 6455 §7.4.1",
+        explains: [], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    // An accusation that answers another one is its echo in other words.
+    let Some(close) =
+        super::own(connection).filter(|close| accuses(close)).min_by_key(|close| close.seen.packet)
+    else {
+        return;
+    };
+    let accused = close.from.other();
+    let doubt = trust::doubt(connection, accused);
+    let frames = connection.frames.as_ref().map(|frames| &frames[accused]);
+    let sent_data = frames.is_none_or(|frames| frames.total() > frames.close);
+    let code = close.code.unwrap_or_default();
+    let (blame, confidence, why) = match (code, &doubt) {
+        (1008, _) => (
+            Blame::from(close.from),
+            Confidence::Likely,
+            format!("this is a decision of the {}", close.from.name()),
+        ),
+        (_, Some(doubt)) => {
+            (Blame::from(accused), Confidence::Possible, format!("{doubt}, so it cannot be checked"))
+        }
+        (_, None) if !sent_data => (
+            Blame::from(close.from),
+            Confidence::Likely,
+            format!("the {} had sent no data, so it cannot be about a message", accused.name()),
+        ),
+        (1009, None) => (
+            Blame::from(accused),
+            Confidence::Likely,
+            match frames {
+                Some(frames) => format!(
+                    "the longest frame of the {} had {}, its longest message {}",
+                    accused.name(),
+                    quote::bytes(frames.longest_frame),
+                    quote::bytes(frames.longest_message)
+                ),
+                None => String::from("no frame could be read"),
+            },
+        ),
+        (_, None) => (Blame::from(accused), Confidence::Likely, format!("it accuses the {}", accused.name())),
+    };
+    let mut finding = Finding::new(&RULE, close.seen, format!("closed with {code} {}", name(code)))
+        .confidence(confidence)
+        .origin(close.from)
+        .blame(blame)
+        .message(format!("the {} sent {}; {why}", close.from.name(), quote::close(close)))
+        .shows(close.seen, format!("{} sends {}", close.from.name(), quote::close(close)))
+        .help(help(code));
+    if let Some(last) = frames.and_then(|frames| frames.last).filter(|last| last.packet < close.seen.packet) {
+        finding = finding.shows(last, format!("last data of the {} before it", accused.name()));
+    }
+    found.push(finding);
+}
+
+fn accuses(close: &Close) -> bool {
+    matches!(close.code, Some(1002 | 1003 | 1007 | 1008 | 1009))
+}
+
+fn name(code: u16) -> &'static str {
+    super::super::codes::name(code).unwrap_or_default()
+}
+
+fn help(code: u16) -> &'static str {
+    match code {
+        1002 => "look at the last frames before this Close for a violation of the framing",
+        1003 => "send the kind of message, text or binary, that the receiver accepts",
+        1007 => {
+            "send binary data as binary messages, and switch compression off to see whether it garbles the text"
+        }
+        1008 => "read the reason, then check access rights, origin and rate limits on the side that closed",
+        _ => "raise the receiver's message size limit, or split the message",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::testing::Scene;
+    use crate::rules::{Blame, Confidence};
+
+    #[test]
+    fn the_accused_is_to_blame_if_it_sent_data() {
+        let finding = Scene::session("", "")
+            .messages(Client, 1)
+            .close(Server, 1007, "")
+            .close(Client, 1007, "")
+            .finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Likely));
+    }
+
+    #[test]
+    fn an_accusation_without_data_falls_back() {
+        let finding = Scene::session("", "")
+            .close(Server, 1003, "unsupported data")
+            .close(Client, 1003, "")
+            .finds(RULE.name);
+        assert_eq!(finding.blame, Blame::Server);
+        let finding = Scene::session("", "").messages(Client, 2).close(Server, 1008, "no").finds(RULE.name);
+        assert_eq!(finding.blame, Blame::Server);
+    }
+
+    #[test]
+    fn a_gap_leaves_it_open_and_other_codes_are_silent() {
+        let finding =
+            Scene::session("", "").messages(Client, 1).gap(Client).close(Server, 1009, "").finds(RULE.name);
+        assert_eq!(finding.confidence, Confidence::Possible);
+        Scene::session("", "").close(Server, 1011, "").silent(RULE.name);
+    }
+}

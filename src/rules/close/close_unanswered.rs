@@ -1,0 +1,102 @@
+use crate::connection::{Connection, Transport};
+use crate::rules::rule::rule;
+use crate::rules::{Blame, Check, Finding, Severity, quote, trust};
+
+rule! {
+    /// # What it finds
+    /// One side sent Close and the other never did.
+    ///
+    /// # Why it matters
+    /// The answer tells the sender that its last data arrived. Without it the sender waits out its whole timeout (10 to
+    /// 60 seconds in common libraries) and reports an unclean end.
+    ///
+    /// # What causes it
+    /// A program that stops reading before it closes, a killed process, or a proxy that cuts the connection when one
+    /// side has finished.
+    ///
+    /// # How to fix
+    /// Read until the Close has come and let the library answer it; do not stop the reading task first.
+    ///
+    /// # What it does not report
+    /// Captures that end before the answer could come, sides that were not captured whole, and a Close with 1002,
+    /// 1003, 1007 or 1009, after which the sender has failed the connection and the answer is worth nothing. Where the
+    /// sender itself ended TCP within a second, the other side had no time, and it is only information.
+    pub static RULE = "WS-CL-005" "close-unanswered" {
+        severity: Warning, category: Close, reference: "RFC 6455 §5.5.1, §7.1.2",
+        explains: ["reset-around-close"], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    let (Some((by, end)), Some(close)) = (connection.ending.by, connection.closes.first()) else { return };
+    let silent = close.from.other();
+    if !trust::unechoed(connection) || trust::doubt(connection, silent).is_some() {
+        return;
+    }
+    let failed = matches!(close.code, Some(1002 | 1003 | 1007 | 1009));
+    let over_before = end.at < close.seen.at;
+    if failed || over_before {
+        return;
+    }
+    let waited = end.at.seconds_since(close.seen.at).max(0.0);
+    let hasty = by == close.from && waited < PATIENCE;
+    let how = if connection.ending.transport == Transport::Reset { "RST" } else { "FIN" };
+    found.push(
+        Finding::new(&RULE, close.seen, format!("Close of the {} never answered", close.from.name()))
+            .at_most(if hasty { Severity::Info } else { Severity::Warning })
+            .origin(silent)
+            .blame(if hasty { Blame::Unknown } else { silent.into() })
+            .message(format!(
+                "the {} sent {} and the {} never answered; the {} ended TCP with {how} {} later",
+                close.from.name(),
+                quote::close(close),
+                silent.name(),
+                by.name(),
+                quote::seconds(waited)
+            ))
+            .shows(close.seen, format!("{} sends {}", close.from.name(), quote::close(close)))
+            .shows(
+                end,
+                format!("{how} from the {}, no Close from the {} before it", by.name(), silent.name()),
+            )
+            .help(if hasty {
+                format!("let the {} wait for the answering Close before it ends TCP", close.from.name())
+            } else {
+                format!("let the {} read until the Close has come and answer it", silent.name())
+            }),
+    );
+}
+
+/// Seconds within which an answer cannot be expected on every path.
+const PATIENCE: f64 = 1.0;
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::testing::Scene;
+    use crate::rules::{Blame, Severity};
+
+    #[test]
+    fn the_side_that_never_answers_is_to_blame() {
+        let finding = Scene::session("", "").close(Server, 1001, "").reset(Client).finds(RULE.name);
+        assert_eq!((finding.blame, finding.severity), (Blame::Client, Severity::Warning));
+        let finding = Scene::session("", "").close(Client, 1000, "").after(10.0).fin(Client).finds(RULE.name);
+        assert_eq!((finding.blame, finding.severity), (Blame::Server, Severity::Warning));
+    }
+
+    #[test]
+    fn a_hasty_sender_leaves_no_time() {
+        let finding = Scene::session("", "").close(Client, 1000, "").fin(Client).finds(RULE.name);
+        assert_eq!((finding.blame, finding.severity), (Blame::Unknown, Severity::Info));
+    }
+
+    #[test]
+    fn open_failed_and_half_seen_connections_are_silent() {
+        Scene::session("", "").close(Server, 1000, "").silent(RULE.name);
+        Scene::session("", "").close(Server, 1002, "").fin(Client).silent(RULE.name);
+        Scene::session("", "").gap(Client).close(Server, 1000, "").fin(Client).silent(RULE.name);
+        Scene::session("", "").unseen(Client).close(Server, 1000, "").fin(Server).silent(RULE.name);
+        Scene::session("", "").close(Server, 1000, "").close(Client, 1000, "").fin(Client).silent(RULE.name);
+    }
+}

@@ -1,0 +1,108 @@
+use crate::connection::{CloseState, Connection, Outcome, Transport};
+use crate::role::Role;
+use crate::rules::rule::rule;
+use crate::rules::{Check, Confidence, Finding, quote, trust};
+
+rule! {
+    /// # What it finds
+    /// An established WebSocket that ended at the TCP level, with no Close frame in either direction.
+    ///
+    /// # Why it matters
+    /// Both programs report 1006, a code that never travels and says nothing. The capture says more: who ended TCP, by
+    /// FIN or RST, and after how long a silence.
+    ///
+    /// # What causes it
+    /// A timer of a proxy or load balancer after a silence; a restart of a proxy or of the server; a crash; a client
+    /// that was killed, or whose page was closed hard; code that drops a connection after missed pongs. Tunnelling
+    /// proxies such as nginx and HAProxy never send a Close.
+    ///
+    /// # How to fix
+    /// Send a Ping at half the shortest timeout on the path. Send Close 1001 or 1012 before the server stops. If the
+    /// end comes after the same silence every time, raise the timeout of that length.
+    ///
+    /// # What it does not report
+    /// Connections that are still open when the capture ends, and those of which only one side was captured. Where
+    /// bytes are missing a Close may be among them: then it is only possible.
+    pub static RULE = "WS-CL-001" "closed-without-close-frame" {
+        severity: Error, category: Close, reference: "RFC 6455 §7.1.1, §7.1.5",
+        explains: ["client-aborts-after-101", "stream-ends-mid-frame"], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    let Some((by, end)) = connection.ending.by else { return };
+    let session = matches!(connection.outcome, Outcome::Established | Outcome::Unseen);
+    let unseen = Role::BOTH.iter().any(|&role| connection.quality.unseen[role]);
+    if !session || unseen || connection.ending.close != Some(CloseState::None) {
+        return;
+    }
+    let doubt = trust::doubt(connection, by).or_else(|| trust::doubt(connection, by.other()));
+    let how = match connection.ending.transport {
+        Transport::Reset => "RST",
+        _ => "FIN",
+    };
+    let quiet = super::quiet_before(connection, end);
+    let silence = quiet.filter(|quiet| *quiet >= LONG).map_or(String::new(), |quiet| {
+        format!(" after {} of silence, which is how a timer looks", quote::seconds(quiet))
+    });
+    let mut finding = Finding::new(&RULE, end, format!("{} ended TCP without a Close frame", by.name()))
+        .doubted(&doubt, Confidence::Possible)
+        .origin(by)
+        .blame(by)
+        .message(format!("the {} ended the session with {how}{silence}; both programs report 1006", by.name()))
+        .shows(end, format!("{how} from the {}, no Close before it in either direction", by.name()))
+        .shows_all(end, doubt.into_iter().collect())
+        .help(match by {
+            Role::Server if !silence.is_empty() => {
+                "send a Ping at half of this silence, or raise the timeout of that length on the server's side"
+            }
+            Role::Server => "find out what ended the connection on the server's side at this moment: a restart, a crash, or a proxy before it",
+            Role::Client => "find out why the client left without a Close: killed, closed hard, or a library that drops the connection",
+        });
+    let frames = connection.frames.as_ref();
+    for role in Role::BOTH {
+        if let Some(last) = frames.and_then(|frames| frames[role].last) {
+            finding = finding.shows(last, format!("last data of the {}", role.name()));
+        }
+    }
+    found.push(finding);
+}
+
+/// Seconds of silence that are worth a word: the shortest common timer is 30 s.
+const LONG: f64 = 20.0;
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::testing::Scene;
+    use crate::rules::{Blame, Confidence};
+
+    #[test]
+    fn who_ended_is_named() {
+        let finding = Scene::session("", "").messages(Client, 1).fin(Server).finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Server, Confidence::Certain));
+        let finding = Scene::session("", "").messages(Client, 1).reset(Client).finds(RULE.name);
+        assert!(finding.blame == Blame::Client && finding.message.contains("RST"));
+    }
+
+    #[test]
+    fn a_long_silence_is_told() {
+        let finding = Scene::session("", "").messages(Client, 1).after(60.0).fin(Server).finds(RULE.name);
+        assert!(finding.message.contains("60.0 s of silence"), "{}", finding.message);
+    }
+
+    #[test]
+    fn missing_bytes_make_it_possible() {
+        let finding = Scene::session("", "").messages(Client, 1).gap(Client).fin(Server).finds(RULE.name);
+        assert_eq!(finding.confidence, Confidence::Possible);
+    }
+
+    #[test]
+    fn open_unseen_and_refused_connections_are_silent() {
+        Scene::session("", "").messages(Client, 1).silent(RULE.name);
+        Scene::session("", "").unseen(Server).fin(Client).silent(RULE.name);
+        Scene::answered("HTTP/1.1 404 Not Found\r\n", "").fin(Server).silent(RULE.name);
+        Scene::session("", "").close(Client, 1000, "").fin(Server).silent(RULE.name);
+    }
+}

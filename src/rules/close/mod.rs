@@ -1,0 +1,57 @@
+//! Close frames and endings.
+
+pub(super) mod close_application_code;
+pub(super) mod close_code_reserved_on_wire;
+pub(super) mod close_code_wrong_side;
+pub(super) mod close_going_away;
+pub(super) mod close_internal_error;
+pub(super) mod close_payload_malformed;
+pub(super) mod close_reply_differs;
+pub(super) mod close_reports_peer_violation;
+pub(super) mod close_restart_or_overload;
+pub(super) mod close_unanswered;
+pub(super) mod closed_without_close_frame;
+pub(super) mod data_after_close;
+pub(super) mod reset_around_close;
+pub(super) mod tcp_close_order;
+
+use super::{Confidence, Finding, Rule, quote, trust};
+use crate::connection::{Close, Connection};
+use crate::role::Role;
+
+/// The first Close of each side that is no echo of the other side's: what that side itself had to say.
+pub(super) fn own(connection: &Connection) -> impl Iterator<Item = &Close> {
+    let closes = &connection.closes;
+    Role::BOTH.into_iter().filter_map(move |from| {
+        let at = closes.iter().position(|close| close.from == from)?;
+        let close = closes.get(at)?;
+        let echo = closes.iter().take(at).any(|other| other.from != from && other.code == close.code);
+        (!echo).then_some(close)
+    })
+}
+
+/// A finding about a Close that one side sent by itself. Where bytes of the other side are missing, it may be an echo
+/// of what was in them, and the finding is only possible.
+fn said(rule: &'static Rule, connection: &Connection, close: &Close, title: impl Into<String>) -> Finding {
+    let other = close.from.other();
+    let answered = connection.closes.iter().any(|close| close.from == other);
+    let doubt = trust::doubt(connection, other).filter(|_| !answered);
+    let echo = doubt.as_ref().map(|doubt| format!("{doubt}, so this may be an echo"));
+    Finding::new(rule, close.seen, title)
+        .doubted(&doubt, Confidence::Possible)
+        .origin(close.from)
+        .blame(close.from)
+        .shows(close.seen, format!("{} sends {}", close.from.name(), quote::close(close)))
+        .shows_all(close.seen, echo.into_iter().collect())
+}
+
+/// Seconds from the last data of either side before a moment to that moment.
+fn quiet_before(connection: &Connection, end: crate::capture::Seen) -> Option<f64> {
+    let frames = connection.frames.as_ref()?;
+    let last = Role::BOTH.iter().filter_map(|&role| frames[role].last).map(|seen| seen.at);
+    let start = last
+        .filter(|at| *at < end.at)
+        .max()
+        .or(connection.response.as_ref().map(|response| response.seen.at))?;
+    Some(end.at.seconds_since(start).max(0.0))
+}

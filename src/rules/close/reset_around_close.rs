@@ -1,0 +1,83 @@
+use crate::connection::{Connection, Transport};
+use crate::rules::rule::rule;
+use crate::rules::{Check, Finding, quote, trust};
+
+rule! {
+    /// # What it finds
+    /// A side that sent Close and reset TCP before the other one had answered.
+    ///
+    /// # Why it matters
+    /// A RST can destroy what the other side has not read yet, the Close among it. That side then reports 1006 although
+    /// a code was sent.
+    ///
+    /// # What causes it
+    /// Closing a socket while unread bytes wait in it makes the system send RST; so does SO_LINGER with a time of zero,
+    /// such as `option nolinger` of HAProxy.
+    ///
+    /// # How to fix
+    /// Shut down sending, read to the end, then close. Do not set SO_LINGER to zero.
+    ///
+    /// # What it does not report
+    /// A RST after both sides have sent Close, which is common with browsers and harmless.
+    pub static RULE = "WS-CL-010" "reset-around-close" {
+        severity: Warning, category: Close, reference: "RFC 6455 §1.4, §7.1.1",
+        explains: [], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    let (Some((by, end)), Some(close)) = (connection.ending.by, connection.closes.first()) else { return };
+    let after = end.at.seconds_since(close.seen.at);
+    let reset =
+        connection.ending.transport == Transport::Reset && by == close.from && (0.0..NEAR).contains(&after);
+    if !reset || !trust::unechoed(connection) || trust::doubt(connection, by.other()).is_some() {
+        return;
+    }
+    found.push(
+        Finding::new(&RULE, end, "reset right after Close")
+            .origin(by)
+            .blame(by)
+            .message(format!(
+                "the {} reset TCP {} after its {}, which may have destroyed it before the {} read it",
+                by.name(),
+                quote::seconds(after),
+                quote::close(close),
+                by.other().name()
+            ))
+            .shows(close.seen, format!("{} sends {}", by.name(), quote::close(close)))
+            .shows(end, format!("RST from the {}", by.name()))
+            .help(format!(
+                "let the {} read until the answering Close has come before it closes its socket",
+                by.name()
+            )),
+    );
+}
+
+/// Seconds in which a Close may still be unread.
+const NEAR: f64 = 2.0;
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::Blame;
+    use crate::rules::testing::Scene;
+
+    #[test]
+    fn a_reset_that_chases_its_own_close_is_told() {
+        assert_eq!(
+            Scene::session("", "").close(Server, 1008, "go").reset(Server).finds(RULE.name).blame,
+            Blame::Server
+        );
+    }
+
+    #[test]
+    fn a_reset_after_both_closes_is_silent() {
+        Scene::session("", "")
+            .close(Server, 1000, "")
+            .close(Client, 1000, "")
+            .reset(Client)
+            .silent(RULE.name);
+        Scene::session("", "").gap(Client).close(Server, 1000, "").reset(Server).silent(RULE.name);
+    }
+}

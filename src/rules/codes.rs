@@ -1,0 +1,194 @@
+//! What close codes and HTTP statuses mean to a WebSocket, as data for explanations.
+
+mod close;
+mod pairs;
+mod status;
+
+use std::ops::RangeInclusive;
+
+/// A close code, a range of them, or an HTTP status in answer to an upgrade. Texts are plain, with code in backticks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Code {
+    /// The codes it stands for; one, but for the two ranges of applications.
+    pub codes: RangeInclusive<u16>,
+    /// What it is.
+    pub kind: Kind,
+    /// As registered: `Mandatory Extension`, `Bad Gateway`.
+    pub name: &'static str,
+    /// One sentence: who says what with it.
+    pub brief: &'static str,
+    /// A paragraph.
+    pub description: &'static str,
+    /// When you see it.
+    pub when: &'static str,
+    /// How to fix it.
+    pub fix: &'static str,
+    /// Who may send it.
+    pub sender: &'static str,
+    /// Where it is defined.
+    pub reference: &'static str,
+    /// Names of rules that speak of it.
+    pub rules: &'static [&'static str],
+}
+
+/// See [`Code::kind`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Kind {
+    /// The status code of a Close frame (RFC 6455 §7.4): only after a successful handshake.
+    Close,
+    /// An HTTP status in answer to an upgrade: only before one.
+    Status,
+}
+
+/// Two codes side by side.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Comparison {
+    /// Key differences, one sentence or two each.
+    pub differences: Vec<String>,
+    /// When to use which, one for each code, and what to use instead.
+    pub when_to_use: Vec<String>,
+}
+
+/// What is known of a close code or an HTTP status.
+pub fn explain(code: u16) -> Option<&'static Code> {
+    all().find(|known| known.codes.contains(&code))
+}
+
+/// Everything that is known, in order of number: statuses, then close codes. A range comes after its named members.
+pub fn all() -> impl Iterator<Item = &'static Code> {
+    status::STATUSES.iter().chain(close::CLOSES)
+}
+
+/// The registered name of a close code; none for the ranges that applications share.
+pub fn name(code: u16) -> Option<&'static str> {
+    let known = explain(code).filter(|known| known.kind == Kind::Close)?;
+    (known.codes.start() == known.codes.end()).then_some(known.name)
+}
+
+/// How two codes differ and when to use which; empty where one of them is unknown.
+///
+/// The order of the arguments decides nothing but the order of the sentences.
+pub fn compare(a: u16, b: u16) -> Comparison {
+    let (Some(first), Some(second)) = (explain(a), explain(b)) else { return Comparison::default() };
+    if first == second {
+        return Comparison::default();
+    }
+    let written = pairs::PAIRS.iter().find(|pair| pair.codes == (a, b) || pair.codes == (b, a));
+    let own = [first.brief.to_owned(), second.brief.to_owned()];
+    let mut differences: Vec<String> = [(a, first), (b, second)]
+        .iter()
+        .zip(own)
+        .map(|((number, _), brief)| format!("{number}: {brief}"))
+        .collect();
+    let mut when_to_use: Vec<String> = Vec::new();
+    match written {
+        Some(pair) => {
+            differences.extend(pair.differences.iter().map(|text| (*text).to_owned()));
+            when_to_use.extend(pair.when_to_use.iter().map(|text| (*text).to_owned()));
+        }
+        None => {
+            if let Some(text) = time(a, first, b, second) {
+                differences.push(text);
+            }
+            differences
+                .push(format!("{a} may be sent by: {} {b} may be sent by: {}", first.sender, second.sender));
+            when_to_use.push(format!("You see {a}: {}", first.when));
+            when_to_use.push(format!("You see {b}: {}", second.when));
+        }
+    }
+    when_to_use.push(format!("To mend {a}: {}", first.fix));
+    when_to_use.push(format!("To mend {b}: {}", second.fix));
+    Comparison { differences, when_to_use }
+}
+
+/// Before or after the handshake, where the two differ in that.
+fn time(a: u16, first: &Code, b: u16, second: &Code) -> Option<String> {
+    let (status, close) = match (first.kind, second.kind) {
+        (Kind::Status, Kind::Close) => (a, b),
+        (Kind::Close, Kind::Status) => (b, a),
+        _ => return None,
+    };
+    Some(format!(
+        "{status} is an HTTP status and answers the handshake; {close} is a close code and exists only after the 101. One connection never shows both."
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_of_the_registry_is_known() {
+        for code in (1000..=1015).chain([3000, 3003, 3008, 3500, 4000, 4999]) {
+            assert_eq!(explain(code).unwrap().kind, Kind::Close, "{code}");
+        }
+        for status in [
+            200, 301, 302, 307, 308, 400, 401, 403, 404, 407, 408, 421, 426, 429, 431, 500, 501, 502, 503,
+            504, 505, 520, 521, 522, 523, 524, 525, 526, 527,
+        ] {
+            assert_eq!(explain(status).unwrap().kind, Kind::Status, "{status}");
+        }
+        assert_eq!((explain(999), explain(1016), explain(5000)), (None, None, None));
+    }
+
+    #[test]
+    fn the_names_are_the_registered_ones() {
+        assert_eq!((name(1010), name(1014)), (Some("Mandatory Extension"), Some("Bad Gateway")));
+        for code in (1000..=1015).chain([3000, 3003, 3008, 3500, 4000]) {
+            assert_eq!(explain(code).unwrap().name, crate::websocket::close_name(code));
+        }
+        assert_eq!((name(3000), name(3500), name(4000), name(502)), (Some("Unauthorized"), None, None, None));
+    }
+
+    #[test]
+    fn every_text_is_whole_and_every_rule_exists() {
+        for code in all() {
+            for text in [code.brief, code.description, code.when, code.fix, code.sender] {
+                assert!(text.ends_with('.') && text.len() > 10, "{:?}: {text:?}", code.codes);
+            }
+            assert!(!code.name.is_empty() && !code.reference.is_empty());
+            for name in code.rules {
+                assert!(crate::rules::rule(name).is_some(), "{:?} names {name}", code.codes);
+            }
+        }
+    }
+
+    #[test]
+    fn close_codes_and_statuses_that_are_confused_have_their_own_words() {
+        for (a, b) in [
+            (1010, 1014),
+            (1006, 1014),
+            (1011, 1014),
+            (1001, 1012),
+            (502, 1014),
+            (1005, 1006),
+            (1000, 1001),
+            (1002, 1010),
+        ] {
+            assert!(pairs::PAIRS.iter().any(|pair| pair.codes == (a, b)), "{a} {b}");
+            let (one, other) = (compare(a, b), compare(b, a));
+            assert!(one.differences.len() > 2 && one.when_to_use.len() >= 3, "{a} {b}");
+            assert_eq!(one.differences.len(), other.differences.len());
+        }
+    }
+
+    #[test]
+    fn any_other_pair_is_still_compared() {
+        let comparison = compare(404, 1008);
+        assert!(comparison.differences.iter().any(|text| text.contains("404 is an HTTP status")));
+        assert!(!comparison.when_to_use.is_empty());
+        assert_eq!(compare(1000, 1000), Comparison::default());
+        assert_eq!(compare(1000, 999), Comparison::default());
+    }
+
+    #[test]
+    fn the_two_founding_codes_say_what_they_must() {
+        let (mandatory, gateway) = (explain(1010).unwrap(), explain(1014).unwrap());
+        assert!(mandatory.fix.contains("Sec-WebSocket-Extensions") && mandatory.sender.contains("client"));
+        for word in ["101", "502"] {
+            assert!(gateway.description.contains(word));
+        }
+        let both = compare(1010, 1014);
+        assert!(both.differences.iter().any(|text| text.contains("502")));
+    }
+}

@@ -1,0 +1,83 @@
+use crate::connection::Connection;
+use crate::role::Role;
+use crate::rules::rule::rule;
+use crate::rules::{Check, Finding, Severity, negotiation, quote, trust};
+
+rule! {
+    /// # What it finds
+    /// The answer accepts an extension that the request did not offer.
+    ///
+    /// # Why it matters
+    /// A server chooses from the offer and from nothing else. Strict clients, browsers among them, fail the connection
+    /// at once; lenient ones go on, and the first frame that uses the extension breaks the session.
+    ///
+    /// # What causes it
+    /// Code that sets `Sec-WebSocket-Extensions` by hand, or a relay that copies the field from its other connection,
+    /// where another offer was made.
+    ///
+    /// # How to fix
+    /// Remove every hand-made `Sec-WebSocket-Extensions`. In a relay drop all `Sec-WebSocket-*` fields of the one leg
+    /// and let the library negotiate on the other.
+    ///
+    /// # What it does not report
+    /// Answers whose request was not captured. A name that differs only in case is told as information.
+    pub static RULE = "WS-EX-002" "extension-accepted-not-offered" {
+        severity: Error, category: Extension, reference: "RFC 6455 §4.1, §9.1",
+        explains: ["client-aborts-after-101", "closed-without-close-frame", "close-1010-mandatory-extension",
+            "close-reports-peer-violation", "extension-response-params-illegal"],
+        check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    let Some((request, response)) = trust::handshake(connection) else { return };
+    let unasked = negotiation::unasked(&request.extensions, &response.extensions);
+    if unasked.is_empty() {
+        return;
+    }
+    let only_case = unasked
+        .iter()
+        .all(|name| request.extensions.list.iter().any(|offered| offered.name.eq_ignore_ascii_case(name)));
+    found.push(
+        Finding::new(&RULE, response.seen, "extension accepted that was not offered")
+            .at_most(if only_case { Severity::Info } else { Severity::Error })
+            .origin(Role::Server)
+            .blame(Role::Server)
+            .message(format!(
+                "the server accepted {}, which the client did not offer; a conforming client fails the connection",
+                quote::list(&unasked)
+            ))
+            .shows(request.seen, super::offer(request))
+            .shows(response.seen, super::answer(response))
+            .help("let the server's library write Sec-WebSocket-Extensions, and copy none of it from another connection"),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::testing::Scene;
+    use crate::rules::{Blame, Severity};
+
+    #[test]
+    fn an_invented_extension_is_the_servers_error() {
+        let finding = Scene::session("", "permessage-deflate").finds(RULE.name);
+        assert_eq!((finding.severity, finding.blame), (Severity::Error, Blame::Server));
+        assert_eq!(finding.evidence[0].text, "offered no Sec-WebSocket-Extensions");
+    }
+
+    #[test]
+    fn the_client_that_leaves_is_its_consequence() {
+        let findings = Scene::session("", "permessage-deflate").fin(Client).findings();
+        assert_eq!(findings.len(), 1);
+        assert!(!findings[0].consequences.is_empty());
+    }
+
+    #[test]
+    fn another_case_is_information_and_an_unseen_offer_nothing() {
+        assert_eq!(Scene::session("x-mux", "X-Mux").finds(RULE.name).severity, Severity::Info);
+        Scene::session("", "permessage-deflate").unseen(Client).silent(RULE.name);
+        Scene::session("permessage-deflate", "permessage-deflate").messages(Server, 1).silent(RULE.name);
+    }
+}

@@ -1,0 +1,88 @@
+use crate::connection::Connection;
+use crate::role::Role;
+use crate::rules::rule::rule;
+use crate::rules::{Check, Finding, Severity, quote, trust};
+use crate::websocket::Extensions;
+
+rule! {
+    /// # What it finds
+    /// A `Sec-WebSocket-Extensions` value that does not follow its grammar: a list of tokens, each with parameters
+    /// after semicolons.
+    ///
+    /// # Why it matters
+    /// The receiver must fail the connection. In practice some answer 400, most ignore the field, and compression is
+    /// lost.
+    ///
+    /// # What causes it
+    /// A hand-written value, or a broken proxy that glues header lines together.
+    ///
+    /// # How to fix
+    /// Let the library write the field. Compare the line on both sides of every gateway.
+    ///
+    /// # What it does not report
+    /// `bbf-usp-protocol; eid="…"`, whose endpoint id is no token but is common and understood.
+    pub static RULE = "WS-EX-005" "extension-header-malformed" {
+        severity: Error, category: Extension, reference: "RFC 6455 §9.1",
+        explains: ["client-aborts-after-101", "extension-offered-not-accepted"], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    if let Some(request) = &connection.request {
+        let finding = judge(&request.extensions, Role::Client, request.seen, super::offer(request));
+        found.extend(finding.map(|finding| finding.at_most(Severity::Warning)));
+    }
+    if let Some(response) = connection.response.as_ref().filter(|_| trust::switched(connection)) {
+        found.extend(judge(&response.extensions, Role::Server, response.seen, super::answer(response)));
+    }
+}
+
+fn judge(extensions: &Extensions, from: Role, seen: crate::capture::Seen, line: String) -> Option<Finding> {
+    let malformed = extensions.malformed.as_ref().filter(|_| !line.contains("bbf-usp-protocol"))?;
+    let finding = Finding::new(&RULE, seen, "malformed Sec-WebSocket-Extensions")
+        .origin(from)
+        .blame(from)
+        .message(format!(
+            "the {}'s Sec-WebSocket-Extensions leaves its grammar at byte {}: {}",
+            from.name(),
+            malformed.column,
+            quote::short(&malformed.what)
+        ))
+        .shows(seen, line)
+        .help(format!(
+            "let the {}'s library write Sec-WebSocket-Extensions, and look for a proxy that rewrites it",
+            from.name()
+        ));
+    Some(finding)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::rules::testing::Scene;
+    use crate::rules::{Blame, Severity};
+    use crate::websocket::Malformed;
+
+    fn malformed() -> Option<Malformed> {
+        Some(Malformed { line: 0, column: 4, what: String::from("an empty element, expected a name") })
+    }
+
+    #[test]
+    fn a_bad_answer_is_an_error_and_a_bad_offer_a_warning() {
+        let answer = Scene::session("a", "a,,b")
+            .with(|c| c.response.as_mut().unwrap().extensions.malformed = malformed());
+        let finding = answer.finds(RULE.name);
+        assert_eq!((finding.severity, finding.blame), (Severity::Error, Blame::Server));
+        let offer = Scene::session("a,,b", "a")
+            .with(|c| c.request.as_mut().unwrap().extensions.malformed = malformed());
+        let finding = offer.finds(RULE.name);
+        assert_eq!((finding.severity, finding.blame), (Severity::Warning, Blame::Client));
+    }
+
+    #[test]
+    fn a_usp_endpoint_id_is_let_be() {
+        Scene::session("bbf-usp-protocol; eid=\"proto::x\"", "")
+            .with(|c| c.request.as_mut().unwrap().extensions.malformed = malformed())
+            .silent(RULE.name);
+    }
+}

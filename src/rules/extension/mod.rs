@@ -1,0 +1,27 @@
+//! Extensions: offers, answers, and what became of them.
+
+pub(super) mod close_1010_from_server;
+pub(super) mod close_1010_mandatory_extension;
+pub(super) mod extension_accepted_not_offered;
+pub(super) mod extension_header_malformed;
+pub(super) mod extension_name_unregistered;
+pub(super) mod extension_offer_illegal;
+pub(super) mod extension_offered_not_accepted;
+pub(super) mod extension_response_params_illegal;
+pub(super) mod rsv1_without_extension;
+pub(super) mod rsv_bits_misused;
+
+use super::quote;
+use crate::connection::{Request, Response};
+
+const FIELD: &str = "Sec-WebSocket-Extensions";
+
+/// The offer as written.
+fn offer(request: &Request) -> String {
+    format!("offered {}", quote::field_or_none(&request.head.head, FIELD))
+}
+
+/// The answer as written.
+fn answer(response: &Response) -> String {
+    format!("{} with {}", response.head.status, quote::field_or_none(&response.head.head, FIELD))
+}

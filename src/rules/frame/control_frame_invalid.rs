@@ -1,0 +1,66 @@
+use crate::connection::Connection;
+use crate::rules::rule::rule;
+use crate::rules::{Check, Finding};
+use crate::websocket::Violation;
+
+rule! {
+    /// # What it finds
+    /// A Close, Ping or Pong of more than 125 bytes, or one that is fragmented (FIN=0).
+    ///
+    /// # Why it matters
+    /// Control frames must fit into one small frame so that they can go between the fragments of a message. The
+    /// receiver must fail the connection.
+    ///
+    /// # What causes it
+    /// A Close reason of more than 123 bytes or a long Ping payload in a library that does not check; or lost framing.
+    ///
+    /// # How to fix
+    /// Keep Close reasons within 123 bytes of UTF-8 and Ping payloads within 125 bytes.
+    ///
+    /// # What it does not report
+    /// Control frames between the fragments of a message, which are legal. After missing bytes it is only likely.
+    pub static RULE = "WS-FR-004" "control-frame-invalid" {
+        severity: Error, category: Frame, reference: "RFC 6455 §5.4, §5.5",
+        explains: ["close-reports-peer-violation", "closed-without-close-frame"], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    for anomaly in &connection.anomalies {
+        let what = match anomaly.kind {
+            Violation::ControlFragmented => "with FIN=0, expected FIN=1",
+            Violation::ControlTooLong => "of more than 125 bytes, expected at most 125",
+            _ => continue,
+        };
+        found.push(
+            super::violation(&RULE, connection, anomaly, "invalid control frame")
+                .message(format!("the {} sent a control frame {what}", anomaly.from.name()))
+                .help(format!(
+                    "let the {} send each Close, Ping and Pong as one frame of at most 125 bytes",
+                    anomaly.from.name()
+                )),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::Blame;
+    use crate::rules::testing::Scene;
+    use crate::websocket::Violation::{ControlFragmented, ControlTooLong};
+
+    #[test]
+    fn long_and_fragmented_control_frames_are_told() {
+        let finding = Scene::session("", "").anomaly(Client, ControlFragmented, b"\x08").finds(RULE.name);
+        assert!(finding.blame == Blame::Client && finding.message.contains("FIN=0"));
+        let finding = Scene::session("", "").anomaly(Server, ControlTooLong, b"\x89\x7e").finds(RULE.name);
+        assert!(finding.blame == Blame::Server && finding.message.contains("125"));
+    }
+
+    #[test]
+    fn pings_are_silent() {
+        Scene::session("", "").pings(Server, 3).silent(RULE.name);
+    }
+}

@@ -1,0 +1,74 @@
+use crate::connection::Connection;
+use crate::rules::rule::rule;
+use crate::rules::{Check, Confidence, Finding, quote};
+use crate::websocket::Violation;
+
+rule! {
+    /// # What it finds
+    /// An HTTP message where a frame should begin.
+    ///
+    /// # Why it matters
+    /// Read as a frame, `HTTP` is FIN=0, RSV1=1, opcode 8. So clients report `RSV1 must be clear` or
+    /// `Invalid frame header`, and a meaningful close code before it turns into 1006.
+    ///
+    /// # What causes it
+    /// A web framework that writes its normal response to a connection that was already upgraded; two upgrade handlers
+    /// on one server; or a proxy that sends its error page down an open tunnel.
+    ///
+    /// # How to fix
+    /// Return no response from a handler that has upgraded. Register one upgrade handler only. Update the proxy.
+    ///
+    /// # What it does not report
+    /// Text that begins with `HTTP/` inside a frame. After missing bytes it is only likely.
+    pub static RULE = "WS-FR-010" "http-bytes-in-stream" {
+        severity: Error, category: Frame, reference: "RFC 6455 §5.2",
+        explains: ["rsv1-without-extension", "rsv-bits-misused", "opcode-reserved", "control-frame-invalid",
+            "fragmentation-sequence-broken", "framing-lost", "server-frame-masked", "client-frame-unmasked",
+            "data-after-close", "close-reports-peer-violation", "closed-without-close-frame"],
+        check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    for anomaly in connection.anomalies.iter().filter(|anomaly| anomaly.kind == Violation::HttpInStream) {
+        let line = String::from_utf8_lossy(&anomaly.quote).replace(['\r', '\n'], " ");
+        found.push(
+            super::violation(&RULE, connection, anomaly, "HTTP message in the WebSocket stream")
+                .confidence(Confidence::Likely)
+                .message(format!(
+                    "the {} sent {} where a frame should begin; read as a frame it has RSV1 set and opcode 8",
+                    anomaly.from.name(),
+                    quote::quoted(line.trim_end())
+                ))
+                .help("return no HTTP response from a handler that has upgraded, and look for a proxy that writes error pages into open tunnels"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::Blame;
+    use crate::rules::testing::Scene;
+    use crate::websocket::Violation::{HttpInStream, Rsv23};
+
+    #[test]
+    fn a_response_after_a_close_is_the_root_of_what_follows() {
+        let findings = Scene::session("", "")
+            .close(Server, 4400, "")
+            .anomaly(Server, HttpInStream, b"HTTP/1.1 204 No ")
+            .anomaly(Server, Rsv23, b"HT")
+            .close(Client, 1002, "")
+            .fin(Server)
+            .findings();
+        assert_eq!((findings[0].rule.name, findings[0].blame), (RULE.name, Blame::Server));
+        assert!(findings[0].message.contains("HTTP/1.1 204 No"));
+        assert!(findings[0].consequences.iter().any(|below| below.rule.name == "rsv-bits-misused"));
+    }
+
+    #[test]
+    fn messages_are_silent() {
+        Scene::session("", "").messages(Server, 2).silent(RULE.name);
+    }
+}

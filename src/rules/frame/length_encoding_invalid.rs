@@ -1,0 +1,65 @@
+use crate::connection::Connection;
+use crate::rules::rule::rule;
+use crate::rules::{Check, Finding, Severity};
+use crate::websocket::Violation;
+
+rule! {
+    /// # What it finds
+    /// A payload length written in more bytes than it needs, or a 64-bit length with its top bit set.
+    ///
+    /// # Why it matters
+    /// Some receivers close with 1002 on a length that is not minimal, most accept it: a session that works with one
+    /// server fails with another. A set top bit is refused by all.
+    ///
+    /// # What causes it
+    /// A frame writer that always uses the long form; or lost framing.
+    ///
+    /// # How to fix
+    /// Write 0 to 125 in the first length byte, up to 65,535 in two bytes, more in eight.
+    ///
+    /// # What it does not report
+    /// Lengths in their shortest form, however large. After missing bytes it is only likely.
+    pub static RULE = "WS-FR-005" "length-encoding-invalid" {
+        severity: Error, category: Frame, reference: "RFC 6455 §5.2",
+        explains: ["close-reports-peer-violation"], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    for anomaly in &connection.anomalies {
+        let (severity, what) = match anomaly.kind {
+            Violation::LengthNotMinimal => (Severity::Warning, "in more bytes than it needs"),
+            Violation::LengthTopBit => (Severity::Error, "with its top bit set, expected 0"),
+            _ => continue,
+        };
+        found.push(
+            super::violation(&RULE, connection, anomaly, "payload length badly encoded")
+                .at_most(severity)
+                .message(format!("the {} wrote a payload length {what}", anomaly.from.name()))
+                .help(format!(
+                    "correct the frame writer of the {}: use the shortest length form",
+                    anomaly.from.name()
+                )),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::role::Role::Client;
+    use crate::rules::Severity;
+    use crate::rules::testing::Scene;
+    use crate::websocket::Violation::{LengthNotMinimal, LengthTopBit};
+
+    #[test]
+    fn a_long_form_warns_and_a_top_bit_is_an_error() {
+        let severity =
+            |kind| Scene::session("", "").anomaly(Client, kind, b"\x81\xfe").finds(RULE.name).severity;
+        assert_eq!(
+            (severity(LengthNotMinimal), severity(LengthTopBit)),
+            (Severity::Warning, Severity::Error)
+        );
+        Scene::session("", "").messages(Client, 1).silent(RULE.name);
+    }
+}

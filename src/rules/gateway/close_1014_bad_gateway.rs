@@ -1,0 +1,149 @@
+use crate::connection::Connection;
+use crate::gateway;
+use crate::role::Role;
+use crate::rules::rule::rule;
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote, trust};
+
+rule! {
+    /// # What it finds
+    /// A Close with 1014 Bad Gateway from the server's side.
+    ///
+    /// # Why it matters
+    /// Whoever the client reached declares itself a gateway and says that its upstream failed. It accepted the
+    /// WebSocket first, so the client was connected to a gateway with nothing behind it, or lost what was there.
+    ///
+    /// # What causes it
+    /// The upstream went away, refused, answered something that is no WebSocket, or did not answer. The sender is a
+    /// relay that speaks WebSocket itself: an API gateway, a serverless worker, a bridge of your own. Tunnelling proxies
+    /// such as nginx, HAProxy, Envoy, Apache httpd and Traefik never send it; behind one of those it came from further
+    /// on.
+    ///
+    /// # How to fix
+    /// Look at the relay's upstream at that second. Let the relay connect upstream before it answers the client, so
+    /// that a dead upstream becomes an HTTP 502, 503 or 504. Before the 101 those statuses are the same fault; after it
+    /// they are impossible, and 1014 is the word for it.
+    ///
+    /// # What it does not report
+    /// Echoes of a client's 1014, and a 1014 from a client, which is a rule of its own. Where the reason speaks of
+    /// access rights the code is misused, and it is only possible that an upstream failed.
+    pub static RULE = "WS-GW-002" "close-1014-bad-gateway" {
+        severity: Error, category: Gateway, reference: "IANA WebSocket Close Code Number Registry",
+        explains: ["close-1014-rejected-by-peer", "close-reply-differs", "gateway-accepted-before-upstream"],
+        check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    let Some(close) = super::bad_gateway(connection) else { return };
+    let answered = connection.closes.iter().any(|close| close.from == Role::Client);
+    let doubt = trust::doubt(connection, Role::Client).filter(|_| !answered);
+    let misused = super::about_access(close);
+    let after =
+        connection.response.as_ref().map(|response| close.seen.at.seconds_since(response.seen.at).max(0.0));
+    let timing = after
+        .map_or(String::new(), |after| format!(" {} after it accepted the WebSocket", quote::seconds(after)));
+    let relayed = connection.frames.as_ref().map_or(0, |frames| frames[Role::Server].messages);
+
+    let mut finding = Finding::new(&RULE, close.seen, "gateway closed with 1014 Bad Gateway")
+        .confidence(if misused || doubt.is_some() { Confidence::Possible } else { Confidence::Likely })
+        .origin(Origin::Gateway)
+        .blame(if misused { Blame::Server } else { Blame::Upstream })
+        .shows(close.seen, format!("server's side sends {}", quote::close(close)))
+        .shows_all(
+            close.seen,
+            doubt.map(|doubt| format!("{doubt}, so this may be an echo")).into_iter().collect(),
+        );
+    finding = if misused {
+        finding
+            .message(format!(
+                "the server's side sent {}{timing}; the reason speaks of access rights, for which this code is often misused",
+                quote::close(close)
+            ))
+            .help("close with 1008, 3000 or a code from 4000 to 4999 where access is refused, and keep 1014 for a failed upstream")
+    } else {
+        finding
+            .message(format!(
+                "the gateway sent {}{timing}: its upstream failed{}; before the 101 the same fault is HTTP 502, 503 or 504",
+                quote::close(close),
+                match relayed {
+                    0 => String::from(", and no message had come through it"),
+                    1 => String::from(" after 1 message had come through it"),
+                    count => format!(" after {count} messages had come through it"),
+                }
+            ))
+            .help("check the upstream of this gateway at this second: whether it runs, listens on the expected port and speaks WebSocket there")
+    };
+    if let Some(response) = &connection.response {
+        let text = match gateway::relay(&response.head, &response.body) {
+            Some(sign) => format!(
+                "accepted the WebSocket with {}; sign of a gateway: {}",
+                response.head.status,
+                quote::short(&sign.found)
+            ),
+            None => format!("accepted the WebSocket with {}", response.head.status),
+        };
+        finding = finding.shows(response.seen, text);
+    }
+    let last = connection.frames.as_ref().and_then(|frames| frames[Role::Server].last);
+    if let Some(last) = last.filter(|last| last.packet < close.seen.packet) {
+        finding = finding.shows(last, "last data from the server's side before it");
+    }
+    if let Some(reply) = connection.closes.iter().find(|reply| reply.from == Role::Client) {
+        finding = finding.shows(reply.seen, format!("client answers {}", quote::close(reply)));
+    }
+    found.push(finding);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::testing::{ANSWER, REQUEST, Scene};
+    use crate::rules::{Blame, Confidence, Origin};
+
+    #[test]
+    fn the_gateway_spoke_and_the_upstream_is_to_blame() {
+        let finding = Scene::session("", "")
+            .messages(Server, 2)
+            .close(Server, 1014, "upstream down")
+            .close(Client, 1014, "upstream down")
+            .fin(Server)
+            .finds(RULE.name);
+        assert_eq!(
+            (finding.origin, finding.blame, finding.confidence),
+            (Some(Origin::Gateway), Blame::Upstream, Confidence::Likely)
+        );
+        assert!(
+            finding.message.contains("2 messages") && finding.message.contains("HTTP 502"),
+            "{}",
+            finding.message
+        );
+        assert!(finding.evidence.iter().any(|evidence| evidence.text.contains("\"upstream down\"")));
+    }
+
+    #[test]
+    fn a_reason_about_access_is_misuse() {
+        let finding = Scene::session("", "")
+            .close(Server, 1014, "INVALID TOKEN")
+            .close(Client, 1014, "")
+            .finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Server, Confidence::Possible));
+    }
+
+    #[test]
+    fn signs_of_a_gateway_are_evidence() {
+        let finding = Scene::tcp()
+            .request(REQUEST)
+            .answer(&format!("{ANSWER}CF-RAY: 8f\r\n"), "")
+            .close(Server, 1014, "Backend WebSocket unavailable")
+            .finds(RULE.name);
+        assert!(finding.evidence[0].text.contains("CF-RAY"));
+    }
+
+    #[test]
+    fn echoes_are_silent_and_gaps_leave_it_open() {
+        Scene::session("", "").close(Client, 1014, "").close(Server, 1014, "").silent(RULE.name);
+        let finding = Scene::session("", "").gap(Client).close(Server, 1014, "").finds(RULE.name);
+        assert_eq!(finding.confidence, Confidence::Possible);
+    }
+}

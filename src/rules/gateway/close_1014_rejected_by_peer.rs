@@ -1,0 +1,83 @@
+use crate::connection::Connection;
+use crate::rules::rule::rule;
+use crate::rules::{Check, Confidence, Finding, quote};
+
+rule! {
+    /// # What it finds
+    /// A Close with 1014 that the other side answered with 1002 Protocol Error.
+    ///
+    /// # Why it matters
+    /// The receiver does not know 1014 and calls it illegal. Its application then reads of a protocol error where a bad
+    /// gateway was meant.
+    ///
+    /// # What causes it
+    /// 1014 was registered in 2016, after RFC 6455. gorilla, tungstenite, Autobahn for Python, Undertow, Tomcat,
+    /// libwebsockets, Starscream, Cowboy's library and Boost.Beast before 2026 refuse it.
+    ///
+    /// # How to fix
+    /// Update the receiving library, or let the gateway close with 1011 and a reason.
+    ///
+    /// # What it does not report
+    /// Other answers, and Closes that came before the 1014.
+    pub static RULE = "WS-GW-003" "close-1014-rejected-by-peer" {
+        severity: Warning, category: Gateway, reference: "IANA WebSocket Close Code Number Registry",
+        explains: ["close-reply-differs", "close-reports-peer-violation"], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    let Some(close) = connection.closes.iter().find(|close| close.code == Some(1014)) else { return };
+    let reply = connection
+        .closes
+        .iter()
+        .find(|reply| reply.from != close.from && reply.code == Some(1002) && reply.seen.at >= close.seen.at);
+    let Some(reply) = reply else { return };
+    let says_so = reply.reason.contains("1014") || reply.reason.contains("Protocol violation");
+    found.push(
+        Finding::new(&RULE, reply.seen, "1014 refused as a protocol error")
+            .confidence(if says_so { Confidence::Certain } else { Confidence::Likely })
+            .origin(reply.from)
+            .blame(reply.from)
+            .message(format!(
+                "the {} answered {} with {}, so its application never learns of the bad gateway",
+                reply.from.name(),
+                quote::close(close),
+                quote::close(reply)
+            ))
+            .shows(close.seen, format!("{} sends {}", close.from.name(), quote::close(close)))
+            .shows(reply.seen, format!("{} answers {}", reply.from.name(), quote::close(reply)))
+            .help(format!(
+                "update the WebSocket library of the {}, or let the gateway close with 1011 and a reason",
+                reply.from.name()
+            )),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::testing::Scene;
+    use crate::rules::{Blame, Confidence};
+
+    #[test]
+    fn an_old_library_is_to_blame() {
+        let findings = Scene::session("", "")
+            .messages(Server, 1)
+            .close(Server, 1014, "box_offline")
+            .close(Client, 1002, "bad close code 1014")
+            .fin(Server)
+            .findings();
+        assert_eq!((findings.len(), findings[0].rule.name), (1, "close-1014-bad-gateway"));
+        let below = &findings[0].consequences[0];
+        assert_eq!(
+            (below.rule.name, below.blame, below.confidence),
+            (RULE.name, Blame::Client, Confidence::Certain)
+        );
+    }
+
+    #[test]
+    fn an_echo_is_silent() {
+        Scene::session("", "").close(Server, 1014, "").close(Client, 1014, "").silent(RULE.name);
+    }
+}

@@ -1,0 +1,95 @@
+use crate::connection::{Connection, Outcome, Transport};
+use crate::role::Role;
+use crate::rules::rule::rule;
+use crate::rules::{Check, Confidence, Finding, quote, trust};
+
+rule! {
+    /// # What it finds
+    /// A complete upgrade request to which not a byte of an answer came before the connection ended.
+    ///
+    /// # Why it matters
+    /// The request reached a machine, and nobody there replied. The client waits out its own timeout.
+    ///
+    /// # What causes it
+    /// The server or gateway ended TCP at once: a crash, or a listener that is no HTTP. It stayed silent: a proxy waits
+    /// for an upstream that never answers, a proxy that only relays a 101 swallowed a refusal, or a program has no
+    /// handler for upgrades.
+    ///
+    /// # How to fix
+    /// Add the upgrade handler (`server.on('upgrade')` on Node). Set connect and read timeouts on the gateway, so that a
+    /// 504 shows what is wrong.
+    ///
+    /// # What it does not report
+    /// Captures that stop within ten seconds of the request, and those that lack part of the server's side.
+    pub static RULE = "WS-HS-017" "handshake-unanswered" {
+        severity: Error, category: Handshake, reference: "RFC 6455 §4.1",
+        explains: [], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    let Some(request) = connection.request.as_ref().filter(|_| connection.outcome == Outcome::Unanswered)
+    else {
+        return;
+    };
+    if trust::doubt(connection, Role::Server).is_some() {
+        return;
+    }
+    let end = connection.ending.by;
+    let until = end.map_or(connection.last, |(_, seen)| seen);
+    let waited = until.at.seconds_since(request.seen.at).max(0.0);
+    let how = if connection.ending.transport == Transport::Reset { "RST" } else { "FIN" };
+    let (confidence, what) = match end {
+        None if waited < PATIENCE => return,
+        None => {
+            (Confidence::Possible, format!("the capture ended after {} without one", quote::seconds(waited)))
+        }
+        Some((Role::Server, _)) => (
+            Confidence::Likely,
+            format!("the server's side ended TCP with {how} after {} instead", quote::seconds(waited)),
+        ),
+        Some((Role::Client, _)) => {
+            (Confidence::Likely, format!("the client gave up with {how} after {}", quote::seconds(waited)))
+        }
+    };
+    let mut finding = Finding::new(&RULE, request.seen, "upgrade never answered")
+        .confidence(confidence)
+        .origin(Role::Server)
+        .blame(Role::Server)
+        .message(format!("the server's side sent no answer to the upgrade; {what}"))
+        .shows(request.seen, quote::request_line(request))
+        .help(match end {
+            Some((Role::Server, _)) => "find out in the server's log why it ended the connection at this second",
+            _ => "find out whether the server has an upgrade handler for this path, or waits for something behind it",
+        });
+    if let Some((by, seen)) = end {
+        finding = finding.shows(seen, format!("{how} from the {}, no answer before it", by.name()));
+    }
+    found.push(finding);
+}
+
+/// Seconds after which silence is worth a word even if the capture ends in it.
+const PATIENCE: f64 = 10.0;
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::testing::{REQUEST, Scene};
+    use crate::rules::{Blame, Confidence};
+
+    #[test]
+    fn silence_is_the_servers_whoever_ends_it() {
+        let finding = Scene::tcp().request(REQUEST).after(1.5).fin(Client).finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Server, Confidence::Likely));
+        assert!(finding.message.contains("gave up with FIN after 1.5 s"));
+        assert!(Scene::tcp().request(REQUEST).reset(Server).finds(RULE.name).message.contains("RST"));
+    }
+
+    #[test]
+    fn a_capture_that_stops_or_lacks_the_server_is_silent() {
+        Scene::tcp().request(REQUEST).silent(RULE.name);
+        Scene::tcp().request(REQUEST).gap(Server).fin(Client).silent(RULE.name);
+        Scene::tcp().request(REQUEST).unseen(Server).fin(Client).silent(RULE.name);
+    }
+}

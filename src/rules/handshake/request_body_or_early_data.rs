@@ -1,0 +1,79 @@
+use crate::connection::Connection;
+use crate::role::Role;
+use crate::rules::rule::rule;
+use crate::rules::{Blame, Check, Confidence, Finding, quote, trust};
+
+rule! {
+    /// # What it finds
+    /// An upgrade request that announces a body, or a client that sends on before the answer has come.
+    ///
+    /// # Why it matters
+    /// Strict servers refuse such a request. Early bytes may be read as a second HTTP request, which is how requests
+    /// are smuggled past proxies.
+    ///
+    /// # What causes it
+    /// `Content-Length: 0` is added by some proxies, Envoy among them. Early frames come from clients that do not wait.
+    ///
+    /// # How to fix
+    /// Remove the field at the gateway; wait for the 101 in the client.
+    ///
+    /// # What it does not report
+    /// Extended CONNECT over HTTP/2, where data may follow at once.
+    pub static RULE = "WS-HS-008" "request-body-or-early-data" {
+        severity: Warning, category: Handshake, reference: "RFC 6455 §4.1",
+        explains: [], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    let Some(request) = connection.request.as_ref().filter(|request| trust::is_http1(request)) else {
+        return;
+    };
+    let body = quote::fields(&request.head.head, &["Content-Length", "Transfer-Encoding"]);
+    if !body.is_empty() {
+        let zero = request.head.head.field("Content-Length") == Some(b"0".as_slice());
+        found.push(
+            Finding::new(&RULE, request.seen, "upgrade request that announces a body")
+                .confidence(if zero { Confidence::Likely } else { Confidence::Certain })
+                .origin(Role::Client)
+                .blame(if zero { Blame::Gateway } else { Blame::Client })
+                .message(format!("the upgrade request has {}, which strict servers refuse", quote::list(&body)))
+                .shows_all(request.seen, body)
+                .help("send upgrade requests without Content-Length and Transfer-Encoding, and remove them at the gateway"),
+        );
+    }
+    if let Some(early) = request.early_data {
+        found.push(
+            Finding::new(&RULE, early, "client sent before the answer came")
+                .origin(Role::Client)
+                .blame(Role::Client)
+                .message("the client sent bytes after its request and before the answer, expected it to wait")
+                .shows(request.seen, quote::request_line(request))
+                .shows(early, "bytes of the client before the answer")
+                .help("let the client wait for the 101 before it sends frames"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::rules::Blame;
+    use crate::rules::testing::{REQUEST, Scene};
+
+    #[test]
+    fn an_announced_body_and_early_bytes_are_told() {
+        let finds = |line: &str| Scene::tcp().request(&format!("{REQUEST}{line}")).finds(RULE.name).blame;
+        assert_eq!(finds("Content-Length: 0\r\n"), Blame::Gateway);
+        assert_eq!(finds("Content-Length: 5\r\n"), Blame::Client);
+        let early = Scene::tcp().request(REQUEST).with(|connection| {
+            connection.request.as_mut().unwrap().early_data = Some(connection.last);
+        });
+        assert_eq!(early.finds(RULE.name).blame, Blame::Client);
+    }
+
+    #[test]
+    fn a_client_that_waits_is_silent() {
+        Scene::session("", "").messages(crate::role::Role::Client, 1).silent(RULE.name);
+    }
+}

@@ -1,0 +1,100 @@
+use crate::connection::Connection;
+use crate::role::Role;
+use crate::rules::rule::rule;
+use crate::rules::{Check, Finding, quote, trust};
+
+rule! {
+    /// # What it finds
+    /// A request whose `Sec-WebSocket-Version` is not 13, or a server that refuses 13 and names other versions.
+    ///
+    /// # Why it matters
+    /// 13 is RFC 6455; lower numbers are drafts. A server that refuses must list what it speaks.
+    ///
+    /// # What causes it
+    /// A client from before 2012, a proxy that drops the field, or a request written by hand.
+    ///
+    /// # How to fix
+    /// Update the client, and check that the field passes every proxy.
+    ///
+    /// # What it does not report
+    /// Servers that list 13 among others, such as `13, 8`.
+    pub static RULE = "WS-HS-006" "request-version-unsupported" {
+        severity: Error, category: Handshake, reference: "RFC 6455 §4.1, §4.2.2, §4.4",
+        explains: ["response-not-101", "response-426-upgrade-lost"], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    let Some(request) = &connection.request else { return };
+    let version = request.version.as_deref().map(str::trim);
+    // A request that asks for no upgrade at all has a graver fault.
+    let asks = !trust::is_http1(request) || request.head.head.has_token("Upgrade", "websocket");
+    if asks && version != Some("13") {
+        found.push(
+            Finding::new(&RULE, request.seen, "WebSocket version other than 13")
+                .origin(Role::Client)
+                .blame(Role::Client)
+                .message(match version {
+                    Some(version) => format!(
+                        "the client asks for WebSocket version {}, expected 13",
+                        quote::quoted(version)
+                    ),
+                    None => String::from("the client's request has no Sec-WebSocket-Version, expected 13"),
+                })
+                .shows(request.seen, quote::field_or_none(&request.head.head, "Sec-WebSocket-Version"))
+                .help(
+                    "update the client to RFC 6455, and check that Sec-WebSocket-Version passes every proxy",
+                ),
+        );
+        return;
+    }
+    let Some(response) =
+        connection.response.as_ref().filter(|response| matches!(response.head.status, 400 | 426))
+    else {
+        return;
+    };
+    let head = &response.head.head;
+    if asks && head.field("Sec-WebSocket-Version").is_some() && !head.has_token("Sec-WebSocket-Version", "13")
+    {
+        found.push(
+            Finding::new(&RULE, response.seen, "server without WebSocket version 13")
+                .origin(Role::Server)
+                .blame(Role::Server)
+                .message(format!(
+                    "the server refused version 13 and offers {}",
+                    quote::field_or_none(head, "Sec-WebSocket-Version")
+                ))
+                .shows(response.seen, quote::field_or_none(head, "Sec-WebSocket-Version"))
+                .help("update the server to RFC 6455"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::rules::Blame;
+    use crate::rules::testing::{REQUEST, Scene};
+
+    #[test]
+    fn drafts_and_absence_are_the_clients() {
+        let finds = |version: &str| {
+            Scene::tcp().request(&REQUEST.replace("Sec-WebSocket-Version: 13\r\n", version)).finds(RULE.name)
+        };
+        assert!(finds("Sec-WebSocket-Version: 8\r\n").message.contains("\"8\""));
+        assert_eq!(finds("").blame, Blame::Client);
+    }
+
+    #[test]
+    fn an_old_server_is_its_own_fault() {
+        let finding = Scene::answered("HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 8\r\n", "")
+            .finds(RULE.name);
+        assert_eq!(finding.blame, Blame::Server);
+    }
+
+    #[test]
+    fn thirteen_is_silent() {
+        Scene::answered("HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 13, 8\r\n", "")
+            .silent(RULE.name);
+    }
+}

@@ -1,0 +1,81 @@
+use crate::connection::Connection;
+use crate::rules::rule::rule;
+use crate::rules::{Blame, Check, Confidence, Finding, quote, trust};
+
+rule! {
+    /// # What it finds
+    /// A complete upgrade request that was answered as an ordinary one, with 2xx or 304.
+    ///
+    /// # Why it matters
+    /// HTTP allows a server to ignore an upgrade; for the client the WebSocket has failed. The page in the answer shows
+    /// what the server took the request for.
+    ///
+    /// # What causes it
+    /// Nothing at this path speaks WebSocket: the path is wrong, or a single-page application answers every path. Or a
+    /// cache answered. Or a hop behind this point dropped `Upgrade`; a capture there would show it.
+    ///
+    /// # How to fix
+    /// Check the path against the server's routes. Keep `try_files … /index.html` and caches off it. Let every gateway
+    /// forward `Upgrade` and `Connection`.
+    ///
+    /// # What it does not report
+    /// WebSocket over HTTP/2 and HTTP/3, where 200 is success.
+    pub static RULE = "WS-HS-010" "response-200-upgrade-ignored" {
+        severity: Error, category: Handshake, reference: "RFC 6455 §4.1; RFC 9110 §7.8",
+        explains: [], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    let Some((request, response)) = super::refusal(connection) else { return };
+    if !trust::is_http1(request) || !matches!(response.head.status, 200..=299 | 304) {
+        return;
+    }
+    let head = &response.head.head;
+    let cached = super::cached(head) || response.head.status == 304;
+    let kind = head.text("Content-Type").map_or(String::new(), |kind| format!(" of {}", quote::short(&kind)));
+    found.push(
+        super::refused(&RULE, request, response, format!("upgrade ignored, answered with {}", response.head.status))
+            .confidence(Confidence::Likely)
+            .blame(if cached { Blame::Gateway } else { Blame::Server })
+            .message(format!(
+                "the server answered the upgrade with {}{kind}, expected 101: {}",
+                quote::status(response),
+                if cached {
+                    "a cache answered in place of a WebSocket server"
+                } else {
+                    "nothing at this path speaks WebSocket, or a hop behind this point dropped Upgrade"
+                }
+            ))
+            .help(if cached {
+                "switch caching off for this path"
+            } else {
+                "check the path against the routes of the server, and whether every gateway forwards Upgrade and Connection"
+            }),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::rules::Blame;
+    use crate::rules::testing::Scene;
+
+    #[test]
+    fn a_page_is_the_servers_and_a_cached_page_the_gateways() {
+        let finding = Scene::answered("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n", "<!doctype html>")
+            .finds(RULE.name);
+        assert!(finding.blame == Blame::Server && finding.message.contains("200 OK of text/html"));
+        let cached = Scene::answered("HTTP/1.1 200 OK\r\nCF-Cache-Status: HIT\r\nCF-RAY: 8\r\n", "");
+        assert_eq!(cached.finds(RULE.name).blame, Blame::Gateway);
+    }
+
+    #[test]
+    fn success_over_http_2_is_silent() {
+        Scene::tcp()
+            .request("CONNECT /chat HTTP/2.0\r\nsec-websocket-version: 13\r\n")
+            .answer("HTTP/2.0 200 \r\n", "")
+            .silent(RULE.name);
+        Scene::session("", "").silent(RULE.name);
+    }
+}

@@ -1,0 +1,71 @@
+use crate::connection::Connection;
+use crate::rules::rule::rule;
+use crate::rules::{Blame, Check, Confidence, Finding, quote};
+
+rule! {
+    /// # What it finds
+    /// 426 Upgrade Required in answer to a request that does ask for the upgrade.
+    ///
+    /// # Why it matters
+    /// 426 says: I speak WebSocket, and you did not ask. If the question is in the capture, something between this point
+    /// and the one who answered removed it.
+    ///
+    /// # What causes it
+    /// A gateway that drops `Upgrade` and `Connection`, as every proxy does unless it is told otherwise.
+    ///
+    /// # How to fix
+    /// Configure upgrades on the next hop. nginx: `proxy_http_version 1.1` and the two `proxy_set_header` lines. Apache
+    /// httpd: `upgrade=websocket`.
+    ///
+    /// # What it does not report
+    /// Refusals of the WebSocket version, and requests that lack the upgrade already at this point.
+    pub static RULE = "WS-HS-011" "response-426-upgrade-lost" {
+        severity: Error, category: Handshake, reference: "RFC 9110 §15.5.22; RFC 6455 §4.2.1",
+        explains: [], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    let Some((request, response)) = super::refusal(connection) else { return };
+    if response.head.status != 426 {
+        return;
+    }
+    let lost_behind = super::asks(request);
+    found.push(
+        super::refused(&RULE, request, response, String::from("upgrade lost on the way, answered with 426"))
+            .confidence(Confidence::Likely)
+            .blame(Blame::Gateway)
+            .message(if lost_behind {
+                "the request asks for the upgrade at this point and the answer says that it does not: a gateway behind this point dropped it"
+            } else {
+                "the answer misses the upgrade, which the request lacks already at this point: a hop before it dropped it"
+            })
+            .shows(request.seen, quote::field_or_none(&request.head.head, "Upgrade"))
+            .shows(request.seen, quote::field_or_none(&request.head.head, "Connection"))
+            .help(if lost_behind {
+                "let the gateway that answered here forward Upgrade and Connection to its upstream"
+            } else {
+                "let the proxy before this point forward Upgrade and Connection"
+            }),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::rules::testing::Scene;
+    use crate::rules::{Blame, Confidence};
+
+    #[test]
+    fn a_question_lost_behind_is_the_gateways() {
+        let finding =
+            Scene::answered("HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\n", "").finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Gateway, Confidence::Likely));
+        assert!(finding.message.contains("behind this point"));
+    }
+
+    #[test]
+    fn other_answers_are_silent() {
+        Scene::answered("HTTP/1.1 400 Bad Request\r\n", "").silent(RULE.name);
+    }
+}

@@ -1,0 +1,130 @@
+use crate::connection::Connection;
+use crate::rules::rule::rule;
+use crate::rules::{Blame, Check, Confidence, Finding, quote};
+
+rule! {
+    /// # What it finds
+    /// 401, 403 or 407 in answer to an upgrade.
+    ///
+    /// # Why it matters
+    /// Four refusals share these statuses: missing credentials, an origin that is not allowed, a firewall or bot check,
+    /// and a gateway that does not permit upgrades at all.
+    ///
+    /// # What causes it
+    /// 401, 407: no or wrong credentials; browsers cannot set `Authorization` for a WebSocket. 403 with an `Origin` that
+    /// does not match `Host`: the origin policy, often because a proxy changed `Host`. 403 with `Server: envoy` and an
+    /// empty body: Envoy without `upgrade_configs`.
+    ///
+    /// # How to fix
+    /// Forward the original `Host` or extend the list of allowed origins. Authenticate browsers by cookie or ticket.
+    /// Envoy, Istio: `upgrade_configs` with `websocket`.
+    ///
+    /// # What it does not report
+    /// Values of `Cookie` and `Authorization`: only whether they were there.
+    pub static RULE = "WS-HS-013" "response-forbidden" {
+        severity: Error, category: Handshake, reference: "RFC 6455 §4.2.2, §10.2",
+        explains: [], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    let Some((request, response)) = super::refusal(connection) else { return };
+    let status = response.head.status;
+    if !matches!(status, 401 | 403 | 407) {
+        return;
+    }
+    let (asked, answered) = (&request.head.head, &response.head.head);
+    let origin = asked.text("Origin");
+    let host = asked.text("Host");
+    let foreign = match (&origin, &host) {
+        (Some(origin), Some(host)) => {
+            origin.split("://").nth(1).is_some_and(|name| !name.eq_ignore_ascii_case(host))
+        }
+        _ => false,
+    };
+    let server = answered.text("Server").unwrap_or_default().to_ascii_lowercase();
+    let envoy = status == 403 && server.contains("envoy") && response.body.is_empty();
+    let challenge = answered.field("cf-mitigated").is_some();
+    let credentials = ["Cookie", "Authorization"].iter().any(|name| asked.field(name).is_some());
+    let (blame, why, help) = if envoy {
+        (
+            Blame::Gateway,
+            "an empty 403 from Envoy is how it refuses upgrades that are not enabled",
+            "enable websocket in upgrade_configs of Envoy or Istio",
+        )
+    } else if challenge {
+        (
+            Blame::Gateway,
+            "a bot check answered, which no WebSocket client can solve",
+            "except this path from the bot check",
+        )
+    } else if status == 407 {
+        (Blame::Client, "a forward proxy wants credentials", "give the client credentials for the proxy")
+    } else if status == 401 && !credentials {
+        (
+            Blame::Client,
+            "the request carries neither Cookie nor Authorization",
+            "send credentials with the upgrade: browsers by cookie or ticket, other clients by Authorization",
+        )
+    } else if status == 403 && foreign {
+        (
+            Blame::Server,
+            "the origin differs from the host, so the origin policy is the first suspect",
+            "allow this origin on the server, and let proxies forward the original Host",
+        )
+    } else {
+        (
+            Blame::Server,
+            "the server's policy refused",
+            "read the server's log for the refused request: origin, credentials or access rights",
+        )
+    };
+    let mut finding = super::refused(&RULE, request, response, format!("upgrade refused with {status}"))
+        .confidence(Confidence::Likely)
+        .blame(blame)
+        .message(format!("the upgrade was refused with {}: {why}", quote::status(response)))
+        .shows_all(request.seen, quote::fields(asked, &["Host", "Origin"]))
+        .help(help);
+    for name in ["Cookie", "Authorization"] {
+        let there = if asked.field(name).is_some() { "with" } else { "without" };
+        finding = finding.shows(request.seen, format!("{there} {name}"));
+    }
+    found.push(finding);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::rules::testing::{REQUEST, Scene};
+    use crate::rules::{Blame, Finding};
+
+    fn refused(request: &str, answer: &str) -> Finding {
+        Scene::tcp().request(&format!("{REQUEST}{request}")).answer(answer, "").finds(RULE.name)
+    }
+
+    #[test]
+    fn an_empty_403_of_envoy_is_the_gateways() {
+        assert_eq!(refused("", "HTTP/1.1 403 Forbidden\r\nserver: envoy\r\n").blame, Blame::Gateway);
+    }
+
+    #[test]
+    fn a_foreign_origin_is_the_first_suspect() {
+        let finding = refused("Origin: https://evil.example\r\n", "HTTP/1.1 403 Forbidden\r\n");
+        assert!(finding.blame == Blame::Server && finding.message.contains("origin policy"));
+    }
+
+    #[test]
+    fn credentials_are_told_but_never_shown() {
+        let finding =
+            refused("Cookie: sid=s3cret\r\n", "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\n");
+        let texts: Vec<_> = finding.evidence.iter().map(|evidence| evidence.text.as_str()).collect();
+        assert!(texts.contains(&"with Cookie") && texts.contains(&"without Authorization"));
+        assert!(texts.iter().all(|text| !text.contains("s3cret")));
+        assert_eq!(refused("", "HTTP/1.1 401 Unauthorized\r\n").blame, Blame::Client);
+    }
+
+    #[test]
+    fn other_refusals_are_silent() {
+        Scene::answered("HTTP/1.1 404 Not Found\r\n", "").silent(RULE.name);
+    }
+}

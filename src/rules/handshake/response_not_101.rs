@@ -1,0 +1,123 @@
+use crate::connection::Connection;
+use crate::rules::rule::rule;
+use crate::rules::{Blame, Check, Confidence, Finding, codes, quote};
+
+rule! {
+    /// # What it finds
+    /// An upgrade request that was answered with a status no other rule speaks of: 400, 404, 405, 429, 500 and others.
+    ///
+    /// # Why it matters
+    /// The server did not switch protocols. Browsers hide the status from the page, where every failure is a 1006; the
+    /// status, the fields and the first words of the body show who refused, and why.
+    ///
+    /// # What causes it
+    /// 400: a field was lost or changed on the way, or a session that another server holds. 404: no route for this path.
+    /// 429: too many attempts. 431: too many cookies. 5xx: the application failed. 505 to a request in HTTP/1.1: a hop
+    /// behind this point issued it anew as HTTP/1.0.
+    ///
+    /// # How to fix
+    /// Compare path and fields on both sides of every gateway, then read the log of whoever answered.
+    ///
+    /// # What it does not report
+    /// 2xx, 3xx, 401, 403, 407, 426 and answers that a gateway made itself: they have their own rules. 100 and 103 are
+    /// no final answers.
+    pub static RULE = "WS-HS-009" "response-not-101" {
+        severity: Error, category: Handshake, reference: "RFC 6455 §4.1, §4.2.2",
+        explains: [], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    let Some((request, response)) = super::refusal(connection) else { return };
+    let status = response.head.status;
+    if matches!(status, 200..=399 | 401 | 403 | 407 | 426) {
+        return;
+    }
+    let (blame, confidence, why) = match status {
+        505 if super::asks(request) => (
+            Blame::Gateway,
+            Confidence::Possible,
+            "the request here is HTTP/1.1, so a hop behind this point most probably issued it anew as HTTP/1.0",
+        ),
+        400 if super::asks(request) => (
+            Blame::Unknown,
+            Confidence::Possible,
+            "the request is in order at this point, so a field was lost further on, or the application refused it",
+        ),
+        400 | 405 | 413 | 414 | 421 | 431 => {
+            (Blame::Client, Confidence::Possible, "the answer speaks of the request")
+        }
+        408 | 429 => (
+            Blame::Unknown,
+            Confidence::Possible,
+            "the answer speaks of time or rate, which both sides can mend",
+        ),
+        404 | 410 => (Blame::Server, Confidence::Likely, "there is no WebSocket at this path of the server"),
+        _ => (Blame::Server, Confidence::Likely, "the server's side failed or refused"),
+    };
+    let product =
+        super::product(response).map_or(String::new(), |product| format!("; the answer names {product}"));
+    found.push(
+        super::refused(&RULE, request, response, format!("upgrade answered with {status}"))
+            .confidence(confidence)
+            .blame(blame)
+            .message(format!("the upgrade was answered with {}: {why}{product}", quote::status(response)))
+            .help(match codes::explain(status) {
+                Some(code) => sentence(code.fix),
+                None => String::from("read the log of whoever answered, at this second"),
+            }),
+    );
+}
+
+/// The first sentence of a text, as a message: lower case, no final stop.
+fn sentence(text: &str) -> String {
+    let first = text.split(". ").next().unwrap_or(text).trim_end_matches('.');
+    let mut chars = first.chars();
+    match chars.next() {
+        Some(initial) => initial.to_lowercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::rules::testing::{REQUEST, Scene};
+    use crate::rules::{Blame, Confidence};
+
+    #[test]
+    fn a_500_is_the_servers_and_its_words_are_quoted() {
+        let finding = Scene::answered("HTTP/1.1 500 Internal Server Error\r\n", "Internal\r\nServer Error")
+            .finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Server, Confidence::Likely));
+        assert!(
+            finding.evidence.iter().any(|evidence| evidence.text == "body begins \"Internal Server Error\"")
+        );
+        assert!(finding.evidence[0].text.contains("GET /chat?token=… HTTP/1.1"));
+    }
+
+    #[test]
+    fn a_505_to_http_1_1_betrays_a_proxy() {
+        let finding = Scene::answered("HTTP/1.1 505 HTTP Version Not Supported\r\n", "").finds(RULE.name);
+        assert_eq!(finding.blame, Blame::Gateway);
+    }
+
+    #[test]
+    fn a_400_to_a_broken_request_hangs_under_it() {
+        let request = REQUEST.replace("dGhlIHNhbXBsZSBub25jZQ==", "short");
+        let findings = Scene::tcp().request(&request).answer("HTTP/1.1 400 Bad Request\r\n", "").findings();
+        assert_eq!((findings.len(), findings[0].rule.name), (1, "request-key-invalid"));
+        assert_eq!(
+            Scene::answered("HTTP/1.1 400 Bad Request\r\n", "").finds(RULE.name).blame,
+            Blame::Unknown
+        );
+    }
+
+    #[test]
+    fn statuses_of_other_rules_are_silent() {
+        for status in ["200 OK", "302 Found", "403 Forbidden", "426 Upgrade Required", "502 Bad Gateway"] {
+            Scene::answered(&format!("HTTP/1.1 {status}\r\n"), "").silent(RULE.name);
+        }
+        Scene::session("", "").silent(RULE.name);
+    }
+}

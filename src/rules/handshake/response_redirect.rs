@@ -1,0 +1,81 @@
+use crate::connection::Connection;
+use crate::rules::rule::rule;
+use crate::rules::{Blame, Check, Confidence, Finding, Severity, quote};
+
+rule! {
+    /// # What it finds
+    /// A redirect in answer to an upgrade.
+    ///
+    /// # Why it matters
+    /// Browsers never follow it, and many libraries do not either.
+    ///
+    /// # What causes it
+    /// A rule that sends http to https, adds a slash, corrects the host name, or leads to a login page.
+    ///
+    /// # How to fix
+    /// Connect to the final `wss://` URL, and except the path from the rule. Authenticate by cookie or ticket instead of
+    /// a login redirect.
+    ///
+    /// # What it does not report
+    /// 304, which is no redirect.
+    pub static RULE = "WS-HS-012" "response-redirect" {
+        severity: Error, category: Handshake, reference: "RFC 6455 §4.1; WHATWG WebSockets",
+        explains: [], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    let Some((request, response)) = super::refusal(connection) else { return };
+    if !matches!(response.head.status, 300..=303 | 305..=399) {
+        return;
+    }
+    let browser = request.head.head.field("Origin").is_some();
+    let to = response
+        .head
+        .head
+        .text("Location")
+        .map_or(String::from("nowhere"), |location| quote::target(&location));
+    // The location may carry a token in its query, so it is not quoted as a field.
+    let mut finding =
+        super::refused(&RULE, request, response, format!("upgrade redirected with {}", response.head.status));
+    finding.evidence.retain(|evidence| !evidence.text.starts_with("Location:"));
+    found.push(
+        finding
+            .at_most(if browser { Severity::Error } else { Severity::Warning })
+            .confidence(Confidence::Likely)
+            .blame(Blame::Server)
+            .message(format!(
+                "the upgrade was redirected to {to}{}",
+                if browser { ", and browsers do not follow redirects for WebSocket" } else { "" }
+            ))
+            .shows(response.seen, format!("redirects to {to}"))
+            .help("connect to the final URL, and except this path from the redirect"),
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::rules::Severity;
+    use crate::rules::testing::{REQUEST, Scene};
+
+    const MOVED: &str =
+        "HTTP/1.1 301 Moved Permanently\r\nLocation: https://example.org/chat?ticket=s3cret\r\n";
+
+    #[test]
+    fn a_browser_fails_and_a_library_may_follow() {
+        let finding = Scene::tcp()
+            .request(&format!("{REQUEST}Origin: https://example.org\r\n"))
+            .answer(MOVED, "")
+            .finds(RULE.name);
+        assert_eq!(finding.severity, Severity::Error);
+        assert!(finding.message.contains("https://example.org/chat?ticket=…"));
+        assert!(finding.evidence.iter().all(|evidence| !evidence.text.contains("s3cret")));
+        assert_eq!(Scene::answered(MOVED, "").finds(RULE.name).severity, Severity::Warning);
+    }
+
+    #[test]
+    fn not_modified_is_no_redirect() {
+        Scene::answered("HTTP/1.1 304 Not Modified\r\n", "").silent(RULE.name);
+    }
+}

@@ -1,0 +1,87 @@
+use super::FIELD;
+use crate::connection::Connection;
+use crate::role::Role;
+use crate::rules::rule::rule;
+use crate::rules::{Blame, Check, Confidence, Finding, Severity, quote, trust};
+
+rule! {
+    /// # What it finds
+    /// The client offered subprotocols and the server selected none.
+    ///
+    /// # Why it matters
+    /// RFC 6455 lets the server do so, but browsers then fail the connection, and so do `ws` on Node and tungstenite.
+    /// The server believes that it is connected and sees the client vanish.
+    ///
+    /// # What causes it
+    /// The server was not told of its subprotocols, the names differ (`graphql-ws` and `graphql-transport-ws` are two),
+    /// or a proxy drops the field.
+    ///
+    /// # How to fix
+    /// Let the server answer with one of the offered values; if the client only smuggles a token in this field, answer
+    /// with that value or move the token.
+    ///
+    /// # What it does not report
+    /// Requests without subprotocols. It is an error where the client is a browser or left at once, else a warning.
+    pub static RULE = "WS-SP-001" "subprotocol-offered-not-selected" {
+        severity: Error, category: Subprotocol, reference: "RFC 6455 §4.2.2; WHATWG WebSockets, establish a connection",
+        explains: ["client-aborts-after-101", "closed-without-close-frame"], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    let Some((request, response)) = trust::handshake(connection) else { return };
+    let selected = response.subprotocol.as_deref().is_some_and(|value| !value.is_empty());
+    if request.subprotocols.is_empty() || selected {
+        return;
+    }
+    let browser = request.head.head.field("Origin").is_some();
+    let left = connection.ending.by.filter(|(by, _)| *by == Role::Client && connection.closes.is_empty());
+    let agent = request.head.head.text("User-Agent").unwrap_or_default().to_ascii_lowercase();
+    let strict = browser || left.is_some() || agent.contains("tungstenite");
+    let mut finding = Finding::new(&RULE, response.seen, "no offered subprotocol selected")
+        .at_most(if strict { Severity::Error } else { Severity::Warning })
+        .confidence(if strict { Confidence::Likely } else { Confidence::Possible })
+        .origin(Role::Server)
+        .blame(Blame::Server)
+        .message(format!(
+            "the client offered {} and the server selected none, which browsers, ws on Node and tungstenite refuse",
+            quote::short(&quote::list(&request.subprotocols))
+        ))
+        .shows_all(request.seen, quote::fields(&request.head.head, &[FIELD]))
+        .shows(response.seen, format!("{} with {}", response.head.status, quote::field_or_none(&response.head.head, FIELD)))
+        .help("let the server select one of the subprotocols that the client offers");
+    if let Some((_, seen)) = left {
+        finding = finding.shows(seen, "client ends TCP without a Close");
+    }
+    found.push(finding);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::testing::{ANSWER, REQUEST, Scene};
+    use crate::rules::{Blame, Severity};
+
+    fn offered(answer: &str) -> Scene {
+        Scene::tcp()
+            .request(&format!("{REQUEST}Sec-WebSocket-Protocol: a1, b2\r\n"))
+            .answer(&format!("{ANSWER}{answer}"), "")
+    }
+
+    #[test]
+    fn a_client_that_leaves_makes_it_an_error_of_the_server() {
+        let findings = offered("").fin(Client).findings();
+        assert_eq!(
+            (findings.len(), findings[0].severity, findings[0].blame),
+            (1, Severity::Error, Blame::Server)
+        );
+        assert_eq!(offered("").messages(Client, 1).finds(RULE.name).severity, Severity::Warning);
+    }
+
+    #[test]
+    fn a_selection_and_an_unseen_answer_are_silent() {
+        offered("Sec-WebSocket-Protocol: b2\r\n").silent(RULE.name);
+        offered("").unseen(Server).silent(RULE.name);
+    }
+}

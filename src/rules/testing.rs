@@ -1,0 +1,310 @@
+//! Connections built by hand, step by step as they happen on the wire.
+
+use crate::capture::{PacketId, Seen};
+use crate::connection::{
+    Anomaly, Close, CloseState, Connection, Ending, FrameFacts, Outcome, Quality, Request, Response,
+    RoleEvidence, TcpFacts, Transport,
+};
+use crate::http::{RequestHead, ResponseHead};
+use crate::net::Endpoint;
+use crate::role::{Role, Sides};
+use crate::rules::{Finding, judge};
+use crate::time::Timestamp;
+use crate::websocket::{Extensions, Subprotocols, Violation};
+
+/// The lines of a correct upgrade request, with the key of RFC 6455 §1.3.
+pub const REQUEST: &str = "GET /chat?token=s3cret HTTP/1.1\r\nHost: example.org\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\
+                           Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+
+/// The lines of the correct answer to it.
+pub const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                          Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+
+/// A connection in the making; every step takes the next packet, 10 ms later.
+pub struct Scene {
+    connection: Connection,
+    packet: u64,
+    nanos: i64,
+}
+
+impl Scene {
+    /// A TCP connection, packets 1 and 2.
+    pub fn tcp() -> Scene {
+        let endpoint = |ip: [u8; 4], port| Endpoint { ip: ip.into(), port };
+        let start = Seen { packet: PacketId::new(0, 1), at: Timestamp::from_nanos(0) };
+        let mut scene = Scene {
+            connection: Connection {
+                tcp: TcpFacts {
+                    capture: 0,
+                    stream: 0,
+                    client: endpoint([10, 0, 0, 5], 51234),
+                    server: endpoint([10, 0, 0, 9], 80),
+                    roles: RoleEvidence::Syn,
+                    opened: Some(start),
+                    accepted: None,
+                },
+                first: start,
+                last: start,
+                proxied: None,
+                tunnel: None,
+                request: None,
+                interim: Vec::new(),
+                response: None,
+                garbled: None,
+                outcome: Outcome::Unseen,
+                frames: None,
+                closes: Vec::new(),
+                ending: Ending { close: None, transport: Transport::Open, by: None, sees: Sides::default() },
+                anomalies: Vec::new(),
+                quality: Quality::default(),
+            },
+            packet: 1,
+            nanos: 0,
+        };
+        scene.connection.tcp.accepted = Some(scene.step());
+        scene
+    }
+
+    /// A correct request, answered by `answer` and a body.
+    pub fn answered(answer: &str, body: &str) -> Scene {
+        Scene::tcp().request(REQUEST).answer(answer, body)
+    }
+
+    /// A session whose request offers and whose 101 accepts these extensions; empty for no field.
+    pub fn session(offer: &str, answer: &str) -> Scene {
+        let line = |list: &str| match list {
+            "" => String::new(),
+            list => format!("Sec-WebSocket-Extensions: {list}\r\n"),
+        };
+        Scene::tcp()
+            .request(&format!("{REQUEST}{}", line(offer)))
+            .answer(&format!("{ANSWER}{}", line(answer)), "")
+    }
+
+    /// The upgrade request, packet 3; lines without the blank one.
+    pub fn request(mut self, lines: &str) -> Scene {
+        let seen = self.step();
+        let head = RequestHead::parse(format!("{lines}\r\n").as_bytes()).unwrap();
+        let fields = &head.head;
+        self.connection.request = Some(Request {
+            seen,
+            key: fields.text("Sec-WebSocket-Key"),
+            version: fields.text("Sec-WebSocket-Version"),
+            subprotocols: Subprotocols::parse(fields.values("Sec-WebSocket-Protocol")).list,
+            extensions: Extensions::parse(fields.values("Sec-WebSocket-Extensions")),
+            early_data: None,
+            head,
+        });
+        self.connection.outcome = Outcome::Unanswered;
+        self
+    }
+
+    /// The final answer; lines without the blank one.
+    pub fn answer(mut self, lines: &str, body: &str) -> Scene {
+        let seen = self.step();
+        let head = response_head(&format!("{lines}\r\n"));
+        let text = |name: &str| head.head.text(name);
+        let accept = text("Sec-WebSocket-Accept");
+        let key = self.connection.request.as_ref().and_then(|request| request.key.clone());
+        let response = Response {
+            seen,
+            accept_valid: accept
+                .as_ref()
+                .zip(key)
+                .map(|(accept, _)| accept == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+            accept,
+            subprotocol: text("Sec-WebSocket-Protocol"),
+            extensions: Extensions::parse(head.head.values("Sec-WebSocket-Extensions")),
+            body: body.as_bytes().into(),
+            head,
+        };
+        let switched = response.head.status == 101;
+        self.connection.outcome = if switched { Outcome::Established } else { Outcome::Rejected };
+        if switched {
+            self.connection.frames = Some(Sides::default());
+            self.connection.ending.close = Some(CloseState::None);
+        }
+        self.connection.response = Some(response);
+        self
+    }
+
+    /// The 101 is one that a conforming client must fail.
+    pub fn invalid(mut self) -> Scene {
+        self.connection.outcome = Outcome::Invalid;
+        self.connection.ending.close = None;
+        self
+    }
+
+    /// Text messages.
+    pub fn messages(mut self, from: Role, count: u64) -> Scene {
+        let seen = self.step();
+        let frames = self.frames(from);
+        frames.text += count;
+        frames.messages += count;
+        frames.payload_bytes += count * 10;
+        frames.first = frames.first.or(Some(seen));
+        frames.last = Some(seen);
+        self
+    }
+
+    /// A compressed message.
+    pub fn compressed(self, from: Role) -> Scene {
+        let mut scene = self.messages(from, 1);
+        let seen = scene.connection.last;
+        let frames = scene.frames(from);
+        frames.compressed += 1;
+        frames.first_compressed = Some(seen);
+        scene
+    }
+
+    /// Pings without answer.
+    pub fn pings(mut self, from: Role, count: u64) -> Scene {
+        self.step();
+        self.frames(from).ping += count;
+        self
+    }
+
+    /// A Close with a code.
+    pub fn close(self, from: Role, code: u16, reason: &str) -> Scene {
+        let payload = [&code.to_be_bytes(), reason.as_bytes()].concat();
+        self.raw_close(from, &payload)
+    }
+
+    /// A Close with any payload.
+    pub fn raw_close(mut self, from: Role, payload: &[u8]) -> Scene {
+        let seen = self.step();
+        let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
+        let reason = String::from_utf8_lossy(payload.get(2..).unwrap_or_default()).into_owned();
+        let len = payload.len() as u64;
+        let frames = self.frames(from);
+        frames.close += 1;
+        frames.last = Some(seen);
+        let both = self.connection.closes.iter().any(|close| close.from != from);
+        self.connection.closes.push(Close { from, seen, code, reason, payload: payload.into(), len });
+        self.connection.ending.close = Some(if both { CloseState::Clean } else { CloseState::Unechoed });
+        self
+    }
+
+    /// A FIN.
+    pub fn fin(self, by: Role) -> Scene {
+        self.end(by, Transport::Fin)
+    }
+
+    /// A RST.
+    pub fn reset(self, by: Role) -> Scene {
+        self.end(by, Transport::Reset)
+    }
+
+    /// Nothing for a while.
+    pub fn after(mut self, seconds: f64) -> Scene {
+        self.nanos += (seconds * 1e9) as i64;
+        self
+    }
+
+    /// Something odd.
+    pub fn anomaly(mut self, from: Role, kind: Violation, quote: &[u8]) -> Scene {
+        let seen = self.step();
+        self.connection.anomalies.push(Anomaly {
+            kind,
+            from,
+            seen,
+            offset: 0,
+            quote: quote.into(),
+            count: 1,
+        });
+        self
+    }
+
+    /// The capture lacks bytes of a side.
+    pub fn gap(mut self, from: Role) -> Scene {
+        let seen = self.step();
+        self.connection.quality.missing[from] += 100;
+        self.connection.quality.gaps[from] += 1;
+        self.connection.quality.last_gap[from] = Some(seen);
+        self
+    }
+
+    /// Only the other side was captured.
+    pub fn unseen(mut self, role: Role) -> Scene {
+        self.connection.quality.unseen[role] = true;
+        match role {
+            Role::Client => self.connection.request = None,
+            Role::Server => {
+                self.connection.response = None;
+                self.connection.outcome = Outcome::Unseen;
+            }
+        }
+        self
+    }
+
+    /// Any other change.
+    pub fn with(mut self, change: impl FnOnce(&mut Connection)) -> Scene {
+        change(&mut self.connection);
+        self
+    }
+
+    /// The facts.
+    pub fn build(self) -> Connection {
+        self.connection
+    }
+
+    /// What the rules say of it.
+    pub fn findings(self) -> Vec<Finding> {
+        judge(&self.connection)
+    }
+
+    /// The finding of a rule, wherever it hangs.
+    #[track_caller]
+    pub fn finds(self, name: &str) -> Finding {
+        let findings = self.findings();
+        let names: Vec<_> = flat(&findings).iter().map(|finding| finding.rule.name).collect();
+        flat(&findings)
+            .into_iter()
+            .find(|finding| finding.rule.name == name)
+            .cloned()
+            .unwrap_or_else(|| panic!("{name} is silent, only {names:?} speak"))
+    }
+
+    /// That a rule is silent.
+    #[track_caller]
+    pub fn silent(self, name: &str) {
+        assert!(super::rule(name).is_some(), "no rule is called {name}");
+        let findings = self.findings();
+        let found = flat(&findings).into_iter().find(|finding| finding.rule.name == name);
+        assert!(found.is_none(), "{found:#?}");
+    }
+
+    fn frames(&mut self, from: Role) -> &mut FrameFacts {
+        &mut self.connection.frames.get_or_insert_default()[from]
+    }
+
+    fn end(mut self, by: Role, transport: Transport) -> Scene {
+        let seen = self.step();
+        self.connection.ending.transport = transport;
+        self.connection.ending.by = Some((by, seen));
+        self
+    }
+
+    fn step(&mut self) -> Seen {
+        self.packet += 1;
+        self.nanos += 10_000_000;
+        let seen = Seen { packet: PacketId::new(0, self.packet), at: Timestamp::from_nanos(self.nanos) };
+        self.connection.last = seen;
+        seen
+    }
+}
+
+/// All findings, consequences too.
+pub fn flat(findings: &[Finding]) -> Vec<&Finding> {
+    findings.iter().flat_map(|finding| std::iter::once(finding).chain(flat(&finding.consequences))).collect()
+}
+
+/// A response head from all of its bytes.
+pub fn response_head(text: &str) -> ResponseHead {
+    ResponseHead::parse(text.as_bytes()).unwrap()
+}
+
+/// A list of extensions.
+pub fn extensions(text: &str) -> Extensions {
+    Extensions::parse(Some(text.as_bytes()).filter(|text| !text.is_empty()).into_iter())
+}

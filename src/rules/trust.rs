@@ -1,0 +1,57 @@
+//! What the capture allows to be said: absence means absence only where the side was seen whole.
+
+use super::quote;
+use crate::connection::{CloseState, Connection, Outcome, Response};
+use crate::role::Role;
+
+/// Why something that was not seen of this side may have been sent all the same; `None` where absence is a fact.
+pub(super) fn doubt(connection: &Connection, role: Role) -> Option<String> {
+    let quality = &connection.quality;
+    if quality.unseen[role] {
+        Some(format!("no packet of the {} is in the capture", role.name()))
+    } else if quality.missing[role] > 0 {
+        Some(format!("the capture lacks {} of the {}", quote::bytes(quality.missing[role]), role.name()))
+    } else if quality.bounded {
+        Some(String::from("part of the connection was not followed"))
+    } else {
+        None
+    }
+}
+
+/// As [`doubt`], for the request and what the client sent before the session.
+pub(super) fn request_doubt(connection: &Connection) -> Option<String> {
+    match &connection.request {
+        Some(_) => None,
+        None => Some(
+            doubt(connection, Role::Client)
+                .unwrap_or_else(|| String::from("the request is not in the capture")),
+        ),
+    }
+}
+
+/// Request and 101 (2xx on HTTP/2) of a session, both whole.
+pub(super) fn handshake(connection: &Connection) -> Option<(&crate::connection::Request, &Response)> {
+    let (request, response) = (connection.request.as_ref()?, connection.response.as_ref()?);
+    switched(connection).then_some((request, response))
+}
+
+/// Whether the server agreed to WebSocket, be its answer valid or not.
+pub(super) fn switched(connection: &Connection) -> bool {
+    matches!(connection.outcome, Outcome::Established | Outcome::Invalid)
+}
+
+/// Whether the request went over HTTP/1: HTTP/2 and HTTP/3 have no Upgrade, key or accept (RFC 8441 §5).
+pub(super) fn is_http1(request: &crate::connection::Request) -> bool {
+    !matches!(request.head.version, Some((2.., _)))
+}
+
+/// Whether exactly one side sent Close.
+pub(super) fn unechoed(connection: &Connection) -> bool {
+    connection.ending.close == Some(CloseState::Unechoed)
+}
+
+/// Time of SYN to SYN-ACK in seconds: a lower bound of the round trip as seen from the capture point.
+pub(super) fn round_trip(connection: &Connection) -> Option<f64> {
+    let (opened, accepted) = (connection.tcp.opened?, connection.tcp.accepted?);
+    Some(accepted.at.seconds_since(opened.at).max(0.0))
+}
