@@ -141,7 +141,6 @@ pub const INTERFACE_BLOCK: usize = 1 << 20;
 /// Damaged places of one capture that are told one by one; the others are counted.
 pub const DAMAGE_TOLD: usize = 8;
 
-
 /// Times that waiting bytes of one connection are read again. Each may copy what is left, so that hostile pipelining
 /// costs a bounded multiple of its own bytes.
 pub const WAITING_ROUNDS: u32 = 256;

@@ -138,12 +138,12 @@ impl FrameSink for Facts<'_> {
     #[inline]
     fn frame(&mut self, event: FrameEvent<'_>) {
         match event {
-            FrameEvent::Header { header, complete_in, .. } => self.header(&header, complete_in),
-            FrameEvent::End { header, present, .. } => self.end(&header, present),
+            FrameEvent::Header { header, complete_in, .. } => self.header(header, complete_in),
+            FrameEvent::End { header, present, .. } => self.end(header, present),
             FrameEvent::Control { header, payload, whole, seen, .. } => {
                 self.frames.payload_bytes += if whole { header.len } else { payload.len() as u64 };
                 if header.opcode == Opcode::Close {
-                    self.close(&header, payload, seen);
+                    self.close(header, payload, seen);
                 }
             }
             FrameEvent::Violation { kind, offset, seen, quote } => self.violation(kind, offset, seen, quote),
