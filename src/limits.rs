@@ -147,3 +147,9 @@ pub const WAITING_ROUNDS: u32 = 256;
 
 /// CONNECT tunnels in each other on one connection.
 pub const TUNNELS: u32 = 4;
+
+/// First frames of each side of which something is kept, to match the legs of one session.
+pub const GLIMPSES: usize = 8;
+
+/// Pings of one side that wait for their pong. Beyond it, the oldest is no longer waited for.
+pub const PINGS: usize = 16;

@@ -1,7 +1,7 @@
 //! The stages wired together; the only file that knows all of them.
 
 use crate::capture::{CaptureInfo, Item, LinkType, Merged, Packet, Seen};
-use crate::connection::{Connection, Connections, Outcome};
+use crate::connection::{Carried, Connection, Connections, Outcome};
 use crate::error::Error;
 use crate::net::{self, Decoded};
 use crate::rules::{self, Finding};
@@ -53,10 +53,12 @@ pub fn analyze(
     progress: &mut impl FnMut(u64, Option<u64>),
 ) -> Summary {
     let mut totals = Totals::default();
-    let mut pipeline = Pipeline::new(|connection: Connection| {
-        totals.count(&connection);
-        let findings = rules::judge(&connection);
-        observer.connection(connection, findings);
+    let mut pipeline = Pipeline::new(|carried: Carried| {
+        if let Carried::WebSocket(connection) = carried {
+            totals.count(&connection);
+            let findings = rules::judge(&connection);
+            observer.connection(*connection, findings);
+        }
     });
     let mut until_progress = PROGRESS_EVERY;
     while let Some(item) = input.next() {
@@ -101,7 +103,7 @@ struct Pipeline<E> {
     last: Option<Seen>,
 }
 
-impl<E: FnMut(Connection)> Pipeline<E> {
+impl<E: FnMut(Carried)> Pipeline<E> {
     fn new(emit: E) -> Self {
         Pipeline {
             net: net::Decoder::new(),

@@ -85,6 +85,7 @@ pub static RULES: &[&Rule] = &[
     &gateway::close_1014_bad_gateway::RULE,
     &gateway::close_1014_rejected_by_peer::RULE,
     &gateway::gateway_accepted_before_upstream::RULE,
+    &gateway::close_1014_from_client::RULE,
     &capture::capture_starts_midstream::RULE,
     &capture::capture_lossy::RULE,
 ];
