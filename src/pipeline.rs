@@ -1,11 +1,14 @@
 //! The stages wired together; the only file that knows all of them.
 
 use crate::capture::{CaptureInfo, Item, LinkType, Merged, Packet, Seen};
-use crate::connection::{Carried, Connection, Connections, Outcome};
+use crate::connection::{Carried, Connection, Connections, Outcome, Unused};
 use crate::error::Error;
+use crate::gateway::Census;
+use crate::limits;
 use crate::net::{self, Decoded};
-use crate::rules::{self, Finding};
+use crate::rules::{self, Context, Finding};
 use crate::tcp;
+use std::collections::VecDeque;
 
 /// Receives what an analysis finds, connection by connection, in the order in which they become final.
 pub trait Observer {
@@ -53,11 +56,11 @@ pub fn analyze(
     progress: &mut impl FnMut(u64, Option<u64>),
 ) -> Summary {
     let mut totals = Totals::default();
+    let mut bench = Bench::default();
     let mut pipeline = Pipeline::new(|carried: Carried| {
-        if let Carried::WebSocket(connection) = carried {
+        if let Some(connection) = bench.take(carried) {
             totals.count(&connection);
-            let findings = rules::judge(&connection);
-            observer.connection(*connection, findings);
+            bench.judge(*connection, observer);
         }
     });
     let mut until_progress = PROGRESS_EVERY;
@@ -76,6 +79,7 @@ pub fn analyze(
     let Pipeline { net, tcp, connections, .. } = pipeline;
     let tls_connections = connections.counters().tls;
     drop(connections);
+    bench.finish(&mut totals, observer);
     totals.tls_connections = tls_connections;
     totals.tcp_connections = tcp.counters().flows;
     let mut captures = input.infos();
@@ -124,6 +128,46 @@ impl<E: FnMut(Carried)> Pipeline<E> {
     fn finish(&mut self) {
         if let Some(last) = self.last {
             self.tcp.finish(last, &mut self.connections);
+        }
+    }
+}
+
+/// Connections that wait to be judged until more of the run is known.
+#[derive(Default)]
+struct Bench {
+    waiting: VecDeque<Box<Connection>>,
+    census: Census,
+    unused: VecDeque<Unused>,
+}
+
+impl Bench {
+    /// Takes what a flow carried; gives back the connection that has waited longest where too many wait.
+    fn take(&mut self, carried: Carried) -> Option<Box<Connection>> {
+        match carried {
+            Carried::WebSocket(connection) => {
+                self.census.push(&connection);
+                self.waiting.push_back(connection);
+            }
+            Carried::Nothing(unused) => {
+                self.unused.push_back(unused);
+                if self.unused.len() > limits::UNUSED {
+                    self.unused.pop_front();
+                }
+            }
+        }
+        if self.waiting.len() > limits::WAITING_CONNECTIONS { self.waiting.pop_front() } else { None }
+    }
+
+    fn judge(&mut self, connection: Connection, observer: &mut impl Observer) {
+        let context = Context { census: &self.census, unused: self.unused.make_contiguous() };
+        let findings = rules::judge(&connection, &context);
+        observer.connection(connection, findings);
+    }
+
+    fn finish(&mut self, totals: &mut Totals, observer: &mut impl Observer) {
+        while let Some(connection) = self.waiting.pop_front() {
+            totals.count(&connection);
+            self.judge(*connection, observer);
         }
     }
 }
