@@ -34,7 +34,7 @@ fn fifty_chats_take_the_same_memory_however_long_they_last() {
 
 #[test]
 fn connections_that_ended_are_forgotten() {
-    alone("connections_that_ended_are_forgotten", 24 * MB, || {
+    alone("connections_that_ended_are_forgotten", 8 * MB, || {
         let (summary, seen) = analyze(20 * MB, traffic::storm(1000));
         assert!(seen.connections > 15_000 && seen.established == seen.connections);
         assert_eq!(summary.totals.websocket_connections, seen.connections);
@@ -43,7 +43,7 @@ fn connections_that_ended_are_forgotten() {
 
 #[test]
 fn twenty_thousand_equal_faults_are_one_row_and_little_memory() {
-    alone("twenty_thousand_equal_faults_are_one_row_and_little_memory", 24 * MB, || {
+    alone("twenty_thousand_equal_faults_are_one_row_and_little_memory", 8 * MB, || {
         let mut report = TableReport::new(Page::new(80, false, Glyphs::Unicode), Secrets::Hidden);
         let summary = pipeline::analyze(endless(20 * MB, traffic::storm(1010)), &mut report, &mut |_, _| {});
         let mut page = Vec::new();
@@ -54,7 +54,7 @@ fn twenty_thousand_equal_faults_are_one_row_and_little_memory() {
 
 #[test]
 fn half_open_connections_beyond_the_limit_are_given_up() {
-    alone("half_open_connections_beyond_the_limit_are_given_up", 160 * MB, || {
+    alone("half_open_connections_beyond_the_limit_are_given_up", 120 * MB, || {
         let syns = wsanalyze::limits::FLOWS as u64 + 100_000;
         let (summary, seen) = analyze(syns * 70, traffic::half_open());
         assert!(summary.totals.tcp_connections >= syns && seen.connections == 0);
@@ -75,7 +75,7 @@ fn bytes_that_wait_behind_holes_are_bounded() {
 
 #[test]
 fn heads_without_end_are_given_up() {
-    let bound = 300 * 4 * wsanalyze::limits::HEAD as u64;
+    let bound = 300 * 2 * wsanalyze::limits::HEAD as u64;
     alone("heads_without_end_are_given_up", bound, || {
         let (summary, _) = analyze(100 * MB, traffic::giant_heads(300));
         assert_eq!(summary.totals.tcp_connections, 300);

@@ -22,7 +22,8 @@ fn promised(capture: &str) -> Vec<String> {
 fn compare(file: &str, found: &str, stale: &mut Vec<String>) {
     let path = root().join("fixtures/expected").join(file);
     // Another version of the program says the same.
-    let found = found.replace(concat!("\"version\": \"", env!("CARGO_PKG_VERSION"), "\""), "\"version\": \"…\"");
+    let found =
+        found.replace(concat!("\"version\": \"", env!("CARGO_PKG_VERSION"), "\""), "\"version\": \"…\"");
     if std::env::var_os("UPDATE_EXPECTED").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, found).unwrap();
@@ -32,7 +33,12 @@ fn compare(file: &str, found: &str, stale: &mut Vec<String>) {
     if expected != found {
         let at = expected.lines().zip(found.lines()).take_while(|(e, f)| e == f).count();
         let line = |text: &str| text.lines().nth(at).unwrap_or("(end)").to_owned();
-        stale.push(format!("{file}, line {}:\n  expected {}\n  found    {}", at + 1, line(&expected), line(&found)));
+        stale.push(format!(
+            "{file}, line {}:\n  expected {}\n  found    {}",
+            at + 1,
+            line(&expected),
+            line(&found)
+        ));
     }
 }
 

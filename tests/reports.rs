@@ -154,10 +154,7 @@ const FINDING: Shape = Object(&[
     ("severity", OneOf(&["error", "warning", "info"])),
     ("confidence", OneOf(&["certain", "likely", "possible"])),
     ("origin", OrNull(&OneOf(&["client", "server", "gateway", "network", "capture"]))),
-    (
-        "blame",
-        OneOf(&["client", "server", "gateway", "upstream", "network", "capture", "none", "unknown"]),
-    ),
+    ("blame", OneOf(&["client", "server", "gateway", "upstream", "network", "capture", "none", "unknown"])),
     ("connection", OrNull(&Count)),
     ("related", List(&Count)),
     ("capture", Count),
@@ -223,7 +220,8 @@ fn is_time(text: &str) -> bool {
 
 /// Every report that there is: captures, whole and broken, that can be read at all.
 fn reports() -> impl Iterator<Item = (String, Value)> {
-    let broken = ["cut_in_record.pcap", "damaged_middle.pcap", "snapped_96.pcap", "no_packets.pcap", "cut.pcap.gz"];
+    let broken =
+        ["cut_in_record.pcap", "damaged_middle.pcap", "snapped_96.pcap", "no_packets.pcap", "cut.pcap.gz"];
     let broken = broken.into_iter().map(|file| format!("fixtures/broken/{file}"));
     captures().into_iter().chain(broken).map(|path| (path.clone(), report(&path)))
 }
@@ -302,7 +300,10 @@ fn sentences_are_written_as_agreed() {
         for finding in list(&report, "findings") {
             for name in ["title", "message", "help"] {
                 let text = finding[name].as_str().unwrap();
-                assert!(!text.is_empty() && !text.ends_with('.') && !text.contains('\n'), "{path}: {name}: {text}");
+                assert!(
+                    !text.is_empty() && !text.ends_with('.') && !text.contains('\n'),
+                    "{path}: {name}: {text}"
+                );
             }
             let stream = format!("tcp.stream eq {}", report["connections"][0]["tcp_stream"]);
             if list(&report, "connections").len() == 1 && !finding["connection"].is_null() {

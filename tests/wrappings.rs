@@ -71,11 +71,19 @@ fn the_size_of_the_reads_changes_nothing() {
     for path in SESSIONS {
         let bytes = read(path);
         for bytes in [bytes.clone(), pcapng(&bytes), gzip(&bytes)] {
-            let whole = told(Reader::from_read(path, 0, Box::new(Crumbs { bytes: bytes.clone(), at: 0, size: usize::MAX })));
+            let whole = told(Reader::from_read(
+                path,
+                0,
+                Box::new(Crumbs { bytes: bytes.clone(), at: 0, size: usize::MAX }),
+            ));
             assert!(!whole.is_empty());
             for size in [1, 7, 1000] {
                 let crumbs = Crumbs { bytes: bytes.clone(), at: 0, size };
-                assert_eq!(told(Reader::from_read(path, 0, Box::new(crumbs))), whole, "{path} by {size} bytes");
+                assert_eq!(
+                    told(Reader::from_read(path, 0, Box::new(crumbs))),
+                    whole,
+                    "{path} by {size} bytes"
+                );
             }
         }
     }
@@ -97,12 +105,16 @@ fn a_capture_cut_into_files_gives_one_connection() {
             })
             .collect();
         let whole = report(path);
-        let args: Vec<&str> = ["--format", "json"].into_iter().chain(files.iter().map(String::as_str)).collect();
+        let args: Vec<&str> =
+            ["--format", "json"].into_iter().chain(files.iter().map(String::as_str)).collect();
         let parts = parse(&run(&args).out);
         assert_eq!(rules_of(&parts), rules_of(&whole), "{path}");
         let ends = |report: &Value| -> Vec<(Value, Value, Value)> {
             let connections = report["connections"].as_array().unwrap();
-            connections.iter().map(|c| (c["client"].clone(), c["outcome"].clone(), c["frames"].clone())).collect()
+            connections
+                .iter()
+                .map(|c| (c["client"].clone(), c["outcome"].clone(), c["frames"].clone()))
+                .collect()
         };
         assert_eq!(ends(&parts), ends(&whole), "{path}");
     }
@@ -195,12 +207,14 @@ fn pcapng(pcap: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let section = [&0x1a2b_3c4d_u32.to_le_bytes()[..], &[1, 0, 0, 0], &[0xff; 8]].concat();
     block(&mut out, 0x0a0d_0d0a, &section);
-    let interface = [word(pcap, 20), word(pcap, 16)].into_iter().flat_map(u32::to_le_bytes).collect::<Vec<_>>();
+    let interface =
+        [word(pcap, 20), word(pcap, 16)].into_iter().flat_map(u32::to_le_bytes).collect::<Vec<_>>();
     block(&mut out, 1, &interface);
     for ([seconds, micros, captured, original], data) in packets(pcap) {
         let at = u64::from(seconds) * 1_000_000 + u64::from(micros);
         let fields = [0, (at >> 32) as u32, at as u32, captured, original];
-        let body = fields.into_iter().flat_map(u32::to_le_bytes).chain(data.iter().copied()).collect::<Vec<_>>();
+        let body =
+            fields.into_iter().flat_map(u32::to_le_bytes).chain(data.iter().copied()).collect::<Vec<_>>();
         block(&mut out, 6, &body);
     }
     out

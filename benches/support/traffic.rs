@@ -222,7 +222,10 @@ impl Flow {
     pub fn new(number: u32) -> Flow {
         let port = 20_000 + (number % 40_000) as u16;
         let [_, a, b, c] = (number / 40_000).to_be_bytes();
-        Flow { ends: [([10, a, b, c], port), ([192, 0, 2, 9], 80)], next: [number.wrapping_mul(7919), 1_000_000] }
+        Flow {
+            ends: [([10, a, b, c], port), ([192, 0, 2, 9], 80)],
+            next: [number.wrapping_mul(7919), 1_000_000],
+        }
     }
 
     /// The three-way handshake.
