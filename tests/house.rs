@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("gateway", &["connection", "websocket", "http", "net", "capture", "role", "limits", "time"]),
     ("rules", &["gateway", "connection", "websocket", "http", "net", "capture", "role", "limits", "time"]),
     // Wires the stages up to the findings, and hands these to whatever observes it; it knows no report.
-    ("pipeline", &["rules", "connection", "tcp", "net", "capture", "error", "limits"]),
+    ("pipeline", &["rules", "gateway", "connection", "tcp", "net", "capture", "error", "limits"]),
     // Arranges what the pipeline hands out: connections, findings, the summary.
     (
         "report",

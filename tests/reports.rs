@@ -19,10 +19,8 @@ enum Shape {
     List(&'static Shape),
     /// Exactly these keys.
     Object(&'static [(&'static str, Shape)]),
-    /// The value that was not seen in any fixture yet: null, or a list that stays empty.
-    NeverYet,
 }
-use Shape::{Bool, Count, Endpoint, List, NeverYet, Object, OneOf, OrNull, Text, Time};
+use Shape::{Bool, Count, Endpoint, List, Object, OneOf, OrNull, Text, Time};
 
 const REPORT: Shape = Object(&[
     ("schema", OneOf(&["wsanalyze.report/1"])),
@@ -30,7 +28,7 @@ const REPORT: Shape = Object(&[
     ("captures", List(&CAPTURE)),
     ("totals", TOTALS),
     ("connections", List(&CONNECTION)),
-    ("leg_pairs", NeverYet),
+    ("leg_pairs", List(&LEG_PAIR)),
     ("findings", List(&FINDING)),
 ]);
 
@@ -44,6 +42,7 @@ const CAPTURE: Shape = Object(&[
     ("last", OrNull(&Time)),
     ("complete", Bool),
     ("warnings", List(&Text)),
+    ("notes", List(&Text)),
 ]);
 
 const TOTALS: Shape = Object(&[
@@ -66,7 +65,7 @@ const CONNECTION: Shape = Object(&[
     ("server", Endpoint),
     ("carrier", OneOf(&["http/1.1", "http/2"])),
     ("stream_id", OrNull(&Count)),
-    ("tls", NeverYet),
+    ("tls", OrNull(&TLS)),
     ("first_packet", Count),
     ("last_packet", Count),
     ("started", Time),
@@ -82,6 +81,32 @@ const CONNECTION: Shape = Object(&[
     ("sees", OrNull(&Object(&[("client", OrNull(&SEES)), ("server", OrNull(&SEES))]))),
     ("findings", List(&Count)),
 ]);
+
+const TLS: Shape = Object(&[
+    ("version", OrNull(&Text)),
+    ("cipher_suite", OrNull(&Text)),
+    ("server_name", OrNull(&Text)),
+    ("alpn", OrNull(&Text)),
+]);
+
+const LEG_PAIR: Shape = Object(&[
+    ("client_leg", Count),
+    ("upstream_leg", Count),
+    ("gateway", Text),
+    ("matched_by", OneOf(&["sec-websocket-key", "masking-keys", "trace-header", "timing"])),
+    ("confidence", CONFIDENCE),
+    (
+        "changes",
+        List(&Object(&[
+            ("field", Text),
+            ("where", Text),
+            ("client_leg", OrNull(&Text)),
+            ("upstream_leg", OrNull(&Text)),
+        ])),
+    ),
+]);
+
+const CONFIDENCE: Shape = OneOf(&["certain", "likely", "possible"]);
 
 const REQUEST: Shape = Object(&[
     ("packet", Count),
@@ -152,7 +177,7 @@ const FINDING: Shape = Object(&[
     ("rule", Text),
     ("code", Text),
     ("severity", OneOf(&["error", "warning", "info"])),
-    ("confidence", OneOf(&["certain", "likely", "possible"])),
+    ("confidence", CONFIDENCE),
     ("origin", OrNull(&OneOf(&["client", "server", "gateway", "network", "capture"]))),
     ("blame", OneOf(&["client", "server", "gateway", "upstream", "network", "capture", "none", "unknown"])),
     ("connection", OrNull(&Count)),
@@ -179,7 +204,6 @@ impl Shape {
             Count => value.is_u64(),
             Bool => value.is_boolean(),
             OneOf(words) => value.as_str().is_some_and(|word| words.contains(&word)),
-            NeverYet => value.is_null() || *value == json!([]),
             OrNull(shape) => {
                 if !value.is_null() {
                     shape.check(value, place, wrong);
