@@ -78,6 +78,7 @@ pub fn analyze(
     pipeline.finish();
     let Pipeline { net, tcp, connections, .. } = pipeline;
     let tls_connections = connections.counters().tls;
+    let given_up = connections.counters().given_up;
     drop(connections);
     bench.finish(&mut totals, observer);
     totals.tls_connections = tls_connections;
@@ -87,6 +88,9 @@ pub fn analyze(
     if let Some(first) = captures.first_mut() {
         first.warnings.extend(net_warnings(net.counters()));
         first.warnings.extend(tcp_warnings(tcp.counters()));
+        if given_up > 0 {
+            first.warnings.push(format!("{given_up} TCP connections were given up before their first head was whole, because all together kept too many bytes"));
+        }
         match checksum_note(net.counters()) {
             Ok(note) => first.notes.extend(note),
             Err(warning) => first.warnings.push(warning),
