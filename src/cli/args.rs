@@ -45,6 +45,22 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t, value_name = "SEVERITY")]
     pub(super) fail_on: FailOn,
 
+    /// Only these rules: codes, names, or categories (WS-EX, extension)
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub(super) select: Vec<String>,
+
+    /// All rules but these
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub(super) ignore: Vec<String>,
+
+    /// How grave a rule's findings are: RULE=error, warning, info or off; the last word on a rule counts
+    #[arg(long, value_name = "RULE=SEVERITY", value_delimiter = ',')]
+    pub(super) severity: Vec<String>,
+
+    /// An extension that sessions must have, everywhere or at NAME@HOST/PATH, in which * stands for any text
+    #[arg(long, value_name = "NAME")]
+    pub(super) require_extension: Vec<String>,
+
     /// Succeed where the input holds no WebSocket
     #[arg(long)]
     pub(super) allow_empty: bool,
@@ -140,6 +156,15 @@ mod tests {
             parse("wsanalyze rules --color never").unwrap().command,
             Some(Command::Rules { .. })
         ));
+    }
+
+    #[test]
+    fn rules_come_in_lists_and_options_are_repeated() {
+        let args =
+            parse("wsanalyze a.pcap --select WS-EX,close --ignore WS-EX-001 --ignore gateway").unwrap();
+        assert_eq!((args.select.len(), args.ignore.len()), (2, 2));
+        let args = parse("wsanalyze --severity a=info,b=off --require-extension x@h/p* a.pcap").unwrap();
+        assert_eq!((args.severity.len(), args.require_extension[0].as_str()), (2, "x@h/p*"));
     }
 
     #[test]

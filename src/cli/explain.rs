@@ -3,14 +3,11 @@
 use super::complain;
 use super::exit::Status;
 use super::printed;
+use super::suggest::near_rules;
 use crate::report::markdown;
 use crate::report::page::{self, HEADING, Page, QUIET, wrap};
 use crate::rules::codes::{self, Code, Kind};
-use crate::rules::{self, RULES, Rule};
-use std::cmp::Reverse;
-
-/// How many names an unknown topic is answered with.
-const SUGGESTIONS: usize = 4;
+use crate::rules::{self, Rule};
 
 /// Prints what is known of the topics, and of two or more close codes how they differ. Nothing is printed where one
 /// topic is unknown.
@@ -132,51 +129,15 @@ fn unknown(topic: &str) -> String {
             "{number}: neither a close code, which are 1000 to 4999, nor a known status in answer to an upgrade"
         );
     }
-    let near = nearest(topic, RULES.iter().flat_map(|rule| [rule.name, rule.code]));
-    let hint = match near.as_slice() {
-        [] => String::from("wsanalyze rules lists the rules"),
-        names => format!("did you mean {}?", names.join(", ")),
-    };
     let shown: String = topic.chars().take(80).collect();
-    format!("{shown}: neither a close code nor a rule; {hint}")
-}
-
-/// The names most like `topic`: those that hold one of its words, and those a few letters away.
-fn nearest<'a>(topic: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let topic: String = topic.chars().take(80).flat_map(char::to_lowercase).collect();
-    let words: Vec<&str> =
-        topic.split(|c: char| !c.is_alphanumeric()).filter(|word| word.len() > 2).collect();
-    let mut ranked: Vec<(Reverse<usize>, usize, &str)> = names
-        .filter_map(|name| {
-            let lower = name.to_ascii_lowercase();
-            let away = distance(&topic, &lower);
-            let shared = words.iter().filter(|word| lower.contains(**word)).count();
-            (shared > 0 || away <= 3).then_some((Reverse(shared), away, name))
-        })
-        .collect();
-    ranked.sort();
-    ranked.into_iter().take(SUGGESTIONS).map(|(_, _, name)| name).collect()
-}
-
-/// How many letters must be changed, added or left out (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let changed = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
+    format!("{shown}: neither a close code nor a rule; {}", near_rules(topic))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::report::Glyphs;
+    use crate::rules::RULES;
 
     fn explained(topics: &[&str]) -> String {
         let topics: Vec<Topic> = topics.iter().map(|topic| Topic::named(topic).unwrap()).collect();
@@ -215,29 +176,5 @@ mod tests {
         assert!(unknown("999").starts_with("999: neither a close code"));
         assert!(unknown("qqqqqqqq").ends_with("wsanalyze rules lists the rules"));
         assert!(unknown(&"x".repeat(9_000)).len() < 200);
-    }
-
-    #[test]
-    fn letters_are_counted_between_words() {
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("same", "same"), 0);
-    }
-
-    #[test]
-    fn a_slip_of_the_finger_and_a_part_of_a_name_are_understood() {
-        let names = [
-            "close-1010-mandatory-extension",
-            "WS-EX-012",
-            "server-frame-masked",
-            "extension-offered-not-accepted",
-        ];
-        let near = |topic: &str| nearest(topic, names.into_iter());
-        assert_eq!(near("close-1010-mandatory-extention"), [names[0]]);
-        assert_eq!(near("ws-ex-013"), [names[1]]);
-        assert_eq!(near("close-1010")[0], names[0]);
-        assert_eq!(near("masked"), [names[2]]);
-        assert_eq!(near("extension").len(), 2);
-        assert!(near("qqqqqqqq").is_empty());
     }
 }

@@ -8,6 +8,7 @@ mod explain;
 mod progress;
 mod rule_list;
 mod run;
+mod suggest;
 
 pub use exit::Status;
 

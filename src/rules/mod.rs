@@ -1,6 +1,7 @@
 //! Judgement: pure functions from facts to findings, one file a rule.
 
 pub mod codes;
+pub mod selection;
 
 mod capture;
 mod close;
@@ -23,6 +24,7 @@ pub use context::Context;
 pub use finding::{Blame, Confidence, Evidence, Finding, Origin, Severity};
 pub use identity::{CauseKey, cause_key, fingerprint};
 pub use rule::{Category, Check, Rule};
+pub use selection::Selection;
 
 use crate::connection::Connection;
 use std::cmp::Reverse;
@@ -92,10 +94,11 @@ pub static RULES: &[&Rule] = &[
     &capture::capture_lossy::RULE,
 ];
 
-/// What the rules say of one connection, gravest first, then by packet; consequences hang under their cause.
+/// What the selected rules say of one connection, gravest first, then by packet; consequences hang under their cause.
+/// Where the cause is not selected, they are told on their own.
 pub fn judge(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    for rule in RULES {
+    for rule in RULES.iter().filter(|rule| context.selection.speaks(rule)) {
         match rule.check {
             Check::Connection(check) => check(connection, &mut found),
             Check::InContext(check) => check(connection, context, &mut found),
@@ -103,9 +106,10 @@ pub fn judge(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
     }
     for finding in &mut found {
         finding.evidence.sort_by_key(|evidence| evidence.packet);
+        context.selection.weigh(finding);
     }
     found.sort_by_key(|finding| (Reverse(finding.severity), finding.seen.packet, finding.rule.code));
-    hang(found)
+    hang(found, context.selection)
 }
 
 /// The rule of that code or name, however it is written: `WS-EX-012`, `ex-012`, `close-1010-mandatory-extension`.
@@ -120,8 +124,11 @@ pub fn rule(name_or_code: &str) -> Option<&'static Rule> {
 
 /// Moves every finding that another one explains into the consequences of that one. Where several explain it, it goes
 /// to the nearest: one that explains none of the others.
-fn hang(found: Vec<Finding>) -> Vec<Finding> {
-    let explains = |root: usize, below: usize| found[root].rule.explains.contains(&found[below].rule.name);
+fn hang(found: Vec<Finding>, selection: &Selection) -> Vec<Finding> {
+    let explains = |root: usize, below: usize| {
+        let (root, below) = (&found[root], &found[below]);
+        root.rule.explains.contains(&below.rule.name) && selection.hides(root, below)
+    };
     let roots: Vec<Option<usize>> = (0..found.len())
         .map(|below| {
             let able: Vec<usize> = (0..found.len()).filter(|&root| explains(root, below)).collect();
