@@ -1,6 +1,7 @@
 //! What close codes and HTTP statuses mean to a WebSocket, as data for explanations.
 
 mod close;
+pub mod messages;
 mod pairs;
 mod status;
 
