@@ -6,6 +6,8 @@ pub mod selection;
 mod capture;
 mod close;
 mod context;
+#[cfg(test)]
+mod docs;
 mod extension;
 mod finding;
 mod frame;
@@ -172,6 +174,15 @@ mod tests {
                 let section = rule.section(heading).unwrap_or_default();
                 assert!(section.len() > 20, "{} says nothing below {heading:?}", rule.name);
             }
+        }
+    }
+
+    #[test]
+    fn every_rule_is_told_in_a_sentence() {
+        for rule in RULES {
+            let summary = rule.summary();
+            assert!(summary.ends_with('.') && !summary.contains('\n'), "{}: {summary}", rule.code);
+            assert!((20..=250).contains(&summary.len()), "{}: {summary}", rule.code);
         }
     }
 
