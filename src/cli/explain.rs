@@ -39,6 +39,8 @@ impl From<Lang> for Language {
 enum Topic {
     Code(u16, &'static Code),
     Rule(&'static str),
+    /// A category, by the name that was typed for it.
+    Category(&'static str),
     Message(&'static Message),
 }
 
@@ -57,12 +59,13 @@ fn topics(words: &[String]) -> Result<Vec<Topic>, Vec<String>> {
         return Ok(unique(known));
     }
     match named(&words.join(" ")) {
-        topics if topics.is_empty() => Err(unknown.into_iter().map(|word| reason(word)).collect()),
-        topics => Ok(unique(topics)),
+        topics if !topics.is_empty() => Ok(unique(topics)),
+        _ if known.is_empty() => Err(vec![reason(&words.join(" "))]),
+        _ => Err(unknown.into_iter().map(|word| reason(word)).collect()),
     }
 }
 
-/// The topics under one name: a code, a rule, or a message with the codes that it names. A name may be that of two
+/// The topics under one name: a code, a rule, a category, or a message with the codes that it names. A name may be that of two
 /// codes.
 fn named(name: &str) -> Vec<Topic> {
     let code = |number: u16| codes::explain(number).map(|code| Topic::Code(number, code));
@@ -71,6 +74,9 @@ fn named(name: &str) -> Vec<Topic> {
     }
     if let Some(rule) = rules::rule(name) {
         return vec![Topic::Rule(rule.code)];
+    }
+    if let Some(rule) = rules::selection::named(name).first() {
+        return vec![Topic::Category(rule.category.name())];
     }
     let message = messages::find(name).map(Topic::Message);
     let numbers = messages::codes(name);
@@ -99,6 +105,7 @@ fn text(topics: &[Topic], language: Language, page: Page) -> String {
         .filter_map(|topic| match topic {
             Topic::Code(number, code) => Some(code_text(*number, code, language, page)),
             Topic::Rule(code) => rules::rule(code).map(|rule| rule_text(rule, page)),
+            Topic::Category(name) => Some(category_text(name, page)),
             Topic::Message(message) => Some(message_text(message, page)),
         })
         .collect();
@@ -196,6 +203,15 @@ fn message_text(message: &Message, page: Page) -> String {
     text.push_str(&section("Who says it", message.software, page));
     if quoted.len() > 1 {
         text.push_str(&section("Other wordings", &quoted[1..].join("\n"), page));
+    }
+    text
+}
+
+/// The rules of a category, with a sentence each.
+fn category_text(name: &str, page: Page) -> String {
+    let mut text = format!("{}\n", page.paint(HEADING, &format!("{name}, a category of rules")));
+    for rule in rules::selection::named(name) {
+        text.push_str(&section(&format!("{} {}", rule.code, rule.name), &rule.summary(), page));
     }
     text
 }
@@ -332,8 +348,9 @@ mod tests {
             unknown("close-1010-mandatory-extention").contains("did you mean close-1010-mandatory-extension")
         );
         assert!(unknown(&"x".repeat(9_000)).len() < 200);
-        let two = [String::from("1010"), String::from("qqq")];
-        assert_eq!(topics(&two).unwrap_err().len(), 1);
+        let several = |words: &[&str]| topics(&words.iter().map(|word| word.to_string()).collect::<Vec<_>>());
+        assert_eq!(several(&["1010", "qqq", "zzz"]).unwrap_err().len(), 2);
+        assert_eq!(several(&["some", "other", "message"]).unwrap_err().len(), 1);
     }
 
     #[test]
@@ -343,6 +360,13 @@ mod tests {
         assert!(text.contains("WS-GW-001 gateway-error-before-upgrade"));
         assert!(text.contains("\n502 Bad Gateway, HTTP status in answer to an upgrade\n"));
         assert!(explained(&["code 1006"]).starts_with("1006 Abnormal Closure"));
+    }
+
+    #[test]
+    fn a_category_is_a_list_of_its_rules() {
+        let text = explained(&["extension"]);
+        assert!(text.contains("\nWS-EX-001 extension-offered-not-accepted\n  The client offered"));
+        assert_eq!(text, explained(&["ws-ex"]));
     }
 
     #[test]

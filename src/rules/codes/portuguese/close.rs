@@ -133,7 +133,7 @@ pub(super) static CLOSES: &[((u16, u16), Words)] = &[
         Words {
             name: "erro interno",
             brief: "Quem envia encontrou uma condição que o impede de continuar.",
-            description: "Um defeito de quem envia: uma exceção que ninguém tratou, ou um keepalive que achou o outro lado morto. A RFC 6455 fala de servidores; uma errata listada pela IANA amplia isso.",
+            description: "Um defeito de quem envia: uma exceção que ninguém tratou, ou um keepalive que encontrou o outro lado morto. A RFC 6455 fala de servidores; uma errata listada pela IANA amplia isso.",
             when: "Um handler quebrou, um relay não conhece código melhor para o que houve atrás dele, ou pings ficaram sem resposta: a razão é então `keepalive ping timeout`.",
             fix: "Leia o log de quem enviou naquele segundo. Depois de um timeout de keepalive, descubra o que bloqueou o outro lado.",
             sender: "O servidor; hoje em dia, qualquer um dos lados.",
@@ -166,7 +166,7 @@ pub(super) static CLOSES: &[((u16, u16), Words)] = &[
         Words {
             name: "gateway inválido",
             brief: "Um gateway encerra a conexão porque o seu upstream não lhe deu resposta válida.",
-            description: "Um gateway ou proxy aceitou o WebSocket e depois recebeu do servidor atrás dele uma resposta inválida, ou nenhuma. Existe somente depois de um 101: um gateway que acha o upstream morto enquanto o handshake espera responde com HTTP 502, 503 ou 504. Proxies de túnel (nginx, HAProxy, Apache httpd, Traefik, Varnish) nunca o enviam, pois só copiam bytes; ele vem de relays que falam WebSocket. Registrado em 2016, não faz parte da RFC 6455: muitas bibliotecas não o conhecem e respondem 1002.",
+            description: "Um gateway ou proxy aceitou o WebSocket e depois recebeu do servidor atrás dele uma resposta inválida, ou nenhuma. Existe somente depois de um 101: um gateway que encontra o upstream morto enquanto o handshake espera responde com HTTP 502, 503 ou 504. Proxies de túnel (nginx, HAProxy, Apache httpd, Traefik, Varnish) nunca o enviam, pois só copiam bytes; ele vem de relays que falam WebSocket. Registrado em 2016, não faz parte da RFC 6455: muitas bibliotecas não o conhecem e respondem 1002.",
             when: "Um relay, um API gateway ou um worker serverless respondeu 101 e depois não conseguiu conectar ao upstream, ou o perdeu: o upstream está fora do ar, escuta em outra porta, ou não é um servidor WebSocket.",
             fix: "Verifique se o upstream está no ar, escuta na porta e no esquema que o gateway usa, e fala WebSocket nesse caminho. Faça o gateway encaminhar os upgrades para lá e conectar ao upstream antes de responder ao cliente.",
             sender: "Um servidor que é gateway.",

@@ -273,7 +273,7 @@ pub(super) static STATUSES: &[((u16, u16), Words)] = &[
         status(
             "origem inalcançável",
             EDGE,
-            "A Cloudflare não achou caminho até a origem.",
+            "A Cloudflare não encontrou caminho até a origem.",
             "Nenhuma rota leva ao endereço configurado.",
             "O registro DNS da origem está errado, ou a rede dela está inalcançável.",
             "Verifique o registro DNS da origem e a rede dela.",
@@ -296,7 +296,7 @@ pub(super) static STATUSES: &[((u16, u16), Words)] = &[
             "handshake SSL falhou",
             EDGE,
             "O handshake TLS entre a Cloudflare e a origem falhou.",
-            "Os dois não acharam versão ou cifra em comum, ou a origem não fala TLS nessa porta.",
+            "Os dois não encontraram versão ou cifra em comum, ou a origem não fala TLS nessa porta.",
             "A origem não tem certificado, ou fala HTTP sem TLS na porta 443.",
             ORIGIN_TLS_FIX,
         ),
