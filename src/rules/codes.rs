@@ -102,11 +102,13 @@ pub fn name(code: u16) -> Option<&'static str> {
     (known.codes.start() == known.codes.end()).then_some(known.name)
 }
 
-/// Codes and statuses of exactly that registered name, in any case: `bad gateway` is 502 and 1014.
+/// Codes and statuses of exactly that registered name, in any case: `bad gateway` is 502 and 1014. Names that are an
+/// everyday word mean none.
 pub fn named(name: &str) -> Vec<u16> {
+    const EVERYDAY: [&str; 4] = ["OK", "Found", "Reserved", "Timeout"];
     let one = |code: &&Code| code.codes.start() == code.codes.end();
     all()
-        .filter(|code| code.name.eq_ignore_ascii_case(name.trim()))
+        .filter(|code| code.name.eq_ignore_ascii_case(name.trim()) && !EVERYDAY.contains(&code.name))
         .filter(one)
         .map(|code| *code.codes.start())
         .collect()
@@ -301,6 +303,6 @@ mod tests {
     fn a_name_may_be_that_of_two_codes() {
         assert_eq!(named("bad gateway"), [502, 1014]);
         assert_eq!(named(" Mandatory Extension"), [1010]);
-        assert!(named("").is_empty() && named("gateway").is_empty());
+        assert!(named("").is_empty() && named("timeout").is_empty() && named("gateway").is_empty());
     }
 }
