@@ -7,16 +7,13 @@ use crate::rules::{Blame, Check, Confidence, Context, Finding, Severity, negotia
 
 rule! {
     /// # What it finds
-    /// The client offered an extension, and the answer that opened the WebSocket does not list it.
-    ///
-    /// With `--require-extension NAME` it finds every session without that extension, offered or not, as an error. With
-    /// `NAME@HOST/PATH` it does so only there.
+    /// The client offered an extension, and the answer that opened the WebSocket does not list it. Or the extension was
+    /// required, and the session is without it: then it is an error.
     ///
     /// # Why it matters
     /// An offer is a question. The server may say no by saying nothing, and the session then runs without the
     /// extension, in most cases uncompressed. It matters where the client cannot do without it (it then closes with
-    /// 1010), where traffic has grown, or where only one path to the server loses it. Nothing on the wire tells what a
-    /// client cannot do without; that is why you must say it.
+    /// 1010), where traffic has grown, or where only one path to the server loses it. Nothing on the wire tells which.
     ///
     /// # What causes it
     /// Compression is off on the server, or its library has none. Or a gateway removed the field from the request or
@@ -25,6 +22,7 @@ rule! {
     /// # How to fix
     /// Nothing, if nobody misses it. Otherwise switch it on at the server, for example `perMessageDeflate: true` for
     /// `ws` on Node. Then compare this field on both sides of every gateway, and remove header filters there.
+    /// `--require-extension NAME`, or `NAME@HOST/PATH`, makes it an error where it must not be missing.
     ///
     /// # What it does not report
     /// `bbf-usp-protocol`, whose absence clients must ignore (USP R-WS.11b), unless it is required. Connections whose
