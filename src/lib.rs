@@ -14,4 +14,6 @@ pub mod role;
 pub mod rules;
 pub mod tcp;
 pub mod time;
+pub mod tls;
+
 pub mod websocket;
