@@ -204,3 +204,6 @@ pub const CENSUS: usize = 1 << 17;
 
 /// TCP connections without payload that are remembered: among them are a gateway's failed attempts at its upstream.
 pub const UNUSED: usize = 1 << 12;
+
+/// TLS in TLS on one connection: to a proxy, and through it to the server.
+pub const TLS_LAYERS: usize = 3;

@@ -39,7 +39,7 @@ impl Play {
                 sink.borrow_mut().push(*connection);
             }
         });
-        let connections = Connections::new(emit);
+        let connections = Connections::new(crate::tls::Keyring::default(), emit);
         let mut play = Play { connections, out, offsets: [0; 2], packet: 0, ignored: false };
         play.event(C, Event::Opened { stream: 7, opener });
         play

@@ -1,14 +1,14 @@
 //! Alerts: how TLS says that something is over or wrong (RFC 8446 §6, RFC 5246 §7.2).
 
 use crate::capture::Seen;
-use crate::net::Side;
+use crate::role::Role;
 use std::fmt;
 
 /// One alert and who sent it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Alert {
     /// Who sent it.
-    pub from: Side,
+    pub from: Role,
     /// The packet with its last byte.
     pub seen: Seen,
     /// 1 for a warning, 2 for a fatal one. TLS 1.3 gives it no meaning.

@@ -3,7 +3,7 @@
 use super::alert::Alert;
 use super::suite::CipherSuite;
 use crate::capture::Seen;
-use crate::net::Side;
+use crate::role::{Role, Sides};
 use std::fmt;
 
 /// What is known of a TLS connection.
@@ -23,20 +23,11 @@ pub struct Facts {
     pub opened: Opened,
     /// Alerts that could be read, in order of time.
     pub alerts: Vec<Alert>,
-    /// What each side sent, in the order of the flow's key.
-    pub sent: [Sent; 2],
+    /// What each side sent.
+    pub sent: Sides<Sent>,
 }
 
 impl Facts {
-    /// What one side sent.
-    pub fn sent(&self, from: Side) -> &Sent {
-        let [low, high] = &self.sent;
-        match from {
-            Side::Low => low,
-            Side::High => high,
-        }
-    }
-
     /// The first alert that tells of a failure.
     pub fn failure(&self) -> Option<&Alert> {
         self.alerts.iter().find(|alert| alert.is_failure())
@@ -66,7 +57,7 @@ pub enum Opened {
     /// Both directions, or the only one that had anything to open.
     Yes,
     /// Only this direction: there is no key for the other one.
-    Only(Side),
+    Only(Role),
     /// There was nothing to open: no protected record came.
     Nothing,
     /// No keys were given.

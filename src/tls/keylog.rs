@@ -53,14 +53,11 @@ impl Secret {
 }
 
 impl KeyLog {
-    /// Adds what `text` holds, in any order and with any line ends, and tells how many secrets were new. Lines that
-    /// are no secret are passed over.
+    /// Adds what `text` holds, in any order and with any line ends, and tells how many lines held a secret,
+    /// known or not. The others are passed over.
     pub fn read(&mut self, text: &[u8]) -> usize {
-        let before = self.count;
-        for line in text.split(|&byte| byte == b'\n' || byte == b'\r') {
-            self.line(line.trim_ascii());
-        }
-        self.count.saturating_sub(before)
+        let lines = text.split(|&byte| byte == b'\n' || byte == b'\r');
+        lines.filter_map(|line| self.line(line.trim_ascii())).count()
     }
 
     /// How many secrets it holds.

@@ -29,7 +29,9 @@ impl Keyring {
 
     /// Adds a key log that a capture brought.
     pub fn add(&mut self, text: &[u8]) {
-        if self.log.read(text) > 0 {
+        let known = self.log.len();
+        self.log.read(text);
+        if self.log.len() > known {
             self.generation = self.generation.wrapping_add(1);
         }
     }
@@ -45,7 +47,8 @@ impl Keyring {
         &self.log
     }
 
-    pub(super) fn may_grow(&self) -> bool {
+    /// Whether more keys may come.
+    pub fn may_grow(&self) -> bool {
         self.may_grow
     }
 

@@ -45,5 +45,5 @@ pub use alert::{Alert, AlertDescription};
 pub use facts::{Facts, Opened, Sent, Version};
 pub use keylog::KeyLog;
 pub use keyring::Keyring;
-pub use session::{Plain, Session};
+pub use session::{Out, Plain, Session};
 pub use suite::CipherSuite;

@@ -80,6 +80,8 @@ pub(super) struct Records {
     /// Whether the record in `partial` was handed out.
     given: bool,
     lost: Option<Lost>,
+    /// Whether bodies are of no use: they are passed over then, and records come without them.
+    pub(super) skim: bool,
 }
 
 /// Where the next byte stands.
@@ -128,6 +130,11 @@ impl Records {
             let Some(header) = Header::parse(bytes) else { return self.derailed(bytes) };
             let len = Header::LEN.saturating_add(header.len());
             let Some((record, rest)) = bytes.split_at_checked(len) else {
+                if self.skim {
+                    self.at = Boundary::Skip(len.saturating_sub(bytes.len()) as u64);
+                    *bytes = &[];
+                    return Some(Record { header, body: &[], lost: self.lost.take() });
+                }
                 self.partial.extend_from_slice(bytes);
                 *bytes = &[];
                 return None;

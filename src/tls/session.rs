@@ -12,6 +12,7 @@ use super::schedule::prf;
 use crate::capture::Seen;
 use crate::limits;
 use crate::net::Side;
+use crate::role::{Role, Sides};
 use std::collections::VecDeque;
 use std::mem::take;
 
@@ -30,7 +31,7 @@ pub struct Session {
     ticket: Option<Box<[u8]>>,
     low: Direction,
     high: Direction,
-    alerts: Vec<Alert>,
+    alerts: Vec<(Side, Seen, [u8; 2])>,
     /// Whether any application data were opened.
     readable: bool,
     tries: u32,
@@ -62,6 +63,9 @@ pub enum Plain<'a> {
         seen: Seen,
     },
 }
+
+/// Where it goes. The keys are lent on, for TLS inside TLS.
+pub type Out<'o> = dyn FnMut(Plain<'_>, &mut Keyring) + 'o;
 
 #[derive(Default)]
 struct Direction {
@@ -150,18 +154,12 @@ impl Session {
     }
 
     /// Takes the next bytes of one side; `out` is given what they hold.
-    pub fn data(
-        &mut self,
-        from: Side,
-        bytes: &[u8],
-        seen: Seen,
-        keys: &mut Keyring,
-        out: &mut impl FnMut(Plain<'_>, &mut Keyring),
-    ) {
+    pub fn data(&mut self, from: Side, bytes: &[u8], seen: Seen, keys: &mut Keyring, out: &mut Out<'_>) {
         let mut records = take(&mut self.direction(from).records);
         let mut rest = bytes;
         while let Some(record) = records.next(&mut rest) {
             self.arrive(from, record, seen, keys, out);
+            records.skim = matches!(self.direction(from).protection, Protection::Sealed);
         }
         self.direction(from).records = records;
     }
@@ -173,13 +171,8 @@ impl Session {
         direction.sent.missing = direction.sent.missing.saturating_add(len);
     }
 
-    /// Tries again what waits: keys came, or will come no more.
-    pub fn retry(&mut self, keys: &mut Keyring, out: &mut impl FnMut(Plain<'_>, &mut Keyring)) {
-        self.drain(keys, out);
-    }
-
     /// The connection is over: tells what is missing at its end, and gives back the room of what waits.
-    pub fn finish(&mut self, seen: Seen, keys: &mut Keyring, out: &mut impl FnMut(Plain<'_>, &mut Keyring)) {
+    pub fn finish(&mut self, seen: Seen, keys: &mut Keyring, out: &mut Out<'_>) {
         self.drain(keys, out);
         for from in [Side::Low, Side::High] {
             if !self.direction(from).pending.is_empty() {
@@ -190,6 +183,13 @@ impl Session {
             direction.unread = direction.unread.saturating_add(lost.map_or(0, |lost| lost.span));
         }
         self.tell_unread(seen, keys, out);
+    }
+
+    /// Nobody wants to know what waits: gives back its room.
+    pub fn forget(&mut self, keys: &mut Keyring) {
+        for from in [Side::Low, Side::High] {
+            self.give_up(from, keys);
+        }
     }
 
     /// Whether something waits for a key that may still come.
@@ -207,8 +207,16 @@ impl Session {
         self.client
     }
 
-    /// What is known of it.
-    pub fn facts(&self, keys: &Keyring) -> Facts {
+    /// What is known of it, where `client` is who asked.
+    pub fn facts(&self, client: Side, keys: &Keyring) -> Facts {
+        let role = |side| if side == client { Role::Client } else { Role::Server };
+        let alert = |&(from, seen, [level, description]): &(Side, Seen, [u8; 2])| Alert {
+            from: role(from),
+            seen,
+            level,
+            description: AlertDescription(description),
+        };
+        let (low, high) = (self.low.sent, self.high.sent);
         let client_hello = self.client_hello.as_deref();
         let server_hello = self.server_hello.as_deref();
         Facts {
@@ -217,25 +225,32 @@ impl Session {
             server_name: client_hello.and_then(|hello| hello.server_name.clone()),
             alpn: self.alpn.clone().or_else(|| server_hello.and_then(|hello| hello.alpn.clone())),
             alpn_offered: client_hello.map(|hello| hello.alpn.clone()).unwrap_or_default(),
-            opened: self.opened(keys.log()),
-            alerts: self.alerts.clone(),
-            sent: [self.low.sent, self.high.sent],
+            opened: self.opened(client, keys.log()),
+            alerts: self.alerts.iter().map(alert).collect(),
+            sent: match client {
+                Side::Low => Sides { client: low, server: high },
+                Side::High => Sides { client: high, server: low },
+            },
         }
     }
 
     /// Whether it could be opened, and why not.
-    fn opened(&self, log: &KeyLog) -> Opened {
-        let sides = [(Side::Low, &self.low), (Side::High, &self.high)];
+    fn opened(&self, client: Side, log: &KeyLog) -> Opened {
+        let roles = match client {
+            Side::Low => [Role::Client, Role::Server],
+            Side::High => [Role::Server, Role::Client],
+        };
+        let sides = roles.into_iter().zip([&self.low, &self.high]);
         let read =
             |direction: &Direction| direction.opened && !matches!(direction.protection, Protection::Sealed);
-        if sides.iter().all(|(_, direction)| direction.sent.protected == 0) {
+        if sides.clone().all(|(_, direction)| direction.sent.protected == 0) {
             return Opened::Nothing;
         }
         let unread =
-            sides.iter().filter(|(_, direction)| direction.sent.protected > 0 && !read(direction)).count();
-        match sides.iter().find(|(_, direction)| read(direction)) {
+            sides.clone().filter(|(_, direction)| direction.sent.protected > 0 && !read(direction)).count();
+        match sides.clone().find(|(_, direction)| read(direction)) {
             Some(_) if unread == 0 => return Opened::Yes,
-            Some(&(side, _)) => return Opened::Only(side),
+            Some((role, _)) => return Opened::Only(role),
             None => {}
         }
         let (Some(_), Some(hello)) = (&self.client_hello, &self.server_hello) else { return Opened::Lost };
@@ -270,18 +285,11 @@ impl Session {
     }
 
     /// Deals with a record, or lets it wait.
-    fn arrive(
-        &mut self,
-        from: Side,
-        record: Record<'_>,
-        seen: Seen,
-        keys: &mut Keyring,
-        out: &mut impl FnMut(Plain<'_>, &mut Keyring),
-    ) {
+    fn arrive(&mut self, from: Side, record: Record<'_>, seen: Seen, keys: &mut Keyring, out: &mut Out<'_>) {
         let direction = self.direction(from);
         let sent = &mut direction.sent;
         sent.records = sent.records.saturating_add(1);
-        sent.bytes = sent.bytes.saturating_add(record.body.len() as u64);
+        sent.bytes = sent.bytes.saturating_add(record.header.len() as u64);
         sent.first.get_or_insert(seen);
         sent.last = Some(seen);
         if record.header.kind == ContentType::ApplicationData
@@ -328,7 +336,7 @@ impl Session {
     }
 
     /// Deals with what waits, as far as that goes, in the order of the packets.
-    fn drain(&mut self, keys: &mut Keyring, out: &mut impl FnMut(Plain<'_>, &mut Keyring)) {
+    fn drain(&mut self, keys: &mut Keyring, out: &mut Out<'_>) {
         let mut stuck = [false; 2];
         loop {
             let [low_stuck, high_stuck] = stuck;
@@ -371,7 +379,7 @@ impl Session {
         record: Record<'_>,
         seen: Seen,
         keys: &mut Keyring,
-        out: &mut impl FnMut(Plain<'_>, &mut Keyring),
+        out: &mut Out<'_>,
     ) -> Progress {
         match self.direction(from).protection {
             Protection::Clear => self.clear(from, record, seen, keys, out),
@@ -394,7 +402,7 @@ impl Session {
         record: Record<'_>,
         seen: Seen,
         keys: &mut Keyring,
-        out: &mut impl FnMut(Plain<'_>, &mut Keyring),
+        out: &mut Out<'_>,
     ) -> Progress {
         if record.lost.is_some() {
             self.direction(from).messages.gap();
@@ -438,7 +446,7 @@ impl Session {
         record: Record<'_>,
         seen: Seen,
         keys: &mut Keyring,
-        out: &mut impl FnMut(Plain<'_>, &mut Keyring),
+        out: &mut Out<'_>,
     ) -> Progress {
         let Protection::Tls12(mut state) = take(&mut self.direction(from).protection) else { return Done };
         let mut scratch = take(&mut keys.scratch);
@@ -487,7 +495,7 @@ impl Session {
         record: Record<'_>,
         seen: Seen,
         keys: &mut Keyring,
-        out: &mut impl FnMut(Plain<'_>, &mut Keyring),
+        out: &mut Out<'_>,
     ) -> Progress {
         match record.header.kind {
             ContentType::ApplicationData => {}
@@ -560,7 +568,7 @@ impl Session {
         bytes: &[u8],
         seen: Seen,
         keys: &mut Keyring,
-        out: &mut impl FnMut(Plain<'_>, &mut Keyring),
+        out: &mut Out<'_>,
     ) {
         let early = self.early_data;
         let direction = self.direction(from);
@@ -615,7 +623,7 @@ impl Session {
     }
 
     /// Tells gaps of both sides, once anything can be told.
-    fn tell_unread(&mut self, seen: Seen, keys: &mut Keyring, out: &mut impl FnMut(Plain<'_>, &mut Keyring)) {
+    fn tell_unread(&mut self, seen: Seen, keys: &mut Keyring, out: &mut Out<'_>) {
         if !self.readable {
             return;
         }
@@ -634,7 +642,7 @@ impl Session {
         if let &[level, description] = bytes
             && self.alerts.len() < limits::TLS_ALERTS
         {
-            self.alerts.push(Alert { from, seen, level, description: AlertDescription(description) });
+            self.alerts.push((from, seen, [level, description]));
         }
     }
 
