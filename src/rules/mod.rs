@@ -17,6 +17,7 @@ mod rule;
 mod subprotocol;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tls;
 mod trust;
 
 pub use context::Context;
@@ -24,7 +25,7 @@ pub use finding::{Blame, Confidence, Evidence, Finding, Origin, Severity};
 pub use identity::{CauseKey, cause_key, fingerprint};
 pub use rule::{Category, Check, Rule};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Outcome};
 use std::cmp::Reverse;
 
 /// Every rule, in order of code.
@@ -88,6 +89,7 @@ pub static RULES: &[&Rule] = &[
     &gateway::close_1014_rejected_by_peer::RULE,
     &gateway::gateway_accepted_before_upstream::RULE,
     &gateway::close_1014_from_client::RULE,
+    &tls::tls_handshake_failed::RULE,
     &capture::capture_starts_midstream::RULE,
     &capture::capture_lossy::RULE,
 ];
@@ -95,7 +97,9 @@ pub static RULES: &[&Rule] = &[
 /// What the rules say of one connection, gravest first, then by packet; consequences hang under their cause.
 pub fn judge(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    for rule in RULES {
+    // Of what could not be read, only TLS itself can be judged.
+    let unread = connection.outcome == Outcome::Encrypted;
+    for rule in RULES.iter().filter(|rule| !unread || rule.category == Category::Tls) {
         match rule.check {
             Check::Connection(check) => check(connection, &mut found),
             Check::InContext(check) => check(connection, context, &mut found),

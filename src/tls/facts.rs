@@ -11,6 +11,8 @@ use std::fmt;
 pub struct Facts {
     /// The version the server chose.
     pub version: Option<Version>,
+    /// The highest version the client offered.
+    pub offered: Option<Version>,
     /// The cipher suite the server chose.
     pub cipher_suite: Option<CipherSuite>,
     /// The name the client asked for (RFC 6066 §3).
@@ -28,6 +30,19 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Whether the client offered TLS 1.2 or later.
+    pub fn offers_tls12(&self) -> bool {
+        self.offered.is_some_and(|version| version >= Version::TLS12)
+    }
+
+    /// The side of which no record could be opened, although the other one's could.
+    pub fn unopened(&self) -> Option<Role> {
+        match self.opened {
+            Opened::Only(role) => Some(role.other()),
+            _ => None,
+        }
+    }
+
     /// The first alert that tells of a failure.
     pub fn failure(&self) -> Option<&Alert> {
         self.alerts.iter().find(|alert| alert.is_failure())

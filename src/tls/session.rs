@@ -221,6 +221,7 @@ impl Session {
         let server_hello = self.server_hello.as_deref();
         Facts {
             version: server_hello.map(|hello| Version(hello.version)),
+            offered: client_hello.map(|hello| Version(hello.version)),
             cipher_suite: server_hello.map(|hello| hello.suite),
             server_name: client_hello.and_then(|hello| hello.server_name.clone()),
             alpn: self.alpn.clone().or_else(|| server_hello.and_then(|hello| hello.alpn.clone())),
