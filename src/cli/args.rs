@@ -8,6 +8,7 @@ Examples:
   wsanalyze edge.pcapng                       who closed the WebSocket, why, and what to change
   wsanalyze client.pcap.gz server.pcap.gz     several captures, each plain or compressed
   tcpdump -s 0 -w - 'port 80' | wsanalyze -   from standard input, until tcpdump is stopped
+  wsanalyze --keylog keys.log edge.pcapng     wss too: SSLKEYLOGFILE is read as well
   wsanalyze --format json edge.pcapng         everything, for a program
   wsanalyze explain 1010 1014                 two close codes, and how they differ
   wsanalyze explain WS-EX-012                 the manual of a rule
@@ -37,6 +38,10 @@ pub(super) struct Args {
     /// Captures: pcap or pcapng, plain or compressed with gzip, zstd or LZ4; - for standard input
     #[arg(value_name = "CAPTURE", required = true)]
     pub(super) captures: Vec<PathBuf>,
+
+    /// TLS secrets in the format of NSS, as browsers write them for SSLKEYLOGFILE; may be given several times
+    #[arg(long = "keylog", value_name = "FILE")]
+    pub(super) key_logs: Vec<PathBuf>,
 
     /// How to print what was found
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]

@@ -11,6 +11,7 @@ use crate::connection::Connection;
 use crate::pipeline::{self, Observer, Summary};
 use crate::report::{JsonReport, TableReport};
 use crate::rules::{Finding, Severity};
+use crate::tls::KeyLog;
 use std::io;
 
 /// Reports on all inputs that can be read, complains of the others.
@@ -19,10 +20,17 @@ pub(super) fn analyze(config: &Config) -> Status {
     if readers.is_empty() {
         return Status::Unreadable;
     }
+    let keys = match keys(config) {
+        Ok(keys) => keys,
+        Err(reason) => {
+            complain(&reason);
+            return Status::Unreadable;
+        }
+    };
     let mut report = Tally { worst: None, report: Report::new(config) };
     let mut progress = Progress::new(config.progress);
     let tell = &mut |read, total| progress.tell(read, total);
-    let summary = pipeline::analyze_with(&config.options, Merged::new(readers), &mut report, tell);
+    let summary = pipeline::analyze_with(&config.options, keys, Merged::new(readers), &mut report, tell);
     drop(progress);
     for error in &summary.unreadable {
         complain(&error.to_string());
@@ -33,6 +41,29 @@ pub(super) fn analyze(config: &Config) -> Status {
     let outcome = Outcome { unreadable, worst: report.worst, connections };
     let status = outcome.status(config.fail_on, config.allow_empty);
     printed(config.page.color, status, |out| report.report.write(&summary, out))
+}
+
+/// What all key logs hold.
+///
+/// # Errors
+/// Why one that was named cannot be read, or that it is no key log.
+fn keys(config: &Config) -> Result<KeyLog, String> {
+    let mut keys = KeyLog::default();
+    for path in &config.key_logs {
+        let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        // A browser that has not spoken TLS yet leaves an empty file.
+        if keys.read(&text) == 0 && !text.is_empty() {
+            complain(&format!(
+                "{}: no TLS secrets in it, expected lines such as CLIENT_RANDOM",
+                path.display()
+            ));
+        }
+    }
+    // Others write this file; whether it is there is not for us to judge.
+    if let Some(text) = config.environment_key_log.as_ref().and_then(|path| std::fs::read(path).ok()) {
+        keys.read(&text);
+    }
+    Ok(keys)
 }
 
 /// The inputs that are captures, and whether one was not.

@@ -20,6 +20,7 @@ mod rule;
 mod subprotocol;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tls;
 mod trust;
 
 pub use context::Context;
@@ -28,7 +29,7 @@ pub use identity::{CauseKey, cause_key, fingerprint};
 pub use rule::{Category, Check, Rule};
 pub use selection::Selection;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Outcome};
 use std::cmp::Reverse;
 
 /// Every rule, in order of code.
@@ -92,6 +93,7 @@ pub static RULES: &[&Rule] = &[
     &gateway::close_1014_rejected_by_peer::RULE,
     &gateway::gateway_accepted_before_upstream::RULE,
     &gateway::close_1014_from_client::RULE,
+    &tls::tls_handshake_failed::RULE,
     &capture::capture_starts_midstream::RULE,
     &capture::capture_lossy::RULE,
 ];
@@ -100,7 +102,11 @@ pub static RULES: &[&Rule] = &[
 /// Where the cause is not selected, they are told on their own.
 pub fn judge(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    for rule in RULES.iter().filter(|rule| context.selection.speaks(rule)) {
+    // Of what could not be read, only TLS itself can be judged.
+    let unread = connection.outcome == Outcome::Encrypted;
+    let may_speak =
+        |rule: &Rule| context.selection.speaks(rule) && (!unread || rule.category == Category::Tls);
+    for rule in RULES.iter().filter(|rule| may_speak(rule)) {
         match rule.check {
             Check::Connection(check) => check(connection, &mut found),
             Check::InContext(check) => check(connection, context, &mut found),
