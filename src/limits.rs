@@ -153,3 +153,7 @@ pub const GLIMPSES: usize = 8;
 
 /// Pings of one side that wait for their pong. Beyond it, the oldest is no longer waited for.
 pub const PINGS: usize = 16;
+
+/// Nanoseconds between two copies of a packet without an IP identification, seen by two interfaces. No sender sends
+/// again so soon.
+pub const DUPLICATE_NANOS: i64 = 100_000;
