@@ -4,6 +4,7 @@ pub mod codes;
 
 mod capture;
 mod close;
+mod context;
 mod extension;
 mod finding;
 mod frame;
@@ -18,6 +19,7 @@ mod subprotocol;
 pub(crate) mod testing;
 mod trust;
 
+pub use context::Context;
 pub use finding::{Blame, Confidence, Evidence, Finding, Origin, Severity};
 pub use identity::{CauseKey, cause_key, fingerprint};
 pub use rule::{Category, Check, Rule};
@@ -91,11 +93,12 @@ pub static RULES: &[&Rule] = &[
 ];
 
 /// What the rules say of one connection, gravest first, then by packet; consequences hang under their cause.
-pub fn judge(connection: &Connection) -> Vec<Finding> {
+pub fn judge(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for rule in RULES {
         match rule.check {
             Check::Connection(check) => check(connection, &mut found),
+            Check::InContext(check) => check(connection, context, &mut found),
         }
     }
     for finding in &mut found {

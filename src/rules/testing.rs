@@ -225,7 +225,7 @@ impl Scene {
 
     /// What the rules say of it.
     pub fn findings(self) -> Vec<Finding> {
-        judge(&self.connection)
+        judge(&self.connection, &super::Context::alone())
     }
 
     /// The finding of a rule, wherever it hangs.
