@@ -1,6 +1,7 @@
 //! What was typed, in these surroundings, means this.
 
 use super::args::{Args, ColorWhen, FailOn, Format};
+use super::selection::Selection;
 use crate::report::{Glyphs, Page, Secrets};
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ pub(super) struct Config {
     pub(super) secrets: Secrets,
     pub(super) fail_on: FailOn,
     pub(super) allow_empty: bool,
+    pub(super) selection: Selection,
     /// Whether a progress bar may be drawn on standard error.
     pub(super) progress: bool,
 }
@@ -56,6 +58,7 @@ impl Config {
             secrets: if args.show_secrets { Secrets::Shown } else { Secrets::Hidden },
             fail_on: args.fail_on,
             allow_empty: args.allow_empty,
+            selection: Selection { since: args.since, until: args.until, filters: args.filters },
             progress: surroundings.stderr_is_terminal,
             captures: args.captures,
         })

@@ -142,7 +142,7 @@ fn unknown(topic: &str) -> String {
 }
 
 /// The names most like `topic`: those that hold one of its words, and those a few letters away.
-fn nearest<'a>(topic: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+pub(super) fn nearest<'a>(topic: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let topic: String = topic.chars().take(80).flat_map(char::to_lowercase).collect();
     let words: Vec<&str> =
         topic.split(|c: char| !c.is_alphanumeric()).filter(|word| word.len() > 2).collect();

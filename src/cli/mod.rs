@@ -5,9 +5,12 @@ mod args;
 mod config;
 mod exit;
 mod explain;
+mod extract;
+mod inputs;
 mod progress;
 mod rule_list;
 mod run;
+mod selection;
 
 pub use exit::Status;
 
@@ -42,6 +45,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Status {
             }
         },
         Some(Command::Explain { ref topics }) => explain::explain(topics, args.page(&surroundings)),
+        Some(Command::Extract { id, ref output, ref captures }) => extract::extract(id, output, captures),
         Some(Command::Rules { format }) => rule_list::list(format, args.page(&surroundings)),
     }
 }

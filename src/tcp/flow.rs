@@ -244,10 +244,10 @@ impl Flow {
     }
 
     /// Tells everything that waits: the flow is over.
-    pub(super) fn finish(&mut self, id: FlowId, now: Seen, sink: &mut impl Sink) {
+    pub(super) fn finish(&mut self, id: FlowId, now: Seen, sink: &mut impl Sink) -> Interest {
         let key = &{ self.key };
         if self.relieve(id, now, sink) == Interest::Ignore {
-            return;
+            return Interest::Ignore;
         }
         for side in [Side::Low, Side::High] {
             let (own, _) = self.pair(side);
@@ -255,9 +255,10 @@ impl Flow {
                 sink.event(StreamEvent { flow: id, key, seen, from: side, event })
             };
             if own.finish(now, &mut emit) == Interest::Ignore {
-                return;
+                return Interest::Ignore;
             }
         }
+        Interest::Keep
     }
 
     /// The side of which the capture has no packet.

@@ -231,7 +231,7 @@ impl Half {
             if segment.declared_len > 0 {
                 interest = self.deliver(segment.payload, u64::from(segment.declared_len), seen, emit);
             }
-            if fin {
+            if fin && interest == Interest::Keep {
                 self.end(seen, emit);
             }
             return interest;
@@ -276,6 +276,9 @@ impl Half {
                 self.hold(start, (fresh, len, ack), seen, emit);
             }
         }
+        if interest == Interest::Ignore {
+            return interest;
+        }
         if fin {
             let at = start.saturating_add(len);
             if at == self.offset && self.hole.is_none() && told.covers(ack) {
@@ -284,10 +287,7 @@ impl Half {
                 self.hole_at(seen).fin.get_or_insert(Fin { at, ack, seen });
             }
         }
-        match interest {
-            Interest::Keep => self.drain(seen, told, emit),
-            Interest::Ignore => interest,
-        }
+        self.drain(seen, told, emit)
     }
 
     /// Gives up missing bytes that will not come any more; to be called after each segment of the flow while there

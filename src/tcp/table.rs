@@ -258,10 +258,12 @@ impl Table {
     fn close(&mut self, id: FlowId, why: Closed, now: Seen, sink: &mut impl Sink) {
         let Some(Some(flow)) = self.flows.get_mut(id.index()) else { return };
         let held = flow.held_bytes();
-        flow.finish(id, now, sink);
+        let interest = flow.finish(id, now, sink);
         self.held_bytes = self.held_bytes.saturating_sub(held);
-        let (key, event) = (&flow.key, Event::Closed { why, unseen: flow.unseen() });
-        sink.event(StreamEvent { flow: id, key, seen: now, from: Side::Low, event });
+        if interest == Interest::Keep {
+            let (key, event) = (&flow.key, Event::Closed { why, unseen: flow.unseen() });
+            sink.event(StreamEvent { flow: id, key, seen: now, from: Side::Low, event });
+        }
         self.forget(id, if why == Closed::Ended { Memory::Keep } else { Memory::Drop });
     }
 

@@ -544,3 +544,21 @@ fn bytes_sent_again_in_a_packet_of_their_own_are_a_repeat() {
     run.finish();
     assert_eq!(run.table.counters().duplicates, 1);
 }
+
+#[test]
+fn nothing_is_told_of_a_flow_that_is_ignored() {
+    let told = |late: bool| {
+        let mut run = opened();
+        run.log.ignore_after_data = true;
+        if late {
+            run.send(A, Flags::ACK, 103, 500, b"def");
+        } else {
+            run.send(A, Flags::ACK | Flags::FIN, 100, 500, b"abc");
+        }
+        run.finish();
+        run.log.told.split_off(3)
+    };
+    assert_eq!(told(false), [Told::Data(A, 0, b"abc".into())]);
+    let gap = Told::Gap(A, 0, 3, GapCause::Unseen);
+    assert_eq!(told(true), [gap, Told::Data(A, 3, b"def".into())]);
+}
