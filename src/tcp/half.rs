@@ -30,8 +30,8 @@ pub(super) struct Half {
     window_closed: bool,
     /// Time to live of its last packet.
     ttl: u8,
-    /// IP identifications of its last four packets, the last one lowest.
-    recent_ids: u64,
+    /// Marks of its last four packets, the last one lowest: see [`mark`].
+    recent: u64,
     /// Packets that were captured twice.
     duplicates: u32,
     /// Stream offset of `next`.
@@ -116,7 +116,7 @@ impl Half {
     pub(super) fn see(&mut self, segment: &Segment<'_>) -> bool {
         self.seen = true;
         self.ttl = segment.ttl;
-        self.recent_ids = self.recent_ids << 16 | u64::from(segment.ip_id);
+        self.recent = self.recent << 16 | u64::from(mark(segment));
         let closed = segment.window == 0;
         let turned = closed != self.window_closed;
         self.window_closed = closed;
@@ -137,8 +137,7 @@ impl Half {
     /// it, too. A retransmission is a new packet with an identification of its own; where there is none, as in IPv6,
     /// it comes later than a copy.
     pub(super) fn is_duplicate(&mut self, since_last: i64) -> bool {
-        let [last, earlier @ ..] =
-            [0, 16, 32, 48].map(|lane: u32| self.recent_ids.wrapping_shr(lane) & 0xffff);
+        let [last, earlier @ ..] = [0, 16, 32, 48].map(|lane: u32| self.recent.wrapping_shr(lane) & 0xffff);
         let duplicate = if last == 0 {
             (0..limits::DUPLICATE_NANOS).contains(&since_last)
         } else {
@@ -498,6 +497,20 @@ impl Half {
             emit(seen, Event::Conflict { offset });
         }
     }
+}
+
+/// By what a packet is known again: IP identification, sequence number, length and flags, folded. 0 where it has no
+/// identification.
+#[inline]
+fn mark(segment: &Segment<'_>) -> u16 {
+    if segment.ip_id == 0 {
+        return 0;
+    }
+    let [id, flags] = [u32::from(segment.ip_id), u32::from(segment.flags.0)];
+    let folded =
+        segment.seq ^ id.rotate_left(16) ^ segment.declared_len.rotate_left(8) ^ flags.rotate_left(27);
+    let [high, low, ..] = folded.wrapping_mul(0x9e37_79b1).to_be_bytes();
+    u16::from_be_bytes([high, low]) | 1
 }
 
 #[inline]
