@@ -219,3 +219,7 @@ pub const BUFFERED_SMALL: usize = 2 << 10;
 
 /// TLS in TLS on one connection: to a proxy, and through it to the server.
 pub const TLS_LAYERS: usize = 3;
+
+/// Nanoseconds between two copies of a packet without an IP identification, seen by two interfaces. No sender sends
+/// again so soon.
+pub const DUPLICATE_NANOS: i64 = 100_000;

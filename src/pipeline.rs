@@ -297,6 +297,11 @@ fn tcp_warnings(counters: tcp::Counters) -> Vec<String> {
             counters.evicted
         ));
     }
+    match counters.duplicates {
+        0 => {}
+        1 => warnings.push(String::from("1 packet was captured twice; it counts once")),
+        count => warnings.push(format!("{count} packets were captured twice; they count once")),
+    }
     if counters.relieved > 0 {
         warnings
             .push(format!("{} gaps were given up early because too many bytes waited", counters.relieved));

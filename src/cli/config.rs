@@ -1,6 +1,7 @@
 //! What was typed, in these surroundings, means this.
 
 use super::args::{Args, ColorWhen, FailOn, Format};
+use super::scope::Scope;
 use super::suggest::near_rules;
 use crate::pipeline::Options;
 use crate::report::{Glyphs, Page, Secrets};
@@ -23,6 +24,7 @@ pub(super) struct Config {
     pub(super) secrets: Secrets,
     pub(super) fail_on: FailOn,
     pub(super) allow_empty: bool,
+    pub(super) scope: Scope,
     /// Whether a progress bar may be drawn on standard error.
     pub(super) progress: bool,
 }
@@ -68,6 +70,7 @@ impl Config {
             secrets: if args.show_secrets { Secrets::Shown } else { Secrets::Hidden },
             fail_on: args.fail_on,
             allow_empty: args.allow_empty,
+            scope: Scope { since: args.since, until: args.until, filters: args.filters },
             progress: surroundings.stderr_is_terminal,
             captures: args.captures,
             key_logs: args.key_logs,

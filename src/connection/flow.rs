@@ -45,8 +45,9 @@ impl Start {
 
     /// Notes the end of one side.
     pub(super) fn end(&mut self, from: Side, transport: Transport, seen: Seen) {
-        // Told in order of the stream; where a capture holds another order, the packet decides who was first.
-        if self.ended.is_none_or(|(_, _, first)| seen.packet < first.packet) {
+        // Told in the order of cause and effect; but a reset is told at once, a FIN after what it waits for.
+        let before = |first: Seen| (seen.at, seen.packet) < (first.at, first.packet);
+        if self.ended.is_none_or(|(_, transport, first)| transport == Transport::Reset && before(first)) {
             self.ended = Some((from, transport, seen));
         }
     }
