@@ -17,6 +17,8 @@ mod rule;
 mod subprotocol;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tls;
+mod transport;
 mod trust;
 
 pub use context::Context;
@@ -93,6 +95,12 @@ pub static RULES: &[&Rule] = &[
     &gateway::gateway_block_page::RULE,
     &gateway::gateway_accepted_before_upstream::RULE,
     &gateway::close_1014_from_client::RULE,
+    &transport::tcp_connect_failed::RULE,
+    &transport::silent_drop::RULE,
+    &transport::rst_foreign_origin::RULE,
+    &transport::ping_unanswered::RULE,
+    &transport::receiver_stalled::RULE,
+    &tls::scheme_port_mismatch::RULE,
     &capture::capture_starts_midstream::RULE,
     &capture::capture_lossy::RULE,
 ];

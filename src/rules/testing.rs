@@ -226,6 +226,12 @@ impl Scene {
         self
     }
 
+    /// A packet without anything new, and where it was.
+    pub fn packet(mut self, tell: impl FnOnce(Seen)) -> Scene {
+        tell(self.step());
+        self
+    }
+
     /// Any other change.
     pub fn with(mut self, change: impl FnOnce(&mut Connection)) -> Scene {
         change(&mut self.connection);

@@ -62,7 +62,7 @@ fn quiet_before(connection: &Connection, end: crate::capture::Seen) -> Option<f6
 }
 
 /// Whether the sender closed because its pings stayed unanswered.
-fn ping_timeout(close: &Close) -> bool {
+pub(super) fn ping_timeout(close: &Close) -> bool {
     let reason = close.reason.to_ascii_lowercase();
     close.code == Some(1011) && reason.contains("ping") && reason.contains("timeout")
 }

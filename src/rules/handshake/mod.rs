@@ -39,6 +39,11 @@ fn forwarded(request: &Request) -> Vec<String> {
     quote::fields(&request.head.head, &FORWARDED)
 }
 
+/// Whether a proxy added its fields to the request.
+pub(super) fn is_forwarded(request: &Request) -> bool {
+    FORWARDED.iter().any(|name| request.head.head.field(name).is_some())
+}
+
 /// Whether the request asks for WebSocket as RFC 6455 §4.1 wants it, as far as proxies matter.
 fn asks(request: &Request) -> bool {
     let head = &request.head.head;

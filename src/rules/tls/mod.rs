@@ -1,0 +1,3 @@
+//! TLS, and where it is missing.
+
+pub(super) mod scheme_port_mismatch;
