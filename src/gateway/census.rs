@@ -97,9 +97,26 @@ impl Census {
         self.patterns().reuses.get(&(server, key))
     }
 
-    /// Connections of one client to one server, in order of their beginnings.
-    pub fn of_client(&self, client: IpAddr, server: Endpoint) -> impl Iterator<Item = &Record> {
-        self.patterns().of_client(client, server).iter().filter_map(|&(.., at)| self.records.get(at as usize))
+    /// The moments to which no other connection of the same client and server began nearer than this one. Of several
+    /// that began at once, only the first has any.
+    pub fn nearest(&self, connection: &Connection) -> Option<(Timestamp, Timestamp)> {
+        let (client, server) = (connection.tcp.client.ip, connection.tcp.server);
+        let all = self.patterns().of_client(client, server);
+        let opened = connection.first.at;
+        let at = all.partition_point(|key| key.2 < opened);
+        let first = self.records.get(all.get(at)?.3 as usize)?;
+        let halfway =
+            |other: Timestamp| Timestamp::from_nanos(i64::midpoint(other.as_nanos(), opened.as_nanos()));
+        let before = at.checked_sub(1).and_then(|at| all.get(at));
+        let after = all.get(all.partition_point(|key| key.2 <= opened));
+        let from = before.map_or(Timestamp::from_nanos(i64::MIN), |key| halfway(key.2));
+        let until = after.map_or(Timestamp::from_nanos(i64::MAX), |key| halfway(key.2));
+        (first.packet == connection.first.packet).then_some((from, until))
+    }
+
+    /// When the last connection of one client to one server began.
+    pub fn last_of(&self, client: IpAddr, server: Endpoint) -> Option<Timestamp> {
+        self.patterns().of_client(client, server).last().map(|key| key.2)
     }
 
     fn patterns(&self) -> &Patterns {

@@ -12,6 +12,7 @@ pub(super) mod close_restart_or_overload;
 pub(super) mod close_unanswered;
 pub(super) mod closed_without_close_frame;
 pub(super) mod data_after_close;
+pub(super) mod reconnect_without_backoff;
 pub(super) mod reset_around_close;
 pub(super) mod tcp_close_order;
 

@@ -108,7 +108,7 @@ mod tests {
         let finding = named(&judged[2], RULE.name).unwrap();
         assert_eq!((finding.confidence, finding.blame), (Confidence::Likely, Blame::Gateway));
         assert!(finding.message.contains("4 of 4") && finding.help.contains("heartbeats do not help"));
-        assert!(judged[2][0].consequences.iter().any(|f| f.rule.name == "closed-without-close-frame"));
+        assert!(finding.consequences.iter().any(|f| f.rule.name == "closed-without-close-frame"));
     }
 
     #[test]

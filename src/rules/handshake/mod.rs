@@ -1,10 +1,12 @@
 //! The opening handshake.
 
 pub(super) mod client_aborts_after_101;
+pub(super) mod handshake_slow;
 pub(super) mod handshake_unanswered;
 pub(super) mod request_body_or_early_data;
 pub(super) mod request_connection_upgrade_missing;
 pub(super) mod request_key_invalid;
+pub(super) mod request_key_reused;
 pub(super) mod request_line_invalid;
 pub(super) mod request_singleton_duplicated;
 pub(super) mod request_upgrade_missing;

@@ -32,16 +32,18 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     if Role::BOTH.iter().any(|&role| connection.quality.unseen[role]) {
         return;
     }
+    let Some((from, until)) = context.census.nearest(connection) else { return };
     for refused in [true, false] {
         let mut failed = context.unused.iter().filter(|unused| {
             unused.server == server
                 && unused.client.ip == client
                 && failure(unused) == Some(refused)
-                && nearest(unused, context) == Some(connection.first.packet)
+                && from < unused.opened.at
+                && unused.opened.at <= until
         });
         let Some(first) = failed.next() else { continue };
         let rest = failed.clone().count();
-        let later = context.census.of_client(client, server).any(|record| record.opened > first.opened.at);
+        let later = context.census.last_of(client, server).is_some_and(|last| last > first.opened.at);
         let what = if refused { "refused with RST" } else { "never answered" };
         let mut finding = Finding::new(&RULE, first.opened, format!("TCP connection {what}"))
             .at_most(if later { Severity::Warning } else { Severity::Error })
@@ -82,13 +84,6 @@ fn failure(unused: &Unused) -> Option<bool> {
         (None, None | Some((Role::Client, ..))) if unused.syns >= SYNS => Some(false),
         _ => None,
     }
-}
-
-/// First packet of the WebSocket connection of the same client and server that began nearest to an attempt.
-fn nearest(unused: &Unused, context: &Context<'_>) -> Option<crate::capture::PacketId> {
-    let all = context.census.of_client(unused.client.ip, unused.server);
-    all.min_by_key(|record| (record.opened.nanos_since(unused.opened.at).unsigned_abs(), record.packet))
-        .map(|record| record.packet)
 }
 
 /// SYNs without an answer that are no accident.
