@@ -35,7 +35,7 @@ pub struct Record {
     pub key: Option<u64>,
     /// Initial sequence numbers: two captures of one connection agree in both.
     pub isn: Sides<Option<u32>>,
-    /// What became of its handshake, and the status of the answer.
+    /// What became of its handshake.
     pub outcome: Outcome,
     /// Status of the answer.
     pub status: Option<u16>,
@@ -156,4 +156,47 @@ fn path(target: &str) -> &str {
 /// Eight bytes that stand for a text of any length.
 pub fn digest(text: &str) -> u64 {
     Sha1::digest(text.as_bytes()).iter().take(8).fold(0, |sum, &byte| sum << 8 | u64::from(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::role::Role::Server;
+    use crate::rules::testing::{ANSWER, REQUEST, Scene};
+
+    fn session(start: f64) -> Connection {
+        Scene::tcp_at(start).request(REQUEST).answer(ANSWER, "").after(17.0).fin(Server).build()
+    }
+
+    #[test]
+    fn patterns_are_found_again_when_many_more_connections_came() {
+        let mut census = Census::default();
+        let (server, quiet) = (session(0.0).tcp.server, Record::of(&session(0.0)).quiet.unwrap());
+        let count = |census: &Census| census.same_silence(server, quiet).map_or(0, |group| group.count);
+        for i in 0..4 {
+            census.push(&session(f64::from(i) * 50.0));
+        }
+        assert_eq!(count(&census), 4);
+        for i in 4..6 {
+            census.push(&session(f64::from(i) * 50.0));
+        }
+        assert_eq!(count(&census), 6);
+    }
+
+    #[test]
+    fn a_moment_belongs_to_the_connection_that_began_nearest() {
+        let mut census = Census::default();
+        let all = [session(10.0), session(20.0), session(40.0)];
+        all.iter().for_each(|connection| census.push(connection));
+        let seconds = |at: Timestamp| at.as_nanos() / 1_000_000_000;
+        let (from, until) = census.nearest(&all[1]).unwrap();
+        assert_eq!((seconds(from), seconds(until)), (15, 30));
+        assert_eq!(census.last_of(all[0].tcp.client.ip, all[0].tcp.server).map(seconds), Some(40));
+    }
+
+    #[test]
+    fn the_query_is_no_part_of_the_path() {
+        assert_eq!(path("/chat?token=1"), path("/chat#x"));
+        assert_ne!(digest("/chat"), digest("/news"));
+    }
 }

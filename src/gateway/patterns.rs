@@ -39,6 +39,13 @@ pub struct Group {
     pub spread: i64,
 }
 
+impl Group {
+    /// Whether one timer made them: three at least, half of all that came so far, and not all at one moment.
+    pub fn is_timer(&self) -> bool {
+        self.count >= 3 && self.spread > APART && self.count >= self.of.div_ceil(2)
+    }
+}
+
 /// Groups of every server, in order.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Groups(Vec<(Endpoint, Group)>);
@@ -335,8 +342,11 @@ fn count(len: usize) -> u32 {
 
 const SECOND: i64 = 1_000_000_000;
 
-/// Times below are no timer but traffic.
-const SHORTEST: i64 = 2 * SECOND;
+/// Times below are traffic, or a program that takes its time.
+const SHORTEST: i64 = 5 * SECOND;
+
+/// Endings that lie closer together may have any cause in common.
+const APART: i64 = 2 * SECOND;
 
 /// Neighbours of a group lie within this of each other: timers fire late by a tick or a busy moment.
 const STEP: i64 = 300_000_000;
@@ -346,3 +356,46 @@ const WIDTH: i64 = SECOND;
 
 /// Attempts that begin this long after a failure, or longer, harm nobody.
 const SLOW: i64 = 30 * SECOND;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server() -> Endpoint {
+        Endpoint { ip: [192, 0, 2, 1].into(), port: 80 }
+    }
+
+    fn groups(times: &[f64]) -> Groups {
+        let nanos = |seconds: f64| (seconds * 1e9) as i64;
+        let of = |(i, &time): (usize, &f64)| {
+            (server(), nanos(time), Timestamp::from_nanos(i as i64 * 100 * SECOND))
+        };
+        Groups::of(times.iter().enumerate().map(of).collect())
+    }
+
+    fn around(times: &[f64], time: f64) -> Option<(u32, u32)> {
+        groups(times).around(server(), (time * 1e9) as i64).map(|group| (group.count, group.of))
+    }
+
+    #[test]
+    fn times_that_stand_together_make_a_group() {
+        let times = [60.0, 60.1, 3.0, 59.95, 60.2, 45.0];
+        assert_eq!(around(&times, 60.0), Some((4, 5)));
+        assert_eq!(around(&times, 45.0), None);
+        assert_eq!(around(&times, 61.0), None);
+        let other = Endpoint { port: 81, ..server() };
+        assert_eq!(groups(&times).around(other, 60 * SECOND), None);
+    }
+
+    #[test]
+    fn times_that_are_spread_evenly_make_none() {
+        let times: Vec<f64> = (0..100).map(|i| 30.0 + f64::from(i) * 0.1).collect();
+        assert_eq!(around(&times, 35.0), None);
+    }
+
+    #[test]
+    fn a_group_tells_how_far_apart_its_endings_lie() {
+        let spread = groups(&[60.0, 60.1, 60.2]).around(server(), 60 * SECOND).unwrap().spread;
+        assert_eq!(spread, 200 * SECOND);
+    }
+}

@@ -288,3 +288,67 @@ pub static TIMERS: &[Timer] = &[
     ),
     lifetime("Squid", 86400.0, &[Fin], "client_lifetime", "general knowledge"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::Scene;
+
+    /// A session that the server's side ends in that way after so many seconds without, or with, data of both sides.
+    fn ended(way: Way, seconds: f64, busy: Option<Role>) -> Parting {
+        let scene =
+            Scene::session("", "").messages(Role::Client, 1).messages(Role::Server, 1).after(seconds - 2.0);
+        let scene = match busy {
+            Some(role) => scene.messages(role, 1),
+            None => scene,
+        };
+        let scene = scene.after(2.0);
+        let scene = match way {
+            Fin => scene.fin(Role::Server),
+            Close(code) => scene.close(Role::Server, code, ""),
+            Reset | Silence => scene.reset(Role::Server),
+        };
+        Parting::of(&scene.build()).unwrap()
+    }
+
+    #[test]
+    fn every_row_knows_its_own_ending_and_not_one_a_tenth_later() {
+        for row in TIMERS {
+            for &way in row.ways.iter().filter(|way| **way != Silence) {
+                let busy = (row.kind == Lifetime).then_some(Role::Client);
+                assert!(row.ended(&ended(way, row.seconds, busy)), "{} misses its own {way:?}", row.product);
+                assert!(!row.ended(&ended(way, row.seconds * 1.2, busy)), "{} fires late", row.product);
+                assert!(!row.ended(&ended(way, row.seconds * 0.8, busy)), "{} fires early", row.product);
+            }
+        }
+    }
+
+    #[test]
+    fn every_row_is_started_anew_by_the_side_it_listens_to() {
+        for row in TIMERS {
+            for &way in row.ways.iter().filter(|way| **way != Silence) {
+                for role in Role::BOTH {
+                    let listens = match row.resets {
+                        Either => true,
+                        Client => role == Role::Client,
+                        Server => role == Role::Server,
+                        Nothing => false,
+                    };
+                    let fires = row.ended(&ended(way, row.seconds, Some(role)));
+                    assert_eq!(fires, !listens, "{} and data of the {}", row.product, role.name());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_row_is_whole() {
+        for row in TIMERS {
+            assert!(row.seconds >= 10.0 && row.late >= LATE && !row.ways.is_empty(), "{}", row.product);
+            assert!(!row.setting.is_empty() && !row.setting.ends_with('.') && !row.source.is_empty());
+            assert_eq!(row.kind == Lifetime, row.resets == Nothing, "{}", row.product);
+            let general = row.source.contains("general knowledge") || row.source.contains("reports");
+            assert!(!(general && row.confirmed), "{} is confirmed by nothing", row.product);
+        }
+    }
+}

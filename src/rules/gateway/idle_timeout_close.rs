@@ -121,9 +121,10 @@ impl Idle {
         let mut fitting: Vec<&'static Timer> =
             TIMERS.iter().filter(|timer| timer.kind == Kind::Idle && timer.ended(&parting)).collect();
         fitting.sort_by_key(|timer| (!named(timer), !timer.confirmed));
+        // Traffic at equal intervals leaves equal silences before the end of equal lives; the age says more then.
+        let aged = parting.age.and_then(|age| context.census.same_age(connection.tcp.server, age));
         let agree = context.census.same_silence(connection.tcp.server, nanos).copied();
-        let agree =
-            agree.filter(|group| group.count >= 3 && group.spread > APART && group.count * 2 >= group.of);
+        let agree = agree.filter(|group| group.is_timer() && !aged.is_some_and(Group::is_timer));
         let reason = connection.closes.first().map(|close| close.reason.to_ascii_lowercase());
         let declared = quiet >= 1.0 && reason.is_some_and(|reason| reason.contains("idle"));
         let mut fitting = fitting.into_iter();
@@ -170,9 +171,6 @@ pub(in crate::rules) fn agreement(group: Group) -> String {
         ((high - low) / 2.0).max(0.05)
     )
 }
-
-/// Nanoseconds that endings must lie apart to have no other cause in common than a timer.
-const APART: i64 = 2_000_000_000;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 use super::idle_timeout_close::agreement;
 use crate::connection::Connection;
-use crate::gateway::{How, Kind, Parting, TIMERS, Timer, identify};
+use crate::gateway::{Group, How, Kind, Parting, TIMERS, Timer, identify};
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, quote};
@@ -36,8 +36,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     if parting.by != Role::Server || !parting.how.is_impersonal() || !busy {
         return;
     }
-    let agree = context.census.same_age(connection.tcp.server, age).copied();
-    let agree = agree.filter(|group| group.count >= 3 && group.spread > APART && group.count * 2 >= group.of);
+    let agree = context.census.same_age(connection.tcp.server, age).copied().filter(Group::is_timer);
     let signs = connection.response.as_ref().map_or(Vec::new(), |r| identify(&r.head, &r.body));
     let named = |timer: &&Timer| signs.iter().any(|sign| sign.signature.product == timer.product);
     let fits = |timer: &&Timer| timer.kind == Kind::Lifetime && timer.ended(&parting);
@@ -80,9 +79,6 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     found.push(finding);
 }
 
-/// Nanoseconds that endings must lie apart to have no other cause in common than a timer.
-const APART: i64 = 2_000_000_000;
-
 /// Seconds from which an age that fits within a second is a sign by itself.
 const SHARP: f64 = 3600.0;
 
@@ -103,11 +99,12 @@ mod tests {
     #[test]
     fn equal_ages_of_busy_sessions_are_a_limit() {
         let all: Vec<Connection> =
-            (0..4).map(|i| busy(f64::from(i) * 40.0, 30.0, "").fin(Server).build()).collect();
+            (0..4).map(|i| busy(f64::from(i) * 80.0, 70.0, "").fin(Server).build()).collect();
         let judged = judged_together(&all, &[]);
         let finding = named(&judged[2], RULE.name).unwrap();
         assert_eq!((finding.confidence, finding.blame), (Confidence::Likely, Blame::Gateway));
         assert!(finding.message.contains("4 of 4") && finding.help.contains("heartbeats do not help"));
+        assert!(named(&judged[2], "idle-timeout-close").is_none());
         assert!(finding.consequences.iter().any(|f| f.rule.name == "closed-without-close-frame"));
     }
 

@@ -46,23 +46,29 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         }
         _ => return,
     };
-    let forwarded = handshake::is_forwarded(request);
+    let asker = if handshake::is_forwarded(request) { Blame::Gateway } else { Blame::Client };
+    let declared = refused.is_some();
     found.push(
         Finding::new(&RULE, seen, "plain HTTP sent to a TLS port")
-            .confidence(if refused.is_some() { Confidence::Certain } else { Confidence::Likely })
+            .confidence(if declared { Confidence::Certain } else { Confidence::Likely })
             .origin(Role::Server)
-            .blame(if forwarded { Blame::Gateway } else { Blame::Client })
+            .blame(if declared { asker } else { Blame::Server })
             .message(format!(
-                "the {} sent the upgrade in plain HTTP and {} answered with {what}: this port wants TLS, so wss",
-                if forwarded { "gateway" } else { "client" },
-                connection.tcp.server
+                "the {} sent the upgrade in plain HTTP and {} answered with {what}: {}",
+                asker.name(),
+                connection.tcp.server,
+                if declared {
+                    "this port wants TLS, so wss"
+                } else {
+                    "this port speaks TLS, so wss is meant or TLS is on where it should not be"
+                }
             ))
             .shows(request.seen, format!("{} in plain HTTP", quote::request_line(request)))
-            .shows(seen, what)
-            .help(if forwarded {
-                "let the gateway speak TLS to this upstream, or use the upstream's plain port"
+            .shows(seen, what.clone())
+            .help(if asker == Blame::Gateway {
+                "let the gateway speak TLS to this upstream, or use a plain port of the upstream"
             } else {
-                "use wss:// for this port, or the server's plain port for ws://"
+                "use wss:// for this port, or a plain port of the server for ws://"
             }),
     );
 }
@@ -90,13 +96,11 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_in_answer_to_http_is_the_clients_fault() {
+    fn an_alert_in_answer_to_http_shows_a_port_with_tls() {
         let findings = garbled(REQUEST, b"\x15\x03\x01\x00\x02\x02\x46").findings();
         assert_eq!((findings.len(), findings[0].rule.name), (1, RULE.name));
-        assert_eq!((findings[0].blame, findings[0].confidence), (Blame::Client, Confidence::Likely));
+        assert_eq!((findings[0].blame, findings[0].confidence), (Blame::Server, Confidence::Likely));
         assert_eq!(findings[0].consequences[0].rule.name, "response-not-http");
-        let leg = format!("{REQUEST}X-Forwarded-For: 192.0.2.1\r\n");
-        assert_eq!(garbled(&leg, b"\x15\x03\x03\x00\x02\x02\x46").finds(RULE.name).blame, Blame::Gateway);
     }
 
     #[test]
@@ -105,7 +109,10 @@ mod tests {
             let findings =
                 Scene::answered("HTTP/1.1 400 Bad Request\r\n", &format!("<p>{words}</p>")).findings();
             assert_eq!((findings.len(), findings[0].rule.name), (1, RULE.name));
-            assert_eq!(findings[0].confidence, Confidence::Certain);
+            assert_eq!((findings[0].blame, findings[0].confidence), (Blame::Client, Confidence::Certain));
+            let leg = Scene::tcp().request(&format!("{REQUEST}X-Forwarded-For: 192.0.2.1\r\n"));
+            let finding = leg.answer("HTTP/1.1 400 Bad Request\r\n", words).finds(RULE.name);
+            assert_eq!(finding.blame, Blame::Gateway);
         }
     }
 
