@@ -66,14 +66,11 @@ fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
             to.into(),
             format!("the {} sent other data meanwhile, so its program does not answer pings", to.name()),
         )
+    } else if waited < TIME_TO_REPEAT {
+        (to.into(), format!("the {} sent nothing at all in that time", to.name()))
     } else {
-        (
-            to.into(),
-            format!(
-                "no byte was sent again, so the system of the {} took them and its program stood still",
-                to.name()
-            ),
-        )
+        let system = format!("no byte was sent again, so the system of the {} took them", to.name());
+        (to.into(), format!("{system} and its program stood still"))
     };
     let mut finding = Finding::new(&RULE, ping, format!("pings unanswered by the {}", to.name()))
         .confidence(Confidence::Likely)
@@ -105,6 +102,9 @@ fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
 
 /// Seconds that common libraries wait for a Pong.
 const PATIENCE: f64 = 20.0;
+
+/// Seconds after which TCP has sent again what nobody acknowledged.
+const TIME_TO_REPEAT: f64 = 5.0;
 
 #[cfg(test)]
 mod tests {
