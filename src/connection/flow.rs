@@ -117,6 +117,14 @@ struct Direction {
     stall: Option<Span>,
 }
 
+impl Direction {
+    /// The longest stall, one that lasts until the last packet included.
+    fn stalled(&self, last: Seen) -> Option<Span> {
+        let open = self.closed.map(|from| Span { from, until: last });
+        open.into_iter().chain(self.stall).max_by_key(Span::nanos)
+    }
+}
+
 enum Stage {
     /// What this is, is not known yet; inside a CONNECT tunnel to this authority, or directly.
     Unknown(Identify, Option<String>),
@@ -552,7 +560,7 @@ impl Flow {
                 ttl,
                 usual_ttl,
             }),
-            stall: Sides { client: of.client.stall, server: of.server.stall },
+            stall: Sides { client: of.client.stalled(self.last), server: of.server.stalled(self.last) },
             repeats: Sides { client: of.client.repeats, server: of.server.repeats },
         };
         connection.proxied = self.proxied;
