@@ -2,10 +2,12 @@
 
 pub mod capture;
 pub mod cli;
+pub mod confidence;
 pub mod connection;
 pub mod error;
 pub mod gateway;
 pub mod http;
+pub mod legs;
 pub mod limits;
 pub mod net;
 pub mod pipeline;

@@ -8,6 +8,7 @@ use super::printed;
 use super::progress::Progress;
 use crate::capture::{self, Merged, Reader};
 use crate::connection::Connection;
+use crate::legs::LegPair;
 use crate::pipeline::{self, Observer, Summary};
 use crate::report::{JsonReport, TableReport};
 use crate::rules::{Finding, Severity};
@@ -68,6 +69,13 @@ impl Observer for Tally {
         match &mut self.report {
             Report::Table(report) => report.connection(connection, findings),
             Report::Json(report) => report.connection(connection, findings),
+        }
+    }
+
+    fn legs(&mut self, pair: LegPair) {
+        match &mut self.report {
+            Report::Table(report) => report.legs(pair),
+            Report::Json(report) => report.legs(pair),
         }
     }
 }

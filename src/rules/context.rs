@@ -2,14 +2,17 @@
 
 use crate::connection::Unused;
 use crate::gateway::Census;
+use crate::legs::Legs;
 
 /// The run around a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
     /// All connections, in brief.
     pub census: &'a Census,
-    /// TCP connections that carried nothing, the last [`crate::limits::UNUSED`] of them, in order of their endings.
+    /// TCP connections that carried nothing, the last [`crate::limits::UNUSED`] of them, in order of their first SYNs.
     pub unused: &'a [Unused],
+    /// The pair of which this connection is the client leg.
+    pub legs: Option<Legs<'a>>,
 }
 
 #[cfg(test)]
@@ -17,6 +20,6 @@ impl Context<'_> {
     /// A run of which nothing else is known.
     pub(super) fn alone() -> Context<'static> {
         static ALONE: std::sync::LazyLock<Census> = std::sync::LazyLock::new(Census::default);
-        Context { census: &ALONE, unused: &[] }
+        Context { census: &ALONE, unused: &[], legs: None }
     }
 }

@@ -12,6 +12,7 @@ mod gateway;
 mod handshake;
 mod identity;
 mod negotiation;
+mod pair;
 mod quote;
 mod rule;
 mod subprotocol;
@@ -22,6 +23,7 @@ mod trust;
 pub use context::Context;
 pub use finding::{Blame, Confidence, Evidence, Finding, Origin, Severity};
 pub use identity::{CauseKey, cause_key, fingerprint};
+pub use pair::judge_chain;
 pub use rule::{Category, Check, Rule};
 
 use crate::connection::Connection;
@@ -94,6 +96,11 @@ pub static RULES: &[&Rule] = &[
 
 /// What the rules say of one connection, gravest first, then by packet; consequences hang under their cause.
 pub fn judge(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
+    arrange(find(connection, context))
+}
+
+/// What the rules say of one connection, each by itself.
+fn find(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for rule in RULES {
         match rule.check {
@@ -101,6 +108,11 @@ pub fn judge(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
             Check::InContext(check) => check(connection, context, &mut found),
         }
     }
+    found
+}
+
+/// Puts findings in order and consequences under their causes.
+fn arrange(mut found: Vec<Finding>) -> Vec<Finding> {
     for finding in &mut found {
         finding.evidence.sort_by_key(|evidence| evidence.packet);
     }
