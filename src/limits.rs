@@ -156,7 +156,7 @@ pub const PINGS: usize = 16;
 
 /// Connections that wait to be judged until the run is over, so that each is seen with its other leg and with all
 /// others. Beyond it, the one that waits longest is judged with what is known by then.
-pub const WAITING_CONNECTIONS: usize = 1 << 14;
+pub const WAITING_CONNECTIONS: usize = 1 << 13;
 
 /// Connections of which a small record is kept for what many have in common.
 pub const CENSUS: usize = 1 << 17;

@@ -93,6 +93,10 @@ pub fn analyze(
     if let Some(first) = captures.first_mut() {
         first.warnings.extend(net_warnings(net.counters()));
         first.warnings.extend(tcp_warnings(tcp.counters()));
+        match checksum_note(net.counters()) {
+            Ok(note) => first.notes.extend(note),
+            Err(warning) => first.warnings.push(warning),
+        }
     }
     let unreadable = input.readers().iter().filter_map(|reader| {
         let links = reader.link_types();
@@ -309,13 +313,20 @@ fn net_warnings(counters: &net::Counters) -> Vec<String> {
         "fragmented datagrams are not whole",
     );
     warn(counters.fragments_overlapping, "IP fragment overlaps another", "IP fragments overlap others");
-    if counters.checksums_bad > 0 {
-        warnings.push(format!(
-            "{} of the first {} TCP checksums are wrong, as in a capture on a host whose network card computes them",
-            counters.checksums_bad, counters.checksums_checked
-        ));
-    }
     warnings
+}
+
+/// What wrong TCP checksums mean. On the host that sends, a capture shows them before the network card has computed
+/// them: then nearly all of one direction are wrong, and nothing is the matter. A few wrong ones are damage.
+fn checksum_note(counters: &net::Counters) -> Result<Option<String>, String> {
+    let (bad, checked) = (counters.checksums_bad, counters.checksums_checked);
+    match bad {
+        0 => Ok(None),
+        _ if bad >= checked / 4 => Ok(Some(format!(
+            "TCP checksums were left to the network card ({bad} of {checked} not filled in)"
+        ))),
+        _ => Err(format!("{bad} of the first {checked} TCP checksums are wrong: packets may be damaged")),
+    }
 }
 
 /// Bounds that were reached while following flows.

@@ -298,6 +298,16 @@ fn frames_of_a_connection_joined_midway_are_read() {
 }
 
 #[test]
+fn an_answer_whose_request_is_lost_still_opens_a_session_for_both_sides() {
+    let mut play = Play::new(None);
+    play.data(S, SWITCHING);
+    finished_1010(&mut play);
+    let c = one(play.close());
+    assert_eq!((c.outcome, c.closes.len()), (Outcome::Established, 2));
+    assert_eq!(c.response.unwrap().accept_valid, None);
+}
+
+#[test]
 fn what_was_said_with_other_bytes_is_a_conflict() {
     let mut play = opened();
     play.data(C, REQUEST);

@@ -26,6 +26,7 @@ pub(super) fn capture(info: &CaptureInfo) -> model::Capture {
         last: info.last.map(|at| at.to_string()),
         complete: info.complete,
         warnings: info.warnings.clone(),
+        notes: info.notes.clone(),
     }
 }
 

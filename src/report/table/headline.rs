@@ -32,6 +32,10 @@ pub(super) fn captures(summary: &Summary, page: Page) -> String {
             text.push('\n');
             text.push_str(&page.paint(Style::new().fg_color(Some(AnsiColor::Yellow.into())), &wrapped));
         }
+        for note in &capture.notes {
+            text.push('\n');
+            text.push_str(&wrap(&escape::terminal_at_most(note, 500), page.prose(), "  "));
+        }
     }
     text
 }
