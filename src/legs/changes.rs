@@ -67,7 +67,7 @@ impl Passage {
 
 /// Masking keys tell: a tunnel cannot change them, an endpoint cannot help it (RFC 6455 §5.3). Without frames the key
 /// of the handshake tells: an endpoint makes its own.
-pub(super) fn passage(client: &Connection, upstream: &Connection) -> Passage {
+pub fn passage(client: &Connection, upstream: &Connection) -> Passage {
     let masks = |connection: &Connection| -> Vec<[u8; 4]> {
         let frames = connection.frames.as_ref();
         let opening = frames.map_or(&[][..], |frames| frames.client.opening.as_slice());
@@ -108,6 +108,11 @@ pub(super) fn between(client: &Connection, upstream: &Connection) -> Vec<Change>
             add("target", Place::Request, target(one), target(other));
         }
         add("http-version", Place::Request, version(one), version(other));
+        // The name of the protocol is the same in any case (RFC 9110 §7.8).
+        let upgrade = |request: &Request| {
+            line(&request.head.head, "upgrade").map(|value| value.to_ascii_lowercase())
+        };
+        add("upgrade", Place::Request, upgrade(one), upgrade(other));
         for field in REQUEST_FIELDS {
             add(field, Place::Request, line(&one.head.head, field), line(&other.head.head, field));
         }
@@ -138,8 +143,7 @@ pub(super) fn between(client: &Connection, upstream: &Connection) -> Vec<Change>
     changes
 }
 
-const REQUEST_FIELDS: [&str; 7] = [
-    "upgrade",
+const REQUEST_FIELDS: [&str; 6] = [
     "host",
     "origin",
     "sec-websocket-key",
@@ -148,8 +152,8 @@ const REQUEST_FIELDS: [&str; 7] = [
     "sec-websocket-extensions",
 ];
 
-const RESPONSE_FIELDS: [&str; 4] =
-    ["upgrade", "sec-websocket-accept", "sec-websocket-protocol", "sec-websocket-extensions"];
+const RESPONSE_FIELDS: [&str; 3] =
+    ["sec-websocket-accept", "sec-websocket-protocol", "sec-websocket-extensions"];
 
 /// All lines of a field as one.
 fn line(head: &Head, name: &str) -> Option<String> {

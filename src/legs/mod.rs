@@ -16,7 +16,7 @@ mod pairing;
 mod tests;
 mod unreached;
 
-pub use changes::{Change, Passage, Place};
+pub use changes::{Change, Passage, Place, passage};
 pub use clock::Clock;
 pub use pairing::{Paired, pair};
 pub use unreached::{Attempts, Fate, unreached};
