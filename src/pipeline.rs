@@ -7,7 +7,7 @@ use crate::gateway::Census;
 use crate::legs::{self, LegPair, Paired};
 use crate::limits;
 use crate::net::{self, Decoded};
-use crate::rules::{self, Context, Finding};
+use crate::rules::{self, Context, Finding, Selection};
 use crate::tcp;
 use std::collections::VecDeque;
 
@@ -54,15 +54,32 @@ pub struct Totals {
     pub unanswered: u64,
 }
 
+/// What may be asked of an analysis.
+#[derive(Clone, Default, Debug)]
+pub struct Options {
+    /// Which rules speak, and what they demand.
+    pub selection: Selection,
+}
+
+/// [`analyze_with`] default options.
+pub fn analyze(
+    input: Merged,
+    observer: &mut impl Observer,
+    progress: &mut impl FnMut(u64, Option<u64>),
+) -> Summary {
+    analyze_with(&Options::default(), input, observer, progress)
+}
+
 /// Reads all of `input` and tells `observer` of every WebSocket connection in it. `progress` is called every few
 /// thousand packets with the bytes read so far and, where it is known, how many there are.
-pub fn analyze(
+pub fn analyze_with(
+    options: &Options,
     mut input: Merged,
     observer: &mut impl Observer,
     progress: &mut impl FnMut(u64, Option<u64>),
 ) -> Summary {
     let mut totals = Totals::default();
-    let mut bench = Bench::default();
+    let mut bench = Bench::new(&options.selection);
     let mut pipeline = Pipeline::new(|carried: Carried| {
         bench.take(carried);
         if bench.is_full() {
@@ -84,6 +101,7 @@ pub fn analyze(
     pipeline.finish();
     let Pipeline { net, tcp, connections, .. } = pipeline;
     let tls_connections = connections.counters().tls;
+    let given_up = connections.counters().given_up;
     drop(connections);
     bench.settle(usize::MAX, &mut totals, observer);
     totals.tls_connections = tls_connections;
@@ -93,6 +111,9 @@ pub fn analyze(
     if let Some(first) = captures.first_mut() {
         first.warnings.extend(net_warnings(net.counters()));
         first.warnings.extend(tcp_warnings(tcp.counters()));
+        if given_up > 0 {
+            first.warnings.push(format!("{given_up} TCP connections were given up before their first head was whole, because all together kept too many bytes"));
+        }
         match checksum_note(net.counters()) {
             Ok(note) => first.notes.extend(note),
             Err(warning) => first.warnings.push(warning),
@@ -143,15 +164,19 @@ impl<E: FnMut(Carried)> Pipeline<E> {
 }
 
 /// Connections that wait to be judged until more of the run is known.
-#[derive(Default)]
-struct Bench {
+struct Bench<'a> {
+    selection: &'a Selection,
     waiting: Vec<Box<Connection>>,
     census: Census,
     unused: VecDeque<Unused>,
     taken: u64,
 }
 
-impl Bench {
+impl<'a> Bench<'a> {
+    fn new(selection: &'a Selection) -> Bench<'a> {
+        Bench { selection, waiting: Vec::new(), census: Census::default(), unused: VecDeque::new(), taken: 0 }
+    }
+
     /// Takes what a flow carried.
     fn take(&mut self, carried: Carried) {
         match carried {
@@ -178,7 +203,12 @@ impl Bench {
     /// keeps the work of matching proportional to the number of connections.
     fn settle(&mut self, oldest: usize, totals: &mut Totals, observer: &mut impl Observer) {
         self.unused.make_contiguous().sort_by_key(|unused| (unused.opened.at, unused.opened.packet));
-        let context = Context { census: &self.census, unused: self.unused.as_slices().0, legs: None };
+        let context = Context {
+            census: &self.census,
+            unused: self.unused.as_slices().0,
+            selection: self.selection,
+            legs: None,
+        };
         let connections: Vec<&Connection> = self.waiting.iter().map(|connection| &**connection).collect();
         let pairs = legs::pair(&connections);
         let mut judged: Vec<Option<Vec<Finding>>> = vec![None; connections.len()];

@@ -83,7 +83,10 @@ pub fn ending(legs: &Legs<'_>) -> Option<Verdict> {
         confidence = Confidence::Likely;
         counter = Some(Reason {
             seen: passed_on.map(|sign| sign.seen),
-            text: format!("the clocks of the two captures are only known to {}", millis(pair.clock.uncertainty)),
+            text: format!(
+                "the clocks of the two captures are only known to {}",
+                millis(pair.clock.uncertainty)
+            ),
         });
     }
     // What one leg's capture lacks may be the ending that came first.
@@ -92,13 +95,16 @@ pub fn ending(legs: &Legs<'_>) -> Option<Verdict> {
         confidence = confidence.min(Confidence::Likely);
         counter = Some(Reason {
             seen: None,
-            text: String::from("bytes of the other leg are missing, an earlier ending among them is possible"),
+            text: String::from(
+                "bytes of the other leg are missing, an earlier ending among them is possible",
+            ),
         });
     }
     let mut reasons = vec![Reason { seen: Some(first.seen), text: first.text() }];
     if let Some(later) = passed_on {
         let gap = later.at.nanos_since(first.at);
-        reasons.push(Reason { seen: Some(later.seen), text: format!("{} {} later", later.text(), millis(gap)) });
+        reasons
+            .push(Reason { seen: Some(later.seen), text: format!("{} {} later", later.text(), millis(gap)) });
     } else {
         let leg = if first.on_upstream { "client leg" } else { "upstream leg" };
         reasons.push(Reason { seen: None, text: format!("nothing ended the {leg}") });
@@ -130,9 +136,11 @@ pub fn answer(legs: &Legs<'_>) -> Option<Verdict> {
         (Some(one), Some(101)) => {
             (Party::Gateway, Party::Gateway, format!("the upstream answered 101, the gateway {one}"))
         }
-        (Some(one), Some(other)) if one == other => {
-            (Party::Upstream, Party::Upstream, format!("the upstream answered {other}, the gateway passed it on"))
-        }
+        (Some(one), Some(other)) if one == other => (
+            Party::Upstream,
+            Party::Upstream,
+            format!("the upstream answered {other}, the gateway passed it on"),
+        ),
         (Some(one), Some(other)) => {
             (Party::Gateway, Party::Upstream, format!("the upstream answered {other}, the gateway {one}"))
         }
@@ -191,7 +199,9 @@ pub fn one_leg(connection: &Connection) -> Verdict {
         let seen = Some(close.seen);
         let reason = close.reason.to_ascii_lowercase();
         match close.code {
-            Some(1014) if ["auth", "token", "permission", "denied"].iter().any(|word| reason.contains(word)) => {
+            Some(1014)
+                if ["auth", "token", "permission", "denied"].iter().any(|word| reason.contains(word)) =>
+            {
                 add(1, seen, String::from("Close 1014, for which the reason speaks of access rights"));
             }
             Some(1014) => {
@@ -201,7 +211,10 @@ pub fn one_leg(connection: &Connection) -> Verdict {
             Some(1012 | 1013 | 4000..=4999) => {
                 add(-2, seen, String::from("a code that applications send themselves"));
             }
-            Some(1000) if close.reason.is_empty() && quiet(connection).is_some_and(|s| (60.0..66.0).contains(&s)) => {
+            Some(1000)
+                if close.reason.is_empty()
+                    && quiet(connection).is_some_and(|s| (60.0..66.0).contains(&s)) =>
+            {
                 add(-2, seen, String::from("an empty 1000 after a minute of silence is how Cowboy closes"));
             }
             _ if LIBRARY_REASONS.iter().any(|known| reason.contains(known)) => {
@@ -210,7 +223,9 @@ pub fn one_leg(connection: &Connection) -> Verdict {
             _ => {}
         }
     }
-    if let (Some((Role::Server, seen)), Some(CloseState::None)) = (connection.ending.by, connection.ending.close) {
+    if let (Some((Role::Server, seen)), Some(CloseState::None)) =
+        (connection.ending.by, connection.ending.close)
+    {
         let product = connection.response.as_ref().and_then(|r| relay(&r.head, &r.body));
         let timer = quiet(connection).and_then(|quiet| {
             TIMERS.iter().find(|(timer, _)| quiet >= timer - EARLY && quiet <= timer + LATE)
@@ -219,7 +234,10 @@ pub fn one_leg(connection: &Connection) -> Verdict {
             (Some((timer, products)), Some(sign)) if products.contains(&sign.signature.product) => add(
                 3,
                 Some(seen),
-                format!("it ended after {timer:.0} s of silence, the idle limit of {}", sign.signature.product),
+                format!(
+                    "it ended after {timer:.0} s of silence, the idle limit of {}",
+                    sign.signature.product
+                ),
             ),
             (Some((timer, _)), _) => {
                 add(1, Some(seen), format!("it ended after {timer:.0} s of silence, a usual idle limit"));
@@ -247,7 +265,8 @@ fn weigh(mut signs: Vec<(i32, Reason)>, hard: bool, declared: bool) -> Verdict {
     };
     signs.sort_by_key(|(weight, _)| std::cmp::Reverse(weight.abs()));
     let speaks_for = |weight: i32| (weight > 0) == (sum >= 0);
-    let (mut reasons, against): (Vec<_>, Vec<_>) = signs.into_iter().partition(|(weight, _)| speaks_for(*weight));
+    let (mut reasons, against): (Vec<_>, Vec<_>) =
+        signs.into_iter().partition(|(weight, _)| speaks_for(*weight));
     reasons.truncate(3);
     Verdict {
         origin,
@@ -260,7 +279,8 @@ fn weigh(mut signs: Vec<(i32, Reason)>, hard: bool, declared: bool) -> Verdict {
 }
 
 const SETTLE: &str = "a capture between the gateway and what stands behind it";
-const SETTLE_PAIR: &str = "a capture in which a key or a trace identifier shows that the two legs belong together";
+const SETTLE_PAIR: &str =
+    "a capture in which a key or a trace identifier shows that the two legs belong together";
 
 /// Reasons that libraries put into a Close, in lower case.
 const LIBRARY_REASONS: [&str; 9] = [
@@ -356,7 +376,9 @@ fn no_answer(upstream: &Connection) -> String {
     match (&upstream.response, upstream.outcome, upstream.ending.by) {
         (Some(response), _, _) => format!("the upstream answered {}", response.head.status),
         (None, Outcome::Garbled, _) => String::from("the upstream answered with bytes that are no HTTP"),
-        (None, _, Some((Role::Server, _))) => format!("the upstream ended TCP with {how} in place of an answer"),
+        (None, _, Some((Role::Server, _))) => {
+            format!("the upstream ended TCP with {how} in place of an answer")
+        }
         _ => String::from("the upstream gave no answer"),
     }
 }
@@ -374,7 +396,8 @@ fn silence(legs: &Legs<'_>) -> Option<Verdict> {
         (None, Some(repeats)) => ("upstream leg", repeats),
         _ => return None,
     };
-    let text = format!("the same bytes were sent {} times more on the {leg}, and nothing came back", repeats.count);
+    let text =
+        format!("the same bytes were sent {} times more on the {leg}, and nothing came back", repeats.count);
     Some(Verdict {
         origin: Party::Network,
         blame: Party::Network,
@@ -390,10 +413,12 @@ const LOST: i64 = 3_000_000_000;
 
 /// Seconds from the last payload to the first sign of an ending.
 fn quiet(connection: &Connection) -> Option<f64> {
-    let end = connection.closes.first().map(|close| close.seen).or(connection.ending.by.map(|(_, seen)| seen))?;
+    let end =
+        connection.closes.first().map(|close| close.seen).or(connection.ending.by.map(|(_, seen)| seen))?;
     let frames = connection.frames.as_ref()?;
     let before = |seen: &Seen| seen.at < end.at;
-    let last = Role::BOTH.iter().filter_map(|&role| frames[role].last).filter(before).max_by_key(|seen| seen.at);
+    let last =
+        Role::BOTH.iter().filter_map(|&role| frames[role].last).filter(before).max_by_key(|seen| seen.at);
     let start = last.or(connection.response.as_ref().map(|response| response.seen))?;
     Some(end.at.seconds_since(start.at))
 }

@@ -83,7 +83,10 @@ fn is_plausible(
     named: bool,
     reaches: &HashSet<(IpAddr, crate::net::Endpoint)>,
 ) -> bool {
-    if are_siblings(parent, child) || parent.tcp.server == child.tcp.server || !still_there(parent, begun(child)) {
+    if are_siblings(parent, child)
+        || parent.tcp.server == child.tcp.server
+        || !still_there(parent, begun(child))
+    {
         return false;
     }
     if named {
@@ -97,7 +100,9 @@ fn is_plausible(
     if child.tcp.client.ip == parent.tcp.server.ip {
         return true;
     }
-    if child.tcp.client.ip == parent.tcp.client.ip || reaches.contains(&(child.tcp.client.ip, parent.tcp.server)) {
+    if child.tcp.client.ip == parent.tcp.client.ip
+        || reaches.contains(&(child.tcp.client.ip, parent.tcp.server))
+    {
         return false;
     }
     match (ended(parent), ended(child)) {

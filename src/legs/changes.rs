@@ -100,18 +100,16 @@ pub(super) fn between(client: &Connection, upstream: &Connection) -> Vec<Change>
         }
     };
     if let (Some(one), Some(other)) = (&client.request, &upstream.request) {
-        let version = |request: &Request| {
-            request.head.version.map(|(major, minor)| format!("{major}.{minor}"))
-        };
+        let version =
+            |request: &Request| request.head.version.map(|(major, minor)| format!("{major}.{minor}"));
         let target = |request: &Request| Some(redacted_target(&request.head.target));
         if one.head.target != other.head.target {
             add("target", Place::Request, target(one), target(other));
         }
         add("http-version", Place::Request, version(one), version(other));
         // The name of the protocol is the same in any case (RFC 9110 §7.8).
-        let upgrade = |request: &Request| {
-            line(&request.head.head, "upgrade").map(|value| value.to_ascii_lowercase())
-        };
+        let upgrade =
+            |request: &Request| line(&request.head.head, "upgrade").map(|value| value.to_ascii_lowercase());
         add("upgrade", Place::Request, upgrade(one), upgrade(other));
         for field in REQUEST_FIELDS {
             add(field, Place::Request, line(&one.head.head, field), line(&other.head.head, field));

@@ -7,14 +7,8 @@ use crate::net::Endpoint;
 use crate::websocket::Opcode;
 
 /// The means that work by equal marks, the strongest first.
-pub(super) const BY_MARK: [Means; 6] = [
-    Means::ProxyProtocol,
-    Means::Key,
-    Means::Accept,
-    Means::MaskingKeys,
-    Means::TraceHeader,
-    Means::Content,
-];
+pub(super) const BY_MARK: [Means; 6] =
+    [Means::ProxyProtocol, Means::Key, Means::Accept, Means::MaskingKeys, Means::TraceHeader, Means::Content];
 
 /// The marks of one kind that a connection bears. Two legs of one session share at least one.
 pub(super) fn of(connection: &Connection, means: Means) -> Vec<Vec<u8>> {
@@ -56,10 +50,7 @@ fn masks(connection: &Connection) -> Vec<Vec<u8>> {
     let opening = &frames.client.opening;
     let random = |frame: &Glimpse| frame.mask.filter(|mask| *mask != [0; 4]);
     if let [only] = opening.as_slice() {
-        return random(only)
-            .map(|mask| [&mask[..], &only.len.to_be_bytes()].concat())
-            .into_iter()
-            .collect();
+        return random(only).map(|mask| [&mask[..], &only.len.to_be_bytes()].concat()).into_iter().collect();
     }
     opening
         .windows(2)
@@ -86,9 +77,11 @@ fn traces(connection: &Connection) -> Vec<Vec<u8>> {
             // traceparent: version-traceid-parentid-flags; every hop has its own parent id. X-Amzn-Trace-Id: Root=…
             let id = match name {
                 "traceparent" => value.split('-').nth(1).unwrap_or_default().to_owned(),
-                "X-Amzn-Trace-Id" => {
-                    value.split(';').find_map(|part| part.trim().strip_prefix("Root=")).unwrap_or_default().to_owned()
-                }
+                "X-Amzn-Trace-Id" => value
+                    .split(';')
+                    .find_map(|part| part.trim().strip_prefix("Root="))
+                    .unwrap_or_default()
+                    .to_owned(),
                 _ => value,
             };
             let mark = id.to_ascii_lowercase().into_bytes();
@@ -125,9 +118,8 @@ fn content(connection: &Connection) -> Vec<Vec<u8>> {
     }
     let mut mark = Vec::new();
     for side in [&frames.client, &frames.server] {
-        let is_data = |frame: &&Glimpse| {
-            matches!(frame.opcode, Opcode::Text | Opcode::Binary | Opcode::Continuation)
-        };
+        let is_data =
+            |frame: &&Glimpse| matches!(frame.opcode, Opcode::Text | Opcode::Binary | Opcode::Continuation);
         let data: Vec<&Glimpse> = side.opening.iter().filter(is_data).take(MESSAGES).collect();
         if data.len() < MESSAGES || data.iter().any(|frame| frame.compressed) {
             return Vec::new();

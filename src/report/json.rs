@@ -105,6 +105,7 @@ pub fn write_rules(out: &mut impl io::Write) -> io::Result<()> {
         severity: rule.severity.name(),
         category: rule.category.name(),
         reference: rule.reference,
+        summary: rule.summary(),
         explains: rule.explains,
     });
     write(&rules.collect::<Vec<_>>(), out)
@@ -120,10 +121,7 @@ impl Observer for JsonReport {
         self.collected.push(Collected {
             first: connection.first.packet,
             serial: connection.serial,
-            findings: findings
-                .into_iter()
-                .map(|f| (convert::finding(&connection, &f), f.related))
-                .collect(),
+            findings: findings.into_iter().map(|f| (convert::finding(&connection, &f), f.related)).collect(),
             connection: convert::connection(&connection, self.secrets),
         });
     }

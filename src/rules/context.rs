@@ -3,6 +3,7 @@
 use crate::connection::Unused;
 use crate::gateway::Census;
 use crate::legs::Legs;
+use crate::rules::Selection;
 
 /// The run around a connection.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +14,8 @@ pub struct Context<'a> {
     pub unused: &'a [Unused],
     /// The pair of which this connection is the client leg.
     pub legs: Option<Legs<'a>>,
+    /// What the run asks of the rules.
+    pub selection: &'a Selection,
 }
 
 #[cfg(test)]
@@ -20,6 +23,7 @@ impl Context<'_> {
     /// A run of which nothing else is known.
     pub(super) fn alone() -> Context<'static> {
         static ALONE: std::sync::LazyLock<Census> = std::sync::LazyLock::new(Census::default);
-        Context { census: &ALONE, unused: &[], legs: None }
+        static ALL: std::sync::LazyLock<Selection> = std::sync::LazyLock::new(Selection::default);
+        Context { census: &ALONE, unused: &[], legs: None, selection: &ALL }
     }
 }

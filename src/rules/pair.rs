@@ -1,6 +1,6 @@
 //! Judgement of the legs of one session together, so that one fault is told once, by the party it belongs to.
 
-use super::{Blame, Confidence, Context, Evidence, Finding, Origin, Rule, arrange, find};
+use super::{Blame, Confidence, Context, Evidence, Finding, Origin, Rule, Selection, arrange, find};
 use crate::capture::Seen;
 use crate::connection::Connection;
 use crate::gateway::{Party, Verdict, answer, ending};
@@ -19,12 +19,12 @@ pub fn judge_chain(chain: &[&Connection], pairs: &[&LegPair], context: &Context<
         let mut findings = find(connection, &Context { legs, ..*context });
         if let (Some(legs), Some(inner)) = (legs, judged.last_mut()) {
             attribute(&legs, &mut findings, inner);
-            join(&legs, &mut findings, inner);
+            join(&legs, context.selection, &mut findings, inner);
         }
         judged.push(findings);
     }
     judged.reverse();
-    judged.into_iter().map(arrange).collect()
+    judged.into_iter().map(|found| arrange(found, context.selection)).collect()
 }
 
 /// A finding about a pair: it belongs to the client leg, concerns the upstream leg as well, is no surer than the match,
@@ -109,11 +109,24 @@ enum Subject {
 
 fn subject(name: &str) -> Subject {
     match name {
-        "response-not-101" | "response-200-upgrade-ignored" | "response-426-upgrade-lost" | "response-forbidden"
-        | "response-redirect" | "response-not-http" | "handshake-unanswered" | "gateway-error-before-upgrade" => Answer,
-        "close-1010-mandatory-extension" | "extension-offered-not-accepted" | "rsv1-without-extension" => Negotiation,
-        "closed-without-close-frame" | "close-1014-bad-gateway" | "close-internal-error" | "close-going-away"
-        | "close-restart-or-overload" | "close-application-code" | "reset-around-close" => Ending,
+        "response-not-101"
+        | "response-200-upgrade-ignored"
+        | "response-426-upgrade-lost"
+        | "response-forbidden"
+        | "response-redirect"
+        | "response-not-http"
+        | "handshake-unanswered"
+        | "gateway-error-before-upgrade" => Answer,
+        "close-1010-mandatory-extension" | "extension-offered-not-accepted" | "rsv1-without-extension" => {
+            Negotiation
+        }
+        "closed-without-close-frame"
+        | "close-1014-bad-gateway"
+        | "close-internal-error"
+        | "close-going-away"
+        | "close-restart-or-overload"
+        | "close-application-code"
+        | "reset-around-close" => Ending,
         _ => Session,
     }
 }
@@ -127,7 +140,8 @@ fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) 
         inner(legs, finding, forwarded);
     }
     for finding in client.iter_mut().filter(|finding| finding.related.is_empty()) {
-        let servers = matches!(finding.blame, Blame::Server | Blame::Upstream | Blame::Gateway | Blame::Unknown);
+        let servers =
+            matches!(finding.blame, Blame::Server | Blame::Upstream | Blame::Gateway | Blame::Unknown);
         match subject(finding.rule.name) {
             Answer if !forwarded => finding.blame = Blame::Gateway,
             Answer => apply(finding, answer.as_ref()),
@@ -211,18 +225,19 @@ fn negotiated(legs: &Legs<'_>, finding: &mut Finding) {
         finding.confidence = legs.pair.confidence;
     }
     finding.message.push_str(&format!("; both legs were captured: {what}"));
-    for (seen, what, head) in [
-        (forwarded.seen, "offered", &forwarded.head.head),
-        (answer.seen, "answered", &answer.head.head),
-    ] {
+    for (seen, what, head) in
+        [(forwarded.seen, "offered", &forwarded.head.head), (answer.seen, "answered", &answer.head.head)]
+    {
         let field = super::quote::field_or_none(head, "Sec-WebSocket-Extensions");
-        finding.evidence.push(Evidence { packet: seen.packet, text: format!("upstream leg: {what} {field}") });
+        finding
+            .evidence
+            .push(Evidence { packet: seen.packet, text: format!("upstream leg: {what} {field}") });
     }
 }
 
 /// Makes one of what both legs show alike, and lets hang under the client leg's findings what they explain on the
 /// upstream leg.
-fn join(legs: &Legs<'_>, client: &mut Vec<Finding>, upstream: &mut Vec<Finding>) {
+fn join(legs: &Legs<'_>, selection: &Selection, client: &mut Vec<Finding>, upstream: &mut Vec<Finding>) {
     let mut own = Vec::new();
     for finding in upstream.drain(..) {
         let same = client.iter_mut().find(|other| other.rule.code == finding.rule.code);
@@ -234,7 +249,7 @@ fn join(legs: &Legs<'_>, client: &mut Vec<Finding>, upstream: &mut Vec<Finding>)
         let root = client.iter_mut().find(|root| root.rule.explains.contains(&finding.rule.name));
         match root {
             // Where the upstream is the cause, a gateway that hides it does not make it a consequence.
-            Some(root) if may_hang(root, &finding) => {
+            Some(root) if may_hang(root, &finding) && selection.hides(root, &finding) => {
                 absorb(legs, root, &finding);
                 client.push(finding);
             }
@@ -262,7 +277,8 @@ fn absorb(legs: &Legs<'_>, root: &mut Finding, finding: &Finding) {
         }
     }
     let room = EVIDENCE.saturating_sub(root.evidence.len());
-    let new = finding.evidence.iter().filter(|new| root.evidence.iter().all(|known| known.packet != new.packet));
+    let new =
+        finding.evidence.iter().filter(|new| root.evidence.iter().all(|known| known.packet != new.packet));
     let lines: Vec<Evidence> = new
         .take(room)
         .map(|evidence| Evidence {

@@ -31,10 +31,13 @@ rule! {
 
 fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let Some(legs) = context.legs else { return };
-    let (Some((_, one)), Some((_, other))) = (trust::handshake(legs.client), trust::handshake(legs.upstream)) else {
+    let (Some((_, one)), Some((_, other))) = (trust::handshake(legs.client), trust::handshake(legs.upstream))
+    else {
         return;
     };
-    if agreed(&one.extensions.list) == agreed(&other.extensions.list) || !stripped_acceptance(&legs).is_empty() {
+    if agreed(&one.extensions.list) == agreed(&other.extensions.list)
+        || !stripped_acceptance(&legs).is_empty()
+    {
         return;
     }
     let compressed = |connection: &Connection| {

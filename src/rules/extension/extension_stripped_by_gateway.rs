@@ -62,20 +62,22 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     } else {
         return;
     };
-    let mut finding = pair::about(&RULE, &legs, answered.seen, "gateway removed an extension from the handshake")
-        .at_most(severity)
-        .origin(Origin::Gateway)
-        .blame(Blame::Gateway)
-        .message(format!("{names}: {what}"))
-        .shows(asked.seen, format!("client leg: {}", super::offer(asked)))
-        .shows(forwarded.seen, format!("upstream leg: {}", super::offer(forwarded)));
+    let mut finding =
+        pair::about(&RULE, &legs, answered.seen, "gateway removed an extension from the handshake")
+            .at_most(severity)
+            .origin(Origin::Gateway)
+            .blame(Blame::Gateway)
+            .message(format!("{names}: {what}"))
+            .shows(asked.seen, format!("client leg: {}", super::offer(asked)))
+            .shows(forwarded.seen, format!("upstream leg: {}", super::offer(forwarded)));
     if let Some(response) = &legs.upstream.response {
         finding = finding.shows(response.seen, format!("upstream leg: {}", super::answer(response)));
     }
     finding = finding.shows(answered.seen, format!("client leg: {}", super::answer(answered)));
     let frame = legs.client.frames.as_ref().and_then(|frames| frames[Role::Server].first_compressed);
     if let (Some(frame), Severity::Error) = (frame, severity) {
-        finding = finding.shows(frame, "client leg: a compressed frame reaches the client, which never agreed");
+        finding =
+            finding.shows(frame, "client leg: a compressed frame reaches the client, which never agreed");
     }
     found.push(finding.help(help));
 }
@@ -126,8 +128,10 @@ mod tests {
 
     #[test]
     fn a_removed_acceptance_explains_the_1002_of_the_client() {
-        let client = Scene::session(PMD, "").compressed(Server).close(Client, 1002, "").close(Server, 1002, "");
-        let upstream = Scene::session(PMD, PMD).compressed(Server).close(Client, 1002, "").close(Server, 1002, "");
+        let client =
+            Scene::session(PMD, "").compressed(Server).close(Client, 1002, "").close(Server, 1002, "");
+        let upstream =
+            Scene::session(PMD, PMD).compressed(Server).close(Client, 1002, "").close(Server, 1002, "");
         let (findings, rest) = both(client, upstream).findings();
         assert_eq!(findings.iter().map(|finding| finding.rule.name).collect::<Vec<_>>(), [RULE.name]);
         assert_eq!((findings[0].severity, findings[0].blame), (Severity::Error, Blame::Gateway));

@@ -29,7 +29,8 @@ rule! {
 
 fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let Some(legs) = context.legs else { return };
-    let Some((from, sent, received)) = passed(&legs).filter(|(_, sent, received)| !same(sent, received)) else {
+    let Some((from, sent, received)) = passed(&legs).filter(|(_, sent, received)| !same(sent, received))
+    else {
         return;
     };
     let (sender, receiver) = match from {
@@ -94,8 +95,10 @@ mod tests {
             let (client, upstream) = legs(sent, received);
             both(client, upstream).silent(RULE.name);
         }
-        let crossed =
-            both(Scene::session("", "").close(Client, 1000, ""), Scene::session("", "").close(Server, 1001, ""));
+        let crossed = both(
+            Scene::session("", "").close(Client, 1000, ""),
+            Scene::session("", "").close(Server, 1001, ""),
+        );
         crossed.silent(RULE.name);
     }
 }

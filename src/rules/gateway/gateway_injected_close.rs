@@ -40,7 +40,9 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
         && legs.upstream.first_close(Role::Client).is_some()
         && close.from == Role::Server;
     let hint = match (close.code, both) {
-        (Some(1001), true) => ", and a Close to the upstream as well, which is how Caddy unloads its configuration",
+        (Some(1001), true) => {
+            ", and a Close to the upstream as well, which is how Caddy unloads its configuration"
+        }
         (Some(1001 | 1011), false) => ", as lighttpd and many relays do",
         (Some(1014), _) => ", by which a relay says that its upstream failed",
         _ => "",
@@ -51,7 +53,10 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
             .confidence(verdict.confidence)
             .origin(Origin::Gateway)
             .blame(pair::blame(verdict.blame))
-            .message(format!("{} on the {leg} was not sent by the {other}: the gateway made it{hint}", quote::close(close)))
+            .message(format!(
+                "{} on the {leg} was not sent by the {other}: the gateway made it{hint}",
+                quote::close(close)
+            ))
             .help(match verdict.blame {
                 Party::Upstream => "find out why the gateway's upstream failed before it",
                 _ => "read the gateway's log at this second: a reload, a timer, or a limit",

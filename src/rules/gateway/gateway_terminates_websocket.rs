@@ -36,7 +36,8 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
         let request = connection.request.as_ref()?;
         Some((request.seen, format!("Sec-WebSocket-Key: {}", request.key.as_ref()?)))
     };
-    let samples = mask(legs.client).zip(mask(legs.upstream)).or_else(|| key(legs.client).zip(key(legs.upstream)));
+    let samples =
+        mask(legs.client).zip(mask(legs.upstream)).or_else(|| key(legs.client).zip(key(legs.upstream)));
     let Some(((one, first), (other, second))) = samples else { return };
     found.push(
         pair::about(&RULE, &legs, one, "gateway speaks WebSocket itself")

@@ -29,9 +29,8 @@ fn injected<'a>(legs: &Legs<'a>) -> Option<&'a Close> {
     ending(legs).filter(|verdict| verdict.origin == Party::Gateway)?;
     let here = legs.client.first_close(Role::Server).filter(|close| !answers(legs.client, close));
     let there = legs.upstream.first_close(Role::Client).filter(|close| !answers(legs.upstream, close));
-    let sent_by = |leg: &Connection, role| {
-        leg.first_close(role).is_some() || super::trust::doubt(leg, role).is_some()
-    };
+    let sent_by =
+        |leg: &Connection, role| leg.first_close(role).is_some() || super::trust::doubt(leg, role).is_some();
     here.filter(|_| !sent_by(legs.upstream, Role::Server))
         .or(there.filter(|_| !sent_by(legs.client, Role::Client)))
 }

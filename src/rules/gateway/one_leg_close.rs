@@ -49,8 +49,12 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
             .confidence(verdict.confidence)
             .origin(Origin::Gateway)
             .blame(Blame::Gateway)
-            .message(format!("the gateway ended TCP{silence}, and neither the client nor the upstream had{open}"))
-            .help("read the gateway's log at this moment, and compare its timeouts with the silence before it"),
+            .message(format!(
+                "the gateway ended TCP{silence}, and neither the client nor the upstream had{open}"
+            ))
+            .help(
+                "read the gateway's log at this moment, and compare its timeouts with the silence before it",
+            ),
     ));
 }
 

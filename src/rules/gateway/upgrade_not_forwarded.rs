@@ -89,7 +89,9 @@ mod tests {
         assert_eq!((findings[0].rule.name, findings[0].blame), (RULE.name, Blame::Gateway));
         assert_eq!((findings.len(), rest.len()), (1, 0), "{rest:#?}");
         assert!(findings[0].consequences.iter().any(|below| below.rule.name == "request-upgrade-missing"));
-        assert!(findings[0].message.contains("no Upgrade: websocket, no Connection: Upgrade and version 1.0"));
+        assert!(
+            findings[0].message.contains("no Upgrade: websocket, no Connection: Upgrade and version 1.0")
+        );
     }
 
     #[test]

@@ -32,14 +32,17 @@ rule! {
 
 fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let refused = connection.response.as_ref().is_some_and(super::spoke);
-    let failed = refused || super::bad_gateway(connection).is_some() || connection.outcome == Outcome::Unanswered;
+    let failed =
+        refused || super::bad_gateway(connection).is_some() || connection.outcome == Outcome::Unanswered;
     if !failed {
         return;
     }
     if let Some(legs) = context.legs {
         found.extend(unanswered(&legs));
     } else if refused || super::bad_gateway(connection).is_some() {
-        found.extend(unreached(connection, context.unused).and_then(|tried| not_connected(connection, &tried)));
+        found.extend(
+            unreached(connection, context.unused).and_then(|tried| not_connected(connection, &tried)),
+        );
     }
 }
 
@@ -106,7 +109,10 @@ fn not_connected(connection: &Connection, tried: &Attempts<'_>) -> Option<Findin
         .confidence(if same_host { Confidence::Certain } else { Confidence::Likely })
         .origin(Origin::Gateway)
         .blame(Blame::Upstream)
-        .message(format!("the gateway tried {}{times} before it answered the client, which {what}", tried.upstream))
+        .message(format!(
+            "the gateway tried {}{times} before it answered the client, which {what}",
+            tried.upstream
+        ))
         .help(help);
     for one in tried.tried.iter().take(SHOWN) {
         let again = if one.syns > 1 { format!(", sent {} times", one.syns) } else { String::new() };
