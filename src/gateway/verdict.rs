@@ -440,3 +440,159 @@ impl Party {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::testing::{ANSWER, REQUEST, Scene, both};
+
+    fn session(extra: &str) -> Scene {
+        Scene::tcp().request(REQUEST).answer(&format!("{ANSWER}{extra}"), "").messages(Client, 1)
+    }
+
+    fn ended(client: Scene, upstream: Scene) -> Verdict {
+        both(client, upstream).legs(|legs| ending(legs)).unwrap()
+    }
+
+    fn leg() -> Scene {
+        session("")
+    }
+
+    #[test]
+    fn who_is_first_on_any_leg_ended_it() {
+        let late = || leg().after(0.05);
+        let cases = [
+            (late().fin(Server), leg().fin(Server), Party::Upstream),
+            (leg().reset(Client), late().fin(Client), Party::Client),
+            (leg().fin(Server), leg(), Party::Gateway),
+            (leg(), leg().fin(Client), Party::Gateway),
+            (late().close(Server, 1001, ""), leg().reset(Server), Party::Upstream),
+            (leg().fin(Server), late().fin(Client), Party::Gateway),
+        ];
+        for (client, upstream, origin) in cases {
+            let verdict = ended(client, upstream);
+            assert_eq!((verdict.origin, verdict.confidence), (origin, Confidence::Certain), "{verdict:?}");
+            assert!(!verdict.reasons.is_empty() && verdict.reasons[0].seen.is_some());
+        }
+    }
+
+    #[test]
+    fn a_reload_of_caddy_is_the_gateways() {
+        // Worked example: 1001 on both legs within a millisecond, masked upstream.
+        let verdict = ended(leg().close(Server, 1001, ""), leg().after(0.001).close(Client, 1001, ""));
+        assert_eq!((verdict.origin, verdict.blame), (Party::Gateway, Party::Gateway));
+    }
+
+    #[test]
+    fn a_gateway_that_reports_a_failed_upstream_is_not_the_cause() {
+        let upstream = Scene::tcp().request(REQUEST).fin(Server);
+        let verdict = ended(leg().close(Server, 1014, "upstream"), upstream);
+        assert_eq!((verdict.origin, verdict.blame), (Party::Gateway, Party::Upstream));
+    }
+
+    #[test]
+    fn missing_bytes_of_the_other_leg_leave_a_doubt() {
+        let verdict = ended(leg().fin(Server), leg().gap(Server));
+        assert_eq!((verdict.origin, verdict.confidence), (Party::Gateway, Confidence::Likely));
+        assert!(verdict.counter.unwrap().text.contains("missing"));
+    }
+
+    #[test]
+    fn clocks_that_may_disagree_by_more_than_the_gap_leave_a_doubt() {
+        let verdict = both(leg().after(0.005).fin(Server), leg().fin(Server)).legs(|legs| {
+            let mut pair = legs.pair.clone();
+            pair.clock.uncertainty = 50_000_000;
+            ending(&Legs { pair: &pair, ..*legs })
+        });
+        assert_eq!(verdict.unwrap().confidence, Confidence::Likely);
+    }
+
+    #[test]
+    fn a_match_that_is_only_possible_caps_the_verdict() {
+        let verdict = both(leg().fin(Server), leg()).legs(|legs| {
+            let mut pair = legs.pair.clone();
+            pair.confidence = Confidence::Possible;
+            ending(&Legs { pair: &pair, ..*legs })
+        });
+        let verdict = verdict.unwrap();
+        assert_eq!((verdict.confidence, verdict.settle), (Confidence::Possible, Some(SETTLE_PAIR)));
+    }
+
+    #[test]
+    fn an_open_session_has_no_verdict_and_lost_bytes_are_the_networks() {
+        assert_eq!(both(leg(), leg()).legs(|legs| ending(legs)), None);
+        let lost = leg().with(|connection| {
+            let (from, mut until) = (connection.first, connection.last);
+            until.at = Timestamp::from_nanos(from.at.as_nanos() + 240_000_000_000);
+            let span = crate::connection::Span { from, until };
+            connection.tcp.repeats[Client] = Some(crate::connection::Repeats { count: 6, span });
+        });
+        assert_eq!(ended(lost, leg()).origin, Party::Network);
+    }
+
+    #[test]
+    fn whose_answer_it_is_shows_on_both_legs() {
+        let refused = |status: &str| Scene::answered(&format!("HTTP/1.1 {status}\r\n"), "");
+        let answers = |client, upstream| both(client, upstream).legs(|legs| answer(legs)).unwrap();
+        let cases = [
+            (refused("403 Forbidden"), refused("403 Forbidden"), Party::Upstream, Party::Upstream),
+            (
+                refused("502 Bad Gateway"),
+                Scene::tcp().request(REQUEST).reset(Server),
+                Party::Gateway,
+                Party::Upstream,
+            ),
+            (refused("502 Bad Gateway"), leg(), Party::Gateway, Party::Gateway),
+            (leg(), refused("200 OK"), Party::Gateway, Party::Gateway),
+        ];
+        for (client, upstream, origin, blame) in cases {
+            let verdict = answers(client, upstream);
+            assert_eq!((verdict.origin, verdict.blame), (origin, blame), "{verdict:?}");
+        }
+        assert_eq!(both(leg(), leg()).legs(|legs| answer(legs)), None);
+    }
+
+    #[test]
+    fn nginx_after_a_minute_of_silence_is_likely_the_gateway() {
+        let verdict = one_leg(&session("Server: nginx/1.22.1\r\n").after(60.04).fin(Server).build());
+        assert_eq!((verdict.origin, verdict.confidence), (Party::Gateway, Confidence::Likely));
+        assert!(verdict.reasons[0].text.contains("60 s of silence, the idle limit of nginx"));
+        assert!(verdict.settle.is_some());
+    }
+
+    #[test]
+    fn an_empty_1000_after_a_minute_is_cowboys_and_not_the_gateways() {
+        let verdict = one_leg(&session("").after(63.1).close(Server, 1000, "").build());
+        assert_eq!((verdict.origin, verdict.confidence), (Party::Server, Confidence::Possible));
+    }
+
+    #[test]
+    fn a_relay_that_declares_itself_behind_a_cdn_is_likely_a_gateway() {
+        let scene = session("CF-RAY: 8a\r\n").close(Server, 1014, "Backend WebSocket unavailable");
+        let verdict = one_leg(&scene.build());
+        assert_eq!((verdict.origin, verdict.confidence), (Party::Gateway, Confidence::Likely));
+    }
+
+    #[test]
+    fn the_reason_of_a_library_speaks_against_the_gateway() {
+        let scene = session("Via: 1.1 edge\r\n").close(Server, 1001, "Connection Idle Timeout");
+        let verdict = one_leg(&scene.build());
+        assert_eq!(verdict.origin, Party::Server);
+        assert!(verdict.counter.unwrap().text.contains("a proxy"));
+    }
+
+    #[test]
+    fn an_error_page_of_a_product_is_certain_and_a_bare_502_possible() {
+        let page = "<h1>503 Service Unavailable</h1>\nNo server is available to handle this request.\n";
+        let verdict = one_leg(&Scene::answered("HTTP/1.1 503 Service Unavailable\r\n", page).build());
+        assert_eq!((verdict.origin, verdict.confidence), (Party::Gateway, Confidence::Certain));
+        let verdict = one_leg(&Scene::answered("HTTP/1.1 502 Bad Gateway\r\n", "").build());
+        assert_eq!((verdict.origin, verdict.confidence), (Party::Gateway, Confidence::Possible));
+    }
+
+    #[test]
+    fn nothing_to_weigh_is_unknown() {
+        assert_eq!(one_leg(&session("").fin(Server).build()).origin, Party::Unknown);
+    }
+}

@@ -103,9 +103,7 @@ pub(super) fn between(client: &Connection, upstream: &Connection) -> Vec<Change>
         let version =
             |request: &Request| request.head.version.map(|(major, minor)| format!("{major}.{minor}"));
         let target = |request: &Request| Some(redacted_target(&request.head.target));
-        if one.head.target != other.head.target {
-            add("target", Place::Request, target(one), target(other));
-        }
+        add("target", Place::Request, target(one), target(other));
         add("http-version", Place::Request, version(one), version(other));
         // The name of the protocol is the same in any case (RFC 9110 §7.8).
         let upgrade =

@@ -321,6 +321,12 @@ impl Both {
         }
     }
 
+    /// Asks something of the two.
+    pub fn legs<T>(&self, ask: impl FnOnce(&crate::legs::Legs<'_>) -> T) -> T {
+        let pair = self.pair();
+        ask(&crate::legs::Legs { pair: &pair, client: &self.client, upstream: &self.upstream })
+    }
+
     /// What the rules say of the client leg, and what they say of the upstream leg besides.
     pub fn findings(&self) -> (Vec<Finding>, Vec<Finding>) {
         let pair = self.pair();
