@@ -194,6 +194,32 @@ mod tests {
     }
 
     #[test]
+    fn a_pair_names_its_connections_by_their_ids_wherever_they_come() {
+        let client = Scene::session("permessage-deflate", "");
+        let both = crate::rules::testing::both(client, Scene::session("", ""));
+        let (found, rest) = both.findings();
+        let (pair, [client, upstream]) = both.into_parts();
+        let mut report = JsonReport::new(Secrets::Hidden);
+        report.legs(pair);
+        report.connection(upstream, rest);
+        report.connection(client, found);
+        let report = report.finish(&summary(2));
+        let pair = &report.leg_pairs[0];
+        assert_eq!((pair.client_leg, pair.upstream_leg, pair.matched_by), (0, 1, "sec-websocket-key"));
+        assert_eq!((pair.gateway.as_str(), pair.confidence), ("10.0.0.9", "certain"));
+        let change = &pair.changes[0];
+        assert_eq!((change.field, change.place), ("sec-websocket-extensions", "request"));
+        assert_eq!((change.client_leg.as_deref(), &change.upstream_leg), (Some("permessage-deflate"), &None));
+        assert_eq!(
+            report.connections.iter().map(|c| c.role).collect::<Vec<_>>(),
+            ["client-leg", "upstream-leg"]
+        );
+        let finding = &report.findings[0];
+        assert_eq!((finding.rule, finding.connection), ("extension-stripped-by-gateway", Some(0)));
+        assert_eq!((&finding.related, &report.connections[1].findings), (&vec![1], &vec![0]));
+    }
+
+    #[test]
     fn severities_are_counted_apart() {
         let mut graded = refused(0);
         graded.1[0].severity = Severity::Warning;

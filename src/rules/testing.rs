@@ -321,6 +321,11 @@ impl Both {
         }
     }
 
+    /// The pair, and its two legs.
+    pub fn into_parts(self) -> (crate::legs::LegPair, [Connection; 2]) {
+        (self.pair(), [self.client, self.upstream])
+    }
+
     /// Asks something of the two.
     pub fn legs<T>(&self, ask: impl FnOnce(&crate::legs::Legs<'_>) -> T) -> T {
         let pair = self.pair();
