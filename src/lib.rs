@@ -12,7 +12,8 @@
 //!                       http/                         heads, bodies and PROXY headers of HTTP/1.1
 //!                       websocket/   ──FrameEvent──▶  frames, Close, the lists of the handshake
 //!                       connection/  ──Connection──▶  every fact about one WebSocket connection; no opinion
-//!                       gateway/                      by what signs a gateway is known
+//!                       legs/         ──LegPair──▶    the two connections around one gateway
+//!                       gateway/      ──Verdict──▶    by what signs a gateway is known, and who ended a session
 //!                       rules/       ──Finding──▶     one file a rule: pure functions from facts to findings
 //!                       report/      ──text──▶        one file a format
 //!                       cli/                          arguments, terminal, exit status
@@ -54,11 +55,13 @@
 
 pub mod capture;
 pub mod cli;
+pub mod confidence;
 pub mod connection;
 pub mod error;
 pub mod extract;
 pub mod gateway;
 pub mod http;
+pub mod legs;
 pub mod limits;
 pub mod net;
 pub mod pipeline;

@@ -4,6 +4,7 @@ use crate::capture::{CaptureInfo, Format, Item, LinkType, Merged, Packet, Seen};
 use crate::connection::{Carried, Connection, Connections, Outcome, Unread, Unused};
 use crate::error::Error;
 use crate::gateway::Census;
+use crate::legs::{self, LegPair, Paired};
 use crate::limits;
 use crate::net::{self, Decoded};
 use crate::rules::{self, Context, Finding, Selection};
@@ -15,6 +16,11 @@ use std::collections::VecDeque;
 pub trait Observer {
     /// Takes one connection and what the rules say of it.
     fn connection(&mut self, connection: Connection, findings: Vec<Finding>);
+
+    /// Takes a pair of legs, before either of its connections.
+    fn legs(&mut self, pair: LegPair) {
+        let _ = pair;
+    }
 }
 
 /// What is known when all input was read.
@@ -80,9 +86,9 @@ pub fn analyze_with(
     // Only pcapng can bring keys after the packets that they open.
     let more_keys = input.infos().iter().any(|capture| capture.format == Format::Pcapng);
     let mut pipeline = Pipeline::new(Keyring::new(keys, more_keys), |carried: Carried| {
-        if let Some(connection) = bench.take(carried) {
-            totals.count(&connection);
-            bench.judge(*connection, observer);
+        bench.take(carried);
+        if bench.is_full() {
+            bench.settle(limits::WAITING_CONNECTIONS / 2, &mut totals, observer);
         }
     });
     let mut until_progress = PROGRESS_EVERY;
@@ -104,7 +110,7 @@ pub fn analyze_with(
     let tls = connections.counters();
     let tls_warnings = tls_warnings(connections.unread(), connections.keys().log());
     drop(connections);
-    bench.finish(&mut totals, observer);
+    bench.settle(usize::MAX, &mut totals, observer);
     totals.tls_connections = tls.tls;
     totals.tls_decrypted = tls.tls_opened;
     totals.tcp_connections = tcp.counters().flows;
@@ -170,24 +176,32 @@ impl<E: FnMut(Carried)> Pipeline<E> {
 /// Connections that wait to be judged until more of the run is known.
 struct Bench<'a> {
     selection: &'a Selection,
-    waiting: VecDeque<Box<Connection>>,
+    #[expect(clippy::vec_box, reason = "a connection is large, and the list grows and is sorted")]
+    waiting: Vec<Box<Connection>>,
     census: Census,
     unused: VecDeque<Unused>,
+    taken: u64,
 }
 
 impl<'a> Bench<'a> {
     fn new(selection: &'a Selection) -> Bench<'a> {
-        Bench { selection, waiting: VecDeque::new(), census: Census::default(), unused: VecDeque::new() }
+        Bench { selection, waiting: Vec::new(), census: Census::default(), unused: VecDeque::new(), taken: 0 }
     }
 
-    /// Takes what a flow carried; gives back the connection that has waited longest where too many wait.
-    fn take(&mut self, carried: Carried) -> Option<Box<Connection>> {
+    /// Takes what a flow carried.
+    fn take(&mut self, carried: Carried) {
         match carried {
-            Carried::WebSocket(connection) => {
+            Carried::WebSocket(mut connection) => {
+                connection.serial = self.taken;
+                self.taken += 1;
                 self.census.push(&connection);
-                self.waiting.push_back(connection);
+                self.waiting.push(connection);
             }
-            Carried::Encrypted(connection) => self.waiting.push_back(connection),
+            Carried::Encrypted(mut connection) => {
+                connection.serial = self.taken;
+                self.taken += 1;
+                self.waiting.push(connection);
+            }
             Carried::Nothing(unused) => {
                 self.unused.push_back(unused);
                 if self.unused.len() > limits::UNUSED {
@@ -195,22 +209,96 @@ impl<'a> Bench<'a> {
                 }
             }
         }
-        if self.waiting.len() > limits::WAITING_CONNECTIONS { self.waiting.pop_front() } else { None }
     }
 
-    fn judge(&mut self, connection: Connection, observer: &mut impl Observer) {
-        let unused = self.unused.make_contiguous();
-        let context = Context { census: &self.census, unused, selection: self.selection };
-        let findings = rules::judge(&connection, &context);
-        observer.connection(connection, findings);
+    fn is_full(&self) -> bool {
+        self.waiting.len() > limits::WAITING_CONNECTIONS
     }
 
-    fn finish(&mut self, totals: &mut Totals, observer: &mut impl Observer) {
-        while let Some(connection) = self.waiting.pop_front() {
-            totals.count(&connection);
-            self.judge(*connection, observer);
+    /// Judges so many of those that waited longest, and with each the other legs of its session. Half of them at a time
+    /// keeps the work of matching proportional to the number of connections.
+    fn settle(&mut self, oldest: usize, totals: &mut Totals, observer: &mut impl Observer) {
+        self.unused.make_contiguous().sort_by_key(|unused| (unused.opened.at, unused.opened.packet));
+        let context = Context {
+            census: &self.census,
+            unused: self.unused.as_slices().0,
+            selection: self.selection,
+            legs: None,
+        };
+        let connections: Vec<&Connection> = self.waiting.iter().map(|connection| &**connection).collect();
+        let pairs = legs::pair(&connections);
+        let mut judged: Vec<Option<Vec<Finding>>> = vec![None; connections.len()];
+        for session in sessions(&pairs, connections.len()) {
+            if session.members.iter().all(|&index| index >= oldest) {
+                continue;
+            }
+            let chain: Vec<&Connection> = session.chain.iter().map(|&index| connections[index]).collect();
+            let links: Vec<&LegPair> = session.pairs.iter().map(|paired| &paired.pair).collect();
+            let findings = rules::judge_chain(&chain, &links, &context);
+            for (&index, findings) in session.chain.iter().zip(findings) {
+                judged[index] = Some(findings);
+            }
+            for &index in session.members.iter().filter(|index| !session.chain.contains(index)) {
+                judged[index] = Some(rules::judge(connections[index], &context));
+            }
+            for paired in session.pairs {
+                observer.legs(paired.pair.clone());
+            }
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        for (connection, findings) in waiting.into_iter().zip(judged) {
+            match findings {
+                Some(findings) => {
+                    totals.count(&connection);
+                    observer.connection(*connection, findings);
+                }
+                None => self.waiting.push(connection),
+            }
         }
     }
+}
+
+/// Connections that belong together, by index.
+struct Session<'a> {
+    /// One connection, or the legs of a session from the client's on.
+    chain: Vec<usize>,
+    /// The pairs in it, one fewer.
+    pairs: Vec<&'a Paired>,
+    /// The chain, and attempts beside it.
+    members: Vec<usize>,
+}
+
+/// Every connection in one session, in order of the first of each.
+fn sessions(pairs: &[Paired], connections: usize) -> Vec<Session<'_>> {
+    let mut below: Vec<Option<&Paired>> = vec![None; connections];
+    let mut is_inner = vec![false; connections];
+    for paired in pairs {
+        below[paired.client] = Some(paired);
+        for &inner in paired.attempts.iter().chain([&paired.upstream]) {
+            is_inner[inner] = true;
+        }
+    }
+    let outer = (0..connections).filter(|&index| !is_inner[index]);
+    let mut sessions = Vec::new();
+    let mut starts: Vec<usize> = outer.collect();
+    while let Some(start) = starts.pop() {
+        let mut session = Session { chain: vec![start], pairs: Vec::new(), members: vec![start] };
+        let mut last = start;
+        while let Some(paired) = below[last] {
+            session.pairs.push(paired);
+            session.chain.push(paired.upstream);
+            session.members.push(paired.upstream);
+            // An attempt that is itself a client leg is the start of a session of its own.
+            let (further, plain): (Vec<usize>, Vec<usize>) =
+                paired.attempts.iter().partition(|&&attempt| below[attempt].is_some());
+            starts.extend(further);
+            session.members.extend(plain);
+            last = paired.upstream;
+        }
+        sessions.push(session);
+    }
+    sessions.sort_by_key(|session| session.members.iter().copied().min());
+    sessions
 }
 
 impl Totals {

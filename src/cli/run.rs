@@ -10,6 +10,7 @@ use super::progress::Progress;
 use super::scope::Scope;
 use crate::capture::Merged;
 use crate::connection::Connection;
+use crate::legs::LegPair;
 use crate::pipeline::{self, Observer, Summary};
 use crate::report::{JsonReport, TableReport};
 use crate::rules::{Finding, Severity};
@@ -89,6 +90,13 @@ impl Observer for Tally<'_> {
         match &mut self.report {
             Report::Table(report) => report.connection(connection, findings),
             Report::Json(report) => report.connection(connection, findings),
+        }
+    }
+
+    fn legs(&mut self, pair: LegPair) {
+        match &mut self.report {
+            Report::Table(report) => report.legs(pair),
+            Report::Json(report) => report.legs(pair),
         }
     }
 }

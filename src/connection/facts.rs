@@ -12,6 +12,8 @@ use crate::websocket::{Extensions, Opcode};
 /// One WebSocket connection, or one attempt at it.
 #[derive(Clone, Debug)]
 pub struct Connection {
+    /// Its place in the order in which the connections of a run became final: by it findings and legs refer to it.
+    pub serial: u64,
     /// The TCP connection that carried it.
     pub tcp: TcpFacts,
     /// The first packet of it: the one that begins its request, or the first one seen where the capture began later.
@@ -54,6 +56,7 @@ impl Connection {
     pub fn begun(first: Seen) -> Connection {
         let nowhere = Endpoint { ip: std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), port: 0 };
         Connection {
+            serial: 0,
             tcp: TcpFacts {
                 capture: first.packet.capture(),
                 stream: 0,

@@ -4,6 +4,7 @@ use super::Secrets;
 use super::model::{self, BothSides, Counts};
 use crate::capture::{CaptureInfo, Compression, Format, Seen};
 use crate::connection::{self as facts, CloseState, Outcome, Transport};
+use crate::legs::LegPair;
 use crate::pipeline;
 use crate::role::Sides;
 use crate::rules::{self, Finding};
@@ -129,6 +130,32 @@ pub(super) fn finding(c: &facts::Connection, finding: &Finding) -> model::Findin
             })
             .collect(),
     }
+}
+
+/// A pair of legs; `id` tells the ids of its connections, and there is no pair where one of them is not in the report.
+pub(super) fn leg_pair(pair: &LegPair, id: impl Fn(u64) -> Option<usize>) -> Option<model::LegPair> {
+    let seconds = |nanos: i64| nanos as f64 / 1e9;
+    Some(model::LegPair {
+        client_leg: id(pair.client_leg)?,
+        upstream_leg: id(pair.upstream_leg)?,
+        attempts: pair.attempts.iter().filter_map(|&serial| id(serial)).collect(),
+        gateway: pair.gateway.ip.to_string(),
+        matched_by: pair.means.name(),
+        confidence: pair.confidence.name(),
+        passage: pair.passage.name(),
+        clock_offset: seconds(pair.clock.offset),
+        clock_uncertainty: seconds(pair.clock.uncertainty),
+        changes: pair
+            .changes
+            .iter()
+            .map(|change| model::Change {
+                field: change.field,
+                place: change.place.name(),
+                client_leg: change.client_leg.clone(),
+                upstream_leg: change.upstream_leg.clone(),
+            })
+            .collect(),
+    })
 }
 
 /// The request target as it may be shown.

@@ -5,8 +5,10 @@ use super::model::{self, Connection, Counts, Finding, Report, SCHEMA, Tool};
 use super::{Secrets, convert};
 use crate::capture::PacketId;
 use crate::connection;
+use crate::legs::LegPair;
 use crate::pipeline::{Observer, Summary};
 use crate::rules;
+use std::collections::HashMap;
 use std::io;
 
 /// Collects connections and findings until the order of all of them is known.
@@ -14,45 +16,65 @@ use std::io;
 pub struct JsonReport {
     secrets: Secrets,
     collected: Vec<Collected>,
+    pairs: Vec<LegPair>,
 }
 
 #[derive(Debug)]
 struct Collected {
     first: PacketId,
+    serial: u64,
     connection: Connection,
-    findings: Vec<Finding>,
+    /// Each with the serials of other connections that it concerns.
+    findings: Vec<(Finding, Vec<u64>)>,
 }
 
 impl JsonReport {
     /// An empty report.
     pub fn new(secrets: Secrets) -> JsonReport {
-        JsonReport { secrets, collected: Vec::new() }
+        JsonReport { secrets, collected: Vec::new(), pairs: Vec::new() }
     }
 
     /// The document: connections by first packet, findings by connection and packet, and ids by that order.
     pub fn finish(mut self, summary: &Summary) -> Report {
         self.collected.sort_by_key(|c| (c.first, c.connection.tcp_stream));
+        let ids: HashMap<u64, usize> =
+            self.collected.iter().enumerate().map(|(id, collected)| (collected.serial, id)).collect();
+        let id = |serial: u64| ids.get(&serial).copied();
         let mut report = Report {
             schema: SCHEMA,
             tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
             captures: summary.captures.iter().map(convert::capture).collect(),
             totals: convert::totals(&summary.totals, Counts::default()),
             connections: Vec::with_capacity(self.collected.len()),
-            leg_pairs: [],
+            leg_pairs: self.pairs.iter().filter_map(|pair| convert::leg_pair(pair, id)).collect(),
             findings: Vec::new(),
         };
         for Collected { mut connection, mut findings, .. } in self.collected {
             connection.id = report.connections.len();
-            findings.sort_by_key(|f| (f.capture, f.packet, f.code));
-            for mut finding in findings {
+            findings.sort_by_key(|(f, _)| (f.capture, f.packet, f.code));
+            for (mut finding, related) in findings {
                 finding.id = report.findings.len();
                 finding.connection = Some(connection.id);
+                finding.related = related.into_iter().filter_map(id).collect();
                 connection.findings.push(finding.id);
                 report.findings.push(finding);
             }
             report.connections.push(connection);
         }
+        report.leg_pairs.sort_by_key(|pair| (pair.client_leg, pair.upstream_leg));
+        for pair in &report.leg_pairs {
+            let client = &mut report.connections[pair.client_leg];
+            if client.role == "direct" {
+                client.role = "client-leg";
+            }
+            for &upstream in pair.attempts.iter().chain([&pair.upstream_leg]) {
+                report.connections[upstream].role = "upstream-leg";
+            }
+        }
         for finding in &report.findings {
+            for &related in &finding.related {
+                report.connections[related].findings.push(finding.id);
+            }
             let counts = &mut report.totals.findings;
             match finding.severity {
                 "error" => counts.error += 1,
@@ -98,9 +120,14 @@ impl Observer for JsonReport {
     fn connection(&mut self, connection: connection::Connection, findings: Vec<rules::Finding>) {
         self.collected.push(Collected {
             first: connection.first.packet,
-            findings: findings.iter().map(|f| convert::finding(&connection, f)).collect(),
+            serial: connection.serial,
+            findings: findings.into_iter().map(|f| (convert::finding(&connection, &f), f.related)).collect(),
             connection: convert::connection(&connection, self.secrets),
         });
+    }
+
+    fn legs(&mut self, pair: LegPair) {
+        self.pairs.push(pair);
     }
 }
 
@@ -164,6 +191,32 @@ mod tests {
             document["totals"]["findings"],
             serde_json::json!({ "error": 3, "warning": 0, "info": 1 })
         );
+    }
+
+    #[test]
+    fn a_pair_names_its_connections_by_their_ids_wherever_they_come() {
+        let client = Scene::session("permessage-deflate", "");
+        let both = crate::rules::testing::both(client, Scene::session("", ""));
+        let (found, rest) = both.findings();
+        let (pair, [client, upstream]) = both.into_parts();
+        let mut report = JsonReport::new(Secrets::Hidden);
+        report.legs(pair);
+        report.connection(upstream, rest);
+        report.connection(client, found);
+        let report = report.finish(&summary(2));
+        let pair = &report.leg_pairs[0];
+        assert_eq!((pair.client_leg, pair.upstream_leg, pair.matched_by), (0, 1, "sec-websocket-key"));
+        assert_eq!((pair.gateway.as_str(), pair.confidence), ("10.0.0.9", "certain"));
+        let change = &pair.changes[0];
+        assert_eq!((change.field, change.place), ("sec-websocket-extensions", "request"));
+        assert_eq!((change.client_leg.as_deref(), &change.upstream_leg), (Some("permessage-deflate"), &None));
+        assert_eq!(
+            report.connections.iter().map(|c| c.role).collect::<Vec<_>>(),
+            ["client-leg", "upstream-leg"]
+        );
+        let finding = &report.findings[0];
+        assert_eq!((finding.rule, finding.connection), ("extension-stripped-by-gateway", Some(0)));
+        assert_eq!((&finding.related, &report.connections[1].findings), (&vec![1], &vec![0]));
     }
 
     #[test]

@@ -21,8 +21,8 @@ pub struct Report {
     pub totals: Totals,
     /// Every WebSocket connection or attempt at one, and TLS connections that could not be read, in order of its first packet.
     pub connections: Vec<Connection>,
-    /// Pairs of connections around one gateway. Legs are not matched in this version: always empty.
-    pub leg_pairs: [(); 0],
+    /// Pairs of connections around one gateway, in order of their client legs.
+    pub leg_pairs: Vec<LegPair>,
     /// What the rules found, in order of connection, then of packet.
     pub findings: Vec<Finding>,
 }
@@ -113,7 +113,7 @@ pub struct Connection {
     pub started: String,
     /// Time of its last packet.
     pub ended: String,
-    /// `direct`.
+    /// `direct`, `client-leg` or `upstream-leg`; between two gateways `upstream-leg`.
     pub role: &'static str,
     /// The upgrade request; null where the capture began later.
     pub request: Option<Request>,
@@ -132,7 +132,7 @@ pub struct Connection {
     pub end: End,
     /// What each side's WebSocket API reports; null where there was no session.
     pub sees: Option<BothSides<Option<Sees>>>,
-    /// Ids of the findings about it.
+    /// Ids of the findings about it, also of those about its other leg that concern it.
     pub findings: Vec<usize>,
 }
 
@@ -184,6 +184,46 @@ pub struct TlsSent {
     pub first: Option<String>,
     /// Time of the last.
     pub last: Option<String>,
+}
+
+/// Two legs of one session, around one gateway.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct LegPair {
+    /// Id of the connection from client to gateway.
+    pub client_leg: usize,
+    /// Id of the connection from gateway to upstream.
+    pub upstream_leg: usize,
+    /// Ids of connections from the gateway that failed before that one.
+    pub attempts: Vec<usize>,
+    /// The gateway's address, as the client knows it.
+    pub gateway: String,
+    /// `sec-websocket-key`, `masking-keys`, `trace-header`, `timing`, `proxy-protocol`, `sec-websocket-accept`,
+    /// `forwarded-for` or `content`.
+    pub matched_by: &'static str,
+    /// `certain`, `likely` or `possible`.
+    pub confidence: &'static str,
+    /// `tunnel` where the gateway copies bytes, `terminating` where it speaks WebSocket itself, else null.
+    pub passage: Option<&'static str>,
+    /// Seconds to add to times of the upstream leg to compare them with the client leg's.
+    pub clock_offset: f64,
+    /// How far off that may be.
+    pub clock_uncertainty: f64,
+    /// What is not the same on both legs.
+    pub changes: Vec<Change>,
+}
+
+/// See [`LegPair::changes`].
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Change {
+    /// A field in lower case, or `target`, `http-version`, `status`, `close`.
+    pub field: &'static str,
+    /// `request`, `response`, `client-close` or `server-close`.
+    #[serde(rename = "where")]
+    pub place: &'static str,
+    /// Its value on the client leg.
+    pub client_leg: Option<String>,
+    /// Its value on the upstream leg.
+    pub upstream_leg: Option<String>,
 }
 
 /// A value for each side.

@@ -114,6 +114,7 @@ pub fn finding(rule: &'static Rule, seen: Seen, title: &str) -> Finding {
         evidence: Vec::new(),
         help: String::new(),
         consequences: Vec::new(),
+        related: Vec::new(),
     }
 }
 

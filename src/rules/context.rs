@@ -2,6 +2,7 @@
 
 use crate::connection::Unused;
 use crate::gateway::Census;
+use crate::legs::Legs;
 use crate::rules::Selection;
 
 /// The run around a connection.
@@ -9,8 +10,10 @@ use crate::rules::Selection;
 pub struct Context<'a> {
     /// All connections, in brief.
     pub census: &'a Census,
-    /// TCP connections that carried nothing, the last [`crate::limits::UNUSED`] of them, in order of their endings.
+    /// TCP connections that carried nothing, the last [`crate::limits::UNUSED`] of them, in order of their first SYNs.
     pub unused: &'a [Unused],
+    /// The pair of which this connection is the client leg.
+    pub legs: Option<Legs<'a>>,
     /// What the run asks of the rules.
     pub selection: &'a Selection,
 }
@@ -21,6 +24,6 @@ impl Context<'_> {
     pub(super) fn alone() -> Context<'static> {
         static ALONE: std::sync::LazyLock<Census> = std::sync::LazyLock::new(Census::default);
         static ALL: std::sync::LazyLock<Selection> = std::sync::LazyLock::new(Selection::default);
-        Context { census: &ALONE, unused: &[], selection: &ALL }
+        Context { census: &ALONE, unused: &[], legs: None, selection: &ALL }
     }
 }

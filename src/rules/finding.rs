@@ -2,6 +2,7 @@
 
 use super::rule::Rule;
 use crate::capture::{PacketId, Seen};
+pub use crate::confidence::Confidence;
 use crate::role::Role;
 
 /// How grave a finding is.
@@ -13,17 +14,6 @@ pub enum Severity {
     Warning,
     /// A MUST is broken, or the session failed.
     Error,
-}
-
-/// How sure a finding is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Confidence {
-    /// One weak sign.
-    Possible,
-    /// One strong sign or two independent ones.
-    Likely,
-    /// The bytes prove it.
-    Certain,
 }
 
 /// Who spoke: sent the answer, the Close, the FIN or the RST.
@@ -96,6 +86,8 @@ pub struct Finding {
     pub help: String,
     /// Findings of other rules that are consequences of this one.
     pub consequences: Vec<Finding>,
+    /// Other connections that it concerns, by [`crate::connection::Connection::serial`].
+    pub related: Vec<u64>,
 }
 
 impl Finding {
@@ -113,6 +105,7 @@ impl Finding {
             evidence: Vec::new(),
             help: String::new(),
             consequences: Vec::new(),
+            related: Vec::new(),
         }
     }
 
@@ -200,17 +193,6 @@ impl Severity {
             Severity::Info => "info",
             Severity::Warning => "warning",
             Severity::Error => "error",
-        }
-    }
-}
-
-impl Confidence {
-    /// In lower case.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Confidence::Possible => "possible",
-            Confidence::Likely => "likely",
-            Confidence::Certain => "certain",
         }
     }
 }

@@ -15,6 +15,7 @@ mod gateway;
 mod handshake;
 mod identity;
 mod negotiation;
+mod pair;
 mod quote;
 mod rule;
 mod subprotocol;
@@ -27,6 +28,7 @@ mod trust;
 pub use context::Context;
 pub use finding::{Blame, Confidence, Evidence, Finding, Origin, Severity};
 pub use identity::{CauseKey, cause_key, fingerprint};
+pub use pair::judge_chain;
 pub use rule::{Category, Check, Rule};
 pub use selection::Selection;
 
@@ -61,6 +63,8 @@ pub static RULES: &[&Rule] = &[
     &extension::extension_offer_illegal::RULE,
     &extension::extension_header_malformed::RULE,
     &extension::extension_negotiated_unused::RULE,
+    &extension::extension_stripped_by_gateway::RULE,
+    &extension::extension_renegotiated_by_gateway::RULE,
     &extension::rsv1_without_extension::RULE,
     &extension::rsv_bits_misused::RULE,
     &extension::close_1010_mandatory_extension::RULE,
@@ -69,6 +73,7 @@ pub static RULES: &[&Rule] = &[
     &subprotocol::subprotocol_offered_not_selected::RULE,
     &subprotocol::subprotocol_selected_not_offered::RULE,
     &subprotocol::subprotocol_malformed::RULE,
+    &subprotocol::subprotocol_altered_between_legs::RULE,
     &frame::client_frame_unmasked::RULE,
     &frame::server_frame_masked::RULE,
     &frame::opcode_reserved::RULE,
@@ -100,9 +105,16 @@ pub static RULES: &[&Rule] = &[
     &gateway::close_1014_rejected_by_peer::RULE,
     &gateway::idle_timeout_close::RULE,
     &gateway::lifetime_limit_close::RULE,
+    &gateway::one_leg_close::RULE,
+    &gateway::gateway_injected_close::RULE,
+    &gateway::close_rewritten_between_legs::RULE,
+    &gateway::upgrade_not_forwarded::RULE,
+    &gateway::upstream_not_reached::RULE,
     &gateway::mass_disconnect::RULE,
+    &gateway::gateway_terminates_websocket::RULE,
     &gateway::keepalive_insufficient::RULE,
     &gateway::gateway_block_page::RULE,
+    &gateway::handshake_answer_altered::RULE,
     &gateway::gateway_accepted_before_upstream::RULE,
     &gateway::close_1014_from_client::RULE,
     &transport::tcp_connect_failed::RULE,
@@ -119,6 +131,11 @@ pub static RULES: &[&Rule] = &[
 /// What the selected rules say of one connection, gravest first, then by packet; consequences hang under their cause.
 /// Where the cause is not selected, they are told on their own.
 pub fn judge(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
+    arrange(find(connection, context), context.selection)
+}
+
+/// What the rules say of one connection, each by itself.
+fn find(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     // Of what could not be read, only TLS itself can be judged.
     let unread = connection.outcome == Outcome::Encrypted;
@@ -130,12 +147,17 @@ pub fn judge(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
             Check::InContext(check) => check(connection, context, &mut found),
         }
     }
+    found.iter_mut().for_each(|finding| context.selection.weigh(finding));
+    found
+}
+
+/// Puts findings in order and consequences under their causes.
+fn arrange(mut found: Vec<Finding>, selection: &Selection) -> Vec<Finding> {
     for finding in &mut found {
         finding.evidence.sort_by_key(|evidence| evidence.packet);
-        context.selection.weigh(finding);
     }
     found.sort_by_key(|finding| (Reverse(finding.severity), finding.seen.packet, finding.rule.code));
-    hang(found, context.selection)
+    hang(found, selection)
 }
 
 /// The rule of that code or name, however it is written: `WS-EX-012`, `ex-012`, `close-1010-mandatory-extension`.

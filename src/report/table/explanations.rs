@@ -124,12 +124,13 @@ impl Lines {
     }
 }
 
-/// `10.0.0.5:51234 → 10.0.0.9:80 /chat (+12.345 s, packet 17)`.
+/// `10.0.0.5:51234 → 10.0.0.9:80 /chat (+12.345 s, packet 17)`; with a gateway, `client → gateway → upstream`.
 fn place(example: &Example, places: Places<'_>, page: Page) -> String {
+    let arrow = page.arrow();
+    let gateway = example.upstream.map_or(String::new(), |_| format!("{} {arrow} ", example.server));
     format!(
-        "{} {} {} ({}, {})",
+        "{} {arrow} {gateway}{} ({}, {})",
         example.client,
-        page.arrow(),
         server_and_target(example, 300),
         places.when(example.seen),
         places.packet(example.seen.packet)

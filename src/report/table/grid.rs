@@ -79,6 +79,7 @@ impl Row {
         if group.servers.len() > 1 {
             title.push_str(&format!(" on {} servers", group.servers.len()));
         }
+        let arrow = page.arrow();
         let grave = |text: String| {
             let fg = match color(group.severity) {
                 AnsiColor::Red => Color::DarkRed,
@@ -91,7 +92,10 @@ impl Row {
             severity: grave(group.severity.name().to_owned()),
             severity_and_code: grave(format!("{}\n{}", group.severity.name(), group.rule.code)),
             code: group.rule.code,
-            client: format!("{} {}", first.client, page.arrow()),
+            client: match first.upstream {
+                Some(_) => format!("{} {arrow}\n{} {arrow}", first.client, first.server),
+                None => format!("{} {arrow}", first.client),
+            },
             server: server_and_target(first, CELL_TARGET),
             when: places.when(first.seen),
             packet: format!("packet {}", first.seen.packet.number()),
@@ -109,8 +113,9 @@ impl Layout {
 
     fn fitting(rows: &[Row], page: Page) -> Layout {
         let widest = |part: fn(&Row) -> usize| rows.iter().map(part).max().unwrap_or(0);
-        let peers = widest(|r| r.client.width().max(r.server.width()));
-        let address = widest(|r| r.client.width().max(first_word(&r.server).width()));
+        let clients = |r: &Row| r.client.lines().map(|line| line.width()).max().unwrap_or(0);
+        let peers = rows.iter().map(|r| clients(r).max(r.server.width())).max().unwrap_or(0);
+        let address = rows.iter().map(|r| clients(r).max(first_word(&r.server).width())).max().unwrap_or(0);
         let when = widest(|r| {
             let capture = r.capture.as_ref().map_or(0, |name| name.width());
             r.when.width().max(r.packet.width()).max(capture)
@@ -183,11 +188,12 @@ impl Layout {
     }
 }
 
-/// `10.0.0.9:80 /chat`, the target cut to `limit` characters.
+/// `10.0.0.9:80 /chat`, the target cut to `limit` characters; of a session through a gateway, what stands behind it.
 pub(super) fn server_and_target(example: &Example, limit: usize) -> String {
+    let server = example.upstream.unwrap_or(example.server);
     match &example.target {
-        Some(target) => format!("{} {}", example.server, escape::terminal_at_most(target, limit)),
-        None => example.server.to_string(),
+        Some(target) => format!("{server} {}", escape::terminal_at_most(target, limit)),
+        None => server.to_string(),
     }
 }
 

@@ -35,6 +35,8 @@ pub(super) struct Example {
     pub(super) seen: Seen,
     pub(super) client: Endpoint,
     pub(super) server: Endpoint,
+    /// Where the server is a gateway whose other leg was captured, and the finding is about both: what stands behind it.
+    pub(super) upstream: Option<Endpoint>,
     pub(super) target: Option<String>,
     pub(super) capture: u16,
     pub(super) stream: u32,
@@ -70,8 +72,14 @@ pub(super) struct Groups {
 pub(super) struct BySeverity([u64; 3]);
 
 impl Groups {
-    /// Takes one finding about a connection.
-    pub(super) fn add(&mut self, connection: &Connection, finding: Finding, secrets: Secrets) {
+    /// Takes one finding about a connection; `upstream` where that is the client leg of a pair.
+    pub(super) fn add(
+        &mut self,
+        connection: &Connection,
+        finding: Finding,
+        upstream: Option<Endpoint>,
+        secrets: Secrets,
+    ) {
         self.total.count(finding.severity);
         let cause = rules::cause_key(&finding, connection);
         let room = self.by_cause.len() < limits::REPORT_GROUPS;
@@ -79,11 +87,11 @@ impl Groups {
             if room || self.by_cause.contains_key(&cause) { &mut self.by_cause } else { &mut self.beyond };
         let key = if room || groups.contains_key(&cause) { cause } else { cause.of_any_server() };
         match groups.entry(key) {
-            Entry::Occupied(mut group) => group.get_mut().take(connection, finding, secrets),
+            Entry::Occupied(mut group) => group.get_mut().take(connection, finding, upstream, secrets),
             Entry::Vacant(place) => {
                 if room || self.kinds < limits::REPORT_GROUPS {
                     self.kinds += usize::from(!room);
-                    place.insert(Group::new(connection, finding, secrets));
+                    place.insert(Group::new(connection, finding, upstream, secrets));
                 } else {
                     self.untold = self.untold.saturating_add(1);
                 }
@@ -129,7 +137,12 @@ impl Groups {
 }
 
 impl Group {
-    fn new(connection: &Connection, mut finding: Finding, secrets: Secrets) -> Group {
+    fn new(
+        connection: &Connection,
+        mut finding: Finding,
+        upstream: Option<Endpoint>,
+        secrets: Secrets,
+    ) -> Group {
         Group {
             rule: finding.rule,
             severity: finding.severity,
@@ -140,12 +153,18 @@ impl Group {
             help: std::mem::take(&mut finding.help),
             count: 1,
             servers: HashSet::from([connection.tcp.server]),
-            examples: vec![Example::new(connection, finding, secrets)],
+            examples: vec![Example::new(connection, finding, upstream, secrets)],
         }
     }
 
     /// Takes in one more.
-    fn take(&mut self, connection: &Connection, finding: Finding, secrets: Secrets) {
+    fn take(
+        &mut self,
+        connection: &Connection,
+        finding: Finding,
+        upstream: Option<Endpoint>,
+        secrets: Secrets,
+    ) {
         self.count = self.count.saturating_add(1);
         self.severity = self.severity.max(finding.severity);
         self.confidence = self.confidence.max(finding.confidence);
@@ -154,7 +173,7 @@ impl Group {
         }
         let place = self.examples.partition_point(|e| e.seen.packet <= finding.seen.packet);
         if place < limits::REPORT_EXAMPLES {
-            self.examples.insert(place, Example::new(connection, finding, secrets));
+            self.examples.insert(place, Example::new(connection, finding, upstream, secrets));
             self.examples.truncate(limits::REPORT_EXAMPLES);
         }
     }
@@ -177,12 +196,18 @@ impl Group {
 }
 
 impl Example {
-    fn new(connection: &Connection, finding: Finding, secrets: Secrets) -> Example {
+    fn new(
+        connection: &Connection,
+        finding: Finding,
+        upstream: Option<Endpoint>,
+        secrets: Secrets,
+    ) -> Example {
         let target = connection.request.as_ref().map(|r| convert::target(&r.head.target, secrets));
         Example {
             seen: finding.seen,
             client: connection.tcp.client,
             server: connection.tcp.server,
+            upstream: upstream.filter(|_| !finding.related.is_empty()),
             target,
             capture: connection.tcp.capture,
             stream: connection.tcp.stream,

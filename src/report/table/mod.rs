@@ -11,9 +11,12 @@ use super::Secrets;
 use super::page::Page;
 use crate::capture::{PacketId, Seen};
 use crate::connection::Connection;
+use crate::legs::LegPair;
+use crate::net::Endpoint;
 use crate::pipeline::{Observer, Summary};
 use crate::report::escape;
 use crate::rules::Finding;
+use std::collections::HashMap;
 use std::io;
 
 /// Collects findings by cause, in bounded memory, and lays them out.
@@ -22,12 +25,14 @@ pub struct TableReport {
     page: Page,
     secrets: Secrets,
     groups: Groups,
+    /// By serial of the client leg, what stands behind its gateway; until that connection comes.
+    upstreams: HashMap<u64, Endpoint>,
 }
 
 impl TableReport {
     /// An empty report for this page.
     pub fn new(page: Page, secrets: Secrets) -> TableReport {
-        TableReport { page, secrets, groups: Groups::default() }
+        TableReport { page, secrets, groups: Groups::default(), upstreams: HashMap::new() }
     }
 
     /// Writes the page.
@@ -56,9 +61,14 @@ impl TableReport {
 
 impl Observer for TableReport {
     fn connection(&mut self, connection: Connection, findings: Vec<Finding>) {
+        let upstream = self.upstreams.remove(&connection.serial);
         for finding in findings {
-            self.groups.add(&connection, finding, self.secrets);
+            self.groups.add(&connection, finding, upstream, self.secrets);
         }
+    }
+
+    fn legs(&mut self, pair: LegPair) {
+        self.upstreams.insert(pair.client_leg, pair.upstream);
     }
 }
 

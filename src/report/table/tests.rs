@@ -221,3 +221,29 @@ fn several_captures_are_told_apart() {
         )
     );
 }
+
+#[test]
+fn a_session_through_a_gateway_shows_all_three_hosts_in_eighty_columns() {
+    let (client, upstream) = (
+        crate::rules::testing::Scene::session("permessage-deflate", ""),
+        crate::rules::testing::Scene::session("", ""),
+    );
+    let both = crate::rules::testing::both(client, upstream);
+    let (found, rest) = both.findings();
+    let (pair, connections) = both.into_parts();
+    let mut report = TableReport::new(page(80), Secrets::Hidden);
+    report.legs(pair);
+    for (connection, findings) in connections.into_iter().zip([found, rest]) {
+        report.connection(connection, findings);
+    }
+    let mut out = Vec::new();
+    report.write(&summary(2), &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let row: Vec<&str> = text.lines().skip_while(|line| !line.contains("10.0.0.5:51234")).take(3).collect();
+    for (line, shown) in row.iter().zip(["10.0.0.5:51234 →", "10.0.0.9:80 →", "10.1.0.20:8080"]) {
+        assert!(line.contains(shown), "{text}");
+    }
+    assert!(text.contains("10.0.0.5:51234 → 10.0.0.9:80 → 10.1.0.20:8080 /chat"), "{text}");
+    assert!(text.contains("packet 3 ") && text.contains("packet 103 "), "{text}");
+    assert!(text.lines().all(|line| line.contains("proxy_set_header") || line.width() <= 80), "{text}");
+}

@@ -37,7 +37,7 @@ rule! {
     /// Where request or answer was not captured, the finding says so and draws no conclusion from their absence.
     pub static RULE = "WS-EX-012" "close-1010-mandatory-extension" {
         severity: Error, category: Extension, reference: "RFC 6455 §7.4.1",
-        explains: ["extension-offered-not-accepted", "extension-accepted-not-offered", "extension-response-params-illegal",
+        explains: ["extension-stripped-by-gateway", "extension-offered-not-accepted", "extension-accepted-not-offered", "extension-response-params-illegal",
             "close-reply-differs"], check: Check::Connection(check),
     }
 }

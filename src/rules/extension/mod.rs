@@ -8,9 +8,13 @@ pub(super) mod extension_name_unregistered;
 pub(super) mod extension_negotiated_unused;
 pub(super) mod extension_offer_illegal;
 pub(super) mod extension_offered_not_accepted;
+pub(super) mod extension_renegotiated_by_gateway;
 pub(super) mod extension_response_params_illegal;
+pub(super) mod extension_stripped_by_gateway;
 pub(super) mod rsv1_without_extension;
 pub(super) mod rsv_bits_misused;
+
+pub(super) use extension_stripped_by_gateway::{stripped_acceptance, stripped_offers};
 
 use super::{Blame, Confidence, quote};
 use crate::connection::{Connection, Request, Response};

@@ -3,20 +3,46 @@
 pub(super) mod close_1014_bad_gateway;
 pub(super) mod close_1014_from_client;
 pub(super) mod close_1014_rejected_by_peer;
+pub(super) mod close_rewritten_between_legs;
 pub(super) mod gateway_accepted_before_upstream;
 pub(super) mod gateway_block_page;
 pub(super) mod gateway_error_before_upgrade;
+pub(super) mod gateway_injected_close;
+pub(super) mod gateway_terminates_websocket;
+pub(super) mod handshake_answer_altered;
 pub(super) mod idle_timeout_close;
 pub(super) mod keepalive_insufficient;
 pub(super) mod lifetime_limit_close;
 pub(super) mod mass_disconnect;
+pub(super) mod one_leg_close;
+pub(super) mod upgrade_not_forwarded;
+pub(super) mod upstream_not_reached;
 
 use crate::connection::{Close, Connection};
+use crate::gateway::{Party, ending};
+use crate::legs::Legs;
 use crate::role::Role;
 
 /// The 1014 that the server's side sent by itself.
 fn bad_gateway(connection: &Connection) -> Option<&Close> {
     super::close::own(connection).find(|close| close.from == Role::Server && close.code == Some(1014))
+}
+
+/// The Close that a gateway made: one leg carries it, and on the other nobody had sent one when it came. Where bytes of
+/// that other sender are missing it may be among them.
+fn injected<'a>(legs: &Legs<'a>) -> Option<&'a Close> {
+    ending(legs).filter(|verdict| verdict.origin == Party::Gateway)?;
+    let here = legs.client.first_close(Role::Server).filter(|close| !answers(legs.client, close));
+    let there = legs.upstream.first_close(Role::Client).filter(|close| !answers(legs.upstream, close));
+    let sent_by =
+        |leg: &Connection, role| leg.first_close(role).is_some() || super::trust::doubt(leg, role).is_some();
+    here.filter(|_| !sent_by(legs.upstream, Role::Server))
+        .or(there.filter(|_| !sent_by(legs.client, Role::Client)))
+}
+
+/// Whether a Close came after one of the other side of its connection.
+fn answers(connection: &Connection, close: &Close) -> bool {
+    connection.first_close(close.from.other()).is_some_and(|other| other.seen.packet < close.seen.packet)
 }
 
 /// Whether the reason of a 1014 speaks of access rights, for which the code is often misused.

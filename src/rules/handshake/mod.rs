@@ -47,7 +47,7 @@ pub(super) fn is_forwarded(request: &Request) -> bool {
 }
 
 /// Whether the request asks for WebSocket as RFC 6455 §4.1 wants it, as far as proxies matter.
-fn asks(request: &Request) -> bool {
+pub(super) fn asks(request: &Request) -> bool {
     let head = &request.head.head;
     request.head.method == "GET"
         && request.head.version.is_some_and(|version| version >= (1, 1))

@@ -1,0 +1,598 @@
+//! Who ended a session, or made its answer: weighed from both legs where both were captured, else from one.
+//!
+//! A verdict is never bare: it names what speaks for it, and what speaks against it.
+
+use super::signatures::{Proof, identify, relay};
+use crate::capture::Seen;
+use crate::confidence::Confidence;
+use crate::connection::{CloseState, Connection, Outcome, Transport};
+use crate::legs::Legs;
+use crate::role::Role;
+use crate::time::Timestamp;
+
+/// Who ended a session, or answered; and who must mend it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Verdict {
+    /// Who spoke.
+    pub origin: Party,
+    /// Where the cause lies.
+    pub blame: Party,
+    /// How sure it is.
+    pub confidence: Confidence,
+    /// What speaks for it, the strongest first.
+    pub reasons: Vec<Reason>,
+    /// The strongest thing that speaks against it.
+    pub counter: Option<Reason>,
+    /// What would settle it, where it is not certain.
+    pub settle: Option<&'static str>,
+}
+
+/// A party to a session that goes through a gateway.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Party {
+    /// The client.
+    Client,
+    /// The gateway.
+    Gateway,
+    /// What stands behind the gateway.
+    Upstream,
+    /// The server's side, of which one leg shows no more.
+    Server,
+    /// The network between.
+    Network,
+    /// The capture does not show it.
+    Unknown,
+}
+
+/// Something that speaks for or against a verdict.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reason {
+    /// The packet that shows it, where one does.
+    pub seen: Option<Seen>,
+    /// What it is, for people.
+    pub text: String,
+}
+
+/// Who ended a session of which both legs were captured; `None` while nobody has.
+///
+/// The first sign of an ending, of either direction on either leg, tells: a gateway that passes an ending on is later
+/// than what it passes on.
+pub fn ending(legs: &Legs<'_>) -> Option<Verdict> {
+    let pair = legs.pair;
+    if let Some(verdict) = failed_upstream(legs) {
+        return Some(verdict);
+    }
+    let mut signs = [
+        first_sign(legs.client, Role::Client, Party::Client, |seen| seen.at),
+        first_sign(legs.client, Role::Server, Party::Gateway, |seen| seen.at),
+        first_sign(legs.upstream, Role::Client, Party::Gateway, |seen| legs.upstream_time(seen)),
+        first_sign(legs.upstream, Role::Server, Party::Upstream, |seen| legs.upstream_time(seen)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>();
+    // In one capture a packet's number breaks the tie of equal times.
+    signs.sort_by_key(|sign| (sign.at, sign.seen.packet));
+    let Some((first, rest)) = signs.split_first() else { return silence(legs) };
+    let passed_on = rest.iter().find(|sign| sign.party != first.party);
+    let gap = passed_on.map(|sign| sign.at.nanos_since(first.at));
+
+    let mut confidence = Confidence::Certain;
+    let mut counter = None;
+    if gap.is_some_and(|gap| gap <= pair.clock.uncertainty) && pair.clock.uncertainty > 0 {
+        confidence = Confidence::Likely;
+        counter = Some(Reason {
+            seen: passed_on.map(|sign| sign.seen),
+            text: format!(
+                "the clocks of the two captures are only known to {}",
+                millis(pair.clock.uncertainty)
+            ),
+        });
+    }
+    // What one leg's capture lacks may be the ending that came first.
+    let other = if first.on_upstream { legs.client } else { legs.upstream };
+    if !other.quality.is_whole() && !other.quality.late_start {
+        confidence = confidence.min(Confidence::Likely);
+        counter = Some(Reason {
+            seen: None,
+            text: String::from(
+                "bytes of the other leg are missing, an earlier ending among them is possible",
+            ),
+        });
+    }
+    let mut reasons = vec![Reason { seen: Some(first.seen), text: first.text() }];
+    if let Some(later) = passed_on {
+        let gap = later.at.nanos_since(first.at);
+        reasons
+            .push(Reason { seen: Some(later.seen), text: format!("{} {} later", later.text(), millis(gap)) });
+    } else {
+        let leg = if first.on_upstream { "client leg" } else { "upstream leg" };
+        reasons.push(Reason { seen: None, text: format!("nothing ended the {leg}") });
+    }
+    Some(Verdict {
+        origin: first.party,
+        blame: first.party,
+        confidence: confidence.min(pair.confidence),
+        reasons,
+        counter,
+        settle: (pair.confidence < Confidence::Certain).then_some(SETTLE_PAIR),
+    })
+}
+
+/// Who made the answer to the upgrade, and whose fault it is that there is no session; `None` where both legs show a
+/// 101, or nothing.
+pub fn answer(legs: &Legs<'_>) -> Option<Verdict> {
+    let (client, upstream) = (legs.client, legs.upstream);
+    upstream.request.as_ref()?;
+    let status = |connection: &Connection| connection.response.as_ref().map(|response| response.head.status);
+    let seen = |connection: &Connection| connection.response.as_ref().map(|response| response.seen);
+    let (one, other) = (status(client), status(upstream));
+    let (origin, blame, why) = match (one, other) {
+        (Some(101), Some(101)) => return None,
+        (Some(101), other) => {
+            let what = other.map_or(String::from("no HTTP answer"), |other| other.to_string());
+            (Party::Gateway, Party::Gateway, format!("the gateway answered 101, its upstream {what}"))
+        }
+        (Some(one), Some(101)) => {
+            (Party::Gateway, Party::Gateway, format!("the upstream answered 101, the gateway {one}"))
+        }
+        (Some(one), Some(other)) if one == other => (
+            Party::Upstream,
+            Party::Upstream,
+            format!("the upstream answered {other}, the gateway passed it on"),
+        ),
+        (Some(one), Some(other)) => {
+            (Party::Gateway, Party::Upstream, format!("the upstream answered {other}, the gateway {one}"))
+        }
+        (Some(one), None) => (
+            Party::Gateway,
+            Party::Upstream,
+            format!("the gateway answered {one} because {}", no_answer(upstream)),
+        ),
+        (None, _) if client.outcome == Outcome::Garbled && upstream.outcome == Outcome::Garbled => {
+            (Party::Upstream, Party::Upstream, String::from("the upstream sent it, the gateway passed it on"))
+        }
+        (None, None) if client.outcome == Outcome::Unanswered => {
+            (Party::Upstream, Party::Upstream, no_answer(upstream))
+        }
+        _ => return None,
+    };
+    let whole = upstream.quality.missing.server == 0 && !upstream.quality.unseen.server;
+    let confidence = if whole || other.is_some() { Confidence::Certain } else { Confidence::Likely };
+    let mut reasons = vec![Reason { seen: seen(upstream).or(seen(client)), text: why }];
+    let asked = upstream.request.as_ref().map(|request| request.seen);
+    if other.is_none() {
+        reasons.push(Reason { seen: asked, text: String::from("the gateway had sent it the upgrade") });
+    }
+    Some(Verdict {
+        origin,
+        blame,
+        confidence: confidence.min(legs.pair.confidence),
+        reasons,
+        counter: None,
+        settle: (legs.pair.confidence < Confidence::Certain).then_some(SETTLE_PAIR),
+    })
+}
+
+/// What speaks for a gateway, or for the application behind it, where only the client's leg was captured.
+pub fn one_leg(connection: &Connection) -> Verdict {
+    let mut signs: Vec<(i32, Reason)> = Vec::new();
+    let mut add = |weight: i32, seen: Option<Seen>, text: String| signs.push((weight, Reason { seen, text }));
+    let mut declared = false;
+    let mut hard = false;
+    if let Some(response) = &connection.response {
+        let status = response.head.status;
+        let seen = Some(response.seen);
+        let found = identify(&response.head, &response.body);
+        if let Some(own) = found.iter().find(|sign| sign.signature.proof == Proof::OwnAnswer) {
+            hard = own.signature.confirmed;
+            add(5, seen, format!("{} makes such answers itself: {}", own.signature.product, own.found));
+        } else if let Some(sign) = relay(&response.head, &response.body) {
+            add(1, seen, format!("the answer came through {}: {}", sign.signature.product, sign.found));
+        }
+        if matches!(status, 502 | 504) {
+            add(3, seen, format!("a {status} speaks of something behind the one who sends it"));
+        }
+    }
+    let own = connection.closes.first().filter(|close| close.from == Role::Server);
+    if let Some(close) = own {
+        let seen = Some(close.seen);
+        let reason = close.reason.to_ascii_lowercase();
+        match close.code {
+            Some(1014)
+                if ["auth", "token", "permission", "denied"].iter().any(|word| reason.contains(word)) =>
+            {
+                add(1, seen, String::from("Close 1014, for which the reason speaks of access rights"));
+            }
+            Some(1014) => {
+                declared = true;
+                add(3, seen, String::from("Close 1014, by which the sender calls itself a gateway"));
+            }
+            Some(1012 | 1013 | 4000..=4999) => {
+                add(-2, seen, String::from("a code that applications send themselves"));
+            }
+            Some(1000)
+                if close.reason.is_empty()
+                    && quiet(connection).is_some_and(|s| (60.0..66.0).contains(&s)) =>
+            {
+                add(-2, seen, String::from("an empty 1000 after a minute of silence is how Cowboy closes"));
+            }
+            _ if LIBRARY_REASONS.iter().any(|known| reason.contains(known)) => {
+                add(-3, seen, format!("the reason \"{}\" is a library's", close.reason));
+            }
+            _ => {}
+        }
+    }
+    if let (Some((Role::Server, seen)), Some(CloseState::None)) =
+        (connection.ending.by, connection.ending.close)
+    {
+        let product = connection.response.as_ref().and_then(|r| relay(&r.head, &r.body));
+        let timer = quiet(connection).and_then(|quiet| {
+            TIMERS.iter().find(|(timer, _)| quiet >= timer - EARLY && quiet <= timer + LATE)
+        });
+        match (timer, product) {
+            (Some((timer, products)), Some(sign)) if products.contains(&sign.signature.product) => add(
+                3,
+                Some(seen),
+                format!(
+                    "it ended after {timer:.0} s of silence, the idle limit of {}",
+                    sign.signature.product
+                ),
+            ),
+            (Some((timer, _)), _) => {
+                add(1, Some(seen), format!("it ended after {timer:.0} s of silence, a usual idle limit"));
+            }
+            (None, _) if connection.ending.transport == Transport::Reset => {
+                add(-1, Some(seen), String::from("a reset amid traffic is how a crash looks"));
+            }
+            _ => {}
+        }
+    }
+    weigh(signs, hard, declared)
+}
+
+/// Adds the weights up: positive for the gateway, negative for the application.
+fn weigh(mut signs: Vec<(i32, Reason)>, hard: bool, declared: bool) -> Verdict {
+    let sum: i32 = signs.iter().map(|(weight, _)| weight).sum();
+    let (origin, confidence) = match sum {
+        _ if hard => (Party::Gateway, Confidence::Certain),
+        5.. if declared => (Party::Gateway, Confidence::Certain),
+        4.. => (Party::Gateway, Confidence::Likely),
+        2..=3 => (Party::Gateway, Confidence::Possible),
+        ..=-4 => (Party::Server, Confidence::Likely),
+        -3..=-2 => (Party::Server, Confidence::Possible),
+        _ => (Party::Unknown, Confidence::Possible),
+    };
+    signs.sort_by_key(|(weight, _)| std::cmp::Reverse(weight.abs()));
+    let speaks_for = |weight: i32| (weight > 0) == (sum >= 0);
+    let (mut reasons, against): (Vec<_>, Vec<_>) =
+        signs.into_iter().partition(|(weight, _)| speaks_for(*weight));
+    reasons.truncate(3);
+    Verdict {
+        origin,
+        blame: origin,
+        confidence,
+        reasons: reasons.into_iter().map(|(_, reason)| reason).collect(),
+        counter: against.into_iter().next().map(|(_, reason)| reason),
+        settle: (confidence < Confidence::Certain).then_some(SETTLE),
+    }
+}
+
+const SETTLE: &str = "a capture between the gateway and what stands behind it";
+const SETTLE_PAIR: &str =
+    "a capture in which a key or a trace identifier shows that the two legs belong together";
+
+/// Reasons that libraries put into a Close, in lower case.
+const LIBRARY_REASONS: [&str; 9] = [
+    "idle timeout",
+    "keepalive ping timeout",
+    "heartbeat timeout",
+    "web application is stopping",
+    "protocol violation",
+    "bad close code",
+    "incorrect masking",
+    "invalid opcode",
+    "reserved bits must be 0",
+];
+
+/// Idle limits in seconds that products have without being told, and whose they are.
+const TIMERS: [(f64, &[&str]); 5] = [
+    (30.0, &["Google Cloud load balancer", "Fly.io"]),
+    (55.0, &["Heroku"]),
+    (60.0, &["nginx", "OpenResty", "AWS Application Load Balancer", "Apache httpd", "Kong", "Varnish"]),
+    (100.0, &["Cloudflare"]),
+    (300.0, &["Envoy"]),
+];
+
+/// nginx arms its timers lazily, so that one may fire 0.3 s early; loaded hosts fire late.
+const EARLY: f64 = 0.3;
+const LATE: f64 = 1.0;
+
+/// The first thing one side of one leg did to end it.
+struct Sign {
+    at: Timestamp,
+    seen: Seen,
+    party: Party,
+    on_upstream: bool,
+    what: String,
+}
+
+impl Sign {
+    fn text(&self) -> String {
+        let leg = if self.on_upstream { "upstream leg" } else { "client leg" };
+        format!("{} from the {} on the {leg}", self.what, self.party.name())
+    }
+}
+
+fn first_sign(
+    connection: &Connection,
+    role: Role,
+    party: Party,
+    at: impl Fn(Seen) -> Timestamp,
+) -> Option<Sign> {
+    let close = connection.first_close(role).map(|close| {
+        let what = close.code.map_or(String::from("an empty Close"), |code| format!("Close {code}"));
+        (close.seen, what)
+    });
+    let end = connection.ending.by.filter(|(by, _)| *by == role).map(|(_, seen)| {
+        let what = if connection.ending.transport == Transport::Reset { "RST" } else { "FIN" };
+        (seen, String::from(what))
+    });
+    let (seen, what) = [close, end].into_iter().flatten().min_by_key(|(seen, _)| seen.at)?;
+    let on_upstream = matches!((party, role), (Party::Upstream, _) | (Party::Gateway, Role::Client));
+    Some(Sign { at: at(seen), seen, party, on_upstream, what })
+}
+
+/// The gateway gave the client a session, and its own attempt at the upstream came to nothing: it spoke, the upstream
+/// is the cause.
+fn failed_upstream(legs: &Legs<'_>) -> Option<Verdict> {
+    let (client, upstream) = (legs.client, legs.upstream);
+    let session = matches!(client.outcome, Outcome::Established | Outcome::Invalid);
+    let failed = matches!(upstream.outcome, Outcome::Rejected | Outcome::Garbled | Outcome::Unanswered);
+    let asked = upstream.request.as_ref()?.seen;
+    let end = first_sign(client, Role::Server, Party::Gateway, |seen| seen.at)?;
+    let clients = first_sign(client, Role::Client, Party::Client, |seen| seen.at);
+    if !session || !failed || clients.is_some_and(|clients| clients.at < end.at) {
+        return None;
+    }
+    let shown = upstream.response.as_ref().map(|response| response.seen);
+    let shown = shown.or(upstream.garbled.as_ref().map(|(seen, _)| *seen)).unwrap_or(asked);
+    Some(Verdict {
+        origin: Party::Gateway,
+        blame: Party::Upstream,
+        confidence: legs.pair.confidence,
+        reasons: vec![
+            Reason { seen: Some(shown), text: no_answer(upstream) },
+            Reason { seen: Some(end.seen), text: end.text() },
+        ],
+        counter: None,
+        settle: (legs.pair.confidence < Confidence::Certain).then_some(SETTLE_PAIR),
+    })
+}
+
+/// Why an upgrade that a gateway sent got it no session.
+fn no_answer(upstream: &Connection) -> String {
+    let how = if upstream.ending.transport == Transport::Reset { "RST" } else { "FIN" };
+    match (&upstream.response, upstream.outcome, upstream.ending.by) {
+        (Some(response), _, _) => format!("the upstream answered {}", response.head.status),
+        (None, Outcome::Garbled, _) => String::from("the upstream answered with bytes that are no HTTP"),
+        (None, _, Some((Role::Server, _))) => {
+            format!("the upstream ended TCP with {how} in place of an answer")
+        }
+        _ => String::from("the upstream gave no answer"),
+    }
+}
+
+/// Nobody ended it: where one leg only was left with data that nothing acknowledged, the network lost it.
+fn silence(legs: &Legs<'_>) -> Option<Verdict> {
+    let lost = |connection: &Connection| {
+        Role::BOTH
+            .iter()
+            .filter_map(|&role| connection.tcp.repeats[role])
+            .find(|repeats| repeats.count >= 3 && repeats.span.nanos() >= LOST)
+    };
+    let (leg, repeats) = match (lost(legs.client), lost(legs.upstream)) {
+        (Some(repeats), None) => ("client leg", repeats),
+        (None, Some(repeats)) => ("upstream leg", repeats),
+        _ => return None,
+    };
+    let text =
+        format!("the same bytes were sent {} times more on the {leg}, and nothing came back", repeats.count);
+    Some(Verdict {
+        origin: Party::Network,
+        blame: Party::Network,
+        confidence: Confidence::Likely.min(legs.pair.confidence),
+        reasons: vec![Reason { seen: Some(repeats.span.until), text }],
+        counter: None,
+        settle: Some("a capture at the other end of that leg"),
+    })
+}
+
+/// Nanoseconds of repeating from which bytes count as lost.
+const LOST: i64 = 3_000_000_000;
+
+/// Seconds from the last payload to the first sign of an ending.
+fn quiet(connection: &Connection) -> Option<f64> {
+    let end =
+        connection.closes.first().map(|close| close.seen).or(connection.ending.by.map(|(_, seen)| seen))?;
+    let frames = connection.frames.as_ref()?;
+    let before = |seen: &Seen| seen.at < end.at;
+    let last =
+        Role::BOTH.iter().filter_map(|&role| frames[role].last).filter(before).max_by_key(|seen| seen.at);
+    let start = last.or(connection.response.as_ref().map(|response| response.seen))?;
+    Some(end.at.seconds_since(start.at))
+}
+
+fn millis(nanos: i64) -> String {
+    format!("{:.1} ms", nanos as f64 / 1e6)
+}
+
+impl Party {
+    /// In running text.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Party::Client => "client",
+            Party::Gateway => "gateway",
+            Party::Upstream => "upstream",
+            Party::Server => "server",
+            Party::Network => "network",
+            Party::Unknown => "unknown",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::testing::{ANSWER, REQUEST, Scene, both};
+
+    fn session(extra: &str) -> Scene {
+        Scene::tcp().request(REQUEST).answer(&format!("{ANSWER}{extra}"), "").messages(Client, 1)
+    }
+
+    fn ended(client: Scene, upstream: Scene) -> Verdict {
+        both(client, upstream).legs(ending).unwrap()
+    }
+
+    fn leg() -> Scene {
+        session("")
+    }
+
+    #[test]
+    fn who_is_first_on_any_leg_ended_it() {
+        let late = || leg().after(0.05);
+        let cases = [
+            (late().fin(Server), leg().fin(Server), Party::Upstream),
+            (leg().reset(Client), late().fin(Client), Party::Client),
+            (leg().fin(Server), leg(), Party::Gateway),
+            (leg(), leg().fin(Client), Party::Gateway),
+            (late().close(Server, 1001, ""), leg().reset(Server), Party::Upstream),
+            (leg().fin(Server), late().fin(Client), Party::Gateway),
+        ];
+        for (client, upstream, origin) in cases {
+            let verdict = ended(client, upstream);
+            assert_eq!((verdict.origin, verdict.confidence), (origin, Confidence::Certain), "{verdict:?}");
+            assert!(!verdict.reasons.is_empty() && verdict.reasons[0].seen.is_some());
+        }
+    }
+
+    #[test]
+    fn a_reload_of_caddy_is_the_gateways() {
+        // Worked example: 1001 on both legs within a millisecond, masked upstream.
+        let verdict = ended(leg().close(Server, 1001, ""), leg().after(0.001).close(Client, 1001, ""));
+        assert_eq!((verdict.origin, verdict.blame), (Party::Gateway, Party::Gateway));
+    }
+
+    #[test]
+    fn a_gateway_that_reports_a_failed_upstream_is_not_the_cause() {
+        let upstream = Scene::tcp().request(REQUEST).fin(Server);
+        let verdict = ended(leg().close(Server, 1014, "upstream"), upstream);
+        assert_eq!((verdict.origin, verdict.blame), (Party::Gateway, Party::Upstream));
+    }
+
+    #[test]
+    fn missing_bytes_of_the_other_leg_leave_a_doubt() {
+        let verdict = ended(leg().fin(Server), leg().gap(Server));
+        assert_eq!((verdict.origin, verdict.confidence), (Party::Gateway, Confidence::Likely));
+        assert!(verdict.counter.unwrap().text.contains("missing"));
+    }
+
+    #[test]
+    fn clocks_that_may_disagree_by_more_than_the_gap_leave_a_doubt() {
+        let verdict = both(leg().after(0.005).fin(Server), leg().fin(Server)).legs(|legs| {
+            let mut pair = legs.pair.clone();
+            pair.clock.uncertainty = 50_000_000;
+            ending(&Legs { pair: &pair, ..*legs })
+        });
+        assert_eq!(verdict.unwrap().confidence, Confidence::Likely);
+    }
+
+    #[test]
+    fn a_match_that_is_only_possible_caps_the_verdict() {
+        let verdict = both(leg().fin(Server), leg()).legs(|legs| {
+            let mut pair = legs.pair.clone();
+            pair.confidence = Confidence::Possible;
+            ending(&Legs { pair: &pair, ..*legs })
+        });
+        let verdict = verdict.unwrap();
+        assert_eq!((verdict.confidence, verdict.settle), (Confidence::Possible, Some(SETTLE_PAIR)));
+    }
+
+    #[test]
+    fn an_open_session_has_no_verdict_and_lost_bytes_are_the_networks() {
+        assert_eq!(both(leg(), leg()).legs(ending), None);
+        let lost = leg().with(|connection| {
+            let (from, mut until) = (connection.first, connection.last);
+            until.at = Timestamp::from_nanos(from.at.as_nanos() + 240_000_000_000);
+            let span = crate::connection::Span { from, until };
+            connection.tcp.repeats[Client] = Some(crate::connection::Repeats { count: 6, span });
+        });
+        assert_eq!(ended(lost, leg()).origin, Party::Network);
+    }
+
+    #[test]
+    fn whose_answer_it_is_shows_on_both_legs() {
+        let refused = |status: &str| Scene::answered(&format!("HTTP/1.1 {status}\r\n"), "");
+        let answers = |client, upstream| both(client, upstream).legs(answer).unwrap();
+        let cases = [
+            (refused("403 Forbidden"), refused("403 Forbidden"), Party::Upstream, Party::Upstream),
+            (
+                refused("502 Bad Gateway"),
+                Scene::tcp().request(REQUEST).reset(Server),
+                Party::Gateway,
+                Party::Upstream,
+            ),
+            (refused("502 Bad Gateway"), leg(), Party::Gateway, Party::Gateway),
+            (leg(), refused("200 OK"), Party::Gateway, Party::Gateway),
+        ];
+        for (client, upstream, origin, blame) in cases {
+            let verdict = answers(client, upstream);
+            assert_eq!((verdict.origin, verdict.blame), (origin, blame), "{verdict:?}");
+        }
+        assert_eq!(both(leg(), leg()).legs(answer), None);
+    }
+
+    #[test]
+    fn nginx_after_a_minute_of_silence_is_likely_the_gateway() {
+        let verdict = one_leg(&session("Server: nginx/1.22.1\r\n").after(60.04).fin(Server).build());
+        assert_eq!((verdict.origin, verdict.confidence), (Party::Gateway, Confidence::Likely));
+        assert!(verdict.reasons[0].text.contains("60 s of silence, the idle limit of nginx"));
+        assert!(verdict.settle.is_some());
+    }
+
+    #[test]
+    fn an_empty_1000_after_a_minute_is_cowboys_and_not_the_gateways() {
+        let verdict = one_leg(&session("").after(63.1).close(Server, 1000, "").build());
+        assert_eq!((verdict.origin, verdict.confidence), (Party::Server, Confidence::Possible));
+    }
+
+    #[test]
+    fn a_relay_that_declares_itself_behind_a_cdn_is_likely_a_gateway() {
+        let scene = session("CF-RAY: 8a\r\n").close(Server, 1014, "Backend WebSocket unavailable");
+        let verdict = one_leg(&scene.build());
+        assert_eq!((verdict.origin, verdict.confidence), (Party::Gateway, Confidence::Likely));
+    }
+
+    #[test]
+    fn the_reason_of_a_library_speaks_against_the_gateway() {
+        let scene = session("Via: 1.1 edge\r\n").close(Server, 1001, "Connection Idle Timeout");
+        let verdict = one_leg(&scene.build());
+        assert_eq!(verdict.origin, Party::Server);
+        assert!(verdict.counter.unwrap().text.contains("a proxy"));
+    }
+
+    #[test]
+    fn an_error_page_of_a_product_is_certain_and_a_bare_502_possible() {
+        let page = "<h1>503 Service Unavailable</h1>\nNo server is available to handle this request.\n";
+        let verdict = one_leg(&Scene::answered("HTTP/1.1 503 Service Unavailable\r\n", page).build());
+        assert_eq!((verdict.origin, verdict.confidence), (Party::Gateway, Confidence::Certain));
+        let verdict = one_leg(&Scene::answered("HTTP/1.1 502 Bad Gateway\r\n", "").build());
+        assert_eq!((verdict.origin, verdict.confidence), (Party::Gateway, Confidence::Possible));
+    }
+
+    #[test]
+    fn nothing_to_weigh_is_unknown() {
+        assert_eq!(one_leg(&session("").fin(Server).build()).origin, Party::Unknown);
+    }
+}

@@ -1,0 +1,151 @@
+//! Legs matched by addresses and time, where nothing else is common to them.
+
+use super::Means;
+use super::family::{are_siblings, begun, ended};
+use crate::confidence::Confidence;
+use crate::connection::Connection;
+use crate::time::Timestamp;
+use std::collections::{BTreeMap, HashSet};
+use std::net::IpAddr;
+
+/// An upstream leg, its client leg, and how sure that is.
+pub(super) struct Match {
+    pub(super) child: usize,
+    pub(super) parent: usize,
+    pub(super) means: Means,
+    pub(super) confidence: Confidence,
+}
+
+/// Matches connections of one capture that are in no pair yet. `free` says which may become a client leg and which an
+/// upstream leg. Where more than one candidate fits on either side, there is no match.
+pub(super) fn matches(connections: &[&Connection], free: &[(bool, bool)]) -> Vec<Match> {
+    let mut by_target: BTreeMap<(u16, &str), Vec<usize>> = BTreeMap::new();
+    for (index, connection) in connections.iter().enumerate() {
+        if let (Some(request), true) = (&connection.request, free[index].0 || free[index].1) {
+            let target = request.head.target.as_str();
+            by_target.entry((connection.tcp.capture, target)).or_default().push(index);
+        }
+    }
+    let reaches: HashSet<_> = connections.iter().map(|c| (c.tcp.client.ip, c.tcp.server)).collect();
+    let mut found: Vec<Match> = Vec::new();
+    for group in by_target.values_mut() {
+        group.sort_by_key(|&index| (begun(connections[index]), connections[index].first.packet));
+        for place in 1..group.len() {
+            let child = group[place];
+            if !free[child].1 {
+                continue;
+            }
+            let earlier = group[..place].iter().rev().copied();
+            let near = earlier.take_while(|&parent| apart(connections, parent, child) <= WINDOW);
+            let fits = |named: bool| {
+                let fit = |&parent: &usize| {
+                    free[parent].0 && is_plausible(connections[parent], connections[child], named, &reaches)
+                };
+                let mut fitting = near.clone().take(LOOKED_BACK).filter(fit);
+                let parent = fitting.next()?;
+                (fitting.next().is_none() && near.clone().nth(LOOKED_BACK).is_none()).then_some(parent)
+            };
+            if let Some(parent) = fits(true) {
+                found.push(Match { child, parent, means: Means::Forwarded, confidence: Confidence::Likely });
+            } else if let Some(parent) = fits(false) {
+                found.push(Match { child, parent, means: Means::Timing, confidence: Confidence::Possible });
+            }
+        }
+    }
+    let mut claims: BTreeMap<usize, usize> = BTreeMap::new();
+    for one in &found {
+        *claims.entry(one.parent).or_default() += 1;
+    }
+    // A leg that is the upstream of one is not the client leg of another by time alone: that would be a guess on a guess.
+    let children: HashSet<usize> = found.iter().map(|one| one.child).collect();
+    found.retain(|one| claims[&one.parent] == 1 && !children.contains(&one.parent));
+    found
+}
+
+/// Nanoseconds by which an upstream leg's request may follow its client leg's.
+const WINDOW: i64 = 2_000_000_000;
+
+/// Nanoseconds by which the endings of two legs may lie apart.
+const ENDINGS: i64 = 2_000_000_000;
+
+/// Earlier connections that are considered; more of them would be no match anyway.
+const LOOKED_BACK: usize = 64;
+
+fn apart(connections: &[&Connection], parent: usize, child: usize) -> i64 {
+    begun(connections[child]).nanos_since(begun(connections[parent]))
+}
+
+/// Whether the second may be the upstream leg of the first. Its client must be the gateway's host: the same address, or
+/// one that no client of this gateway has; then the two must end together as well.
+fn is_plausible(
+    parent: &Connection,
+    child: &Connection,
+    named: bool,
+    reaches: &HashSet<(IpAddr, crate::net::Endpoint)>,
+) -> bool {
+    if are_siblings(parent, child)
+        || parent.tcp.server == child.tcp.server
+        || !still_there(parent, begun(child))
+    {
+        return false;
+    }
+    if named {
+        return forwarded_for(child).contains(&parent.tcp.client.ip);
+    }
+    let other_name = forwarded_for(child);
+    if !other_name.is_empty() && !other_name.contains(&parent.tcp.client.ip) {
+        return false;
+    }
+    // Two keys that a gateway keeps would be equal; that they differ says it makes its own, which needs its own host.
+    if child.tcp.client.ip == parent.tcp.server.ip {
+        return true;
+    }
+    if child.tcp.client.ip == parent.tcp.client.ip
+        || reaches.contains(&(child.tcp.client.ip, parent.tcp.server))
+    {
+        return false;
+    }
+    match (ended(parent), ended(child)) {
+        (Some((_, one)), Some((_, other))) => one.nanos_since(other).saturating_abs() <= ENDINGS,
+        _ => false,
+    }
+}
+
+fn still_there(parent: &Connection, at: Timestamp) -> bool {
+    ended(parent).is_none_or(|(_, ended)| at <= ended)
+}
+
+/// Addresses that the fields which gateways add name as the client's.
+fn forwarded_for(connection: &Connection) -> Vec<IpAddr> {
+    let Some(request) = &connection.request else { return Vec::new() };
+    let head = &request.head.head;
+    let mut found: Vec<IpAddr> = Vec::new();
+    for name in ["X-Forwarded-For", "X-Real-IP", "Forwarded"] {
+        let Some(value) = head.text(name) else { continue };
+        let elements = value.split([',', ';']).take(ADDRESSES);
+        for element in elements {
+            let element = element.trim();
+            let node = match (name, element.split_once('=')) {
+                ("Forwarded", Some((key, node))) if key.trim().eq_ignore_ascii_case("for") => node,
+                ("Forwarded", _) => continue,
+                _ => element,
+            };
+            if let Some(ip) = address(node)
+                && !found.contains(&ip)
+            {
+                found.push(ip);
+            }
+        }
+    }
+    found
+}
+
+/// Elements of such a field that are read.
+const ADDRESSES: usize = 16;
+
+/// An address as RFC 7239 §6 and custom write it: bare, quoted, in brackets, with or without a port.
+fn address(node: &str) -> Option<IpAddr> {
+    let node = node.trim().trim_matches('"');
+    let bare = node.strip_prefix('[').and_then(|rest| rest.split(']').next()).unwrap_or(node);
+    bare.parse().ok().or_else(|| bare.rsplit_once(':')?.0.parse().ok())
+}

@@ -1,0 +1,102 @@
+//! Which of the connections that share a mark is whose upstream leg.
+
+use super::Means;
+use crate::connection::Connection;
+use crate::role::Role;
+use crate::time::Timestamp;
+
+/// Finds for each of these connections, which share a mark, the one among them that caused it: `(child, parent)`.
+///
+/// A chain of gateways shares one mark over all its legs, and so do the attempts of one gateway at several upstreams;
+/// an upstream leg belongs to the innermost leg that waited when it began. Where two could have caused it, none is
+/// named: a client that uses one key for all its connections proves nothing.
+pub(super) fn parents(group: &[usize], connections: &[&Connection], means: Means) -> Vec<(usize, usize)> {
+    let mut group: Vec<usize> = group.to_vec();
+    let first = group.first().map(|&index| connections[index].tcp.capture);
+    let one_clock = group.iter().all(|&index| Some(connections[index].tcp.capture) == first);
+    if one_clock {
+        group.sort_by_key(|&index| (begun(connections[index]), connections[index].first.packet));
+    } else {
+        // Clocks cannot be compared, durations can: the outer leg waits for the inner one.
+        group.sort_by_key(|&index| (std::cmp::Reverse(waited(connections[index])), index));
+    }
+    if let [one, other] = group[..]
+        && is_behind(connections[one], connections[other])
+        && !is_behind(connections[other], connections[one])
+    {
+        group = vec![other, one];
+    }
+    let mut found = Vec::new();
+    for place in 1..group.len() {
+        let child = connections[group[place]];
+        let eligible: Vec<usize> = group[place.saturating_sub(LOOKED_BACK)..place]
+            .iter()
+            .rev()
+            .copied()
+            .filter(|&parent| {
+                let parent = connections[parent];
+                !are_siblings(parent, child) && (!one_clock || encloses(parent, child, means))
+            })
+            .collect();
+        let Some((&parent, others)) = eligible.split_first() else { continue };
+        // Others may enclose it as ancestors of that parent do, but not as its siblings.
+        if !others.iter().any(|&other| are_siblings(connections[other], connections[parent])) {
+            found.push((group[place], parent));
+        }
+    }
+    found
+}
+
+/// Connections of one group that are considered as the cause of the next.
+const LOOKED_BACK: usize = 16;
+
+/// Nanoseconds that packets of one capture may be out of order.
+const JITTER: i64 = 5_000_000;
+
+/// Two connections of one client to one server: attempts beside each other, never legs of one session.
+pub(super) fn are_siblings(one: &Connection, other: &Connection) -> bool {
+    one.tcp.client.ip == other.tcp.client.ip && one.tcp.server == other.tcp.server
+}
+
+/// Whether the first connection's client is the host that the second one's client reached.
+fn is_behind(one: &Connection, other: &Connection) -> bool {
+    one.tcp.client.ip == other.tcp.server.ip && one.tcp.client.ip != one.tcp.server.ip
+}
+
+/// When its request, else its first frame, else its first packet was seen.
+pub(super) fn begun(connection: &Connection) -> Timestamp {
+    let request = connection.request.as_ref().map(|request| request.seen.at);
+    let frame = || connection.frames.as_ref().and_then(|frames| frames.client.first).map(|seen| seen.at);
+    request.or_else(frame).unwrap_or(connection.first.at)
+}
+
+/// Nanoseconds from request to answer, or else of the whole connection.
+fn waited(connection: &Connection) -> (i64, i64) {
+    let whole = connection.last.at.nanos_since(connection.first.at);
+    match (&connection.request, &connection.response) {
+        (Some(request), Some(response)) => (response.seen.at.nanos_since(request.seen.at), whole),
+        (Some(request), None) => (connection.last.at.nanos_since(request.seen.at), whole),
+        _ => (0, whole),
+    }
+}
+
+/// Whether the child began while the parent waited for its answer; where the mark is not part of the handshake, while
+/// the parent was there at all.
+fn encloses(parent: &Connection, child: &Connection, means: Means) -> bool {
+    let began = begun(child);
+    if began.nanos_since(begun(parent)) < -JITTER {
+        return false;
+    }
+    let ended = parent.ending.by.map(|(_, seen)| seen.at);
+    let answered = parent.response.as_ref().map(|response| response.seen.at);
+    let until = match means {
+        Means::Key | Means::Accept | Means::TraceHeader => answered.or(ended),
+        _ => ended,
+    };
+    until.is_none_or(|until| began.nanos_since(until) <= JITTER)
+}
+
+/// The ending that a side saw first.
+pub(super) fn ended(connection: &Connection) -> Option<(Role, Timestamp)> {
+    connection.ending.by.map(|(role, seen)| (role, seen.at))
+}

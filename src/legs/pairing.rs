@@ -1,0 +1,160 @@
+//! Every means of matching in turn, the strongest first.
+
+use super::clock::Clocks;
+use super::{LegPair, Means, by_time, changes, duplicates, family, marks};
+use crate::confidence::Confidence;
+use crate::connection::{Connection, Outcome};
+use std::collections::BTreeMap;
+
+/// A pair, and where its legs are in the list that was matched.
+#[derive(Clone, Debug)]
+pub struct Paired {
+    /// Index of the client leg.
+    pub client: usize,
+    /// Index of the upstream leg.
+    pub upstream: usize,
+    /// Indices of the attempts that failed.
+    pub attempts: Vec<usize>,
+    /// What there is to say of it.
+    pub pair: LegPair,
+}
+
+/// Matches legs. Each connection is the client leg of one pair at most, and the upstream leg of one at most; pairs come
+/// in order of their client legs, and no row of pairs is longer than [`CHAIN`].
+pub fn pair(connections: &[&Connection]) -> Vec<Paired> {
+    let twice = duplicates::seen_twice(connections);
+    let mut links = Links { parent: vec![None; connections.len()] };
+    for means in marks::BY_MARK {
+        let mut groups: BTreeMap<Vec<u8>, Vec<usize>> = BTreeMap::new();
+        for (index, connection) in connections.iter().enumerate().filter(|&(index, _)| !twice[index]) {
+            for mark in marks::of(connection, means) {
+                groups.entry(mark).or_default().push(index);
+            }
+        }
+        for group in groups.values().filter(|group| group.len() > 1) {
+            // What gateways make themselves is unique; what sessions merely say alike is not.
+            if matches!(means, Means::Content) && group.len() > 2 {
+                continue;
+            }
+            for (child, parent) in family::parents(group, connections, means) {
+                if fits(means, connections[parent], connections[child]) {
+                    links.add(child, parent, means, confidence(means));
+                }
+            }
+        }
+    }
+    let mut clocks = Clocks::default();
+    for (child, link) in links.parent.iter().enumerate() {
+        if let Some(link) = link.as_ref().filter(|link| link.confidence == Confidence::Certain) {
+            clocks.learn(connections[link.parent], connections[child]);
+        }
+    }
+    let mut free: Vec<(bool, bool)> = (0..connections.len())
+        .map(|index| (!twice[index], !twice[index] && links.parent[index].is_none()))
+        .collect();
+    for link in links.parent.iter().flatten() {
+        free[link.parent].0 = false;
+    }
+    for found in by_time::matches(connections, &free) {
+        links.add(found.child, found.parent, found.means, found.confidence);
+    }
+    pairs(connections, &links, &clocks)
+}
+
+/// Pairs in a row that are followed.
+pub const CHAIN: usize = 8;
+
+/// Who caused whom.
+struct Links {
+    parent: Vec<Option<Link>>,
+}
+
+#[derive(Clone, Copy)]
+struct Link {
+    parent: usize,
+    means: Means,
+    confidence: Confidence,
+}
+
+impl Links {
+    /// The first, strongest link counts; one that would lead back, or make a row too long, does not.
+    fn add(&mut self, child: usize, parent: usize, means: Means, confidence: Confidence) {
+        if self.parent[child].is_some() {
+            return;
+        }
+        let mut above = parent;
+        for _ in 0..CHAIN {
+            if above == child {
+                return;
+            }
+            match self.parent[above] {
+                Some(link) => above = link.parent,
+                None => {
+                    self.parent[child] = Some(Link { parent, means, confidence });
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn confidence(means: Means) -> Confidence {
+    match means {
+        Means::ProxyProtocol | Means::Key | Means::Accept | Means::MaskingKeys => Confidence::Certain,
+        Means::TraceHeader | Means::Forwarded | Means::Content => Confidence::Likely,
+        Means::Timing => Confidence::Possible,
+    }
+}
+
+/// Whether a mark says what it seems to: a PROXY header belongs to the upstream leg.
+fn fits(means: Means, parent: &Connection, child: &Connection) -> bool {
+    let differ = |one: Option<&String>, other: Option<&String>| one.zip(other).is_some_and(|(a, b)| a != b);
+    let key = |connection: &Connection| connection.request.as_ref().and_then(|request| request.key.clone());
+    match means {
+        Means::ProxyProtocol => child.proxied.is_some(),
+        // The same opening words under two keys are two sessions, unless a gateway made the second key.
+        Means::Content => {
+            parent.tcp.server != child.tcp.server
+                && (!differ(key(parent).as_ref(), key(child).as_ref())
+                    || child.tcp.client.ip == parent.tcp.server.ip
+                    || child.tcp.client.ip != parent.tcp.client.ip)
+        }
+        _ => true,
+    }
+}
+
+fn pairs(connections: &[&Connection], links: &Links, clocks: &Clocks) -> Vec<Paired> {
+    let mut children: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (child, link) in links.parent.iter().enumerate() {
+        if let Some(link) = link {
+            children.entry(link.parent).or_default().push(child);
+        }
+    }
+    children
+        .into_iter()
+        .filter_map(|(client, mut candidates)| {
+            candidates.sort_by_key(|&index| {
+                let switched = connections[index].outcome == Outcome::Established;
+                (switched, connections[index].response.is_some(), connections[index].first.packet)
+            });
+            let upstream = candidates.pop()?;
+            let link = links.parent[upstream]?;
+            let (one, other) = (connections[client], connections[upstream]);
+            let clock = clocks.between(one.tcp.capture, other.tcp.capture);
+            let pair = LegPair {
+                client_leg: one.serial,
+                upstream_leg: other.serial,
+                attempts: candidates.iter().map(|&index| connections[index].serial).collect(),
+                client: one.tcp.client,
+                gateway: one.tcp.server,
+                upstream: other.tcp.server,
+                means: link.means,
+                confidence: link.confidence,
+                clock,
+                passage: changes::passage(one, other),
+                changes: changes::between(one, other),
+            };
+            Some(Paired { client, upstream, attempts: candidates, pair })
+        })
+        .collect()
+}

@@ -1,0 +1,339 @@
+//! Each means of matching, and what must not be matched.
+
+use super::{Change, Fate, LegPair, Means, Paired, Passage, Place, pair, unreached};
+use crate::capture::{PacketId, Seen};
+use crate::confidence::Confidence;
+use crate::connection::{Connection, Glimpse, Transport, Unused};
+use crate::net::Endpoint;
+use crate::role::Role::Server;
+use crate::role::Sides;
+use crate::rules::testing::{ANSWER, REQUEST, Scene};
+use crate::time::Timestamp;
+use crate::websocket::Opcode;
+
+const MILLI: i64 = 1_000_000;
+
+fn endpoint(ip: [u8; 4], port: u16) -> Endpoint {
+    Endpoint { ip: ip.into(), port }
+}
+
+/// A client leg: 10.0.0.5 to the gateway at 10.0.0.9.
+fn outer(request: &str, answer: &str) -> Connection {
+    Scene::tcp().request(request).after(0.05).answer(answer, "").build()
+}
+
+/// An upstream leg from the gateway's other address, `start` milliseconds after the client leg's first packet.
+fn inner(serial: u64, start: i64, request: &str, answer: &str) -> Connection {
+    let mut leg = Scene::tcp().request(request).answer(answer, "").build();
+    leg.serial = serial;
+    leg.tcp.isn = Sides { client: Some(serial as u32 + 1000), server: Some(serial as u32 + 2000) };
+    (leg.tcp.client, leg.tcp.server) = (endpoint([10, 1, 0, 1], 40_000), endpoint([10, 1, 0, 20], 8080));
+    moved(leg, 0, start * MILLI)
+}
+
+/// The same connection later, in that capture.
+fn moved(mut leg: Connection, capture: u16, nanos: i64) -> Connection {
+    leg.tcp.capture = capture;
+    let opened = leg.tcp.opened.iter_mut().chain(&mut leg.tcp.accepted);
+    let request = leg.request.iter_mut().map(|request| &mut request.seen);
+    let response = leg.response.iter_mut().map(|response| &mut response.seen);
+    let closes = leg.closes.iter_mut().map(|close| &mut close.seen);
+    let end = leg.ending.by.iter_mut().map(|(_, seen)| seen);
+    let own = [&mut leg.first, &mut leg.last];
+    for seen in own.into_iter().chain(opened).chain(request).chain(response).chain(closes).chain(end) {
+        seen.packet = PacketId::new(capture, seen.packet.number() + 100);
+        seen.at = Timestamp::from_nanos(seen.at.as_nanos() + nanos);
+    }
+    leg
+}
+
+fn key(key: &str) -> String {
+    REQUEST.replace("dGhlIHNhbXBsZSBub25jZQ==", key)
+}
+
+const OTHER: &str = "AQIDBAUGBwgJCgsMDQ4PEA==";
+
+fn unkeyed() -> String {
+    ANSWER.replace("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+}
+
+fn ended(mut leg: Connection, millis: i64) -> Connection {
+    let seen = Seen { packet: leg.last.packet, at: Timestamp::from_nanos(millis * MILLI) };
+    (leg.ending.by, leg.ending.transport, leg.last) = (Some((Server, seen)), Transport::Fin, seen);
+    leg
+}
+
+fn frames(mut leg: Connection, client: &[(u64, u32)], server: &[u64]) -> Connection {
+    let glimpse = |len, mask: Option<u32>| Glimpse {
+        opcode: Opcode::Text,
+        fin: true,
+        compressed: false,
+        len,
+        mask: mask.map(u32::to_be_bytes),
+    };
+    let mut sides = Sides::<crate::connection::FrameFacts>::default();
+    sides.client.opening = client.iter().map(|&(len, mask)| glimpse(len, Some(mask))).collect();
+    sides.server.opening = server.iter().map(|&len| glimpse(len, None)).collect();
+    sides.client.first = Some(leg.first);
+    leg.frames = Some(sides);
+    leg
+}
+
+fn matched(connections: &[Connection]) -> Vec<Paired> {
+    pair(&connections.iter().collect::<Vec<_>>())
+}
+
+#[track_caller]
+fn only(connections: &[Connection]) -> LegPair {
+    let mut pairs = matched(connections);
+    assert_eq!(pairs.len(), 1, "{pairs:#?}");
+    assert_eq!((pairs[0].client, pairs[0].upstream), (0, 1));
+    pairs.remove(0).pair
+}
+
+#[track_caller]
+fn none(connections: &[Connection]) {
+    let pairs = matched(connections);
+    assert!(pairs.is_empty(), "{pairs:#?}");
+}
+
+#[test]
+fn one_key_on_two_connections_makes_them_legs() {
+    let pair = only(&[outer(REQUEST, ANSWER), inner(1, 10, REQUEST, ANSWER)]);
+    assert_eq!((pair.means, pair.confidence), (Means::Key, Confidence::Certain));
+    assert_eq!((pair.client_leg, pair.upstream_leg), (0, 1));
+    assert_eq!(pair.gateway, endpoint([10, 0, 0, 9], 80));
+    assert_eq!((pair.clock.offset, pair.clock.uncertainty), (0, 0));
+}
+
+#[test]
+fn a_connection_that_began_after_the_answer_is_no_upstream_leg() {
+    none(&[outer(REQUEST, ANSWER), inner(1, 500, REQUEST, ANSWER)]);
+}
+
+#[test]
+fn attempts_of_one_client_with_one_key_are_no_legs() {
+    none(&[outer(REQUEST, ANSWER), moved(outer(REQUEST, ANSWER), 0, 10 * MILLI)]);
+}
+
+#[test]
+fn a_key_that_two_waiting_clients_use_proves_nothing() {
+    let mut other = moved(outer(REQUEST, ANSWER), 0, MILLI);
+    other.tcp.client.port = 9;
+    other.tcp.isn.client = Some(77);
+    none(&[outer(REQUEST, ANSWER), other, inner(2, 10, REQUEST, ANSWER)]);
+}
+
+#[test]
+fn the_accept_matches_where_the_requests_were_lost() {
+    let lose = |mut leg: Connection| {
+        leg.request = None;
+        leg
+    };
+    let pair = only(&[lose(outer(REQUEST, ANSWER)), lose(inner(1, 10, REQUEST, ANSWER))]);
+    assert_eq!((pair.means, pair.confidence), (Means::Accept, Confidence::Certain));
+}
+
+#[test]
+fn a_run_of_masking_keys_matches_in_midstream() {
+    let midstream = |mut leg: Connection| {
+        (leg.request, leg.response, leg.quality.late_start) = (None, None, true);
+        leg
+    };
+    let one = frames(midstream(outer(REQUEST, ANSWER)), &[(5, 1), (6, 2), (7, 3)], &[]);
+    let other = frames(midstream(inner(1, 10, REQUEST, ANSWER)), &[(6, 2), (7, 3), (8, 4)], &[]);
+    let pair = only(&[one.clone(), other]);
+    assert_eq!((pair.means, pair.passage), (Means::MaskingKeys, Passage::Tunnel));
+    let others = frames(midstream(inner(1, 10, REQUEST, ANSWER)), &[(6, 5), (7, 6)], &[]);
+    none(&[one, others]);
+}
+
+#[test]
+fn weak_masking_keys_match_nothing() {
+    for masks in [[(5, 0), (6, 0)], [(5, 7), (6, 7)]] {
+        let one = frames(outer(REQUEST, ANSWER), &masks, &[]);
+        let other = frames(inner(1, 10, &key(OTHER).replace("/chat", "/x"), &unkeyed()), &masks, &[]);
+        none(&[one, other]);
+    }
+}
+
+#[test]
+fn trace_identifiers_match_whatever_field_of_the_hop_they_hold() {
+    let traced = |parent: &str| format!("traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-{parent}-01\r\n");
+    let one = outer(&format!("{REQUEST}{}", traced("00f067aa0ba902b7")), ANSWER);
+    let request = key(OTHER).replace("/chat", "/x");
+    let other = inner(1, 10, &format!("{request}{}", traced("1111111111111111")), &unkeyed());
+    let pair = only(&[one, other]);
+    assert_eq!((pair.means, pair.confidence), (Means::TraceHeader, Confidence::Likely));
+    assert_eq!(pair.passage, Passage::Terminating);
+}
+
+#[test]
+fn the_id_of_a_cdn_is_in_the_answer_of_one_leg_and_the_request_of_the_other() {
+    let one = outer(REQUEST, &format!("{ANSWER}CF-RAY: 8a1b2c3d4e5f-FRA\r\n"));
+    let other = inner(1, 10, &format!("{}CF-RAY: 8a1b2c3d4e5f-FRA\r\n", key(OTHER)), &unkeyed());
+    assert_eq!(only(&[one, other]).means, Means::TraceHeader);
+}
+
+#[test]
+fn a_field_that_names_the_client_matches_if_target_and_time_fit() {
+    for field in [
+        "X-Forwarded-For: 10.0.0.5, 192.0.2.1",
+        "Forwarded: for=\"10.0.0.5:51234\";proto=http",
+        "X-Real-IP: 10.0.0.5",
+    ] {
+        let forwarded = inner(1, 10, &format!("{}{field}\r\n", key(OTHER)), &unkeyed());
+        let pair = only(&[outer(REQUEST, ANSWER), forwarded]);
+        assert_eq!((pair.means, pair.confidence), (Means::Forwarded, Confidence::Likely), "{field}");
+    }
+    let other = inner(1, 10, &format!("{}X-Forwarded-For: 10.0.0.6\r\n", key(OTHER)), &unkeyed());
+    none(&[ended(outer(REQUEST, ANSWER), 900), ended(other, 901)]);
+}
+
+#[test]
+fn a_proxy_header_names_the_client_leg() {
+    let mut leg = inner(1, 10, &key(OTHER), &unkeyed());
+    leg.proxied = Some((endpoint([10, 0, 0, 5], 51234), endpoint([10, 0, 0, 9], 80)));
+    let pair = only(&[outer(REQUEST, ANSWER), leg.clone()]);
+    assert_eq!((pair.means, pair.confidence), (Means::ProxyProtocol, Confidence::Certain));
+    leg.proxied = Some((endpoint([10, 0, 0, 5], 51235), endpoint([10, 0, 0, 9], 80)));
+    none(&[outer(REQUEST, ANSWER), leg]);
+}
+
+#[test]
+fn the_same_first_messages_both_ways_match_across_masks() {
+    let request = key(OTHER).replace("/chat", "/x");
+    let one = frames(outer(REQUEST, ANSWER), &[(5, 1), (60, 2), (7, 3)], &[9, 100, 12]);
+    let other = frames(inner(1, 10, &request, &unkeyed()), &[(5, 11), (60, 12), (7, 13)], &[9, 100, 12]);
+    let pair = only(&[one.clone(), other]);
+    assert_eq!((pair.means, pair.confidence), (Means::Content, Confidence::Likely));
+    assert_eq!(pair.passage, Passage::Terminating);
+    let less = frames(inner(1, 10, &request, &unkeyed()), &[(5, 11), (60, 12), (8, 13)], &[9, 100, 12]);
+    none(&[one, less]);
+}
+
+#[test]
+fn target_and_time_match_only_with_one_candidate_and_a_common_end() {
+    let leg = |serial, start| ended(inner(serial, start, &key(OTHER), &unkeyed()), 901);
+    let one = ended(outer(REQUEST, ANSWER), 900);
+    let pair = only(&[one.clone(), leg(1, 10)]);
+    assert_eq!((pair.means, pair.confidence), (Means::Timing, Confidence::Possible));
+    let mut second = leg(2, 20);
+    second.tcp.client.port = 41_000;
+    none(&[one.clone(), leg(1, 10), second]);
+    none(&[one.clone(), ended(inner(1, 10, &key(OTHER), &unkeyed()), 9_000)]);
+    none(&[one, ended(inner(1, 10, &key(OTHER).replace("/chat", "/x"), &unkeyed()), 901)]);
+}
+
+#[test]
+fn one_connection_seen_on_both_sides_of_a_translation_is_no_pair() {
+    let numbered = |mut leg: Connection| {
+        leg.tcp.isn = Sides { client: Some(7), server: Some(9) };
+        leg
+    };
+    none(&[numbered(outer(REQUEST, ANSWER)), numbered(inner(1, 0, REQUEST, ANSWER))]);
+    // Its own upstream leg is found all the same, once.
+    let pairs = matched(&[
+        numbered(outer(REQUEST, ANSWER)),
+        numbered(moved(inner(1, 0, REQUEST, ANSWER), 0, MILLI)),
+        inner(2, 10, REQUEST, ANSWER),
+    ]);
+    assert_eq!(pairs.iter().map(|pair| (pair.client, pair.upstream)).collect::<Vec<_>>(), [(0, 2)]);
+}
+
+#[test]
+fn a_chain_is_pairs_in_a_row() {
+    let mut last = moved(inner(2, 0, REQUEST, ANSWER), 0, 14 * MILLI);
+    (last.tcp.client, last.tcp.server) = (endpoint([10, 1, 0, 20], 50_000), endpoint([10, 2, 0, 7], 9000));
+    let pairs = matched(&[outer(REQUEST, ANSWER), inner(1, 10, REQUEST, ANSWER), last]);
+    assert_eq!(pairs.iter().map(|pair| (pair.client, pair.upstream)).collect::<Vec<_>>(), [(0, 1), (1, 2)]);
+}
+
+#[test]
+fn of_several_attempts_the_one_with_the_101_is_the_leg() {
+    let failed = inner(1, 5, REQUEST, "HTTP/1.1 503 Service Unavailable\r\n");
+    let mut second = inner(2, 30, REQUEST, ANSWER);
+    second.tcp.server = endpoint([10, 1, 0, 21], 8080);
+    let pairs = matched(&[outer(REQUEST, ANSWER), failed, second]);
+    assert_eq!(pairs.len(), 1, "{pairs:#?}");
+    assert_eq!((pairs[0].client, pairs[0].upstream, pairs[0].attempts.as_slice()), (0, 2, &[1][..]));
+    assert_eq!(pairs[0].pair.attempts, [1]);
+}
+
+#[test]
+fn clocks_of_two_captures_are_compared_by_cause_and_effect() {
+    // The upstream leg's capture is 37.5 s behind.
+    let pair = only(&[outer(REQUEST, ANSWER), moved(inner(1, 10, REQUEST, ANSWER), 1, -37_500 * MILLI)]);
+    let wrong = pair.clock.offset - 37_500 * MILLI;
+    assert!(wrong.abs() <= pair.clock.uncertainty, "{:?}", pair.clock);
+    assert!(pair.clock.uncertainty <= 50 * MILLI, "{:?}", pair.clock);
+}
+
+#[test]
+fn clocks_that_may_agree_are_taken_to_agree() {
+    let pair = only(&[outer(REQUEST, ANSWER), moved(inner(1, 10, REQUEST, ANSWER), 1, 0)]);
+    assert_eq!(pair.clock.offset, 0);
+    assert!(pair.clock.uncertainty > 0);
+}
+
+#[test]
+fn what_the_gateway_changed_is_listed() {
+    let one = outer(&format!("{REQUEST}Sec-WebSocket-Extensions: permessage-deflate\r\n"), ANSWER);
+    let changed =
+        REQUEST.replace("Host: example.org", "Host: backend").replace("token=s3cret", "token=other");
+    let pair = only(&[one, inner(1, 10, &changed.replace("websocket", "WebSocket"), ANSWER)]);
+    let texts = |change: &Change| {
+        (change.field, change.place, change.client_leg.clone(), change.upstream_leg.clone())
+    };
+    assert_eq!(
+        pair.changes.iter().map(texts).collect::<Vec<_>>(),
+        [
+            ("host", Place::Request, Some("example.org".into()), Some("backend".into())),
+            ("sec-websocket-extensions", Place::Request, Some("permessage-deflate".into()), None),
+        ]
+    );
+}
+
+#[test]
+fn a_refused_attempt_belongs_to_the_connection_that_waited() {
+    let refusal = |millis: i64, host| Unused {
+        capture: 0,
+        stream: 9,
+        client: endpoint([10, 1, 0, host], 40_001),
+        server: endpoint([10, 1, 0, 20], 8080),
+        opened: Seen { packet: PacketId::new(0, 50), at: Timestamp::from_nanos(millis * MILLI) },
+        syns: 1,
+        accepted: None,
+        ended: None,
+    };
+    let leg = outer(REQUEST, "HTTP/1.1 502 Bad Gateway\r\n");
+    let unused = [refusal(1, 1), refusal(30, 1), refusal(40, 1), refusal(500, 1)];
+    let found = unreached(&leg, &unused).unwrap();
+    assert_eq!((found.tried.len(), found.fate), (2, Fate::Unanswered));
+    assert!(unreached(&leg, &[refusal(30, 1), refusal(40, 2)]).is_none());
+    assert!(unreached(&leg, &[refusal(1, 1)]).is_none());
+}
+
+#[test]
+fn thousands_of_connections_with_one_key_are_matched_quickly() {
+    let many: Vec<Connection> = (0..4_000u16)
+        .map(|index| {
+            let mut leg = moved(outer(REQUEST, ANSWER), 0, i64::from(index) * MILLI);
+            leg.tcp.client.port = 1024 + index;
+            leg.serial = u64::from(index);
+            leg
+        })
+        .collect();
+    none(&many);
+    // And one behind another, as a hostile capture may have them.
+    let nested: Vec<Connection> = (0..200u16)
+        .map(|index| {
+            let mut leg = inner(u64::from(index), i64::from(index) / 10, REQUEST, ANSWER);
+            leg.tcp.client.port = 1024 + index;
+            leg.tcp.server.port = 1024 + index;
+            leg
+        })
+        .collect();
+    let longest = matched(&nested).len();
+    assert!(longest < nested.len());
+}

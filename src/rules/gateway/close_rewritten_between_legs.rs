@@ -1,0 +1,104 @@
+use crate::connection::{Close, Connection};
+use crate::legs::Legs;
+use crate::role::Role;
+use crate::rules::rule::rule;
+use crate::rules::{Blame, Check, Context, Finding, Origin, pair, quote};
+
+rule! {
+    /// # What it finds
+    /// A Close that changed its code or reason on its way through a gateway.
+    ///
+    /// # Why it matters
+    /// The receiver reacts to something that nobody said: it reconnects after a refusal, or gives up after a restart.
+    ///
+    /// # What causes it
+    /// A gateway that speaks WebSocket itself and maps codes, because its library does not know them or because it only
+    /// passes on that the other leg ended.
+    ///
+    /// # How to fix
+    /// Hand code and reason through. Where the other leg ended without a code (1005) close without one; where it broke
+    /// (1006) close with 1011 or 1014.
+    ///
+    /// # What it does not report
+    /// Two Closes that crossed each other, and a reason that was only cut at 123 bytes.
+    pub static RULE = "WS-GW-008" "close-rewritten-between-legs" {
+        severity: Warning, category: Gateway, reference: "RFC 6455 §5.5.1, §7.1.5",
+        explains: [], check: Check::InContext(check),
+    }
+}
+
+fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
+    let Some(legs) = context.legs else { return };
+    let Some((from, sent, received)) = passed(&legs).filter(|(_, sent, received)| !same(sent, received))
+    else {
+        return;
+    };
+    let (sender, receiver) = match from {
+        Role::Server => ("upstream", "client"),
+        Role::Client => ("client", "upstream"),
+    };
+    found.push(
+        pair::about(&RULE, &legs, received.seen, "gateway changed a Close")
+            .origin(Origin::Gateway)
+            .blame(Blame::Gateway)
+            .message(format!(
+                "the {sender} sent {}, and the {receiver} received {}",
+                quote::close(sent),
+                quote::close(received)
+            ))
+            .shows(sent.seen, format!("{sender} sends {}", quote::close(sent)))
+            .shows(received.seen, format!("gateway sends the {receiver} {}", quote::close(received)))
+            .help("let the gateway pass code and reason of a Close on as they are"),
+    );
+}
+
+/// The Close that began the closing handshake on both legs, as it was sent and as it arrived.
+fn passed<'a>(legs: &Legs<'a>) -> Option<(Role, &'a Close, &'a Close)> {
+    let (one, other) = (legs.client.closes.first()?, legs.upstream.closes.first()?);
+    match (one.from, other.from) {
+        (Role::Client, Role::Client) => Some((Role::Client, one, other)),
+        (Role::Server, Role::Server) => Some((Role::Server, other, one)),
+        _ => None,
+    }
+}
+
+/// Whether two Closes say the same, the second perhaps with less of the reason.
+fn same(sent: &Close, received: &Close) -> bool {
+    let cut = !received.reason.is_empty() && sent.reason.starts_with(&received.reason);
+    sent.code == received.code && (sent.reason == received.reason || cut)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::testing::{Scene, both};
+    use crate::rules::{Blame, Finding};
+
+    fn legs(sent: (u16, &str), received: (u16, &str)) -> (Scene, Scene) {
+        let leg = |(code, reason): (u16, &str), wait| {
+            Scene::session("", "").after(wait).close(Server, code, reason).close(Client, code, reason)
+        };
+        (leg(received, 0.01), leg(sent, 0.0))
+    }
+
+    #[test]
+    fn both_codes_are_told() {
+        let (client, upstream) = legs((4403, "forbidden"), (1011, ""));
+        let finding: Finding = both(client, upstream).finds(RULE.name);
+        assert!(finding.blame == Blame::Gateway && finding.message.contains("4403"), "{}", finding.message);
+    }
+
+    #[test]
+    fn the_same_a_shorter_reason_and_crossed_closes_are_silent() {
+        for (sent, received) in [((1000, "bye"), (1000, "bye")), ((1000, "goodbye"), (1000, "good"))] {
+            let (client, upstream) = legs(sent, received);
+            both(client, upstream).silent(RULE.name);
+        }
+        let crossed = both(
+            Scene::session("", "").close(Client, 1000, ""),
+            Scene::session("", "").close(Server, 1001, ""),
+        );
+        crossed.silent(RULE.name);
+    }
+}

@@ -1,0 +1,102 @@
+use crate::connection::Connection;
+use crate::gateway::{Party, ending};
+use crate::role::Role;
+use crate::rules::rule::rule;
+use crate::rules::{Check, Context, Finding, Origin, pair, quote};
+
+rule! {
+    /// # What it finds
+    /// A Close that one leg carries and that nobody sent on the other: the gateway made it.
+    ///
+    /// # Why it matters
+    /// The code that the program sees was never sent by the program at the other end. Looking for it there is wasted.
+    ///
+    /// # What causes it
+    /// Gateways that speak WebSocket themselves close when their upstream fails (1014, 1011), is idle (1001), or when
+    /// they stop. Caddy sends 1001 without a reason to both sides when its configuration is reloaded. lighttpd sends
+    /// 1011 and 1001.
+    ///
+    /// # How to fix
+    /// Read the gateway's log at that second. For Caddy, avoid reloads or set `stream_close_delay`. For a relay, look at
+    /// why its other leg ended.
+    ///
+    /// # What it does not report
+    /// A Close that came through, also with another code, and legs of which bytes are missing before it.
+    pub static RULE = "WS-GW-007" "gateway-injected-close" {
+        severity: Warning, category: Gateway, reference: "RFC 6455 §5.5.1, §7.1.5",
+        explains: ["close-going-away", "close-internal-error", "close-restart-or-overload", "close-application-code"],
+        check: Check::InContext(check),
+    }
+}
+
+fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
+    let Some(legs) = context.legs else { return };
+    let (Some(close), Some(verdict)) = (super::injected(&legs), ending(&legs)) else { return };
+    let (leg, other) = match close.from {
+        Role::Server => ("client leg", "upstream"),
+        Role::Client => ("upstream leg", "client"),
+    };
+    let both = legs.client.first_close(Role::Server).is_some()
+        && legs.upstream.first_close(Role::Client).is_some()
+        && close.from == Role::Server;
+    let hint = match (close.code, both) {
+        (Some(1001), true) => {
+            ", and a Close to the upstream as well, which is how Caddy unloads its configuration"
+        }
+        (Some(1001 | 1011), false) => ", as lighttpd and many relays do",
+        (Some(1014), _) => ", by which a relay says that its upstream failed",
+        _ => "",
+    };
+    found.push(pair::because(
+        &verdict,
+        pair::about(&RULE, &legs, close.seen, "gateway sent a Close of its own")
+            .confidence(verdict.confidence)
+            .origin(Origin::Gateway)
+            .blame(pair::blame(verdict.blame))
+            .message(format!(
+                "{} on the {leg} was not sent by the {other}: the gateway made it{hint}",
+                quote::close(close)
+            ))
+            .help(match verdict.blame {
+                Party::Upstream => "find out why the gateway's upstream failed before it",
+                _ => "read the gateway's log at this second: a reload, a timer, or a limit",
+            }),
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::Blame;
+    use crate::rules::testing::{Scene, both};
+
+    fn leg() -> Scene {
+        Scene::session("", "").messages(Client, 1)
+    }
+
+    #[test]
+    fn a_reload_of_caddy_is_the_gateways() {
+        let (findings, rest) =
+            both(leg().close(Server, 1001, ""), leg().after(0.001).close(Client, 1001, "")).findings();
+        assert_eq!((findings[0].rule.name, findings[0].blame), (RULE.name, Blame::Gateway));
+        assert!(findings[0].message.contains("Caddy"), "{}", findings[0].message);
+        assert_eq!(findings.len() + rest.len(), 1, "{rest:#?}");
+    }
+
+    #[test]
+    fn an_upstream_that_broke_away_is_to_blame_for_the_1014() {
+        let client = leg().after(1.0).close(Server, 1014, "upstream lost").close(Client, 1014, "");
+        let (findings, _) = both(client, leg().reset(Server)).findings();
+        assert_eq!(findings[0].rule.name, "close-1014-bad-gateway");
+        assert_eq!(findings[0].blame, Blame::Upstream);
+    }
+
+    #[test]
+    fn a_close_that_came_through_is_silent() {
+        let closed = |scene: Scene| scene.close(Server, 1001, "").close(Client, 1001, "");
+        both(closed(leg().after(0.01)), closed(leg())).silent(RULE.name);
+        both(leg().close(Client, 1000, ""), leg().after(0.01).close(Client, 1000, "")).silent(RULE.name);
+        both(leg().close(Server, 1001, ""), leg().gap(Server)).silent(RULE.name);
+    }
+}

@@ -1,0 +1,91 @@
+use crate::connection::Connection;
+use crate::gateway::{Party, ending};
+use crate::rules::rule::rule;
+use crate::rules::{Blame, Check, Context, Finding, Origin, pair, quote};
+
+rule! {
+    /// # What it finds
+    /// A gateway that ended a session at the TCP level although neither the client nor the upstream had ended it. Both
+    /// legs were captured.
+    ///
+    /// # Why it matters
+    /// Both programs wanted to go on. Both report 1006, and neither log says why, because the cause is in neither.
+    ///
+    /// # What causes it
+    /// A timer of the gateway after a silence or a maximum age, a reload of its configuration, a limit on memory or size,
+    /// a firewall rule, a restart.
+    ///
+    /// # How to fix
+    /// Read the gateway's log at that moment. Raise its timeouts or send a Ping at half of the shortest; soften reloads:
+    /// nginx `worker_shutdown_timeout`, HAProxy `hard-stop-after`, Caddy `stream_close_delay`, Envoy's drain time.
+    ///
+    /// # What it does not report
+    /// Endings that the gateway passed on, and those with a Close of the gateway's own, which is a rule of its own.
+    pub static RULE = "WS-GW-006" "one-leg-close" {
+        severity: Error, category: Gateway, reference: "RFC 6455 §7.1.1, §7.1.5",
+        explains: ["closed-without-close-frame"],
+        check: Check::InContext(check),
+    }
+}
+
+fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
+    let Some(legs) = context.legs else { return };
+    let Some(verdict) = ending(&legs).filter(|verdict| verdict.blame == Party::Gateway) else { return };
+    if super::injected(&legs).is_some() || legs.client.frames.is_none() {
+        return;
+    }
+    let Some(end) = verdict.reasons.first().and_then(|reason| reason.seen) else { return };
+    let quiet = legs.client.silence.filter(|span| span.until.at >= end.at || span.until == legs.client.last);
+    let open = [(legs.client, "client leg"), (legs.upstream, "upstream leg")]
+        .into_iter()
+        .find(|(leg, _)| leg.ending.by.is_none())
+        .map_or(String::new(), |(_, name)| format!("; the {name} was left open"));
+    let silence = quiet.map_or(String::new(), |span| {
+        format!(" after {} of silence", quote::seconds(span.nanos() as f64 / 1e9))
+    });
+    found.push(pair::because(
+        &verdict,
+        pair::about(&RULE, &legs, end, "gateway ended a session that both ends kept")
+            .confidence(verdict.confidence)
+            .origin(Origin::Gateway)
+            .blame(Blame::Gateway)
+            .message(format!(
+                "the gateway ended TCP{silence}, and neither the client nor the upstream had{open}"
+            ))
+            .help(
+                "read the gateway's log at this moment, and compare its timeouts with the silence before it",
+            ),
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::Blame;
+    use crate::rules::testing::{Scene, both};
+
+    #[test]
+    fn an_end_on_the_clients_leg_alone_is_the_gateways() {
+        let client = Scene::session("", "").messages(Client, 1).after(60.0).fin(Server);
+        let (findings, rest) = both(client, Scene::session("", "").messages(Client, 1)).findings();
+        assert_eq!((findings[0].rule.name, findings[0].blame), (RULE.name, Blame::Gateway));
+        assert_eq!(findings[0].consequences[0].rule.name, "closed-without-close-frame");
+        assert!(findings[0].message.contains("upstream leg was left open"), "{}", findings[0].message);
+        assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn an_end_that_the_gateway_makes_upstream_is_its_own_too() {
+        let upstream = Scene::session("", "").messages(Client, 1).reset(Client);
+        let finding = both(Scene::session("", "").messages(Client, 1), upstream).finds(RULE.name);
+        assert_eq!(finding.blame, Blame::Gateway);
+    }
+
+    #[test]
+    fn what_was_passed_on_is_silent() {
+        let leg = || Scene::session("", "").messages(Client, 1);
+        both(leg().after(0.1).fin(Server), leg().fin(Server)).silent(RULE.name);
+        both(leg().fin(Client), leg().after(0.1).fin(Client)).silent(RULE.name);
+    }
+}

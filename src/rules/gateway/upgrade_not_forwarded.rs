@@ -1,0 +1,103 @@
+use crate::connection::{Connection, Request};
+use crate::rules::rule::rule;
+use crate::rules::{Blame, Check, Context, Finding, Origin, pair, quote, trust};
+
+rule! {
+    /// # What it finds
+    /// A correct upgrade request reached a gateway, and what the gateway sent on is none: `Upgrade` or
+    /// `Connection: Upgrade` is missing, or it speaks HTTP/1.0. Both legs were captured.
+    ///
+    /// # Why it matters
+    /// Both fields are for one hop only, so every proxy drops them unless it was told to write them anew. This is the hop
+    /// that lost them; whatever the upstream answered to a plain GET is a consequence.
+    ///
+    /// # What causes it
+    /// A proxy configured for plain HTTP. nginx without the two `proxy_set_header` lines sends HTTP/1.0 with
+    /// `Connection: close`.
+    ///
+    /// # How to fix
+    /// nginx: `proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection
+    /// $connection_upgrade;` with a `map`. Apache httpd: `upgrade=websocket` on ProxyPass. Envoy: `upgrade_configs` with
+    /// `upgrade_type: websocket`. Varnish: `return(pipe)` and both fields in `vcl_pipe`.
+    ///
+    /// # What it does not report
+    /// Gateways that go on with HTTP/2, which has other means, and requests that lacked the fields before the gateway.
+    pub static RULE = "WS-GW-009" "upgrade-not-forwarded" {
+        severity: Error, category: Gateway, reference: "RFC 9110 §7.6.1, §7.8; RFC 6455 §4.2.1",
+        explains: ["request-upgrade-missing", "request-connection-upgrade-missing", "request-line-invalid",
+            "response-not-101", "response-200-upgrade-ignored", "response-426-upgrade-lost", "response-forbidden",
+            "response-redirect", "handshake-unanswered", "handshake-answer-altered"],
+        check: Check::InContext(check),
+    }
+}
+
+fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
+    let Some(legs) = context.legs else { return };
+    let (Some(asked), Some(forwarded)) = (&legs.client.request, &legs.upstream.request) else { return };
+    let lost = lost(forwarded);
+    if !crate::rules::handshake::asks(asked) || !trust::is_http1(forwarded) || lost.is_empty() {
+        return;
+    }
+    let mut finding = pair::about(&RULE, &legs, forwarded.seen, "gateway did not forward the upgrade")
+        .origin(Origin::Gateway)
+        .blame(Blame::Gateway)
+        .message(format!(
+            "the client asked for WebSocket, and the request that the gateway sent to its upstream has {}",
+            quote::list(&lost)
+        ));
+    for (request, leg) in [(asked, "client leg"), (forwarded, "upstream leg")] {
+        let head = &request.head.head;
+        let fields = ["Upgrade", "Connection"].map(|name| quote::field_or_none(head, name)).join(", ");
+        finding = finding.shows(request.seen, format!("{leg}: {}, {fields}", quote::request_line(request)));
+    }
+    for (leg, name) in [(legs.upstream, "upstream leg"), (legs.client, "client leg")] {
+        if let Some(answer) = &leg.response {
+            finding = finding.shows(answer.seen, format!("{name}: answered {}", quote::status(answer)));
+        }
+    }
+    found.push(finding.help(
+        "let the gateway speak HTTP/1.1 to its upstream and forward Upgrade and Connection, in nginx with proxy_http_version and two proxy_set_header lines",
+    ));
+}
+
+/// What makes a request no upgrade.
+fn lost(request: &Request) -> Vec<&'static str> {
+    let head = &request.head.head;
+    let checks = [
+        (head.has_token("Upgrade", "websocket"), "no Upgrade: websocket"),
+        (head.has_token("Connection", "upgrade"), "no Connection: Upgrade"),
+        (request.head.version.is_none_or(|version| version >= (1, 1)), "version 1.0 of HTTP"),
+    ];
+    checks.into_iter().filter(|(there, _)| !there).map(|(_, what)| what).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::rules::Blame;
+    use crate::rules::testing::{REQUEST, Scene, both, flat};
+
+    #[test]
+    fn the_hop_that_lost_the_upgrade_is_named_once_for_both_legs() {
+        let plain = REQUEST
+            .replace("HTTP/1.1", "HTTP/1.0")
+            .replace("Upgrade: websocket\r\n", "")
+            .replace("keep-alive, Upgrade", "close");
+        let answer = |scene: Scene| scene.answer("HTTP/1.1 426 Upgrade Required\r\n", "");
+        let (findings, rest) =
+            both(answer(Scene::tcp().request(REQUEST)), answer(Scene::tcp().request(&plain))).findings();
+        assert_eq!((findings[0].rule.name, findings[0].blame), (RULE.name, Blame::Gateway));
+        assert_eq!((findings.len(), rest.len()), (1, 0), "{rest:#?}");
+        assert!(flat(&findings).iter().any(|below| below.rule.name == "request-upgrade-missing"));
+        assert!(
+            findings[0].message.contains("no Upgrade: websocket, no Connection: Upgrade and version 1.0")
+        );
+    }
+
+    #[test]
+    fn a_forwarded_upgrade_and_one_that_was_lost_before_are_silent() {
+        both(Scene::session("", ""), Scene::session("", "")).silent(RULE.name);
+        let lost = REQUEST.replace("Upgrade: websocket\r\n", "");
+        both(Scene::tcp().request(&lost), Scene::tcp().request(&lost)).silent(RULE.name);
+    }
+}

@@ -1,0 +1,199 @@
+use crate::connection::{Connection, Outcome, Transport};
+use crate::legs::{Attempts, Fate, Legs, unreached};
+use crate::role::Role;
+use crate::rules::rule::rule;
+use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, pair, quote, trust};
+
+rule! {
+    /// # What it finds
+    /// A gateway that answered the client with an error, or closed with 1014, and its own attempt at the upstream: a TCP
+    /// connection that was refused or never answered, or an upgrade to which no answer came.
+    ///
+    /// # Why it matters
+    /// "Bad gateway" has several causes, and the packets behind the gateway tell them apart: a refused SYN is a program
+    /// that does not run, a silent one is a network or a full queue, an unanswered request is a program that hangs.
+    ///
+    /// # What causes it
+    /// RST: nothing listens on that port. No answer to the SYN: a firewall, a wrong address, a host that is down, a full
+    /// accept queue. No answer to the request: a blocked program, no upgrade handler, or the program ended the connection.
+    ///
+    /// # How to fix
+    /// RST: start the program, or correct the port in the gateway. Silence: open the path and check the address. No
+    /// answer: read the upstream's log at that second.
+    ///
+    /// # What it does not report
+    /// Attempts at several upstreams at once that cannot be told apart, and gateways whose other side was not captured.
+    pub static RULE = "WS-GW-010" "upstream-not-reached" {
+        severity: Error, category: Gateway, reference: "RFC 9110 §15.6.3 to §15.6.5; RFC 9293 §3.10.7",
+        explains: ["gateway-error-before-upgrade", "handshake-unanswered"],
+        check: Check::InContext(check),
+    }
+}
+
+fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
+    let refused = connection.response.as_ref().is_some_and(super::spoke);
+    let failed =
+        refused || super::bad_gateway(connection).is_some() || connection.outcome == Outcome::Unanswered;
+    if !failed {
+        return;
+    }
+    if let Some(legs) = context.legs {
+        found.extend(unanswered(&legs));
+    } else if refused || super::bad_gateway(connection).is_some() {
+        found.extend(
+            unreached(connection, context.unused).and_then(|tried| not_connected(connection, &tried)),
+        );
+    }
+}
+
+/// The gateway's upgrade got no answer.
+fn unanswered(legs: &Legs<'_>) -> Option<Finding> {
+    let upstream = legs.upstream;
+    let asked = upstream.request.as_ref().filter(|_| upstream.outcome == Outcome::Unanswered)?;
+    if trust::doubt(upstream, Role::Server).is_some() {
+        return None;
+    }
+    let how = if upstream.ending.transport == Transport::Reset { "RST" } else { "FIN" };
+    let (what, help) = match upstream.ending.by {
+        Some((Role::Server, _)) => (
+            format!("the upstream ended TCP with {how} in place of an answer"),
+            "find out in the upstream's log why it ended the connection at this second",
+        ),
+        Some((Role::Client, seen)) => (
+            format!(
+                "no answer came, and the gateway gave up{}",
+                quote::after(trust::elapsed(upstream, asked.seen, seen))
+            ),
+            "find out whether the upstream hangs or has no upgrade handler for this path",
+        ),
+        None => (
+            String::from("no answer came from it"),
+            "find out whether the upstream hangs or has no upgrade handler for this path",
+        ),
+    };
+    let mut finding = pair::about(&RULE, legs, asked.seen, "gateway's upstream did not answer the upgrade")
+        .origin(if legs.client.response.is_some() { Origin::Gateway } else { Origin::Server })
+        .blame(Blame::Upstream)
+        .message(format!("the gateway sent the upgrade to {}: {what}", upstream.tcp.server))
+        .shows(asked.seen, format!("upstream leg: {}", quote::request_line(asked)))
+        .help(help);
+    if let Some((by, seen)) = upstream.ending.by {
+        let who = if by == Role::Server { "upstream" } else { "gateway" };
+        finding = finding.shows(seen, format!("upstream leg: {how} from the {who}, no answer before it"));
+    }
+    if let Some(answer) = &legs.client.response {
+        finding = finding.shows(answer.seen, format!("client leg: {}", quote::status(answer)));
+    }
+    Some(finding)
+}
+
+/// The gateway got no TCP connection.
+fn not_connected(connection: &Connection, tried: &Attempts<'_>) -> Option<Finding> {
+    let first = tried.tried.first()?;
+    let count = tried.tried.len();
+    let (title, what, help) = match tried.fate {
+        Fate::Refused => (
+            "gateway's upstream refused the TCP connection",
+            "refused the TCP connection with RST: nothing listens there",
+            "start the upstream, or correct the address and port that the gateway uses",
+        ),
+        Fate::Unanswered => (
+            "gateway's upstream did not answer the SYN",
+            "did not answer the SYN: a firewall, a host that is down, or a full accept queue",
+            "check the address, the path and the accept queue of the upstream",
+        ),
+    };
+    let times = if count == 1 { String::new() } else { format!(" {count} times") };
+    let same_host = first.client.ip == connection.tcp.server.ip;
+    let mut finding = Finding::new(&RULE, first.opened, title)
+        .confidence(if same_host { Confidence::Certain } else { Confidence::Likely })
+        .origin(Origin::Gateway)
+        .blame(Blame::Upstream)
+        .message(format!(
+            "the gateway tried {}{times} before it answered the client, which {what}",
+            tried.upstream
+        ))
+        .help(help);
+    for one in tried.tried.iter().take(SHOWN) {
+        let again = if one.syns > 1 { format!(", sent {} times", one.syns) } else { String::new() };
+        finding = finding.shows(one.opened, format!("SYN {} to {}{again}", one.client, one.server));
+        if let (Some((_, _, seen)), Fate::Refused) = (one.ended, tried.fate) {
+            finding = finding.shows(seen, format!("RST from {}", one.server));
+        }
+    }
+    if let Some(answer) = connection.response.as_ref().filter(|answer| answer.head.status != 101) {
+        finding = finding.shows(answer.seen, format!("client is answered {}", quote::status(answer)));
+    }
+    Some(finding)
+}
+
+/// Attempts that are quoted.
+const SHOWN: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::capture::{PacketId, Seen};
+    use crate::connection::{Transport, Unused};
+    use crate::net::Endpoint;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::testing::{REQUEST, Scene, both, flat};
+    use crate::rules::{Blame, Context, judge};
+    use crate::time::Timestamp;
+
+    fn seen(packet: u64, millis: i64) -> Seen {
+        Seen { packet: PacketId::new(0, packet), at: Timestamp::from_nanos(millis * 1_000_000) }
+    }
+
+    fn attempt(host: u8, refused: bool) -> Unused {
+        let endpoint = |ip: [u8; 4], port| Endpoint { ip: ip.into(), port };
+        Unused {
+            capture: 0,
+            stream: 7,
+            client: endpoint([10, 1, 0, host], 40_000),
+            server: endpoint([10, 1, 0, 99], 8080),
+            opened: seen(90, 25),
+            syns: 1,
+            accepted: None,
+            ended: refused.then(|| (Server, Transport::Reset, seen(91, 26))),
+        }
+    }
+
+    fn judged(unused: &[Unused]) -> Vec<crate::rules::Finding> {
+        let connection = Scene::answered("HTTP/1.1 502 Bad Gateway\r\n", "").build();
+        judge(&connection, &Context { unused, ..Context::alone() })
+    }
+
+    #[test]
+    fn a_refused_syn_explains_the_502() {
+        let findings = judged(&[attempt(1, true)]);
+        assert_eq!((findings[0].rule.name, findings[0].blame), (RULE.name, Blame::Upstream));
+        assert_eq!(findings[0].consequences[0].rule.name, "gateway-error-before-upgrade");
+        assert!(findings[0].message.contains("refused"));
+        assert!(judged(&[attempt(1, false)])[0].message.contains("did not answer the SYN"));
+    }
+
+    #[test]
+    fn attempts_of_two_hosts_at_once_prove_nothing() {
+        let findings = judged(&[attempt(1, true), attempt(2, true)]);
+        assert!(flat(&findings).iter().all(|finding| finding.rule.name != RULE.name));
+    }
+
+    #[test]
+    fn an_upgrade_without_an_answer_is_told_with_both_legs() {
+        let client = Scene::tcp().request(REQUEST).after(5.0).answer("HTTP/1.1 504 Gateway Timeout\r\n", "");
+        let (findings, rest) = both(client, Scene::tcp().request(REQUEST).after(4.0).fin(Client)).findings();
+        assert_eq!((findings[0].rule.name, findings[0].blame), (RULE.name, Blame::Upstream));
+        assert_eq!((findings.len(), rest.len()), (1, 0), "{rest:#?}");
+    }
+
+    #[test]
+    fn sessions_and_attempts_at_another_time_are_silent() {
+        let connection = Scene::session("", "").build();
+        let unused = [attempt(1, true)];
+        let findings = judge(&connection, &Context { unused: &unused, ..Context::alone() });
+        assert!(findings.is_empty());
+        let late = Unused { opened: seen(90, 900), ..attempt(1, true) };
+        assert!(flat(&judged(&[late])).iter().all(|finding| finding.rule.name != RULE.name));
+    }
+}

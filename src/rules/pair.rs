@@ -1,0 +1,296 @@
+//! Judgement of the legs of one session together, so that one fault is told once, by the party it belongs to.
+
+use super::{Blame, Confidence, Context, Evidence, Finding, Origin, Rule, Selection, arrange, find};
+use crate::capture::Seen;
+use crate::connection::Connection;
+use crate::gateway::{Party, Verdict, answer, ending};
+use crate::legs::{LegPair, Legs, Passage};
+use crate::rules::extension::{stripped_acceptance, stripped_offers};
+use Subject::{Answer, Ending, Negotiation, Session};
+
+/// What the rules say of the legs of one session, for each leg. `pairs` joins each of `chain` to the next; a chain of one
+/// connection and no pairs is judged as [`super::judge`] does.
+pub fn judge_chain(chain: &[&Connection], pairs: &[&LegPair], context: &Context<'_>) -> Vec<Vec<Finding>> {
+    let mut judged: Vec<Vec<Finding>> = Vec::with_capacity(chain.len());
+    // From the innermost leg outwards: what is said of a pair may hang under what is said of the pair before it.
+    for (place, connection) in chain.iter().enumerate().rev() {
+        let legs = pairs.get(place).zip(chain.get(place + 1));
+        let legs = legs.map(|(pair, upstream)| Legs { pair, client: connection, upstream });
+        let mut findings = find(connection, &Context { legs, ..*context });
+        if let (Some(legs), Some(inner)) = (legs, judged.last_mut()) {
+            attribute(&legs, &mut findings, inner);
+            join(&legs, context.selection, &mut findings, inner);
+        }
+        judged.push(findings);
+    }
+    judged.reverse();
+    judged.into_iter().map(|found| arrange(found, context.selection)).collect()
+}
+
+/// A finding about a pair: it belongs to the client leg, concerns the upstream leg as well, is no surer than the match,
+/// and names both legs.
+pub(super) fn about(rule: &'static Rule, legs: &Legs<'_>, seen: Seen, title: &str) -> Finding {
+    let mut finding = Finding::new(rule, seen, title)
+        .confidence(legs.pair.confidence)
+        .shows(first(legs.upstream), matched(legs));
+    finding.related.push(legs.pair.upstream_leg);
+    finding
+}
+
+/// Adds what speaks for a verdict, and the strongest thing against it.
+pub(super) fn because(verdict: &Verdict, mut finding: Finding) -> Finding {
+    for reason in &verdict.reasons {
+        if let Some(seen) = reason.seen {
+            finding = finding.shows(seen, reason.text.clone());
+        }
+    }
+    if let Some(counter) = &verdict.counter {
+        let seen = counter.seen.unwrap_or(finding.seen);
+        finding = finding.shows(seen, format!("against it: {}", counter.text));
+    }
+    finding
+}
+
+/// The party in the words of a finding.
+pub(super) fn blame(party: Party) -> Blame {
+    match party {
+        Party::Client => Blame::Client,
+        Party::Gateway => Blame::Gateway,
+        Party::Upstream => Blame::Upstream,
+        Party::Server => Blame::Server,
+        Party::Network => Blame::Network,
+        Party::Unknown => Blame::Unknown,
+    }
+}
+
+fn origin(party: Party) -> Option<Origin> {
+    match party {
+        Party::Client => Some(Origin::Client),
+        Party::Gateway => Some(Origin::Gateway),
+        Party::Upstream | Party::Server => Some(Origin::Server),
+        Party::Network => Some(Origin::Network),
+        Party::Unknown => None,
+    }
+}
+
+fn first(connection: &Connection) -> Seen {
+    connection.request.as_ref().map_or(connection.first, |request| request.seen)
+}
+
+/// `upstream leg 10.20.0.1:40000 to 10.20.0.20:8080, matched by the same Sec-WebSocket-Key`.
+fn matched(legs: &Legs<'_>) -> String {
+    let tcp = &legs.upstream.tcp;
+    let means = legs.pair.means.phrase();
+    let clock = legs.pair.clock;
+    let offset = match clock.offset {
+        0 => String::new(),
+        offset => format!(
+            "; its clock is {:.3} s {} (give or take {:.1} ms), which is allowed for",
+            offset.abs() as f64 / 1e9,
+            if offset > 0 { "behind" } else { "ahead" },
+            clock.uncertainty as f64 / 1e6
+        ),
+    };
+    format!("upstream leg {} to {}, matched by {means}{offset}", tcp.client, tcp.server)
+}
+
+/// What a rule's finding is about, where the other leg can tell whose it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    /// The answer to the upgrade.
+    Answer,
+    /// Extensions that were agreed on.
+    Negotiation,
+    /// How the session ended.
+    Ending,
+    /// Anything else that the server's side did.
+    Session,
+}
+
+fn subject(name: &str) -> Subject {
+    match name {
+        "response-not-101"
+        | "response-200-upgrade-ignored"
+        | "response-426-upgrade-lost"
+        | "response-forbidden"
+        | "response-redirect"
+        | "response-not-http"
+        | "handshake-unanswered"
+        | "gateway-error-before-upgrade" => Answer,
+        "close-1010-mandatory-extension" | "extension-offered-not-accepted" | "rsv1-without-extension" => {
+            Negotiation
+        }
+        "closed-without-close-frame"
+        | "close-1014-bad-gateway"
+        | "close-internal-error"
+        | "close-going-away"
+        | "close-restart-or-overload"
+        | "close-application-code"
+        | "reset-around-close" => Ending,
+        _ => Session,
+    }
+}
+
+/// Corrects who spoke and who is to blame by what the two legs show together. Findings of rules that know both legs
+/// already say it.
+fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) {
+    let (answer, ending) = (answer(legs), ending(legs));
+    let forwarded = !client.iter().any(|finding| finding.rule.name == "upgrade-not-forwarded");
+    for finding in upstream.iter_mut().filter(|finding| finding.related.is_empty()) {
+        inner(legs, finding, forwarded);
+    }
+    for finding in client.iter_mut().filter(|finding| finding.related.is_empty()) {
+        let servers =
+            matches!(finding.blame, Blame::Server | Blame::Upstream | Blame::Gateway | Blame::Unknown);
+        match subject(finding.rule.name) {
+            Answer if !forwarded => finding.blame = Blame::Gateway,
+            Answer => apply(finding, answer.as_ref()),
+            Ending if servers || finding.origin != Some(Origin::Client) => apply(finding, ending.as_ref()),
+            Negotiation if servers => negotiated(legs, finding),
+            _ if finding.blame == Blame::Server => {
+                let also = upstream.iter().any(|other| other.rule.code == finding.rule.code);
+                match legs.pair.passage {
+                    _ if also => finding.blame = Blame::Upstream,
+                    Passage::Terminating => finding.blame = Blame::Gateway,
+                    Passage::Tunnel => finding.blame = Blame::Upstream,
+                    Passage::Unknown => {}
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What the upstream leg calls its client is the gateway, unless that only copies what the client sends; and its server
+/// is the upstream.
+fn inner(legs: &Legs<'_>, finding: &mut Finding, forwarded: bool) {
+    let copied = legs.pair.passage == Passage::Tunnel || legs.pair.passage == Passage::Unknown;
+    let who = subject(finding.rule.name);
+    match finding.blame {
+        Blame::Server if who == Answer && !forwarded => finding.blame = Blame::Gateway,
+        Blame::Server => finding.blame = Blame::Upstream,
+        Blame::Client if !copied => finding.blame = Blame::Gateway,
+        _ => {}
+    }
+    if !copied && finding.origin == Some(Origin::Client) {
+        finding.origin = Some(Origin::Gateway);
+    }
+    let removed = !stripped_offers(legs).is_empty() || !stripped_acceptance(legs).is_empty();
+    if who == Negotiation && removed && finding.blame != Blame::Nobody {
+        finding.blame = Blame::Gateway;
+    }
+}
+
+/// Takes over what the verdict says, with its reasons.
+fn apply(finding: &mut Finding, verdict: Option<&Verdict>) {
+    let Some(verdict) = verdict else { return };
+    // Whoever sends 1014 calls itself a gateway, be it this one or one further on.
+    if finding.rule.name != "close-1014-bad-gateway" || verdict.origin == Party::Gateway {
+        finding.origin = origin(verdict.origin).or(finding.origin);
+    }
+    if finding.blame != Blame::Nobody {
+        finding.blame = blame(verdict.blame);
+    }
+    finding.confidence = match finding.confidence {
+        Confidence::Possible => Confidence::Possible.max(verdict.confidence),
+        _ => verdict.confidence,
+    };
+    for reason in &verdict.reasons {
+        if let Some(seen) = reason.seen {
+            finding.evidence.push(Evidence { packet: seen.packet, text: reason.text.clone() });
+        }
+    }
+    if let Some(reason) = verdict.reasons.first() {
+        let also = format!("; both legs were captured: {}", reason.text);
+        finding.message.push_str(&also);
+    }
+}
+
+/// Says whether the gateway or the upstream is the reason that an extension is missing.
+fn negotiated(legs: &Legs<'_>, finding: &mut Finding) {
+    let (Some(forwarded), Some(answer)) = (&legs.upstream.request, &legs.upstream.response) else { return };
+    let offers = stripped_offers(legs);
+    let accepted = stripped_acceptance(legs);
+    let (blame, what) = if !accepted.is_empty() {
+        (Blame::Gateway, "the upstream accepted it and the gateway removed it from the answer")
+    } else if !offers.is_empty() {
+        (Blame::Gateway, "the gateway did not pass the offer on")
+    } else if legs.pair.passage == Passage::Terminating {
+        (Blame::Gateway, "the gateway answers for itself")
+    } else {
+        (Blame::Upstream, "the gateway passed the offer on, and the upstream did not accept it")
+    };
+    if finding.blame != Blame::Nobody {
+        finding.blame = blame;
+        finding.confidence = legs.pair.confidence;
+    }
+    finding.message.push_str(&format!("; both legs were captured: {what}"));
+    for (seen, what, head) in
+        [(forwarded.seen, "offered", &forwarded.head.head), (answer.seen, "answered", &answer.head.head)]
+    {
+        let field = super::quote::field_or_none(head, "Sec-WebSocket-Extensions");
+        finding
+            .evidence
+            .push(Evidence { packet: seen.packet, text: format!("upstream leg: {what} {field}") });
+    }
+}
+
+/// Makes one of what both legs show alike, and lets hang under the client leg's findings what they explain on the
+/// upstream leg.
+fn join(legs: &Legs<'_>, selection: &Selection, client: &mut Vec<Finding>, upstream: &mut Vec<Finding>) {
+    let mut own = Vec::new();
+    for finding in upstream.drain(..) {
+        let same = client.iter_mut().find(|other| other.rule.code == finding.rule.code);
+        if let Some(same) = same {
+            same.severity = same.severity.max(finding.severity);
+            absorb(legs, same, &finding);
+            continue;
+        }
+        let root = client.iter_mut().find(|root| root.rule.explains.contains(&finding.rule.name));
+        match root {
+            // Where the upstream is the cause, a gateway that hides it does not make it a consequence.
+            Some(root) if may_hang(root, &finding) && selection.hides(root, &finding) => {
+                absorb(legs, root, &finding);
+                client.push(finding);
+            }
+            _ => own.push(finding),
+        }
+    }
+    for finding in &mut own {
+        if !finding.related.contains(&legs.pair.client_leg) && finding.blame == Blame::Upstream {
+            finding.related.push(legs.pair.client_leg);
+        }
+    }
+    *upstream = own;
+}
+
+/// Whether a finding of the upstream leg may be told as a consequence: not where it has another culprit than its root.
+fn may_hang(root: &Finding, finding: &Finding) -> bool {
+    root.blame == finding.blame || matches!(finding.blame, Blame::Nobody | Blame::Unknown | Blame::Gateway)
+}
+
+/// Takes over the addresses of a finding of the upstream leg.
+fn absorb(legs: &Legs<'_>, root: &mut Finding, finding: &Finding) {
+    for serial in [legs.pair.upstream_leg].iter().chain(&finding.related) {
+        if !root.related.contains(serial) && *serial != legs.pair.client_leg {
+            root.related.push(*serial);
+        }
+    }
+    let room = EVIDENCE.saturating_sub(root.evidence.len());
+    let new =
+        finding.evidence.iter().filter(|new| root.evidence.iter().all(|known| known.packet != new.packet));
+    let lines: Vec<Evidence> = new
+        .take(room)
+        .map(|evidence| Evidence {
+            packet: evidence.packet,
+            text: match evidence.text.strip_prefix("upstream leg") {
+                Some(_) => evidence.text.clone(),
+                None => format!("upstream leg: {}", evidence.text),
+            },
+        })
+        .collect();
+    root.evidence.extend(lines);
+}
+
+/// Lines of evidence of one finding about a pair.
+const EVIDENCE: usize = 10;
