@@ -58,6 +58,7 @@ pub mod cli;
 pub mod confidence;
 pub mod connection;
 pub mod error;
+pub mod extract;
 pub mod gateway;
 pub mod http;
 pub mod legs;
@@ -69,6 +70,8 @@ pub mod role;
 pub mod rules;
 pub mod tcp;
 pub mod time;
+pub mod tls;
+
 pub mod websocket;
 
 pub use pipeline::{Observer, Summary, Totals, analyze};

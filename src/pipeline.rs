@@ -1,15 +1,17 @@
 //! The stages wired together; the only file that knows all of them.
 
-use crate::capture::{CaptureInfo, Item, LinkType, Merged, Packet, Seen};
-use crate::connection::{Carried, Connection, Connections, Outcome, Unused};
+mod bench;
+
+use crate::capture::{CaptureInfo, Format, Item, LinkType, Merged, Packet, Seen};
+use crate::connection::{Carried, Connection, Connections, Outcome, Unread};
 use crate::error::Error;
-use crate::gateway::Census;
-use crate::legs::{self, LegPair, Paired};
+use crate::legs::LegPair;
 use crate::limits;
 use crate::net::{self, Decoded};
-use crate::rules::{self, Context, Finding, Selection};
+use crate::rules::{Finding, Selection};
 use crate::tcp;
-use std::collections::VecDeque;
+use crate::tls::{KeyLog, Keyring};
+use bench::Bench;
 
 /// Receives what an analysis finds, connection by connection, in the order in which they become final.
 pub trait Observer {
@@ -67,20 +69,24 @@ pub fn analyze(
     observer: &mut impl Observer,
     progress: &mut impl FnMut(u64, Option<u64>),
 ) -> Summary {
-    analyze_with(&Options::default(), input, observer, progress)
+    analyze_with(&Options::default(), KeyLog::default(), input, observer, progress)
 }
 
-/// Reads all of `input` and tells `observer` of every WebSocket connection in it. `progress` is called every few
+/// Reads all of `input` and tells `observer` of every WebSocket connection in it. What `keys` and the captures' own
+/// secrets open of TLS is read too; TLS that they do not open is told without its contents. `progress` is called every few
 /// thousand packets with the bytes read so far and, where it is known, how many there are.
 pub fn analyze_with(
     options: &Options,
+    keys: KeyLog,
     mut input: Merged,
     observer: &mut impl Observer,
     progress: &mut impl FnMut(u64, Option<u64>),
 ) -> Summary {
     let mut totals = Totals::default();
     let mut bench = Bench::new(&options.selection);
-    let mut pipeline = Pipeline::new(|carried: Carried| {
+    // Only pcapng can bring keys after the packets that they open.
+    let more_keys = input.infos().iter().any(|capture| capture.format == Format::Pcapng);
+    let mut pipeline = Pipeline::new(Keyring::new(keys, more_keys), |carried: Carried| {
         bench.take(carried);
         if bench.is_full() {
             bench.settle(limits::WAITING_CONNECTIONS / 2, &mut totals, observer);
@@ -88,8 +94,9 @@ pub fn analyze_with(
     });
     let mut until_progress = PROGRESS_EVERY;
     while let Some(item) = input.next() {
-        if let Item::Packet(packet) = item {
-            pipeline.push(&packet);
+        match item {
+            Item::Packet(packet) => pipeline.push(&packet),
+            Item::Secrets(text) => pipeline.connections.secrets(text),
         }
         until_progress -= 1;
         if until_progress == 0 {
@@ -100,11 +107,13 @@ pub fn analyze_with(
     }
     pipeline.finish();
     let Pipeline { net, tcp, connections, .. } = pipeline;
-    let tls_connections = connections.counters().tls;
     let given_up = connections.counters().given_up;
+    let tls = connections.counters();
+    let tls_warnings = tls_warnings(connections.unread(), connections.keys().log());
     drop(connections);
     bench.settle(usize::MAX, &mut totals, observer);
-    totals.tls_connections = tls_connections;
+    totals.tls_connections = tls.tls;
+    totals.tls_decrypted = tls.tls_opened;
     totals.tcp_connections = tcp.counters().flows;
     let mut captures = input.infos();
     totals.packets = captures.iter().map(|capture| capture.packets).sum();
@@ -114,6 +123,7 @@ pub fn analyze_with(
         if given_up > 0 {
             first.warnings.push(format!("{given_up} TCP connections were given up before their first head was whole, because all together kept too many bytes"));
         }
+        first.warnings.extend(tls_warnings);
         match checksum_note(net.counters()) {
             Ok(note) => first.notes.extend(note),
             Err(warning) => first.warnings.push(warning),
@@ -139,11 +149,11 @@ struct Pipeline<E> {
 }
 
 impl<E: FnMut(Carried)> Pipeline<E> {
-    fn new(emit: E) -> Self {
+    fn new(keys: Keyring, emit: E) -> Self {
         Pipeline {
             net: net::Decoder::new(),
             tcp: tcp::Table::default(),
-            connections: Connections::new(emit),
+            connections: Connections::new(keys, emit),
             last: None,
         }
     }
@@ -160,139 +170,18 @@ impl<E: FnMut(Carried)> Pipeline<E> {
         if let Some(last) = self.last {
             self.tcp.finish(last, &mut self.connections);
         }
+        self.connections.finish();
     }
-}
-
-/// Connections that wait to be judged until more of the run is known.
-struct Bench<'a> {
-    selection: &'a Selection,
-    waiting: Vec<Box<Connection>>,
-    census: Census,
-    unused: VecDeque<Unused>,
-    taken: u64,
-}
-
-impl<'a> Bench<'a> {
-    fn new(selection: &'a Selection) -> Bench<'a> {
-        Bench { selection, waiting: Vec::new(), census: Census::default(), unused: VecDeque::new(), taken: 0 }
-    }
-
-    /// Takes what a flow carried.
-    fn take(&mut self, carried: Carried) {
-        match carried {
-            Carried::WebSocket(mut connection) => {
-                connection.serial = self.taken;
-                self.taken += 1;
-                self.census.push(&connection);
-                self.waiting.push(connection);
-            }
-            Carried::Nothing(unused) => {
-                self.unused.push_back(unused);
-                if self.unused.len() > limits::UNUSED {
-                    self.unused.pop_front();
-                }
-            }
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.waiting.len() > limits::WAITING_CONNECTIONS
-    }
-
-    /// Judges so many of those that waited longest, and with each the other legs of its session. Half of them at a time
-    /// keeps the work of matching proportional to the number of connections.
-    fn settle(&mut self, oldest: usize, totals: &mut Totals, observer: &mut impl Observer) {
-        self.unused.make_contiguous().sort_by_key(|unused| (unused.opened.at, unused.opened.packet));
-        let context = Context {
-            census: &self.census,
-            unused: self.unused.as_slices().0,
-            selection: self.selection,
-            legs: None,
-        };
-        let connections: Vec<&Connection> = self.waiting.iter().map(|connection| &**connection).collect();
-        let pairs = legs::pair(&connections);
-        let mut judged: Vec<Option<Vec<Finding>>> = vec![None; connections.len()];
-        for session in sessions(&pairs, connections.len()) {
-            if session.members.iter().all(|&index| index >= oldest) {
-                continue;
-            }
-            let chain: Vec<&Connection> = session.chain.iter().map(|&index| connections[index]).collect();
-            let links: Vec<&LegPair> = session.pairs.iter().map(|paired| &paired.pair).collect();
-            let findings = rules::judge_chain(&chain, &links, &context);
-            for (&index, findings) in session.chain.iter().zip(findings) {
-                judged[index] = Some(findings);
-            }
-            for &index in session.members.iter().filter(|index| !session.chain.contains(index)) {
-                judged[index] = Some(rules::judge(connections[index], &context));
-            }
-            for paired in session.pairs {
-                observer.legs(paired.pair.clone());
-            }
-        }
-        let waiting = std::mem::take(&mut self.waiting);
-        for (connection, findings) in waiting.into_iter().zip(judged) {
-            match findings {
-                Some(findings) => {
-                    totals.count(&connection);
-                    observer.connection(*connection, findings);
-                }
-                None => self.waiting.push(connection),
-            }
-        }
-    }
-}
-
-/// Connections that belong together, by index.
-struct Session<'a> {
-    /// One connection, or the legs of a session from the client's on.
-    chain: Vec<usize>,
-    /// The pairs in it, one fewer.
-    pairs: Vec<&'a Paired>,
-    /// The chain, and attempts beside it.
-    members: Vec<usize>,
-}
-
-/// Every connection in one session, in order of the first of each.
-fn sessions(pairs: &[Paired], connections: usize) -> Vec<Session<'_>> {
-    let mut below: Vec<Option<&Paired>> = vec![None; connections];
-    let mut is_inner = vec![false; connections];
-    for paired in pairs {
-        below[paired.client] = Some(paired);
-        for &inner in paired.attempts.iter().chain([&paired.upstream]) {
-            is_inner[inner] = true;
-        }
-    }
-    let outer = (0..connections).filter(|&index| !is_inner[index]);
-    let mut sessions = Vec::new();
-    let mut starts: Vec<usize> = outer.collect();
-    while let Some(start) = starts.pop() {
-        let mut session = Session { chain: vec![start], pairs: Vec::new(), members: vec![start] };
-        let mut last = start;
-        while let Some(paired) = below[last] {
-            session.pairs.push(paired);
-            session.chain.push(paired.upstream);
-            session.members.push(paired.upstream);
-            // An attempt that is itself a client leg is the start of a session of its own.
-            let (further, plain): (Vec<usize>, Vec<usize>) =
-                paired.attempts.iter().partition(|&&attempt| below[attempt].is_some());
-            starts.extend(further);
-            session.members.extend(plain);
-            last = paired.upstream;
-        }
-        sessions.push(session);
-    }
-    sessions.sort_by_key(|session| session.members.iter().copied().min());
-    sessions
 }
 
 impl Totals {
     fn count(&mut self, connection: &Connection) {
-        self.websocket_connections += 1;
+        self.websocket_connections += u64::from(connection.outcome != Outcome::Encrypted);
         match connection.outcome {
             Outcome::Established => self.established += 1,
             Outcome::Rejected => self.rejected += 1,
             Outcome::Unanswered => self.unanswered += 1,
-            Outcome::Invalid | Outcome::Garbled | Outcome::Unseen => {}
+            Outcome::Invalid | Outcome::Garbled | Outcome::Unseen | Outcome::Encrypted => {}
         }
     }
 }
@@ -369,9 +258,73 @@ fn tcp_warnings(counters: tcp::Counters) -> Vec<String> {
             counters.evicted
         ));
     }
+    match counters.duplicates {
+        0 => {}
+        1 => warnings.push(String::from("1 packet was captured twice; it counts once")),
+        count => warnings.push(format!("{count} packets were captured twice; they count once")),
+    }
     if counters.relieved > 0 {
         warnings
             .push(format!("{} gaps were given up early because too many bytes waited", counters.relieved));
+    }
+    warnings
+}
+
+/// TLS of which nothing could be read, and why: no key, the wrong key and a failed handshake want different remedies.
+fn tls_warnings(unread: &Unread, log: &KeyLog) -> Vec<String> {
+    let names: Vec<&str> = unread.names.iter().map(String::as_str).collect();
+    let mut names = match names.as_slice() {
+        [] => String::new(),
+        [one] => format!(" (server name {one})"),
+        many if many.len() < limits::TLS_NAMES => format!(" (server names {})", many.join(", ")),
+        many => format!(" (server names {} and perhaps others)", many.join(", ")),
+    };
+    let secrets = log.len();
+    let mut warnings = Vec::new();
+    let mut warn = |count: u64, why: &str| {
+        let names = std::mem::take(&mut names);
+        match count {
+            0 => {}
+            1 => warnings.push(format!("1 TLS connection could not be read{names}: {why}")),
+            _ => warnings.push(format!("{count} TLS connections could not be read{names}: {why}")),
+        }
+    };
+    if unread.no_keys > 0 {
+        warn(unread.no_keys, "no key log was given");
+    }
+    if unread.other_keys > 0 {
+        let secrets = if secrets == 1 {
+            String::from("the one secret")
+        } else {
+            format!("none of the {secrets} secrets")
+        };
+        let belongs = if secrets.starts_with("the") { "belongs to another session" } else { "belongs to it" };
+        warn(unread.other_keys, &format!("{secrets} of the key log {belongs}"));
+    }
+    if unread.wrong_keys > 0 {
+        warn(unread.wrong_keys, "the key log names it, but its secrets do not open it");
+    }
+    if unread.unsupported > 0 {
+        warn(unread.unsupported, "its version or cipher suite is not supported");
+    }
+    if unread.lost > 0 {
+        warn(unread.lost, "the capture lacks its hello messages, or its key came too late");
+    }
+    if unread.failed > 0 {
+        warn(unread.failed, "its handshake was not completed");
+    }
+    if unread.unlisted > 0 {
+        warnings.push(format!(
+            "{} of the TLS connections that could not be read are not listed: the limit is {}",
+            unread.unlisted,
+            limits::TLS_UNREAD
+        ));
+    }
+    if log.is_full() {
+        warnings.push(format!(
+            "secrets beyond the first {} of the key logs were not kept",
+            limits::KEY_LOG_SECRETS
+        ));
     }
     warnings
 }

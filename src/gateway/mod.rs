@@ -1,9 +1,15 @@
-//! Gateways: by what signs their answers are known, and who ended a session that went through one.
+//! Gateways: by what signs their answers are known, by what timers their endings, and who ended a session.
 
 mod census;
+mod parting;
+mod patterns;
 mod signatures;
+mod timers;
 mod verdict;
 
-pub use census::{Census, Record};
+pub use census::{Census, Record, digest};
+pub use parting::{How, Parting};
+pub use patterns::{Burst, Group, Retries, Reuse};
 pub use signatures::{Match, Proof, Sign, Signature, identify, relay};
+pub use timers::{Kind, Resets, TIMERS, Timer, Way};
 pub use verdict::{Party, Reason, Verdict, answer, ending, one_leg};

@@ -21,6 +21,8 @@ mod rule;
 mod subprotocol;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tls;
+mod transport;
 mod trust;
 
 pub use context::Context;
@@ -30,7 +32,7 @@ pub use pair::judge_chain;
 pub use rule::{Category, Check, Rule};
 pub use selection::Selection;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Outcome};
 use std::cmp::Reverse;
 
 /// Every rule, in order of code.
@@ -39,6 +41,7 @@ pub static RULES: &[&Rule] = &[
     &handshake::request_upgrade_missing::RULE,
     &handshake::request_connection_upgrade_missing::RULE,
     &handshake::request_key_invalid::RULE,
+    &handshake::request_key_reused::RULE,
     &handshake::request_version_unsupported::RULE,
     &handshake::request_singleton_duplicated::RULE,
     &handshake::request_body_or_early_data::RULE,
@@ -51,6 +54,7 @@ pub static RULES: &[&Rule] = &[
     &handshake::response_accept_invalid::RULE,
     &handshake::response_101_malformed::RULE,
     &handshake::handshake_unanswered::RULE,
+    &handshake::handshake_slow::RULE,
     &handshake::client_aborts_after_101::RULE,
     &handshake::response_not_http::RULE,
     &extension::extension_offered_not_accepted::RULE,
@@ -58,6 +62,7 @@ pub static RULES: &[&Rule] = &[
     &extension::extension_response_params_illegal::RULE,
     &extension::extension_offer_illegal::RULE,
     &extension::extension_header_malformed::RULE,
+    &extension::extension_negotiated_unused::RULE,
     &extension::extension_stripped_by_gateway::RULE,
     &extension::extension_renegotiated_by_gateway::RULE,
     &extension::rsv1_without_extension::RULE,
@@ -75,6 +80,8 @@ pub static RULES: &[&Rule] = &[
     &frame::control_frame_invalid::RULE,
     &frame::length_encoding_invalid::RULE,
     &frame::fragmentation_sequence_broken::RULE,
+    &frame::text_not_utf8::RULE,
+    &frame::masking_key_weak::RULE,
     &frame::stream_ends_mid_frame::RULE,
     &frame::http_bytes_in_stream::RULE,
     &frame::framing_lost::RULE,
@@ -92,18 +99,31 @@ pub static RULES: &[&Rule] = &[
     &close::close_internal_error::RULE,
     &close::close_restart_or_overload::RULE,
     &close::close_application_code::RULE,
+    &close::reconnect_without_backoff::RULE,
     &gateway::gateway_error_before_upgrade::RULE,
     &gateway::close_1014_bad_gateway::RULE,
     &gateway::close_1014_rejected_by_peer::RULE,
+    &gateway::idle_timeout_close::RULE,
+    &gateway::lifetime_limit_close::RULE,
     &gateway::one_leg_close::RULE,
     &gateway::gateway_injected_close::RULE,
     &gateway::close_rewritten_between_legs::RULE,
     &gateway::upgrade_not_forwarded::RULE,
     &gateway::upstream_not_reached::RULE,
+    &gateway::mass_disconnect::RULE,
     &gateway::gateway_terminates_websocket::RULE,
+    &gateway::keepalive_insufficient::RULE,
+    &gateway::gateway_block_page::RULE,
     &gateway::handshake_answer_altered::RULE,
     &gateway::gateway_accepted_before_upstream::RULE,
     &gateway::close_1014_from_client::RULE,
+    &transport::tcp_connect_failed::RULE,
+    &transport::silent_drop::RULE,
+    &transport::rst_foreign_origin::RULE,
+    &transport::ping_unanswered::RULE,
+    &transport::receiver_stalled::RULE,
+    &tls::tls_handshake_failed::RULE,
+    &tls::scheme_port_mismatch::RULE,
     &capture::capture_starts_midstream::RULE,
     &capture::capture_lossy::RULE,
 ];
@@ -111,13 +131,19 @@ pub static RULES: &[&Rule] = &[
 /// What the selected rules say of one connection, gravest first, then by packet; consequences hang under their cause.
 /// Where the cause is not selected, they are told on their own.
 pub fn judge(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
-    arrange(find(connection, context), context.selection)
+    let mut found = find(connection, context);
+    pair::weigh_alone(connection, &mut found);
+    arrange(found, context.selection)
 }
 
 /// What the rules say of one connection, each by itself.
 fn find(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    for rule in RULES.iter().filter(|rule| context.selection.speaks(rule)) {
+    // Of what could not be read, only TLS itself can be judged.
+    let unread = connection.outcome == Outcome::Encrypted;
+    let may_speak =
+        |rule: &Rule| context.selection.speaks(rule) && (!unread || rule.category == Category::Tls);
+    for rule in RULES.iter().filter(|rule| may_speak(rule)) {
         match rule.check {
             Check::Connection(check) => check(connection, &mut found),
             Check::InContext(check) => check(connection, context, &mut found),
@@ -172,7 +198,11 @@ fn take(index: usize, roots: &[Option<usize>], slots: &mut [Option<Finding>]) ->
     let mut finding = slots[index].take()?;
     for below in 0..roots.len() {
         if roots[below] == Some(index) {
-            finding.consequences.extend(take(below, roots, slots));
+            let Some(mut consequence) = take(below, roots, slots) else { continue };
+            // What follows from a consequence follows from the cause: a report shows one step.
+            let further = std::mem::take(&mut consequence.consequences);
+            finding.consequences.push(consequence);
+            finding.consequences.extend(further);
         }
     }
     Some(finding)

@@ -108,7 +108,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 }
 
 /// Products that copy bytes after the 101 and never make a Close of their own.
-const TUNNELS: [&str; 4] = ["nginx", "Envoy", "Apache httpd", "Traefik"];
+const TUNNELS: [&str; 3] = ["nginx", "Apache httpd", "Traefik"];
 
 #[cfg(test)]
 mod tests {

@@ -5,10 +5,15 @@ pub(super) mod close_1014_from_client;
 pub(super) mod close_1014_rejected_by_peer;
 pub(super) mod close_rewritten_between_legs;
 pub(super) mod gateway_accepted_before_upstream;
+pub(super) mod gateway_block_page;
 pub(super) mod gateway_error_before_upgrade;
 pub(super) mod gateway_injected_close;
 pub(super) mod gateway_terminates_websocket;
 pub(super) mod handshake_answer_altered;
+pub(super) mod idle_timeout_close;
+pub(super) mod keepalive_insufficient;
+pub(super) mod lifetime_limit_close;
+pub(super) mod mass_disconnect;
 pub(super) mod one_leg_close;
 pub(super) mod upgrade_not_forwarded;
 pub(super) mod upstream_not_reached;
@@ -55,6 +60,7 @@ pub(super) fn spoke(response: &crate::connection::Response) -> bool {
         signs.iter().any(|sign| sign.signature.proof == crate::gateway::Proof::OwnAnswer)
     };
     match response.head.status {
+        _ if gateway_block_page::is_block_page(response) => false,
         502..=504 | 520..=527 | 530 => true,
         401 | 403 | 407 | 426 => false,
         400.. => own(),
