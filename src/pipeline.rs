@@ -1,16 +1,17 @@
 //! The stages wired together; the only file that knows all of them.
 
+mod bench;
+
 use crate::capture::{CaptureInfo, Format, Item, LinkType, Merged, Packet, Seen};
-use crate::connection::{Carried, Connection, Connections, Outcome, Unread, Unused};
+use crate::connection::{Carried, Connection, Connections, Outcome, Unread};
 use crate::error::Error;
-use crate::gateway::Census;
-use crate::legs::{self, LegPair, Paired};
+use crate::legs::LegPair;
 use crate::limits;
 use crate::net::{self, Decoded};
-use crate::rules::{self, Context, Finding, Selection};
+use crate::rules::{Finding, Selection};
 use crate::tcp;
 use crate::tls::{KeyLog, Keyring};
-use std::collections::VecDeque;
+use bench::Bench;
 
 /// Receives what an analysis finds, connection by connection, in the order in which they become final.
 pub trait Observer {
@@ -171,134 +172,6 @@ impl<E: FnMut(Carried)> Pipeline<E> {
         }
         self.connections.finish();
     }
-}
-
-/// Connections that wait to be judged until more of the run is known.
-struct Bench<'a> {
-    selection: &'a Selection,
-    #[expect(clippy::vec_box, reason = "a connection is large, and the list grows and is sorted")]
-    waiting: Vec<Box<Connection>>,
-    census: Census,
-    unused: VecDeque<Unused>,
-    taken: u64,
-}
-
-impl<'a> Bench<'a> {
-    fn new(selection: &'a Selection) -> Bench<'a> {
-        Bench { selection, waiting: Vec::new(), census: Census::default(), unused: VecDeque::new(), taken: 0 }
-    }
-
-    /// Takes what a flow carried.
-    fn take(&mut self, carried: Carried) {
-        match carried {
-            Carried::WebSocket(mut connection) => {
-                connection.serial = self.taken;
-                self.taken += 1;
-                self.census.push(&connection);
-                self.waiting.push(connection);
-            }
-            Carried::Encrypted(mut connection) => {
-                connection.serial = self.taken;
-                self.taken += 1;
-                self.waiting.push(connection);
-            }
-            Carried::Nothing(unused) => {
-                self.unused.push_back(unused);
-                if self.unused.len() > limits::UNUSED {
-                    self.unused.pop_front();
-                }
-            }
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.waiting.len() > limits::WAITING_CONNECTIONS
-    }
-
-    /// Judges so many of those that waited longest, and with each the other legs of its session. Half of them at a time
-    /// keeps the work of matching proportional to the number of connections.
-    fn settle(&mut self, oldest: usize, totals: &mut Totals, observer: &mut impl Observer) {
-        self.unused.make_contiguous().sort_by_key(|unused| (unused.opened.at, unused.opened.packet));
-        let context = Context {
-            census: &self.census,
-            unused: self.unused.as_slices().0,
-            selection: self.selection,
-            legs: None,
-        };
-        let connections: Vec<&Connection> = self.waiting.iter().map(|connection| &**connection).collect();
-        let pairs = legs::pair(&connections);
-        let mut judged: Vec<Option<Vec<Finding>>> = vec![None; connections.len()];
-        for session in sessions(&pairs, connections.len()) {
-            if session.members.iter().all(|&index| index >= oldest) {
-                continue;
-            }
-            let chain: Vec<&Connection> = session.chain.iter().map(|&index| connections[index]).collect();
-            let links: Vec<&LegPair> = session.pairs.iter().map(|paired| &paired.pair).collect();
-            let findings = rules::judge_chain(&chain, &links, &context);
-            for (&index, findings) in session.chain.iter().zip(findings) {
-                judged[index] = Some(findings);
-            }
-            for &index in session.members.iter().filter(|index| !session.chain.contains(index)) {
-                judged[index] = Some(rules::judge(connections[index], &context));
-            }
-            for paired in session.pairs {
-                observer.legs(paired.pair.clone());
-            }
-        }
-        let waiting = std::mem::take(&mut self.waiting);
-        for (connection, findings) in waiting.into_iter().zip(judged) {
-            match findings {
-                Some(findings) => {
-                    totals.count(&connection);
-                    observer.connection(*connection, findings);
-                }
-                None => self.waiting.push(connection),
-            }
-        }
-    }
-}
-
-/// Connections that belong together, by index.
-struct Session<'a> {
-    /// One connection, or the legs of a session from the client's on.
-    chain: Vec<usize>,
-    /// The pairs in it, one fewer.
-    pairs: Vec<&'a Paired>,
-    /// The chain, and attempts beside it.
-    members: Vec<usize>,
-}
-
-/// Every connection in one session, in order of the first of each.
-fn sessions(pairs: &[Paired], connections: usize) -> Vec<Session<'_>> {
-    let mut below: Vec<Option<&Paired>> = vec![None; connections];
-    let mut is_inner = vec![false; connections];
-    for paired in pairs {
-        below[paired.client] = Some(paired);
-        for &inner in paired.attempts.iter().chain([&paired.upstream]) {
-            is_inner[inner] = true;
-        }
-    }
-    let outer = (0..connections).filter(|&index| !is_inner[index]);
-    let mut sessions = Vec::new();
-    let mut starts: Vec<usize> = outer.collect();
-    while let Some(start) = starts.pop() {
-        let mut session = Session { chain: vec![start], pairs: Vec::new(), members: vec![start] };
-        let mut last = start;
-        while let Some(paired) = below[last] {
-            session.pairs.push(paired);
-            session.chain.push(paired.upstream);
-            session.members.push(paired.upstream);
-            // An attempt that is itself a client leg is the start of a session of its own.
-            let (further, plain): (Vec<usize>, Vec<usize>) =
-                paired.attempts.iter().partition(|&&attempt| below[attempt].is_some());
-            starts.extend(further);
-            session.members.extend(plain);
-            last = paired.upstream;
-        }
-        sessions.push(session);
-    }
-    sessions.sort_by_key(|session| session.members.iter().copied().min());
-    sessions
 }
 
 impl Totals {

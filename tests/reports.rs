@@ -12,6 +12,8 @@ enum Shape {
     /// `192.0.2.7:51234` or `[2001:db8::7]:51234`.
     Endpoint,
     Count,
+    /// With a fraction; below zero where a clock is behind.
+    Seconds,
     Bool,
     /// One of these words.
     OneOf(&'static [&'static str]),
@@ -20,7 +22,7 @@ enum Shape {
     /// Exactly these keys.
     Object(&'static [(&'static str, Shape)]),
 }
-use Shape::{Bool, Count, Endpoint, List, Object, OneOf, OrNull, Text, Time};
+use Shape::{Bool, Count, Endpoint, List, Object, OneOf, OrNull, Seconds, Text, Time};
 
 const REPORT: Shape = Object(&[
     ("schema", OneOf(&["wsanalyze.report/1"])),
@@ -92,9 +94,25 @@ const TLS: Shape = Object(&[
 const LEG_PAIR: Shape = Object(&[
     ("client_leg", Count),
     ("upstream_leg", Count),
+    ("attempts", List(&Count)),
     ("gateway", Text),
-    ("matched_by", OneOf(&["sec-websocket-key", "masking-keys", "trace-header", "timing"])),
+    (
+        "matched_by",
+        OneOf(&[
+            "sec-websocket-key",
+            "masking-keys",
+            "trace-header",
+            "timing",
+            "proxy-protocol",
+            "sec-websocket-accept",
+            "forwarded-for",
+            "content",
+        ]),
+    ),
     ("confidence", CONFIDENCE),
+    ("passage", OrNull(&OneOf(&["tunnel", "terminating"]))),
+    ("clock_offset", Seconds),
+    ("clock_uncertainty", Seconds),
     (
         "changes",
         List(&Object(&[
@@ -202,6 +220,7 @@ impl Shape {
             Time => value.as_str().is_some_and(is_time),
             Endpoint => value.as_str().is_some_and(|text| text.parse::<std::net::SocketAddr>().is_ok()),
             Count => value.is_u64(),
+            Seconds => value.is_f64(),
             Bool => value.is_boolean(),
             OneOf(words) => value.as_str().is_some_and(|word| words.contains(&word)),
             OrNull(shape) => {
@@ -270,7 +289,9 @@ fn ids_lead_where_they_say() {
         for (index, connection) in connections.iter().enumerate() {
             assert_eq!(connection["id"], index, "{path}");
             for id in list(connection, "findings") {
-                assert_eq!(findings[id.as_u64().unwrap() as usize]["connection"], index, "{path}");
+                let finding = &findings[id.as_u64().unwrap() as usize];
+                let concerns = list(finding, "related").contains(&json!(index));
+                assert!(finding["connection"] == index || concerns, "{path}: {finding}");
             }
         }
         for (index, finding) in findings.iter().enumerate() {

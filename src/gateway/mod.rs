@@ -1,5 +1,4 @@
-//! Gateways: by what signs their answers are known, by what timers their endings, and who ended a session that went
-//! through one.
+//! Gateways: by what signs their answers are known, by what timers their endings, and who ended a session.
 
 mod census;
 mod parting;

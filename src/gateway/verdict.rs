@@ -2,10 +2,12 @@
 //!
 //! A verdict is never bare: it names what speaks for it, and what speaks against it.
 
+use super::parting::{How, Parting};
 use super::signatures::{Proof, identify, relay};
+use super::timers::{TIMERS, Timer};
 use crate::capture::Seen;
 use crate::confidence::Confidence;
-use crate::connection::{CloseState, Connection, Outcome, Transport};
+use crate::connection::{Connection, Outcome, Transport};
 use crate::legs::Legs;
 use crate::role::Role;
 use crate::time::Timestamp;
@@ -194,6 +196,8 @@ pub fn one_leg(connection: &Connection) -> Verdict {
             add(3, seen, format!("a {status} speaks of something behind the one who sends it"));
         }
     }
+    let parting = Parting::of(connection).filter(|parting| parting.by == Role::Server);
+    let quiet = parting.and_then(|parting| parting.quiet).map(|nanos| nanos as f64 / 1e9);
     let own = connection.closes.first().filter(|close| close.from == Role::Server);
     if let Some(close) = own {
         let seen = Some(close.seen);
@@ -211,10 +215,7 @@ pub fn one_leg(connection: &Connection) -> Verdict {
             Some(1012 | 1013 | 4000..=4999) => {
                 add(-2, seen, String::from("a code that applications send themselves"));
             }
-            Some(1000)
-                if close.reason.is_empty()
-                    && quiet(connection).is_some_and(|s| (60.0..66.0).contains(&s)) =>
-            {
+            Some(1000) if close.reason.is_empty() && quiet.is_some_and(|s| (60.0..66.0).contains(&s)) => {
                 add(-2, seen, String::from("an empty 1000 after a minute of silence is how Cowboy closes"));
             }
             _ if LIBRARY_REASONS.iter().any(|known| reason.contains(known)) => {
@@ -223,29 +224,21 @@ pub fn one_leg(connection: &Connection) -> Verdict {
             _ => {}
         }
     }
-    if let (Some((Role::Server, seen)), Some(CloseState::None)) =
-        (connection.ending.by, connection.ending.close)
-    {
+    if let Some(parting) = parting.filter(|parting| matches!(parting.how, How::Fin | How::Reset)) {
+        let seen = Some(parting.seen);
         let product = connection.response.as_ref().and_then(|r| relay(&r.head, &r.body));
-        let timer = quiet(connection).and_then(|quiet| {
-            TIMERS.iter().find(|(timer, _)| quiet >= timer - EARLY && quiet <= timer + LATE)
-        });
-        match (timer, product) {
-            (Some((timer, products)), Some(sign)) if products.contains(&sign.signature.product) => add(
-                3,
-                Some(seen),
-                format!(
-                    "it ended after {timer:.0} s of silence, the idle limit of {}",
-                    sign.signature.product
-                ),
-            ),
-            (Some((timer, _)), _) => {
-                add(1, Some(seen), format!("it ended after {timer:.0} s of silence, a usual idle limit"));
+        let is_its_own = |timer: &&Timer| {
+            product.as_ref().is_some_and(|sign| sign.signature.product == timer.product && timer.confirmed)
+        };
+        let fitting = || TIMERS.iter().filter(|timer| timer.ended(&parting));
+        let when = |timer: &Timer| format!("it ended {:.0} s after {}", timer.seconds, timer.resets.since());
+        match (fitting().find(is_its_own), fitting().next()) {
+            (Some(timer), _) => add(3, seen, format!("{}, the limit of {}", when(timer), timer.product)),
+            (None, Some(timer)) => add(1, seen, format!("{}, a usual limit", when(timer))),
+            (None, None) if parting.how == How::Reset => {
+                add(-1, seen, String::from("a reset amid traffic is how a crash looks"));
             }
-            (None, _) if connection.ending.transport == Transport::Reset => {
-                add(-1, Some(seen), String::from("a reset amid traffic is how a crash looks"));
-            }
-            _ => {}
+            (None, None) => {}
         }
     }
     weigh(signs, hard, declared)
@@ -294,19 +287,6 @@ const LIBRARY_REASONS: [&str; 9] = [
     "invalid opcode",
     "reserved bits must be 0",
 ];
-
-/// Idle limits in seconds that products have without being told, and whose they are.
-const TIMERS: [(f64, &[&str]); 5] = [
-    (30.0, &["Google Cloud load balancer", "Fly.io"]),
-    (55.0, &["Heroku"]),
-    (60.0, &["nginx", "OpenResty", "AWS Application Load Balancer", "Apache httpd", "Kong", "Varnish"]),
-    (100.0, &["Cloudflare"]),
-    (300.0, &["Envoy"]),
-];
-
-/// nginx arms its timers lazily, so that one may fire 0.3 s early; loaded hosts fire late.
-const EARLY: f64 = 0.3;
-const LATE: f64 = 1.0;
 
 /// The first thing one side of one leg did to end it.
 struct Sign {
@@ -410,18 +390,6 @@ fn silence(legs: &Legs<'_>) -> Option<Verdict> {
 
 /// Nanoseconds of repeating from which bytes count as lost.
 const LOST: i64 = 3_000_000_000;
-
-/// Seconds from the last payload to the first sign of an ending.
-fn quiet(connection: &Connection) -> Option<f64> {
-    let end =
-        connection.closes.first().map(|close| close.seen).or(connection.ending.by.map(|(_, seen)| seen))?;
-    let frames = connection.frames.as_ref()?;
-    let before = |seen: &Seen| seen.at < end.at;
-    let last =
-        Role::BOTH.iter().filter_map(|&role| frames[role].last).filter(before).max_by_key(|seen| seen.at);
-    let start = last.or(connection.response.as_ref().map(|response| response.seen))?;
-    Some(end.at.seconds_since(start.at))
-}
 
 fn millis(nanos: i64) -> String {
     format!("{:.1} ms", nanos as f64 / 1e6)
@@ -557,7 +525,7 @@ mod tests {
     fn nginx_after_a_minute_of_silence_is_likely_the_gateway() {
         let verdict = one_leg(&session("Server: nginx/1.22.1\r\n").after(60.04).fin(Server).build());
         assert_eq!((verdict.origin, verdict.confidence), (Party::Gateway, Confidence::Likely));
-        assert!(verdict.reasons[0].text.contains("60 s of silence, the idle limit of nginx"));
+        assert!(verdict.reasons[0].text.contains("the limit of nginx"));
         assert!(verdict.settle.is_some());
     }
 

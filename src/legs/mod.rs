@@ -42,6 +42,8 @@ pub struct LegPair {
     pub gateway: Endpoint,
     /// Whom the gateway asked.
     pub upstream: Endpoint,
+    /// Capture and `tcp.stream` of the upstream leg.
+    pub upstream_stream: (u16, u32),
     /// How they were matched.
     pub means: Means,
     /// How sure that is.

@@ -5,6 +5,7 @@ use super::{LegPair, Means, by_time, changes, duplicates, family, marks};
 use crate::confidence::Confidence;
 use crate::connection::{Connection, Outcome};
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 /// A pair, and where its legs are in the list that was matched.
 #[derive(Clone, Debug)]
@@ -25,18 +26,12 @@ pub fn pair(connections: &[&Connection]) -> Vec<Paired> {
     let twice = duplicates::seen_twice(connections);
     let mut links = Links { parent: vec![None; connections.len()] };
     for means in marks::BY_MARK {
-        let mut groups: BTreeMap<Vec<u8>, Vec<usize>> = BTreeMap::new();
-        for (index, connection) in connections.iter().enumerate().filter(|&(index, _)| !twice[index]) {
-            for mark in marks::of(connection, means) {
-                groups.entry(mark).or_default().push(index);
-            }
-        }
-        for group in groups.values().filter(|group| group.len() > 1) {
+        for group in alike(connections, &twice, means) {
             // What gateways make themselves is unique; what sessions merely say alike is not.
             if matches!(means, Means::Content) && group.len() > 2 {
                 continue;
             }
-            for (child, parent) in family::parents(group, connections, means) {
+            for (child, parent) in family::parents(&group, connections, means) {
                 if fits(means, connections[parent], connections[child]) {
                     links.add(child, parent, means, confidence(means));
                 }
@@ -59,6 +54,35 @@ pub fn pair(connections: &[&Connection]) -> Vec<Paired> {
         links.add(found.child, found.parent, found.means, found.confidence);
     }
     pairs(connections, &links, &clocks)
+}
+
+/// Groups of connections that bear the same mark. Digests of all marks are compared first, so that little memory is
+/// needed where most are alone with theirs.
+fn alike(connections: &[&Connection], twice: &[bool], means: Means) -> Vec<Vec<usize>> {
+    let digest = |mark: &Vec<u8>| {
+        let mut hasher = DefaultHasher::new();
+        mark.hash(&mut hasher);
+        hasher.finish()
+    };
+    let mut digests: Vec<(u64, u32)> = Vec::new();
+    for (index, connection) in connections.iter().enumerate().filter(|&(index, _)| !twice[index]) {
+        let Ok(index) = u32::try_from(index) else { break };
+        digests.extend(marks::of(connection, means).iter().map(|mark| (digest(mark), index)));
+    }
+    digests.sort_unstable();
+    digests.dedup();
+    let mut groups = Vec::new();
+    for shared in digests.chunk_by(|(one, _), (other, _)| one == other).filter(|shared| shared.len() > 1) {
+        let mut exact: BTreeMap<Vec<u8>, Vec<usize>> = BTreeMap::new();
+        for &(hash, index) in shared {
+            let all = marks::of(connections[index as usize], means);
+            for mark in all.into_iter().filter(|mark| digest(mark) == hash) {
+                exact.entry(mark).or_default().push(index as usize);
+            }
+        }
+        groups.extend(exact.into_values().filter(|group| group.len() > 1));
+    }
+    groups
 }
 
 /// Pairs in a row that are followed.
@@ -148,6 +172,7 @@ fn pairs(connections: &[&Connection], links: &Links, clocks: &Clocks) -> Vec<Pai
                 client: one.tcp.client,
                 gateway: one.tcp.server,
                 upstream: other.tcp.server,
+                upstream_stream: (other.tcp.capture, other.tcp.stream),
                 means: link.means,
                 confidence: link.confidence,
                 clock,

@@ -136,6 +136,46 @@ pub struct Connection {
     pub findings: Vec<usize>,
 }
 
+/// Two legs of one session, around one gateway.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct LegPair {
+    /// Id of the connection from client to gateway.
+    pub client_leg: usize,
+    /// Id of the connection from gateway to upstream.
+    pub upstream_leg: usize,
+    /// Ids of connections from the gateway that failed before that one.
+    pub attempts: Vec<usize>,
+    /// The gateway's address, as the client knows it.
+    pub gateway: String,
+    /// `sec-websocket-key`, `masking-keys`, `trace-header`, `timing`, `proxy-protocol`, `sec-websocket-accept`,
+    /// `forwarded-for` or `content`.
+    pub matched_by: &'static str,
+    /// `certain`, `likely` or `possible`.
+    pub confidence: &'static str,
+    /// `tunnel` where the gateway copies bytes, `terminating` where it speaks WebSocket itself, else null.
+    pub passage: Option<&'static str>,
+    /// Seconds to add to times of the upstream leg to compare them with the client leg's.
+    pub clock_offset: f64,
+    /// How far off that may be.
+    pub clock_uncertainty: f64,
+    /// What is not the same on both legs.
+    pub changes: Vec<Change>,
+}
+
+/// See [`LegPair::changes`].
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Change {
+    /// A field in lower case, or `target`, `http-version`, `status`, `close`.
+    pub field: &'static str,
+    /// `request`, `response`, `client-close` or `server-close`.
+    #[serde(rename = "where")]
+    pub place: &'static str,
+    /// Its value on the client leg.
+    pub client_leg: Option<String>,
+    /// Its value on the upstream leg.
+    pub upstream_leg: Option<String>,
+}
+
 /// The TLS around a connection, as far as it could be read. Key material is never part of it.
 #[derive(Clone, PartialEq, Serialize, Debug)]
 pub struct Tls {
@@ -184,46 +224,6 @@ pub struct TlsSent {
     pub first: Option<String>,
     /// Time of the last.
     pub last: Option<String>,
-}
-
-/// Two legs of one session, around one gateway.
-#[derive(Clone, PartialEq, Serialize, Debug)]
-pub struct LegPair {
-    /// Id of the connection from client to gateway.
-    pub client_leg: usize,
-    /// Id of the connection from gateway to upstream.
-    pub upstream_leg: usize,
-    /// Ids of connections from the gateway that failed before that one.
-    pub attempts: Vec<usize>,
-    /// The gateway's address, as the client knows it.
-    pub gateway: String,
-    /// `sec-websocket-key`, `masking-keys`, `trace-header`, `timing`, `proxy-protocol`, `sec-websocket-accept`,
-    /// `forwarded-for` or `content`.
-    pub matched_by: &'static str,
-    /// `certain`, `likely` or `possible`.
-    pub confidence: &'static str,
-    /// `tunnel` where the gateway copies bytes, `terminating` where it speaks WebSocket itself, else null.
-    pub passage: Option<&'static str>,
-    /// Seconds to add to times of the upstream leg to compare them with the client leg's.
-    pub clock_offset: f64,
-    /// How far off that may be.
-    pub clock_uncertainty: f64,
-    /// What is not the same on both legs.
-    pub changes: Vec<Change>,
-}
-
-/// See [`LegPair::changes`].
-#[derive(Clone, PartialEq, Serialize, Debug)]
-pub struct Change {
-    /// A field in lower case, or `target`, `http-version`, `status`, `close`.
-    pub field: &'static str,
-    /// `request`, `response`, `client-close` or `server-close`.
-    #[serde(rename = "where")]
-    pub place: &'static str,
-    /// Its value on the client leg.
-    pub client_leg: Option<String>,
-    /// Its value on the upstream leg.
-    pub upstream_leg: Option<String>,
 }
 
 /// A value for each side.

@@ -131,7 +131,9 @@ pub static RULES: &[&Rule] = &[
 /// What the selected rules say of one connection, gravest first, then by packet; consequences hang under their cause.
 /// Where the cause is not selected, they are told on their own.
 pub fn judge(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
-    arrange(find(connection, context), context.selection)
+    let mut found = find(connection, context);
+    pair::weigh_alone(connection, &mut found);
+    arrange(found, context.selection)
 }
 
 /// What the rules say of one connection, each by itself.
@@ -196,7 +198,11 @@ fn take(index: usize, roots: &[Option<usize>], slots: &mut [Option<Finding>]) ->
     let mut finding = slots[index].take()?;
     for below in 0..roots.len() {
         if roots[below] == Some(index) {
-            finding.consequences.extend(take(below, roots, slots));
+            let Some(mut consequence) = take(below, roots, slots) else { continue };
+            // What follows from a consequence follows from the cause: a report shows one step.
+            let further = std::mem::take(&mut consequence.consequences);
+            finding.consequences.push(consequence);
+            finding.consequences.extend(further);
         }
     }
     Some(finding)

@@ -3,7 +3,7 @@
 use super::{Blame, Confidence, Context, Evidence, Finding, Origin, Rule, Selection, arrange, find};
 use crate::capture::Seen;
 use crate::connection::Connection;
-use crate::gateway::{Party, Verdict, answer, ending};
+use crate::gateway::{Party, Verdict, answer, ending, one_leg};
 use crate::legs::{LegPair, Legs, Passage};
 use crate::rules::extension::{stripped_acceptance, stripped_offers};
 use Subject::{Answer, Ending, Negotiation, Session};
@@ -25,6 +25,36 @@ pub fn judge_chain(chain: &[&Connection], pairs: &[&LegPair], context: &Context<
     }
     judged.reverse();
     judged.into_iter().map(|found| arrange(found, context.selection)).collect()
+}
+
+/// Says of an end without a Close, of which one leg was captured, what speaks for a gateway, what against it, and what
+/// would settle it.
+pub(super) fn weigh_alone(connection: &Connection, found: &mut [Finding]) {
+    let Some(finding) = found.iter_mut().find(|finding| finding.rule.name == "closed-without-close-frame")
+    else {
+        return;
+    };
+    let verdict = one_leg(connection);
+    let name = match verdict.origin {
+        Party::Gateway => "a gateway",
+        Party::Server => "the server itself",
+        _ => return,
+    };
+    if finding.origin == Some(Origin::Client) {
+        return;
+    }
+    finding.origin = origin(verdict.origin);
+    for reason in &verdict.reasons {
+        let packet = reason.seen.unwrap_or(finding.seen).packet;
+        finding.evidence.push(Evidence { packet, text: format!("speaks for {name}: {}", reason.text) });
+    }
+    if let Some(counter) = &verdict.counter {
+        let packet = counter.seen.unwrap_or(finding.seen).packet;
+        finding.evidence.push(Evidence { packet, text: format!("speaks against it: {}", counter.text) });
+    }
+    if let Some(settle) = verdict.settle {
+        finding.help.push_str(&format!("; what would settle who ended it: {settle}"));
+    }
 }
 
 /// A finding about a pair: it belongs to the client leg, concerns the upstream leg as well, is no surer than the match,

@@ -289,21 +289,6 @@ impl Scene {
     }
 }
 
-/// What the rules say of each of these connections, in view of all of them.
-pub fn judged_together(connections: &[Connection], unused: &[Unused]) -> Vec<Vec<Finding>> {
-    let mut census = Census::default();
-    connections.iter().for_each(|connection| census.push(connection));
-    let mut context: Context<'_> = Context::alone();
-    (context.census, context.unused) = (&census, unused);
-    connections.iter().map(|connection| judge(connection, &context)).collect()
-}
-
-/// The finding of a rule among those of one connection, wherever it hangs.
-pub fn named<'a>(findings: &'a [Finding], name: &str) -> Option<&'a Finding> {
-    assert!(super::rule(name).is_some(), "no rule is called {name}");
-    flat(findings).into_iter().find(|finding| finding.rule.name == name)
-}
-
 /// The two legs of one session: the upstream leg runs from 10.1.0.1 to 10.1.0.20, its packets count from 101, and
 /// everything in it is 1 ms later, until the scenes say otherwise.
 pub struct Both {
@@ -317,8 +302,7 @@ pub fn both(client: Scene, upstream: Scene) -> Both {
     let endpoint = |ip: [u8; 4], port| Endpoint { ip: ip.into(), port };
     let tcp = &mut upstream.tcp;
     (tcp.client, tcp.server) = (endpoint([10, 1, 0, 1], 40_000), endpoint([10, 1, 0, 20], 8080));
-    upstream.serial = 1;
-    upstream.tcp.isn = Sides { client: Some(1000), server: Some(2000) };
+    (upstream.serial, upstream.tcp.stream) = (1, 1);
     Both { client, upstream: renumber(upstream, 100) }
 }
 
@@ -348,6 +332,7 @@ impl Both {
                 client: self.client.tcp.client,
                 gateway: self.client.tcp.server,
                 upstream: self.upstream.tcp.server,
+                upstream_stream: (0, self.upstream.tcp.stream),
                 means: crate::legs::Means::ProxyProtocol,
                 confidence: super::Confidence::Certain,
                 clock: crate::legs::Clock::default(),
@@ -397,6 +382,21 @@ impl Both {
         let found = flat(&client).into_iter().chain(flat(&upstream)).find(|f| f.rule.name == name).cloned();
         assert!(found.is_none(), "{found:#?}");
     }
+}
+
+/// What the rules say of each of these connections, in view of all of them.
+pub fn judged_together(connections: &[Connection], unused: &[Unused]) -> Vec<Vec<Finding>> {
+    let mut census = Census::default();
+    connections.iter().for_each(|connection| census.push(connection));
+    let mut context: Context<'_> = Context::alone();
+    (context.census, context.unused) = (&census, unused);
+    connections.iter().map(|connection| judge(connection, &context)).collect()
+}
+
+/// The finding of a rule among those of one connection, wherever it hangs.
+pub fn named<'a>(findings: &'a [Finding], name: &str) -> Option<&'a Finding> {
+    assert!(super::rule(name).is_some(), "no rule is called {name}");
+    flat(findings).into_iter().find(|finding| finding.rule.name == name)
 }
 
 /// All findings, consequences too.

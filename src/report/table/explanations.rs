@@ -140,10 +140,12 @@ fn place(example: &Example, places: Places<'_>, page: Page) -> String {
 /// For each capture, the filter that shows the examples in Wireshark.
 fn filters(examples: &[Example]) -> BTreeMap<u16, String> {
     let mut streams: BTreeMap<u16, Vec<u32>> = BTreeMap::new();
-    for example in examples {
-        let of_capture = streams.entry(example.capture).or_default();
-        if !of_capture.contains(&example.stream) {
-            of_capture.push(example.stream);
+    let behind = |example: &Example| example.upstream.map(|upstream| upstream.stream);
+    let own = examples.iter().flat_map(|e| std::iter::once((e.capture, e.stream)).chain(behind(e)));
+    for (capture, stream) in own {
+        let of_capture = streams.entry(capture).or_default();
+        if !of_capture.contains(&stream) {
+            of_capture.push(stream);
         }
     }
     let filter = |streams: Vec<u32>| {

@@ -190,7 +190,7 @@ impl Layout {
 
 /// `10.0.0.9:80 /chat`, the target cut to `limit` characters; of a session through a gateway, what stands behind it.
 pub(super) fn server_and_target(example: &Example, limit: usize) -> String {
-    let server = example.upstream.unwrap_or(example.server);
+    let server = example.upstream.map_or(example.server, |upstream| upstream.server);
     match &example.target {
         Some(target) => format!("{server} {}", escape::terminal_at_most(target, limit)),
         None => server.to_string(),

@@ -36,13 +36,21 @@ pub(super) struct Example {
     pub(super) client: Endpoint,
     pub(super) server: Endpoint,
     /// Where the server is a gateway whose other leg was captured, and the finding is about both: what stands behind it.
-    pub(super) upstream: Option<Endpoint>,
+    pub(super) upstream: Option<Upstream>,
     pub(super) target: Option<String>,
     pub(super) capture: u16,
     pub(super) stream: u32,
     pub(super) message: String,
     pub(super) evidence: Vec<Evidence>,
     pub(super) consequences: Vec<Consequence>,
+}
+
+/// What stands behind a gateway.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Upstream {
+    pub(super) server: Endpoint,
+    /// Capture and `tcp.stream` of the connection to it.
+    pub(super) stream: (u16, u32),
 }
 
 /// What followed from a finding.
@@ -77,7 +85,7 @@ impl Groups {
         &mut self,
         connection: &Connection,
         finding: Finding,
-        upstream: Option<Endpoint>,
+        upstream: Option<Upstream>,
         secrets: Secrets,
     ) {
         self.total.count(finding.severity);
@@ -140,7 +148,7 @@ impl Group {
     fn new(
         connection: &Connection,
         mut finding: Finding,
-        upstream: Option<Endpoint>,
+        upstream: Option<Upstream>,
         secrets: Secrets,
     ) -> Group {
         Group {
@@ -162,7 +170,7 @@ impl Group {
         &mut self,
         connection: &Connection,
         finding: Finding,
-        upstream: Option<Endpoint>,
+        upstream: Option<Upstream>,
         secrets: Secrets,
     ) {
         self.count = self.count.saturating_add(1);
@@ -199,7 +207,7 @@ impl Example {
     fn new(
         connection: &Connection,
         finding: Finding,
-        upstream: Option<Endpoint>,
+        upstream: Option<Upstream>,
         secrets: Secrets,
     ) -> Example {
         let target = connection.request.as_ref().map(|r| convert::target(&r.head.target, secrets));

@@ -6,13 +6,12 @@ mod grid;
 mod groups;
 mod headline;
 
-use self::groups::Groups;
+use self::groups::{Groups, Upstream};
 use super::Secrets;
 use super::page::Page;
 use crate::capture::{PacketId, Seen};
 use crate::connection::Connection;
 use crate::legs::LegPair;
-use crate::net::Endpoint;
 use crate::pipeline::{Observer, Summary};
 use crate::report::escape;
 use crate::rules::Finding;
@@ -26,7 +25,7 @@ pub struct TableReport {
     secrets: Secrets,
     groups: Groups,
     /// By serial of the client leg, what stands behind its gateway; until that connection comes.
-    upstreams: HashMap<u64, Endpoint>,
+    upstreams: HashMap<u64, Upstream>,
 }
 
 impl TableReport {
@@ -68,7 +67,8 @@ impl Observer for TableReport {
     }
 
     fn legs(&mut self, pair: LegPair) {
-        self.upstreams.insert(pair.client_leg, pair.upstream);
+        let upstream = Upstream { server: pair.upstream, stream: pair.upstream_stream };
+        self.upstreams.insert(pair.client_leg, upstream);
     }
 }
 

@@ -244,6 +244,7 @@ fn a_session_through_a_gateway_shows_all_three_hosts_in_eighty_columns() {
         assert!(line.contains(shown), "{text}");
     }
     assert!(text.contains("10.0.0.5:51234 → 10.0.0.9:80 → 10.1.0.20:8080 /chat"), "{text}");
+    assert!(text.contains("Wireshark: tcp.stream eq 0 or tcp.stream eq 1"), "{text}");
     assert!(text.contains("packet 3 ") && text.contains("packet 103 "), "{text}");
     assert!(text.lines().all(|line| line.contains("proxy_set_header") || line.width() <= 80), "{text}");
 }

@@ -1,0 +1,149 @@
+//! Where connections wait to be judged until more of the run is known.
+
+use super::{Observer, Totals};
+use crate::connection::{Carried, Connection, Unused};
+use crate::gateway::Census;
+use crate::legs::{self, LegPair, Paired};
+use crate::limits;
+use crate::rules::{self, Context, Selection};
+use std::collections::VecDeque;
+
+/// Connections that wait, and what is known of the run around them.
+pub(super) struct Bench<'a> {
+    selection: &'a Selection,
+    waiting: Vec<Box<Connection>>,
+    census: Census,
+    unused: VecDeque<Unused>,
+    taken: u64,
+}
+
+impl<'a> Bench<'a> {
+    /// Nobody waits.
+    pub(super) fn new(selection: &'a Selection) -> Bench<'a> {
+        Bench { selection, waiting: Vec::new(), census: Census::default(), unused: VecDeque::new(), taken: 0 }
+    }
+
+    /// Takes what a flow carried.
+    pub(super) fn take(&mut self, carried: Carried) {
+        match carried {
+            Carried::WebSocket(connection) => {
+                self.census.push(&connection);
+                self.seat(connection);
+            }
+            Carried::Encrypted(connection) => self.seat(connection),
+            Carried::Nothing(unused) => {
+                self.unused.push_back(unused);
+                if self.unused.len() > limits::UNUSED {
+                    self.unused.pop_front();
+                }
+            }
+        }
+    }
+
+    /// Whether no more may wait.
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting.len() > limits::WAITING_CONNECTIONS
+    }
+
+    /// Judges so many of those that waited longest, and with each the other legs of its session. Half of them at a time
+    /// keeps the work of matching proportional to the number of connections.
+    pub(super) fn settle(&mut self, oldest: usize, totals: &mut Totals, observer: &mut impl Observer) {
+        let unused = self.unused.make_contiguous();
+        unused.sort_by_key(|unused| (unused.opened.at, unused.opened.packet));
+        let context = Context { census: &self.census, unused, selection: self.selection, legs: None };
+        let mut waiting: Vec<Option<Box<Connection>>> =
+            std::mem::take(&mut self.waiting).into_iter().map(Some).collect();
+        let pairs = {
+            let all: Vec<&Connection> = waiting.iter().flatten().map(|connection| &**connection).collect();
+            legs::pair(&all)
+        };
+        let sessions = sessions(&pairs);
+        let mut session_of: Vec<Option<&Session<'_>>> = vec![None; waiting.len()];
+        for session in &sessions {
+            session.members().for_each(|index| session_of[index] = Some(session));
+        }
+        for index in 0..oldest.min(waiting.len()) {
+            let Some(session) = session_of[index] else {
+                if let Some(connection) = waiting[index].take() {
+                    let findings = rules::judge(&connection, &context);
+                    totals.count(&connection);
+                    observer.connection(*connection, findings);
+                }
+                continue;
+            };
+            let mut take = |index: &usize| waiting[*index].take();
+            let chain: Vec<Box<Connection>> = session.chain.iter().filter_map(&mut take).collect();
+            let attempts: Vec<Box<Connection>> = session.attempts.iter().filter_map(&mut take).collect();
+            // All of a session are taken at once, with the first of them.
+            if chain.len() < session.chain.len() {
+                continue;
+            }
+            let links: Vec<&LegPair> = session.pairs.iter().map(|paired| &paired.pair).collect();
+            let findings = {
+                let chain: Vec<&Connection> = chain.iter().map(|connection| &**connection).collect();
+                rules::judge_chain(&chain, &links, &context)
+            };
+            session.pairs.iter().for_each(|paired| observer.legs(paired.pair.clone()));
+            let mut emit = |connection: Box<Connection>, findings| {
+                totals.count(&connection);
+                observer.connection(*connection, findings);
+            };
+            for (connection, findings) in chain.into_iter().zip(findings) {
+                emit(connection, findings);
+            }
+            for connection in attempts {
+                let findings = rules::judge(&connection, &context);
+                emit(connection, findings);
+            }
+        }
+        self.waiting = waiting.into_iter().flatten().collect();
+    }
+
+    /// Gives a connection its place among all.
+    fn seat(&mut self, mut connection: Box<Connection>) {
+        connection.serial = self.taken;
+        self.taken += 1;
+        self.waiting.push(connection);
+    }
+}
+
+/// Connections that belong together, by index.
+struct Session<'a> {
+    /// The legs, from the client's on.
+    chain: Vec<usize>,
+    /// The pairs that join them, one fewer.
+    pairs: Vec<&'a Paired>,
+    /// Upstream legs that failed beside them.
+    attempts: Vec<usize>,
+}
+
+impl Session<'_> {
+    fn members(&self) -> impl Iterator<Item = usize> {
+        self.chain.iter().chain(&self.attempts).copied()
+    }
+}
+
+/// The sessions that these pairs make, each connection in one of them at most.
+fn sessions(pairs: &[Paired]) -> Vec<Session<'_>> {
+    let below = |client: usize| {
+        pairs.binary_search_by_key(&client, |paired| paired.client).ok().map(|place| &pairs[place])
+    };
+    let mut inner: Vec<usize> = pairs.iter().map(|paired| paired.upstream).collect();
+    inner.sort_unstable();
+    pairs
+        .iter()
+        .filter(|paired| inner.binary_search(&paired.client).is_err())
+        .map(|outer| {
+            let mut session = Session { chain: vec![outer.client], pairs: Vec::new(), attempts: Vec::new() };
+            let mut next = Some(outer);
+            while let Some(paired) = next {
+                session.pairs.push(paired);
+                session.chain.push(paired.upstream);
+                // An attempt that is itself a client leg begins a session of its own.
+                session.attempts.extend(paired.attempts.iter().filter(|&&attempt| below(attempt).is_none()));
+                next = below(paired.upstream);
+            }
+            session
+        })
+        .collect()
+}
