@@ -67,6 +67,8 @@ pub mod role;
 pub mod rules;
 pub mod tcp;
 pub mod time;
+pub mod tls;
+
 pub mod websocket;
 
 pub use pipeline::{Observer, Summary, Totals, analyze};

@@ -1,8 +1,12 @@
 //! What was typed, in these surroundings, means this.
 
 use super::args::{Args, ColorWhen, FailOn, Format};
-use super::selection::Selection;
+use super::scope::Scope;
+use super::suggest::near_rules;
+use crate::pipeline::Options;
 use crate::report::{Glyphs, Page, Secrets};
+use crate::rules::selection::{Level, Requirement, Selection, named};
+use crate::rules::{Rule, Severity};
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
@@ -10,12 +14,17 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(super) struct Config {
     pub(super) captures: Vec<PathBuf>,
+    pub(super) options: Options,
+    /// Key logs that were named; each must be there.
+    pub(super) key_logs: Vec<PathBuf>,
+    /// The key log that the environment names for programs that write one: it need not be there.
+    pub(super) environment_key_log: Option<PathBuf>,
     pub(super) format: Format,
     pub(super) page: Page,
     pub(super) secrets: Secrets,
     pub(super) fail_on: FailOn,
     pub(super) allow_empty: bool,
-    pub(super) selection: Selection,
+    pub(super) scope: Scope,
     /// Whether a progress bar may be drawn on standard error.
     pub(super) progress: bool,
 }
@@ -33,6 +42,8 @@ pub(super) struct Surroundings {
     stderr_is_terminal: bool,
     /// The locale for characters, where one is set.
     locale: Option<String>,
+    /// `SSLKEYLOGFILE`.
+    key_log: Option<PathBuf>,
 }
 
 impl Config {
@@ -53,19 +64,54 @@ impl Config {
             n => return Err(format!("-: standard input was named {n} times and can be read only once")),
         }
         Ok(Config {
+            options: Options { selection: args.selection()? },
             format: args.format,
             page,
             secrets: if args.show_secrets { Secrets::Shown } else { Secrets::Hidden },
             fail_on: args.fail_on,
             allow_empty: args.allow_empty,
-            selection: Selection { since: args.since, until: args.until, filters: args.filters },
+            scope: Scope { since: args.since, until: args.until, filters: args.filters },
             progress: surroundings.stderr_is_terminal,
             captures: args.captures,
+            key_logs: args.key_logs,
+            environment_key_log: surroundings.key_log.clone(),
         })
     }
 }
 
 impl Args {
+    /// What is asked of the rules. What is ignored stays silent, whatever else was said of it.
+    fn selection(&self) -> Result<Selection, String> {
+        let all = |option: &str, words: &[String]| -> Result<Vec<&'static Rule>, String> {
+            Ok(words.iter().map(|word| rules(option, word)).collect::<Result<Vec<_>, _>>()?.concat())
+        };
+        let mut selection = Selection::default();
+        for word in &self.severity {
+            let (rule, severity) = word
+                .split_once('=')
+                .ok_or_else(|| format!("--severity: {word}: expected RULE=error, warning, info or off"))?;
+            let level = match severity.trim().to_ascii_lowercase().as_str() {
+                "error" => Level::At(Severity::Error),
+                "warning" => Level::At(Severity::Warning),
+                "info" => Level::At(Severity::Info),
+                "off" => Level::Off,
+                other => {
+                    return Err(format!(
+                        "--severity: {other:?} is no severity: expected error, warning, info or off"
+                    ));
+                }
+            };
+            selection = selection.level(&rules("--severity", rule)?, level);
+        }
+        let parse = |text: &String| {
+            Requirement::parse(text).map_err(|reason| format!("--require-extension: {reason}"))
+        };
+        Ok(selection
+            .only(&all("--select", &self.select)?)
+            .level(&all("--ignore", &self.ignore)?, Level::Off)
+            .require(self.require_extension.iter().map(parse).collect::<Result<_, _>>()?))
+    }
+
     /// The page to write on.
     pub(super) fn page(&self, surroundings: &Surroundings) -> Page {
         let width = self.width.or(surroundings.columns).or(surroundings.terminal_width).unwrap_or(80);
@@ -83,6 +129,16 @@ impl Args {
     }
 }
 
+/// The rules of that name, at least one.
+fn rules(option: &str, word: &str) -> Result<Vec<&'static Rule>, String> {
+    let rules = named(word);
+    if !rules.is_empty() {
+        return Ok(rules);
+    }
+    let shown: String = word.chars().take(80).collect();
+    Err(format!("{option}: {shown:?} is neither a rule nor a category; {}", near_rules(word)))
+}
+
 impl Surroundings {
     /// Looks at the terminal and the environment.
     pub(super) fn look() -> Surroundings {
@@ -94,6 +150,7 @@ impl Surroundings {
             terminal_width: terminal_size::terminal_size_of(&stdout).map(|(width, _)| width.0),
             stdin_is_terminal: io::stdin().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
+            key_log: std::env::var_os("SSLKEYLOGFILE").filter(|name| !name.is_empty()).map(PathBuf::from),
             locale: if cfg!(windows) {
                 None
             } else {
@@ -115,6 +172,7 @@ mod tests {
         stdin_is_terminal: false,
         stderr_is_terminal: false,
         locale: None,
+        key_log: None,
     };
 
     fn args(line: &str) -> Args {
@@ -158,5 +216,38 @@ mod tests {
         let keyboard = Surroundings { stdin_is_terminal: true, ..PIPE };
         assert!(config("wsanalyze -", &keyboard).unwrap_err().contains("terminal"));
         assert!(config("wsanalyze a", &keyboard).is_ok());
+    }
+
+    fn selection(line: &str) -> Result<Selection, String> {
+        Config::new(args(line), &PIPE).map(|config| config.options.selection)
+    }
+
+    #[test]
+    fn rules_are_selected_ignored_and_weighed() {
+        let speaks = |line: &str, name: &str| selection(line).unwrap().speaks(named(name)[0]);
+        assert!(speaks("wsanalyze a --select WS-EX,close", "WS-EX-012"));
+        assert!(!speaks("wsanalyze a --select WS-EX,close", "WS-GW-002"));
+        assert!(!speaks("wsanalyze a --select WS-EX --ignore ws-ex-001", "WS-EX-001"));
+        assert!(!speaks("wsanalyze a --ignore WS-EX-001 --severity WS-EX-001=error", "WS-EX-001"));
+        assert!(!speaks("wsanalyze a --select WS-EX --severity gateway=error", "WS-GW-002"));
+        assert!(speaks("wsanalyze a --severity extension=off,WS-EX-012=info", "WS-EX-012"));
+        assert!(!speaks("wsanalyze a --severity extension=off,WS-EX-012=info", "WS-EX-001"));
+        assert_eq!(selection("wsanalyze a").unwrap(), Selection::default());
+    }
+
+    #[test]
+    fn what_no_rule_is_called_is_answered_with_what_may_have_been_meant() {
+        for (line, says) in [
+            ("wsanalyze a --select WS-EX-O12", "did you mean WS-EX-012"),
+            ("wsanalyze a --ignore extention", "did you mean extension"),
+            ("wsanalyze a --ignore qqqqqqqq", "wsanalyze rules"),
+            ("wsanalyze a --ignore ,", "neither a rule"),
+            ("wsanalyze a --severity WS-EX-012", "RULE=error"),
+            ("wsanalyze a --severity WS-EX-012=fatal", "\"fatal\" is no severity"),
+            ("wsanalyze a --require-extension a;b", "--require-extension: a;b"),
+        ] {
+            let reason = selection(line).unwrap_err();
+            assert!(reason.contains(says), "{line}: {reason}");
+        }
     }
 }

@@ -10,7 +10,8 @@ mod inputs;
 mod progress;
 mod rule_list;
 mod run;
-mod selection;
+mod scope;
+mod suggest;
 
 pub use exit::Status;
 
@@ -44,7 +45,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Status {
                 Status::Usage
             }
         },
-        Some(Command::Explain { ref topics }) => explain::explain(topics, args.page(&surroundings)),
+        Some(Command::Explain { ref topics, lang }) => {
+            explain::explain(topics, lang.into(), args.page(&surroundings))
+        }
         Some(Command::Extract { id, ref output, ref captures }) => extract::extract(id, output, captures),
         Some(Command::Rules { format }) => rule_list::list(format, args.page(&surroundings)),
     }

@@ -7,13 +7,14 @@ use super::exit::{Outcome, Status};
 use super::inputs;
 use super::printed;
 use super::progress::Progress;
-use super::selection::Selection;
+use super::scope::Scope;
 use crate::capture::Merged;
 use crate::connection::Connection;
 use crate::pipeline::{self, Observer, Summary};
 use crate::report::{JsonReport, TableReport};
 use crate::rules::{Finding, Severity};
 use crate::time::Timestamp;
+use crate::tls::KeyLog;
 use std::io;
 
 /// Reports on all inputs that can be read, complains of the others.
@@ -22,12 +23,19 @@ pub(super) fn analyze(config: &Config) -> Status {
     if readers.is_empty() {
         return Status::Unreadable;
     }
+    let keys = match keys(config) {
+        Ok(keys) => keys,
+        Err(reason) => {
+            complain(&reason);
+            return Status::Unreadable;
+        }
+    };
     let input = Merged::new(readers);
-    let (selection, begins) = (&config.selection, input.begins());
-    let mut report = Tally { worst: None, connections: 0, selection, begins, report: Report::new(config) };
+    let (scope, begins) = (&config.scope, input.begins());
+    let mut report = Tally { worst: None, connections: 0, scope, begins, report: Report::new(config) };
     let mut progress = Progress::new(config.progress);
     let tell = &mut |read, total| progress.tell(read, total);
-    let summary = pipeline::analyze(input, &mut report, tell);
+    let summary = pipeline::analyze_with(&config.options, keys, input, &mut report, tell);
     drop(progress);
     for error in &summary.unreadable {
         complain(&error.to_string());
@@ -39,18 +47,41 @@ pub(super) fn analyze(config: &Config) -> Status {
     printed(config.page.color, status, |out| report.report.write(&summary, out))
 }
 
+/// What all key logs hold.
+///
+/// # Errors
+/// Why one that was named cannot be read, or that it is no key log.
+fn keys(config: &Config) -> Result<KeyLog, String> {
+    let mut keys = KeyLog::default();
+    for path in &config.key_logs {
+        let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        // A browser that has not spoken TLS yet leaves an empty file.
+        if keys.read(&text) == 0 && !text.is_empty() {
+            complain(&format!(
+                "{}: no TLS secrets in it, expected lines such as CLIENT_RANDOM",
+                path.display()
+            ));
+        }
+    }
+    // Others write this file; whether it is there is not for us to judge.
+    if let Some(text) = config.environment_key_log.as_ref().and_then(|path| std::fs::read(path).ok()) {
+        keys.read(&text);
+    }
+    Ok(keys)
+}
+
 /// Hands on to the report what was selected, and remembers the gravest finding of it.
 struct Tally<'a> {
     worst: Option<Severity>,
     connections: u64,
-    selection: &'a Selection,
+    scope: &'a Scope,
     begins: Option<Timestamp>,
     report: Report,
 }
 
 impl Observer for Tally<'_> {
     fn connection(&mut self, connection: Connection, findings: Vec<Finding>) {
-        if !self.selection.admits(&connection, &findings, self.begins) {
+        if !self.scope.admits(&connection, &findings, self.begins) {
             return;
         }
         self.connections += 1;

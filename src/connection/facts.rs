@@ -6,6 +6,7 @@ use crate::capture::Seen;
 use crate::http::{RequestHead, ResponseHead};
 use crate::net::Endpoint;
 use crate::role::{Role, Sides};
+use crate::tls;
 use crate::websocket::{Extensions, Opcode};
 
 /// One WebSocket connection, or one attempt at it.
@@ -19,6 +20,8 @@ pub struct Connection {
     pub last: Seen,
     /// The addresses a PROXY protocol header at the start of the stream gave, source then destination.
     pub proxied: Option<(Endpoint, Endpoint)>,
+    /// The TLS around it; the innermost where there are several.
+    pub tls: Option<Box<tls::Facts>>,
     /// The authority of the CONNECT tunnel it ran in (RFC 9110 §9.3.6).
     pub tunnel: Option<String>,
     /// The upgrade request; `None` where the capture began later.
@@ -67,6 +70,7 @@ impl Connection {
             first,
             last: first,
             proxied: None,
+            tls: None,
             tunnel: None,
             request: None,
             interim: Vec::new(),
@@ -90,6 +94,17 @@ impl Connection {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// The Close frame that said this code first; one of the other side with the same code is its echo.
+    ///
+    /// A capture may hold the echo before what it answers. An echo may drop the reason, but has none to invent: of two,
+    /// one of them without a reason, the other one came first.
+    pub fn first_to_say(&self, code: u16) -> Option<&Close> {
+        let mut said = self.closes.iter().filter(|close| close.code == Some(code));
+        let first = said.next()?;
+        let answer = said.find(|close| close.from != first.from);
+        Some(answer.filter(|answer| first.reason.is_empty() && !answer.reason.is_empty()).unwrap_or(first))
     }
 
     /// The first Close frame that one side sent.
@@ -193,6 +208,8 @@ pub enum RoleEvidence {
     Syn,
     /// The client sent an HTTP request, or the server an HTTP response.
     Http,
+    /// The client sent a TLS client hello.
+    Tls,
     /// Client frames are masked, server frames are not.
     Masking,
 }
@@ -251,6 +268,9 @@ pub enum Outcome {
     Unanswered,
     /// The handshake is not in the capture.
     Unseen,
+    /// TLS of which no application data could be read: no key opens it, or its own handshake failed. Whether it was
+    /// meant for WebSocket is not known.
+    Encrypted,
 }
 
 /// Frames of one side. A frame counts where its header was read whole.

@@ -38,7 +38,12 @@ pub(super) enum Identified {
     Frames {
         client: Side,
     },
-    Tls,
+    /// TLS; the fields as for HTTP.
+    Tls {
+        waiting: [Waiting; 2],
+        skip: usize,
+        proxied: Option<(Endpoint, Endpoint)>,
+    },
     Http2,
     /// Nothing for us.
     Nothing,
@@ -55,6 +60,11 @@ impl Identify {
         seen: Seen,
     ) -> Identified {
         self.look(client, from, offset, bytes, seen, 0)
+    }
+
+    /// Bytes that wait.
+    pub(super) fn buffered(&self) -> usize {
+        self.waiting.iter().map(Waiting::len).sum()
     }
 
     /// Forgets what a gap makes useless.
@@ -79,7 +89,10 @@ impl Identify {
             FirstBytes::Request if client.is_none_or(|client| client == from) => self.http(from, skip),
             // An answer that was captured before its request waits for it there.
             FirstBytes::Response if client != Some(from) => self.http(from.other(), skip),
-            FirstBytes::Tls => Identified::Tls,
+            FirstBytes::Tls => {
+                let waiting = std::mem::take(&mut self.waiting);
+                Identified::Tls { waiting, skip, proxied: self.proxied }
+            }
             FirstBytes::Http2Preface => Identified::Http2,
             FirstBytes::Unsure => self.wait(from, offset, fresh, seen),
             FirstBytes::ProxyV1 | FirstBytes::ProxyV2 => match proxy_header(&first) {

@@ -1,10 +1,13 @@
 //! Judgement: pure functions from facts to findings, one file a rule.
 
 pub mod codes;
+pub mod selection;
 
 mod capture;
 mod close;
 mod context;
+#[cfg(test)]
+mod docs;
 mod extension;
 mod finding;
 mod frame;
@@ -17,14 +20,17 @@ mod rule;
 mod subprotocol;
 #[cfg(test)]
 pub(crate) mod testing;
+mod tls;
+mod transport;
 mod trust;
 
 pub use context::Context;
 pub use finding::{Blame, Confidence, Evidence, Finding, Origin, Severity};
 pub use identity::{CauseKey, cause_key, fingerprint};
 pub use rule::{Category, Check, Rule};
+pub use selection::Selection;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Outcome};
 use std::cmp::Reverse;
 
 /// Every rule, in order of code.
@@ -33,6 +39,7 @@ pub static RULES: &[&Rule] = &[
     &handshake::request_upgrade_missing::RULE,
     &handshake::request_connection_upgrade_missing::RULE,
     &handshake::request_key_invalid::RULE,
+    &handshake::request_key_reused::RULE,
     &handshake::request_version_unsupported::RULE,
     &handshake::request_singleton_duplicated::RULE,
     &handshake::request_body_or_early_data::RULE,
@@ -45,6 +52,7 @@ pub static RULES: &[&Rule] = &[
     &handshake::response_accept_invalid::RULE,
     &handshake::response_101_malformed::RULE,
     &handshake::handshake_unanswered::RULE,
+    &handshake::handshake_slow::RULE,
     &handshake::client_aborts_after_101::RULE,
     &handshake::response_not_http::RULE,
     &extension::extension_offered_not_accepted::RULE,
@@ -52,6 +60,7 @@ pub static RULES: &[&Rule] = &[
     &extension::extension_response_params_illegal::RULE,
     &extension::extension_offer_illegal::RULE,
     &extension::extension_header_malformed::RULE,
+    &extension::extension_negotiated_unused::RULE,
     &extension::rsv1_without_extension::RULE,
     &extension::rsv_bits_misused::RULE,
     &extension::close_1010_mandatory_extension::RULE,
@@ -66,6 +75,8 @@ pub static RULES: &[&Rule] = &[
     &frame::control_frame_invalid::RULE,
     &frame::length_encoding_invalid::RULE,
     &frame::fragmentation_sequence_broken::RULE,
+    &frame::text_not_utf8::RULE,
+    &frame::masking_key_weak::RULE,
     &frame::stream_ends_mid_frame::RULE,
     &frame::http_bytes_in_stream::RULE,
     &frame::framing_lost::RULE,
@@ -83,19 +94,37 @@ pub static RULES: &[&Rule] = &[
     &close::close_internal_error::RULE,
     &close::close_restart_or_overload::RULE,
     &close::close_application_code::RULE,
+    &close::reconnect_without_backoff::RULE,
     &gateway::gateway_error_before_upgrade::RULE,
     &gateway::close_1014_bad_gateway::RULE,
     &gateway::close_1014_rejected_by_peer::RULE,
+    &gateway::idle_timeout_close::RULE,
+    &gateway::lifetime_limit_close::RULE,
+    &gateway::mass_disconnect::RULE,
+    &gateway::keepalive_insufficient::RULE,
+    &gateway::gateway_block_page::RULE,
     &gateway::gateway_accepted_before_upstream::RULE,
     &gateway::close_1014_from_client::RULE,
+    &transport::tcp_connect_failed::RULE,
+    &transport::silent_drop::RULE,
+    &transport::rst_foreign_origin::RULE,
+    &transport::ping_unanswered::RULE,
+    &transport::receiver_stalled::RULE,
+    &tls::tls_handshake_failed::RULE,
+    &tls::scheme_port_mismatch::RULE,
     &capture::capture_starts_midstream::RULE,
     &capture::capture_lossy::RULE,
 ];
 
-/// What the rules say of one connection, gravest first, then by packet; consequences hang under their cause.
+/// What the selected rules say of one connection, gravest first, then by packet; consequences hang under their cause.
+/// Where the cause is not selected, they are told on their own.
 pub fn judge(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    for rule in RULES {
+    // Of what could not be read, only TLS itself can be judged.
+    let unread = connection.outcome == Outcome::Encrypted;
+    let may_speak =
+        |rule: &Rule| context.selection.speaks(rule) && (!unread || rule.category == Category::Tls);
+    for rule in RULES.iter().filter(|rule| may_speak(rule)) {
         match rule.check {
             Check::Connection(check) => check(connection, &mut found),
             Check::InContext(check) => check(connection, context, &mut found),
@@ -103,9 +132,10 @@ pub fn judge(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
     }
     for finding in &mut found {
         finding.evidence.sort_by_key(|evidence| evidence.packet);
+        context.selection.weigh(finding);
     }
     found.sort_by_key(|finding| (Reverse(finding.severity), finding.seen.packet, finding.rule.code));
-    hang(found)
+    hang(found, context.selection)
 }
 
 /// The rule of that code or name, however it is written: `WS-EX-012`, `ex-012`, `close-1010-mandatory-extension`.
@@ -120,8 +150,11 @@ pub fn rule(name_or_code: &str) -> Option<&'static Rule> {
 
 /// Moves every finding that another one explains into the consequences of that one. Where several explain it, it goes
 /// to the nearest: one that explains none of the others.
-fn hang(found: Vec<Finding>) -> Vec<Finding> {
-    let explains = |root: usize, below: usize| found[root].rule.explains.contains(&found[below].rule.name);
+fn hang(found: Vec<Finding>, selection: &Selection) -> Vec<Finding> {
+    let explains = |root: usize, below: usize| {
+        let (root, below) = (&found[root], &found[below]);
+        root.rule.explains.contains(&below.rule.name) && selection.hides(root, below)
+    };
     let roots: Vec<Option<usize>> = (0..found.len())
         .map(|below| {
             let able: Vec<usize> = (0..found.len()).filter(|&root| explains(root, below)).collect();
@@ -169,6 +202,15 @@ mod tests {
     }
 
     #[test]
+    fn every_rule_is_told_in_a_sentence() {
+        for rule in RULES {
+            let summary = rule.summary();
+            assert!(summary.ends_with('.') && !summary.contains('\n'), "{}: {summary}", rule.code);
+            assert!((20..=250).contains(&summary.len()), "{}: {summary}", rule.code);
+        }
+    }
+
+    #[test]
     fn codes_and_names_are_unique_and_well_formed() {
         let mut seen = HashSet::new();
         for rule in RULES {
@@ -189,17 +231,14 @@ mod tests {
     fn every_rule_is_in_a_file_of_its_name_and_every_file_in_the_list() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/rules");
         let mut files = HashSet::new();
-        for category in
-            std::fs::read_dir(&folder).unwrap().filter_map(|entry| entry.ok()).filter(|e| e.path().is_dir())
-        {
+        let is_category = |entry: &std::fs::DirEntry| entry.path().is_dir() && entry.file_name() != "codes";
+        for category in std::fs::read_dir(&folder).unwrap().filter_map(Result::ok).filter(is_category) {
             for file in std::fs::read_dir(category.path()).unwrap() {
                 let name = file.unwrap().file_name().into_string().unwrap();
                 files.insert(name.trim_end_matches(".rs").replace('_', "-"));
             }
         }
-        for other in ["mod", "close", "pairs", "status"] {
-            files.remove(other);
-        }
+        files.remove("mod");
         let names: HashSet<String> = RULES.iter().map(|rule| rule.name.to_owned()).collect();
         assert_eq!(files, names);
     }

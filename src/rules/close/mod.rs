@@ -12,6 +12,7 @@ pub(super) mod close_restart_or_overload;
 pub(super) mod close_unanswered;
 pub(super) mod closed_without_close_frame;
 pub(super) mod data_after_close;
+pub(super) mod reconnect_without_backoff;
 pub(super) mod reset_around_close;
 pub(super) mod tcp_close_order;
 
@@ -25,7 +26,10 @@ pub(super) fn own(connection: &Connection) -> impl Iterator<Item = &Close> {
     Role::BOTH.into_iter().filter_map(move |from| {
         let at = closes.iter().position(|close| close.from == from)?;
         let close = closes.get(at)?;
-        let echo = closes.iter().take(at).any(|other| other.from != from && other.code == close.code);
+        let echo = match close.code {
+            Some(code) => connection.first_to_say(code).is_some_and(|first| first.from != from),
+            None => closes.iter().take(at).any(|other| other.from != from && other.code.is_none()),
+        };
         (!echo).then_some(close)
     })
 }
@@ -62,7 +66,7 @@ fn quiet_before(connection: &Connection, end: crate::capture::Seen) -> Option<f6
 }
 
 /// Whether the sender closed because its pings stayed unanswered.
-fn ping_timeout(close: &Close) -> bool {
+pub(super) fn ping_timeout(close: &Close) -> bool {
     let reason = close.reason.to_ascii_lowercase();
     close.code == Some(1011) && reason.contains("ping") && reason.contains("timeout")
 }

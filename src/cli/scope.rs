@@ -1,13 +1,13 @@
 //! Which connections a report is about: `--since`, `--until` and `--filter`.
 
-use super::explain::nearest;
+use super::suggest::nearest;
 use crate::connection::Connection;
 use crate::rules::{Finding, RULES};
 use crate::time::Timestamp;
 
 /// All must hold of a connection that is reported.
 #[derive(Clone, Default, Debug)]
-pub(super) struct Selection {
+pub(super) struct Scope {
     pub(super) since: Option<Moment>,
     pub(super) until: Option<Moment>,
     pub(super) filters: Vec<Filter>,
@@ -51,7 +51,7 @@ enum Test {
 
 const KEYS: [&str; 8] = ["host", "port", "path", "code", "status", "rule", "stream", "side"];
 
-impl Selection {
+impl Scope {
     /// Whether a report is to tell of this connection, in a run whose first packet came at `begins`.
     pub(super) fn admits(
         &self,
@@ -237,7 +237,7 @@ mod tests {
 
     fn admits(filters: &[&str]) -> bool {
         let filters = filters.iter().map(|text| Filter::parse(text).unwrap()).collect();
-        Selection { filters, ..Selection::default() }.admits(&chat(), &[], None)
+        Scope { filters, ..Scope::default() }.admits(&chat(), &[], None)
     }
 
     #[test]
@@ -300,7 +300,7 @@ mod tests {
         let (first, last) = (connection.first.at, connection.last.at);
         let later = |by: i64| Timestamp::from_nanos(last.as_nanos() + by);
         let admits = |since: Option<Moment>, until: Option<Moment>| {
-            Selection { since, until, filters: Vec::new() }.admits(&connection, &[], Some(first))
+            Scope { since, until, filters: Vec::new() }.admits(&connection, &[], Some(first))
         };
         assert!(admits(Some(Moment::At(last)), None) && !admits(Some(Moment::At(later(1))), None));
         assert!(admits(None, Some(Moment::After(0))));
