@@ -327,7 +327,7 @@ impl Half {
             let len = ahead(self.acked, self.next);
             if len > 1 {
                 let len = u64::from(len.unsigned_abs());
-                self.tell_gap(len, GapCause::Lost, now, emit);
+                return self.tell_gap(len, GapCause::Lost, now, emit);
             }
         }
         Interest::Keep

@@ -27,6 +27,7 @@ enum Told {
 struct Log {
     told: Vec<Told>,
     ignore_after_data: bool,
+    ignore_after_gap: bool,
 }
 
 impl Sink for Log {
@@ -47,8 +48,13 @@ impl Sink for Log {
             Event::Reset { .. } => Told::Reset(e.from),
             Event::Closed { why, .. } => Told::Closed(why),
         });
-        let data = matches!(e.event, Event::Data { .. });
-        if data && self.ignore_after_data { Interest::Ignore } else { Interest::Keep }
+        let data = matches!(e.event, Event::Data { .. })
+            || self.ignore_after_gap && matches!(e.event, Event::Gap { .. });
+        if data && (self.ignore_after_data || self.ignore_after_gap) {
+            Interest::Ignore
+        } else {
+            Interest::Keep
+        }
     }
 }
 
@@ -561,4 +567,14 @@ fn nothing_is_told_of_a_flow_that_is_ignored() {
     assert_eq!(told(false), [Told::Data(A, 0, b"abc".into())]);
     let gap = Told::Gap(A, 0, 3, GapCause::Unseen);
     assert_eq!(told(true), [gap, Told::Data(A, 3, b"def".into())]);
+}
+
+#[test]
+fn a_flow_ignored_at_its_last_gap_is_not_even_closed() {
+    let mut run = opened();
+    run.log.ignore_after_gap = true;
+    run.send(A, Flags::ACK, 100, 510, b"");
+    run.send(B, Flags::ACK, 500, 110, b"");
+    run.finish();
+    assert_eq!(run.log.told[3..], [Told::Gap(A, 0, 10, GapCause::Lost)]);
 }
