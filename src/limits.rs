@@ -147,3 +147,20 @@ pub const WAITING_ROUNDS: u32 = 256;
 
 /// CONNECT tunnels in each other on one connection.
 pub const TUNNELS: u32 = 4;
+
+/// Size of an HPACK table that is kept, as RFC 7541 §4.1 counts. Encoders stay at 4,096 whatever they are allowed; what
+/// one keeps beyond this bound is said to be unknown.
+pub const HPACK_TABLE: usize = 16 << 10;
+
+/// Bytes of one HTTP/2 header block, encoded, with its CONTINUATION frames. A head may have as many when decoded, and
+/// servers refuse longer ones; a flood of CONTINUATION frames ends here.
+pub const HEADER_BLOCK: usize = HEAD;
+
+/// Bytes of the payload of a SETTINGS frame that are kept. A setting has 6, and real frames hold fewer than ten.
+pub const SETTINGS: usize = 1 << 10;
+
+/// WebSockets open at once on one HTTP/2 connection. Servers allow 100 to 256 streams.
+pub const STREAMS: usize = 1 << 10;
+
+/// HTTP/2 connections open at once that are followed. Each holds two HPACK tables, whether a WebSocket comes or not.
+pub const HTTP2_CONNECTIONS: u32 = 1 << 13;
