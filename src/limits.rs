@@ -164,3 +164,19 @@ pub const STREAMS: usize = 1 << 10;
 
 /// HTTP/2 connections open at once that are followed. Each holds two HPACK tables, whether a WebSocket comes or not.
 pub const HTTP2_CONNECTIONS: u32 = 1 << 13;
+
+/// First frames of each side of which something is kept, to match the legs of one session.
+pub const GLIMPSES: usize = 8;
+
+/// Pings of one side that wait for their pong. Beyond it, the oldest is no longer waited for.
+pub const PINGS: usize = 16;
+
+/// Connections that wait to be judged until the run is over, so that each is seen with its other leg and with all
+/// others. Beyond it, the one that waits longest is judged with what is known by then.
+pub const WAITING_CONNECTIONS: usize = 1 << 13;
+
+/// Connections of which a small record is kept for what many have in common.
+pub const CENSUS: usize = 1 << 17;
+
+/// TCP connections without payload that are remembered: among them are a gateway's failed attempts at its upstream.
+pub const UNUSED: usize = 1 << 12;

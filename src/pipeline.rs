@@ -1,11 +1,14 @@
 //! The stages wired together; the only file that knows all of them.
 
 use crate::capture::{CaptureInfo, Item, LinkType, Merged, Packet, Seen};
-use crate::connection::{Connection, Connections, Outcome};
+use crate::connection::{Carried, Connection, Connections, Outcome, Unused};
 use crate::error::Error;
+use crate::gateway::Census;
+use crate::limits;
 use crate::net::{self, Decoded};
-use crate::rules::{self, Finding};
+use crate::rules::{self, Context, Finding};
 use crate::tcp;
+use std::collections::VecDeque;
 
 /// Receives what an analysis finds, connection by connection, in the order in which they become final.
 pub trait Observer {
@@ -53,10 +56,12 @@ pub fn analyze(
     progress: &mut impl FnMut(u64, Option<u64>),
 ) -> Summary {
     let mut totals = Totals::default();
-    let mut pipeline = Pipeline::new(|connection: Connection| {
-        totals.count(&connection);
-        let findings = rules::judge(&connection);
-        observer.connection(connection, findings);
+    let mut bench = Bench::default();
+    let mut pipeline = Pipeline::new(|carried: Carried| {
+        if let Some(connection) = bench.take(carried) {
+            totals.count(&connection);
+            bench.judge(*connection, observer);
+        }
     });
     let mut until_progress = PROGRESS_EVERY;
     while let Some(item) = input.next() {
@@ -74,6 +79,7 @@ pub fn analyze(
     let Pipeline { net, tcp, connections, .. } = pipeline;
     let tls_connections = connections.counters().tls;
     drop(connections);
+    bench.finish(&mut totals, observer);
     totals.tls_connections = tls_connections;
     totals.tcp_connections = tcp.counters().flows;
     let mut captures = input.infos();
@@ -81,6 +87,10 @@ pub fn analyze(
     if let Some(first) = captures.first_mut() {
         first.warnings.extend(net_warnings(net.counters()));
         first.warnings.extend(tcp_warnings(tcp.counters()));
+        match checksum_note(net.counters()) {
+            Ok(note) => first.notes.extend(note),
+            Err(warning) => first.warnings.push(warning),
+        }
     }
     let unreadable = input.readers().iter().filter_map(|reader| {
         let links = reader.link_types();
@@ -101,7 +111,7 @@ struct Pipeline<E> {
     last: Option<Seen>,
 }
 
-impl<E: FnMut(Connection)> Pipeline<E> {
+impl<E: FnMut(Carried)> Pipeline<E> {
     fn new(emit: E) -> Self {
         Pipeline {
             net: net::Decoder::new(),
@@ -122,6 +132,46 @@ impl<E: FnMut(Connection)> Pipeline<E> {
     fn finish(&mut self) {
         if let Some(last) = self.last {
             self.tcp.finish(last, &mut self.connections);
+        }
+    }
+}
+
+/// Connections that wait to be judged until more of the run is known.
+#[derive(Default)]
+struct Bench {
+    waiting: VecDeque<Box<Connection>>,
+    census: Census,
+    unused: VecDeque<Unused>,
+}
+
+impl Bench {
+    /// Takes what a flow carried; gives back the connection that has waited longest where too many wait.
+    fn take(&mut self, carried: Carried) -> Option<Box<Connection>> {
+        match carried {
+            Carried::WebSocket(connection) => {
+                self.census.push(&connection);
+                self.waiting.push_back(connection);
+            }
+            Carried::Nothing(unused) => {
+                self.unused.push_back(unused);
+                if self.unused.len() > limits::UNUSED {
+                    self.unused.pop_front();
+                }
+            }
+        }
+        if self.waiting.len() > limits::WAITING_CONNECTIONS { self.waiting.pop_front() } else { None }
+    }
+
+    fn judge(&mut self, connection: Connection, observer: &mut impl Observer) {
+        let context = Context { census: &self.census, unused: self.unused.make_contiguous() };
+        let findings = rules::judge(&connection, &context);
+        observer.connection(connection, findings);
+    }
+
+    fn finish(&mut self, totals: &mut Totals, observer: &mut impl Observer) {
+        while let Some(connection) = self.waiting.pop_front() {
+            totals.count(&connection);
+            self.judge(*connection, observer);
         }
     }
 }
@@ -184,13 +234,20 @@ fn net_warnings(counters: &net::Counters) -> Vec<String> {
         "fragmented datagrams are not whole",
     );
     warn(counters.fragments_overlapping, "IP fragment overlaps another", "IP fragments overlap others");
-    if counters.checksums_bad > 0 {
-        warnings.push(format!(
-            "{} of the first {} TCP checksums are wrong, as in a capture on a host whose network card computes them",
-            counters.checksums_bad, counters.checksums_checked
-        ));
-    }
     warnings
+}
+
+/// What wrong TCP checksums mean. On the host that sends, a capture shows them before the network card has computed
+/// them: then nearly all of one direction are wrong, and nothing is the matter. A few wrong ones are damage.
+fn checksum_note(counters: &net::Counters) -> Result<Option<String>, String> {
+    let (bad, checked) = (counters.checksums_bad, counters.checksums_checked);
+    match bad {
+        0 => Ok(None),
+        _ if bad >= checked / 4 => Ok(Some(format!(
+            "TCP checksums were left to the network card ({bad} of {checked} not filled in)"
+        ))),
+        _ => Err(format!("{bad} of the first {checked} TCP checksums are wrong: packets may be damaged")),
+    }
 }
 
 /// Bounds that were reached while following flows.

@@ -44,14 +44,13 @@ impl Clock {
     #[inline]
     pub(super) fn at(&self, ticks: u64) -> Timestamp {
         let ticks = i128::from(ticks);
+        // Neither product nor sum can wrap: 64 bits times 10^9 take 94, and so does the offset.
         let nanos = match self.tick {
-            Tick::Nanos(each) => ticks.saturating_mul(each),
+            Tick::Nanos(each) => ticks.wrapping_mul(each),
             Tick::OneOf(parts) => ticks.checked_div(parts).unwrap_or(0),
-            Tick::Binary(exponent) => {
-                ticks.saturating_mul(NANOS_PER_SECOND).checked_shr(exponent).unwrap_or(0)
-            }
+            Tick::Binary(exponent) => ticks.wrapping_mul(NANOS_PER_SECOND).checked_shr(exponent).unwrap_or(0),
         };
-        let nanos = nanos.saturating_add(self.offset);
+        let nanos = nanos.wrapping_add(self.offset);
         Timestamp::from_nanos(i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX }))
     }
 }

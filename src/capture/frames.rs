@@ -2,7 +2,7 @@
 //! stand (RFC 8878 §3.1.2; LZ4 uses the same numbers), while both decoders know one frame at a time.
 
 use lz4_flex::frame::FrameDecoder as Lz4;
-use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
+use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder, StreamingDecoder};
 use std::io::{self, BufReader, Read};
 
 /// First bytes of a Zstandard frame.
@@ -16,16 +16,13 @@ pub(super) fn is_skippable(magic: [u8; 4]) -> bool {
     matches!(magic, [0x50..=0x5f, 0x2a, 0x4d, 0x18])
 }
 
-/// The decompressed bytes of all frames of `source`.
-pub(super) fn decompress(source: Box<dyn Read + Send>) -> impl Read + Send {
-    Frames { state: State::Between(BufReader::with_capacity(crate::limits::WINDOW, source)) }
-}
+/// The stored bytes of a file.
+pub(super) type Stored = BufReader<Box<dyn Read + Send>>;
 
-struct Frames {
+/// The decompressed bytes of all frames of a file.
+pub(super) struct Frames {
     state: State,
 }
-
-type Stored = BufReader<Box<dyn Read + Send>>;
 
 /// A frame with its magic, which was read to choose the decoder, put before it again.
 type Frame = io::Chain<io::Cursor<[u8; 4]>, Stored>;
@@ -33,8 +30,19 @@ type Frame = io::Chain<io::Cursor<[u8; 4]>, Stored>;
 enum State {
     Between(Stored),
     Zstd(Box<StreamingDecoder<Frame, FrameDecoder>>),
+    /// What a frame gives that could not be read to its end, and why.
+    Rest(Box<FrameDecoder>, io::Error),
     Lz4(Box<Lz4<Frame>>),
     Ended,
+}
+
+/// A last block of no bytes, and a check sum.
+const LAST_BLOCK: [u8; 7] = [1, 0, 0, 0, 0, 0, 0];
+
+impl Frames {
+    pub(super) fn new(stored: Stored) -> Self {
+        Frames { state: State::Between(stored) }
+    }
 }
 
 impl Read for Frames {
@@ -43,20 +51,33 @@ impl Read for Frames {
             return Ok(0);
         }
         loop {
-            let count = match &mut self.state {
-                State::Between(_) => 0,
-                State::Zstd(decoder) => decoder.read(buf)?,
-                State::Lz4(decoder) => decoder.read(buf)?,
+            let result = match &mut self.state {
+                State::Between(_) => Ok(0),
+                State::Zstd(decoder) => decoder.read(buf),
+                State::Rest(decoder, _) => decoder.read(buf),
+                State::Lz4(decoder) => decoder.read(buf),
                 State::Ended => return Ok(0),
             };
-            if count > 0 {
-                return Ok(count);
-            }
-            self.state = match std::mem::replace(&mut self.state, State::Ended) {
-                State::Between(stored) => begin(stored)?,
-                State::Zstd(decoder) => State::Between(decoder.into_inner().into_inner().1),
-                State::Lz4(decoder) => State::Between(decoder.into_inner().into_inner().1),
-                State::Ended => State::Ended,
+            let error = match result {
+                Ok(0) => None,
+                Ok(count) => return Ok(count),
+                Err(error) => Some(error),
+            };
+            self.state = match (std::mem::replace(&mut self.state, State::Ended), error) {
+                (State::Between(stored), _) => begin(stored)?,
+                (State::Zstd(decoder), None) => State::Between(decoder.into_inner().into_inner().1),
+                (State::Zstd(decoder), Some(error)) => {
+                    // The decoder holds back what later blocks may refer to. None will come: tell it so.
+                    let mut decoder = decoder.into_frame_decoder();
+                    let end = decoder.decode_blocks(&LAST_BLOCK[..], BlockDecodingStrategy::UptoBlocks(1));
+                    if end.is_err() {
+                        return Err(error);
+                    }
+                    State::Rest(Box::new(decoder), error)
+                }
+                (State::Rest(_, error), _) | (_, Some(error)) => return Err(error),
+                (State::Lz4(decoder), None) => State::Between(decoder.into_inner().into_inner().1),
+                (State::Ended, None) => State::Ended,
             };
         }
     }

@@ -54,4 +54,6 @@ pub struct CaptureInfo {
     pub complete: bool,
     /// What is wrong with it, one sentence each, lower case, without a final stop.
     pub warnings: Vec<String>,
+    /// What is curious about it and harms nothing, in the same form.
+    pub notes: Vec<String>,
 }

@@ -31,6 +31,7 @@
 
 mod clock;
 mod frames;
+mod gzip;
 mod info;
 mod merge;
 mod open;
@@ -43,6 +44,11 @@ mod resync;
 mod sniff;
 mod tally;
 mod window;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use info::{CaptureInfo, Compression, Format};
 pub use merge::Merged;

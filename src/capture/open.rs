@@ -1,11 +1,11 @@
 //! Opening a capture: file or standard input, plain or compressed, told by its first bytes and not by its name.
 
-use super::frames::{self, LZ4_MAGIC, ZSTD_MAGIC, is_skippable};
+use super::frames::{Frames, LZ4_MAGIC, ZSTD_MAGIC, is_skippable};
+use super::gzip::Members;
 use super::info::Compression;
 use super::reader::{Reader, Stored};
 use crate::error::Error;
 use crate::limits::WINDOW;
-use flate2::bufread::MultiGzDecoder;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
 use std::sync::Arc;
@@ -34,15 +34,16 @@ pub(super) fn unpack(
     let stored = Stored { read: Arc::clone(&read), total };
     let mut counted = Counted { source, read };
     let first = first_bytes(&mut counted)?;
-    let whole = Box::new(Cursor::new(first.clone()).chain(counted));
-    Ok(match compression(&first) {
-        None => (stored, None, whole),
-        Some(Compression::Gzip) => {
-            let members = MultiGzDecoder::new(BufReader::with_capacity(WINDOW, whole));
-            (stored, Some(Compression::Gzip), Box::new(members))
+    let kind = compression(&first);
+    let whole: Box<dyn Read + Send> = Box::new(Cursor::new(first).chain(counted));
+    let whole: Box<dyn Read + Send> = match kind {
+        None => whole,
+        Some(Compression::Gzip) => Box::new(Members::new(BufReader::with_capacity(WINDOW, whole))),
+        Some(Compression::Zstd | Compression::Lz4) => {
+            Box::new(Frames::new(BufReader::with_capacity(WINDOW, whole)))
         }
-        Some(frames) => (stored, Some(frames), Box::new(frames::decompress(whole))),
-    })
+    };
+    Ok((stored, kind, whole))
 }
 
 /// What the first bytes of a file say of its compression.

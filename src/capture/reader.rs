@@ -155,6 +155,7 @@ impl Reader {
             last: self.tally.last,
             complete: self.tally.complete() && failure.is_none(),
             warnings: self.tally.warnings(failure, dropped),
+            notes: Vec::new(),
         }
     }
 

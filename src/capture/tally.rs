@@ -107,8 +107,8 @@ impl Tally {
         let mut told = self.damage.clone();
         if self.more_damage > 0 {
             told.push(format!(
-                "damaged at {} more, {} skipped there",
-                plural(self.more_damage, "place"),
+                "damaged at {}, {} skipped there",
+                plural(self.more_damage, "further place"),
                 plural(self.more_damage_bytes, "byte")
             ));
         }

@@ -27,7 +27,6 @@ A capture with the name of a command is given as ./explain.";
     name = "wsanalyze",
     version,
     after_help = EXAMPLES,
-    args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     disable_help_subcommand = true,
     arg_required_else_help = true,

@@ -7,6 +7,7 @@ use crate::report::markdown;
 use crate::report::page::{self, HEADING, Page, QUIET, wrap};
 use crate::rules::codes::{self, Code, Kind};
 use crate::rules::{self, RULES, Rule};
+use std::cmp::Reverse;
 
 /// How many names an unknown topic is answered with.
 const SUGGESTIONS: usize = 4;
@@ -145,16 +146,16 @@ fn nearest<'a>(topic: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str
     let topic: String = topic.chars().take(80).flat_map(char::to_lowercase).collect();
     let words: Vec<&str> =
         topic.split(|c: char| !c.is_alphanumeric()).filter(|word| word.len() > 2).collect();
-    let mut ranked: Vec<(usize, &str)> = names
+    let mut ranked: Vec<(Reverse<usize>, usize, &str)> = names
         .filter_map(|name| {
             let lower = name.to_ascii_lowercase();
             let away = distance(&topic, &lower);
             let shared = words.iter().filter(|word| lower.contains(**word)).count();
-            (shared > 0 || away <= 3).then(|| (away.saturating_sub(8 * shared), name))
+            (shared > 0 || away <= 3).then_some((Reverse(shared), away, name))
         })
         .collect();
     ranked.sort();
-    ranked.into_iter().take(SUGGESTIONS).map(|(_, name)| name).collect()
+    ranked.into_iter().take(SUGGESTIONS).map(|(_, _, name)| name).collect()
 }
 
 /// How many letters must be changed, added or left out (Levenshtein).
@@ -234,6 +235,7 @@ mod tests {
         let near = |topic: &str| nearest(topic, names.into_iter());
         assert_eq!(near("close-1010-mandatory-extention"), [names[0]]);
         assert_eq!(near("ws-ex-013"), [names[1]]);
+        assert_eq!(near("close-1010")[0], names[0]);
         assert_eq!(near("masked"), [names[2]]);
         assert_eq!(near("extension").len(), 2);
         assert!(near("qqqqqqqq").is_empty());

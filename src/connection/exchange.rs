@@ -209,6 +209,13 @@ impl Exchange {
                         return Heard::More;
                     }
                 }
+                Reader::Head { began: None, .. } if looks_like(bytes) == FirstBytes::Other => {
+                    // No request: where an answer waits for one that the capture lacks, these may be frames.
+                    return match self.release_early_answer() {
+                        Heard::More => self.no_more_requests(),
+                        heard => self.with_client_rest(heard, offset, bytes, seen),
+                    };
+                }
                 Reader::Head { reader, began } => {
                     let (first, start) = *began.get_or_insert((seen, offset));
                     let (head, used) = match reader.push(bytes) {

@@ -1,12 +1,12 @@
 //! Every fact about one WebSocket connection, and no opinion: what rules judge and reports print.
 
 use super::anomaly::Anomaly;
-use super::ending::Ending;
+use super::ending::{Ending, Transport};
 use crate::capture::Seen;
 use crate::http::{RequestHead, ResponseHead};
 use crate::net::Endpoint;
 use crate::role::{Role, Sides};
-use crate::websocket::Extensions;
+use crate::websocket::{Extensions, Opcode};
 
 /// One WebSocket connection, or one attempt at it.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct Connection {
     pub closes: Vec<Close>,
     /// How it ended.
     pub ending: Ending,
+    /// The longest time in which neither side sent payload, between two packets that did.
+    pub silence: Option<Span>,
     /// Violations and curiosities, in order of time; each kind once a side, with a count.
     pub anomalies: Vec<Anomaly>,
     /// What the capture did not show of it.
@@ -56,6 +58,10 @@ impl Connection {
                 roles: RoleEvidence::Http,
                 opened: None,
                 accepted: None,
+                isn: Sides::default(),
+                reset: None,
+                stall: Sides::default(),
+                repeats: Sides::default(),
             },
             first,
             last: first,
@@ -69,6 +75,7 @@ impl Connection {
             frames: None,
             closes: Vec::new(),
             ending: Ending::open(),
+            silence: None,
             anomalies: Vec::new(),
             quality: Quality::default(),
         }
@@ -107,6 +114,75 @@ pub struct TcpFacts {
     pub opened: Option<Seen>,
     /// The SYN-ACK.
     pub accepted: Option<Seen>,
+    /// Initial sequence number of each side, where its SYN was seen. Two captures of one connection agree in both,
+    /// whatever address translation lies between them.
+    pub isn: Sides<Option<u32>>,
+    /// The reset that ended it.
+    pub reset: Option<Reset>,
+    /// The longest time that each side announced a window of zero.
+    pub stall: Sides<Option<Span>>,
+    /// What each side sent again since it last sent something new.
+    pub repeats: Sides<Option<Repeats>>,
+}
+
+/// A RST, and the time to live by which its sender is known.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reset {
+    /// Whose it says it is.
+    pub from: Role,
+    /// The packet.
+    pub seen: Seen,
+    /// Its time to live, or hop limit.
+    pub ttl: u8,
+    /// The same of that side's packet before it.
+    pub usual_ttl: Option<u8>,
+}
+
+/// From one packet to another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Span {
+    /// The first.
+    pub from: Seen,
+    /// The last.
+    pub until: Seen,
+}
+
+impl Span {
+    /// Its length in nanoseconds; 0 where a clock went back.
+    pub fn nanos(&self) -> i64 {
+        self.until.at.nanos_since(self.from.at).max(0)
+    }
+}
+
+/// Bytes that were sent again and again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Repeats {
+    /// How often.
+    pub count: u32,
+    /// First and last time.
+    pub span: Span,
+}
+
+/// A TCP connection that never carried a payload, as far as it was captured: a refused or unanswered attempt, or one
+/// that nobody used.
+#[derive(Clone, Debug)]
+pub struct Unused {
+    /// Index of the capture that holds its first packet.
+    pub capture: u16,
+    /// Its number there, as Wireshark's `tcp.stream`.
+    pub stream: u32,
+    /// Who sent the SYN.
+    pub client: Endpoint,
+    /// Who was called.
+    pub server: Endpoint,
+    /// The first SYN.
+    pub opened: Seen,
+    /// SYNs sent.
+    pub syns: u32,
+    /// The SYN-ACK.
+    pub accepted: Option<Seen>,
+    /// The first FIN or RST: who sent it, and where.
+    pub ended: Option<(Role, Transport, Seen)>,
 }
 
 /// What tells client from server.
@@ -209,6 +285,49 @@ pub struct FrameFacts {
     pub first: Option<Seen>,
     /// The last packet of this side with payload after the handshake.
     pub last: Option<Seen>,
+    /// Finished data messages of at least [`LARGE`] bytes.
+    pub large: u64,
+    /// The first frames, at most [`crate::limits::GLIMPSES`]: by them two legs of one session are matched.
+    pub opening: Vec<Glimpse>,
+    /// Masked frames whose key equals the one before.
+    pub mask_repeats: u64,
+    /// Masked frames with the key 0.
+    pub mask_zero: u64,
+    /// Pings of this side.
+    pub pings: Pings,
+}
+
+/// Payload bytes from which a message is large enough to be worth compressing.
+pub const LARGE: u64 = 1024;
+
+/// What is kept of one of the first frames.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Glimpse {
+    /// Its opcode.
+    pub opcode: Opcode,
+    /// FIN.
+    pub fin: bool,
+    /// RSV1.
+    pub compressed: bool,
+    /// Payload length.
+    pub len: u64,
+    /// Masking key.
+    pub mask: Option<[u8; 4]>,
+}
+
+/// Pings of one side, and what became of them (RFC 6455 §5.5.2, §5.5.3).
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Pings {
+    /// Pings that some Pong answered, itself or by answering a later one.
+    pub answered: u64,
+    /// The first of those that no Pong followed.
+    pub unanswered: Option<Seen>,
+    /// How many of those there are.
+    pub unanswered_count: u64,
+    /// Shortest and longest time between two pings, in nanoseconds.
+    pub interval: Option<(i64, i64)>,
+    /// Longest time from ping to pong, in nanoseconds.
+    pub slowest_answer: Option<i64>,
 }
 
 impl FrameFacts {
@@ -233,6 +352,8 @@ pub struct Close {
     pub payload: Box<[u8]>,
     /// Payload length by its header.
     pub len: u64,
+    /// The last packet of each side with payload after the handshake and before this frame.
+    pub after: Sides<Option<Seen>>,
 }
 
 /// What the capture did not show. Poor evidence is not bad behaviour: it lowers confidence and forbids conclusions.

@@ -3,7 +3,7 @@
 use super::chunk::Waiting;
 use super::ending::Transport;
 use super::exchange::{Exchange, Heard};
-use super::facts::{Connection, Quality, RoleEvidence, TcpFacts};
+use super::facts::{Connection, Quality, Repeats, Reset, RoleEvidence, Span, TcpFacts, Unused};
 use super::identify::{Identified, Identify};
 use super::session::Session;
 use crate::capture::Seen;
@@ -20,23 +20,56 @@ pub(super) struct Start {
     first: Seen,
     opened: Option<Seen>,
     accepted: Option<Seen>,
+    isn: [Option<u32>; 2],
+    syns: u32,
+    /// The first FIN or RST, and who sent it.
+    ended: Option<(Side, Transport, Seen)>,
 }
 
 impl Start {
     pub(super) fn new(stream: u32, opener: Option<Side>, first: Seen) -> Start {
-        Start { stream, opener, first, opened: None, accepted: None }
+        Start { stream, opener, first, opened: None, accepted: None, isn: [None; 2], syns: 0, ended: None }
     }
 
-    /// Notes the SYN of one side.
-    pub(super) fn synchronize(&mut self, from: Side, seen: Seen) {
-        let place = if self.opener == Some(from) { &mut self.opened } else { &mut self.accepted };
-        place.get_or_insert(seen);
+    /// Notes the SYN of one side, with its sequence number the first time.
+    pub(super) fn synchronize(&mut self, from: Side, isn: Option<u32>, seen: Seen) {
+        let opens = self.opener == Some(from);
+        self.syns += u32::from(opens);
+        if isn.is_some() {
+            let place = if opens { &mut self.opened } else { &mut self.accepted };
+            place.get_or_insert(seen);
+            self.isn[from.index()] = isn;
+        }
+    }
+
+    /// Notes the end of one side.
+    pub(super) fn end(&mut self, from: Side, transport: Transport, seen: Seen) {
+        // Told in order of the stream; where a capture holds another order, the packet decides who was first.
+        if self.ended.is_none_or(|(_, _, first)| seen.packet < first.packet) {
+            self.ended = Some((from, transport, seen));
+        }
+    }
+
+    /// The facts of a flow that ends without a payload; `None` where its SYN was not seen.
+    pub(super) fn unused(&self, key: &FlowKey) -> Option<Unused> {
+        let client = self.opener?;
+        let role = |side| if side == client { Role::Client } else { Role::Server };
+        Some(Unused {
+            capture: self.first.packet.capture(),
+            stream: self.stream,
+            client: key.endpoint(client),
+            server: key.endpoint(client.other()),
+            opened: self.opened?,
+            syns: self.syns,
+            accepted: self.accepted,
+            ended: self.ended.map(|(side, transport, seen)| (role(side), transport, seen)),
+        })
     }
 }
 
 /// What a flow carries, as far as it was heard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Carried {
+pub(super) enum Protocol {
     /// Something for us, or not decided yet.
     Open,
     /// TLS.
@@ -57,10 +90,10 @@ pub(super) struct Flow {
     stage: Stage,
     /// Upgrades that were answered without a session, before the one in `stage`.
     attempts: Vec<Connection>,
-    /// The first FIN or RST, and who sent it.
-    ended: Option<(Side, Transport, Seen)>,
-    /// What the capture lacks of each side, in the order of the key.
-    missing: [Missing; 2],
+    /// What happened to each direction, in the order of the key.
+    directions: [Direction; 2],
+    /// The first reset: who sent it, its time to live, and the usual one.
+    reset: Option<(Side, Seen, u8, Option<u8>)>,
     conflicts: u32,
     /// CONNECT tunnels in each other.
     tunnels: u32,
@@ -69,10 +102,16 @@ pub(super) struct Flow {
 }
 
 #[derive(Clone, Copy, Default)]
-struct Missing {
-    bytes: u64,
+struct Direction {
+    /// What the capture lacks of it: bytes, gaps, and the last of these.
+    missing: u64,
     gaps: u32,
-    last: Option<Seen>,
+    last_gap: Option<Seen>,
+    /// What was sent again since something new was sent.
+    repeats: Option<Repeats>,
+    /// Since when its window is closed, and the longest time that it was.
+    closed: Option<Seen>,
+    stall: Option<Span>,
 }
 
 enum Stage {
@@ -95,8 +134,8 @@ impl Flow {
             proxied: None,
             stage: Stage::Unknown(Identify::default(), None),
             attempts: Vec::new(),
-            ended: None,
-            missing: [Missing::default(); 2],
+            directions: [Direction::default(); 2],
+            reset: None,
             conflicts: 0,
             tunnels: 0,
             bounded: false,
@@ -106,16 +145,17 @@ impl Flow {
 
     /// Takes the next bytes of one side.
     #[inline]
-    pub(super) fn data(&mut self, from: Side, offset: u64, bytes: &[u8], seen: Seen) -> Carried {
+    pub(super) fn data(&mut self, from: Side, offset: u64, bytes: &[u8], seen: Seen) -> Protocol {
         self.last = seen;
+        self.directions[from.index()].repeats = None;
         if let Stage::Frames(session) = &mut self.stage {
             session.data(role(self.client, from), offset, bytes, seen);
-            return Carried::Open;
+            return Protocol::Open;
         }
         self.data_before_frames(from, offset, bytes, seen)
     }
 
-    fn data_before_frames(&mut self, from: Side, offset: u64, bytes: &[u8], seen: Seen) -> Carried {
+    fn data_before_frames(&mut self, from: Side, offset: u64, bytes: &[u8], seen: Seen) -> Protocol {
         match &mut self.stage {
             Stage::Http(exchange) => {
                 let heard = exchange.data(role(self.client, from), offset, bytes, seen);
@@ -126,23 +166,23 @@ impl Flow {
                 let identified = identify.data(client, from, offset, bytes, seen);
                 let skip = match self.identified(identified) {
                     Ok(skip) => skip,
-                    Err(carried) => return carried,
+                    Err(protocol) => return protocol,
                 };
                 match bytes.get(skip..).unwrap_or_default() {
-                    [] => Carried::Open,
+                    [] => Protocol::Open,
                     rest => self.data(from, offset + skip as u64, rest, seen),
                 }
             }
-            Stage::Frames(_) | Stage::Over => Carried::Open,
+            Stage::Frames(_) | Stage::Over => Protocol::Open,
         }
     }
 
     /// Takes a gap in the bytes of one side.
-    pub(super) fn gap(&mut self, from: Side, offset: u64, len: u64, seen: Seen) -> Carried {
-        let missing = &mut self.missing[from.index()];
-        missing.bytes = missing.bytes.saturating_add(len);
-        missing.gaps = missing.gaps.saturating_add(1);
-        missing.last = Some(seen);
+    pub(super) fn gap(&mut self, from: Side, offset: u64, len: u64, seen: Seen) -> Protocol {
+        let direction = &mut self.directions[from.index()];
+        direction.missing = direction.missing.saturating_add(len);
+        direction.gaps = direction.gaps.saturating_add(1);
+        direction.last_gap = Some(seen);
         match &mut self.stage {
             Stage::Frames(session) => session.gap(role(self.client, from), offset, len, seen),
             Stage::Http(exchange) => {
@@ -152,11 +192,15 @@ impl Flow {
             Stage::Unknown(identify, _) => identify.gap(from),
             Stage::Over => {}
         }
-        Carried::Open
+        Protocol::Open
     }
 
     /// Bytes came again: where the first copy is still here, it is compared with this one.
-    pub(super) fn repeat(&mut self, from: Side, offset: u64, bytes: &[u8]) {
+    pub(super) fn repeat(&mut self, from: Side, offset: u64, bytes: &[u8], seen: Seen) {
+        let first = Repeats { count: 0, span: Span { from: seen, until: seen } };
+        let repeats = self.directions[from.index()].repeats.get_or_insert(first);
+        repeats.count = repeats.count.saturating_add(1);
+        repeats.span.until = seen;
         let role = role(self.client, from);
         let differs = match &self.stage {
             Stage::Http(exchange) => exchange.differs(role, offset, bytes),
@@ -176,13 +220,33 @@ impl Flow {
     /// One side ended.
     pub(super) fn end(&mut self, from: Side, transport: Transport, seen: Seen) {
         self.last = seen;
-        // Told in order of the stream; where a capture holds another order, the packet decides who was first.
-        if self.ended.is_none_or(|(_, _, first)| seen.packet < first.packet) {
-            self.ended = Some((from, transport, seen));
+        self.start.end(from, transport, seen);
+        self.window(from, false, seen);
+    }
+
+    /// One side was reset.
+    pub(super) fn reset(&mut self, from: Side, ttl: u8, usual_ttl: Option<u8>, seen: Seen) {
+        self.reset.get_or_insert((from, seen, ttl, usual_ttl));
+        self.end(from, Transport::Reset, seen);
+    }
+
+    /// The window of one side closed or opened.
+    pub(super) fn window(&mut self, from: Side, closed: bool, seen: Seen) {
+        let direction = &mut self.directions[from.index()];
+        match direction.closed {
+            None if closed => direction.closed = Some(seen),
+            Some(since) if !closed => {
+                let span = Span { from: since, until: seen };
+                direction.closed = None;
+                if direction.stall.is_none_or(|longest| span.nanos() > longest.nanos()) {
+                    direction.stall = Some(span);
+                }
+            }
+            _ => {}
         }
     }
 
-    /// The last event: hands out every connection that this flow carried.
+    /// The last event: hands out every connection that this flow protocol.
     pub(super) fn close(mut self, why: Closed, unseen: Option<Side>, emit: &mut impl FnMut(Connection)) {
         if let Stage::Http(exchange) = &mut self.stage {
             let answers_unseen = unseen.is_some_and(|side| role(self.client, side) == Role::Server);
@@ -192,8 +256,8 @@ impl Flow {
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Http(exchange) => {
                 let server = self.client.map(|(client, _)| client.other());
-                let lost =
-                    server.is_some_and(|side| unseen == Some(side) || self.missing[side.index()].bytes > 0);
+                let lost = server
+                    .is_some_and(|side| unseen == Some(side) || self.directions[side.index()].missing > 0);
                 self.take_attempts(*exchange, lost);
             }
             Stage::Frames(session) => self.attempts.extend(session.finish()),
@@ -208,15 +272,15 @@ impl Flow {
 
     /// Enters the stage that was identified; tells how many of the bytes just taken are not part of it, or what the
     /// flow is where that is no stage.
-    fn identified(&mut self, identified: Identified) -> Result<usize, Carried> {
+    fn identified(&mut self, identified: Identified) -> Result<usize, Protocol> {
         match identified {
-            Identified::NotYet => Err(Carried::Open),
-            Identified::Nothing if self.attempts.is_empty() => Err(Carried::Nothing),
-            Identified::Tls if self.attempts.is_empty() => Err(Carried::Tls),
-            Identified::Http2 if self.attempts.is_empty() => Err(Carried::Http2),
+            Identified::NotYet => Err(Protocol::Open),
+            Identified::Nothing if self.attempts.is_empty() => Err(Protocol::Nothing),
+            Identified::Tls if self.attempts.is_empty() => Err(Protocol::Tls),
+            Identified::Http2 if self.attempts.is_empty() => Err(Protocol::Http2),
             Identified::Nothing | Identified::Tls | Identified::Http2 => {
                 self.stage = Stage::Over;
-                Err(Carried::Open)
+                Err(Protocol::Open)
             }
             Identified::Http { client, waiting, skip, proxied } => {
                 self.proxied = self.proxied.or(proxied);
@@ -225,12 +289,12 @@ impl Flow {
                     _ => None,
                 };
                 let joined =
-                    self.start.opener.is_none() || self.missing.iter().any(|missing| missing.gaps > 0);
+                    self.start.opener.is_none() || self.directions.iter().any(|direction| direction.gaps > 0);
                 self.stage = Stage::Http(Box::new(Exchange::new(tunnel, joined)));
                 self.client.get_or_insert((client, RoleEvidence::Http));
                 let [low, high] = waiting;
                 match self.replay(Side::Low, low, Side::High, high) {
-                    Carried::Open => Ok(skip),
+                    Protocol::Open => Ok(skip),
                     other => Err(other),
                 }
             }
@@ -243,21 +307,21 @@ impl Flow {
     }
 
     /// Takes bytes that waited, those of one side first.
-    fn replay(&mut self, first: Side, mut its: Waiting, second: Side, mut others: Waiting) -> Carried {
+    fn replay(&mut self, first: Side, mut its: Waiting, second: Side, mut others: Waiting) -> Protocol {
         let first = its.take().into_iter().map(|chunk| (first, chunk));
         for (side, chunk) in first.chain(others.take().into_iter().map(|chunk| (second, chunk))) {
-            let carried = self.data(side, chunk.offset, &chunk.bytes, chunk.seen);
-            if carried != Carried::Open {
-                return carried;
+            let protocol = self.data(side, chunk.offset, &chunk.bytes, chunk.seen);
+            if protocol != Protocol::Open {
+                return protocol;
             }
         }
-        Carried::Open
+        Protocol::Open
     }
 
-    fn heard(&mut self, heard: Heard) -> Carried {
+    fn heard(&mut self, heard: Heard) -> Protocol {
         match heard {
-            Heard::More => return Carried::Open,
-            Heard::Nothing if self.attempts.is_empty() => return Carried::Nothing,
+            Heard::More => return Protocol::Open,
+            Heard::Nothing if self.attempts.is_empty() => return Protocol::Nothing,
             Heard::Nothing | Heard::Session(_) | Heard::Tunnel(..) => {}
         }
         if let Stage::Http(exchange) = std::mem::replace(&mut self.stage, Stage::Over) {
@@ -275,7 +339,7 @@ impl Flow {
             }
             Heard::More | Heard::Nothing => {}
         }
-        Carried::Open
+        Protocol::Open
     }
 
     fn take_attempts(&mut self, exchange: Exchange, lost: bool) {
@@ -287,8 +351,10 @@ impl Flow {
     /// Fills in what only the whole flow tells.
     fn complete(&self, connection: &mut Connection, unseen: Option<Side>) {
         let (client, roles) = self.client.unwrap_or((Side::Low, RoleEvidence::Http));
-        let sides = |of: &dyn Fn(Side) -> Missing| Sides { client: of(client), server: of(client.other()) };
-        let missing = sides(&|side| self.missing[side.index()]);
+        let of = Sides {
+            client: self.directions[client.index()],
+            server: self.directions[client.other().index()],
+        };
         connection.tcp = TcpFacts {
             capture: self.start.first.packet.capture(),
             stream: self.start.stream,
@@ -297,21 +363,34 @@ impl Flow {
             roles,
             opened: self.start.opened,
             accepted: self.start.accepted,
+            isn: Sides {
+                client: self.start.isn[client.index()],
+                server: self.start.isn[client.other().index()],
+            },
+            reset: self.reset.map(|(side, seen, ttl, usual_ttl)| Reset {
+                from: role(self.client, side),
+                seen,
+                ttl,
+                usual_ttl,
+            }),
+            stall: Sides { client: of.client.stall, server: of.server.stall },
+            repeats: Sides { client: of.client.repeats, server: of.server.repeats },
         };
         connection.proxied = self.proxied;
         connection.quality = Quality {
             late_start: self.start.opener.is_none(),
             unseen: Sides { client: unseen == Some(client), server: unseen == Some(client.other()) },
-            missing: Sides { client: missing.client.bytes, server: missing.server.bytes },
-            gaps: Sides { client: missing.client.gaps, server: missing.server.gaps },
-            last_gap: Sides { client: missing.client.last, server: missing.server.last },
+            missing: Sides { client: of.client.missing, server: of.server.missing },
+            gaps: Sides { client: of.client.gaps, server: of.server.gaps },
+            last_gap: Sides { client: of.client.last_gap, server: of.server.last_gap },
             conflicts: self.conflicts,
             bounded: self.bounded || connection.quality.bounded,
         };
         if connection.last.packet < self.last.packet {
             connection.last = self.last;
         }
-        let ended = self.ended.map(|(side, transport, seen)| (role(self.client, side), transport, seen));
+        let ended =
+            self.start.ended.map(|(side, transport, seen)| (role(self.client, side), transport, seen));
         connection.end(ended);
     }
 }

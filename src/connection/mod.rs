@@ -15,5 +15,8 @@ mod tests;
 
 pub use anomaly::Anomaly;
 pub use ending::{ApiClose, CloseState, Ending, Transport};
-pub use facts::{Close, Connection, FrameFacts, Outcome, Quality, Request, Response, RoleEvidence, TcpFacts};
-pub use table::{Connections, Counters};
+pub use facts::{
+    Close, Connection, FrameFacts, Glimpse, LARGE, Outcome, Pings, Quality, Repeats, Request, Reset,
+    Response, RoleEvidence, Span, TcpFacts, Unused,
+};
+pub use table::{Carried, Connections, Counters};

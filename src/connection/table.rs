@@ -1,9 +1,18 @@
 //! The connections of all flows: one small entry while nothing was said, more once it may be WebSocket.
 
 use super::ending::Transport;
-use super::facts::Connection;
-use super::flow::{Carried, Flow, Start};
+use super::facts::{Connection, Unused};
+use super::flow::{Flow, Protocol, Start};
 use crate::tcp::{Event, Interest, Sink, StreamEvent};
+
+/// What a flow turned out to have carried.
+#[derive(Clone, Debug)]
+pub enum Carried {
+    /// A WebSocket connection, or one attempt at it.
+    WebSocket(Box<Connection>),
+    /// No payload at all.
+    Nothing(Unused),
+}
 
 /// Turns the events of all flows into connections, each handed to `emit` once it is final.
 pub struct Connections<E> {
@@ -21,14 +30,16 @@ pub struct Counters {
     pub http2: u64,
 }
 
+#[derive(Default)]
 enum Entry {
+    #[default]
     Vacant,
     /// No payload yet.
     Idle(Start),
     Busy(Box<Flow>),
 }
 
-impl<E: FnMut(Connection)> Connections<E> {
+impl<E: FnMut(Carried)> Connections<E> {
     /// None yet.
     pub fn new(emit: E) -> Self {
         Connections { flows: Vec::new(), counters: Counters::default(), emit }
@@ -55,23 +66,23 @@ impl<E: FnMut(Connection)> Connections<E> {
     /// Lets a busy flow take an event, and forgets the flow where it carries nothing for us.
     fn carry(&mut self, e: &StreamEvent<'_>) -> Interest {
         let Some(Entry::Busy(flow)) = self.flows.get_mut(e.flow.index()) else { return Interest::Keep };
-        let carried = match e.event {
+        let protocol = match e.event {
             Event::Data { offset, bytes } => flow.data(e.from, offset, bytes, e.seen),
             Event::Gap { offset, len, .. } => flow.gap(e.from, offset, len, e.seen),
-            _ => Carried::Open,
+            _ => Protocol::Open,
         };
-        match carried {
-            Carried::Open => return Interest::Keep,
-            Carried::Tls => self.counters.tls += 1,
-            Carried::Http2 => self.counters.http2 += 1,
-            Carried::Nothing => {}
+        match protocol {
+            Protocol::Open => return Interest::Keep,
+            Protocol::Tls => self.counters.tls += 1,
+            Protocol::Http2 => self.counters.http2 += 1,
+            Protocol::Nothing => {}
         }
         self.flows[e.flow.index()] = Entry::Vacant;
         Interest::Ignore
     }
 }
 
-impl<E: FnMut(Connection)> Sink for Connections<E> {
+impl<E: FnMut(Carried)> Sink for Connections<E> {
     #[inline]
     fn event(&mut self, e: StreamEvent<'_>) -> Interest {
         match e.event {
@@ -85,14 +96,24 @@ impl<E: FnMut(Connection)> Sink for Connections<E> {
             Event::Opened { stream, opener } => {
                 *self.entry(&e) = Entry::Idle(Start::new(stream, opener, e.seen))
             }
-            Event::Syn => {
+            Event::Syn { isn } => {
                 if let Entry::Idle(start) = self.entry(&e) {
-                    start.synchronize(e.from, e.seen);
+                    start.synchronize(e.from, Some(isn), e.seen);
+                }
+            }
+            Event::SynAgain => {
+                if let Entry::Idle(start) = self.entry(&e) {
+                    start.synchronize(e.from, None, e.seen);
+                }
+            }
+            Event::Window { closed } => {
+                if let Entry::Busy(flow) = self.entry(&e) {
+                    flow.window(e.from, closed, e.seen);
                 }
             }
             Event::Repeat { offset, bytes } => {
                 if let Entry::Busy(flow) = self.entry(&e) {
-                    flow.repeat(e.from, offset, bytes);
+                    flow.repeat(e.from, offset, bytes, e.seen);
                 }
             }
             Event::Conflict { .. } => {
@@ -100,16 +121,30 @@ impl<E: FnMut(Connection)> Sink for Connections<E> {
                     flow.conflict();
                 }
             }
-            Event::Fin | Event::Reset => {
-                let transport = if e.event == Event::Fin { Transport::Fin } else { Transport::Reset };
-                if let Entry::Busy(flow) = self.entry(&e) {
-                    flow.end(e.from, transport, e.seen);
-                }
-            }
+            Event::Fin => match self.entry(&e) {
+                Entry::Busy(flow) => flow.end(e.from, Transport::Fin, e.seen),
+                Entry::Idle(start) => start.end(e.from, Transport::Fin, e.seen),
+                Entry::Vacant => {}
+            },
+            Event::Reset { ttl, usual_ttl } => match self.entry(&e) {
+                Entry::Busy(flow) => flow.reset(e.from, ttl, usual_ttl, e.seen),
+                Entry::Idle(start) => start.end(e.from, Transport::Reset, e.seen),
+                Entry::Vacant => {}
+            },
             Event::Closed { why, unseen } => {
-                let entry = std::mem::replace(self.entry(&e), Entry::Vacant);
-                if let Entry::Busy(flow) = entry {
-                    flow.close(why, unseen, &mut self.emit);
+                let emit = &mut self.emit;
+                match self.flows.get_mut(e.flow.index()).map(std::mem::take) {
+                    Some(Entry::Busy(flow)) => {
+                        flow.close(why, unseen, &mut |connection| {
+                            emit(Carried::WebSocket(Box::new(connection)))
+                        });
+                    }
+                    Some(Entry::Idle(start)) => {
+                        if let Some(unused) = start.unused(e.key) {
+                            emit(Carried::Nothing(unused));
+                        }
+                    }
+                    Some(Entry::Vacant) | None => {}
                 }
             }
         }

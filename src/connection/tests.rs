@@ -23,7 +23,7 @@ const SERVER_1010: &[u8] = b"\x88\x14\x03\xF2permessage-deflate";
 
 /// Plays events of one flow; each gets the next packet number.
 struct Play {
-    connections: Connections<Box<dyn FnMut(Connection)>>,
+    connections: Connections<Box<dyn FnMut(Carried)>>,
     out: std::rc::Rc<std::cell::RefCell<Vec<Connection>>>,
     offsets: [u64; 2],
     packet: u64,
@@ -34,7 +34,11 @@ impl Play {
     fn new(opener: Option<Side>) -> Play {
         let out = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
         let sink = out.clone();
-        let emit: Box<dyn FnMut(Connection)> = Box::new(move |connection| sink.borrow_mut().push(connection));
+        let emit: Box<dyn FnMut(Carried)> = Box::new(move |carried| {
+            if let Carried::WebSocket(connection) = carried {
+                sink.borrow_mut().push(*connection);
+            }
+        });
         let connections = Connections::new(emit);
         let mut play = Play { connections, out, offsets: [0; 2], packet: 0, ignored: false };
         play.event(C, Event::Opened { stream: 7, opener });
@@ -294,6 +298,16 @@ fn frames_of_a_connection_joined_midway_are_read() {
 }
 
 #[test]
+fn an_answer_whose_request_is_lost_still_opens_a_session_for_both_sides() {
+    let mut play = Play::new(None);
+    play.data(S, SWITCHING);
+    finished_1010(&mut play);
+    let c = one(play.close());
+    assert_eq!((c.outcome, c.closes.len()), (Outcome::Established, 2));
+    assert_eq!(c.response.unwrap().accept_valid, None);
+}
+
+#[test]
 fn what_was_said_with_other_bytes_is_a_conflict() {
     let mut play = opened();
     play.data(C, REQUEST);
@@ -321,7 +335,7 @@ fn apis_report_what_was_received() {
     play.data(C, REQUEST);
     play.data(S, SWITCHING);
     play.data(S, b"\x88\x00");
-    play.event(C, Event::Reset);
+    play.event(C, Event::Reset { ttl: 64, usual_ttl: Some(64) });
     let c = one(play.close());
     assert_eq!(c.ending.close, Some(CloseState::Unechoed));
     assert_eq!(c.ending.transport, Transport::Reset);

@@ -25,6 +25,7 @@ pub(super) fn capture(info: &CaptureInfo) -> model::Capture {
         last: info.last.map(|at| at.to_string()),
         complete: info.complete,
         warnings: info.warnings.clone(),
+        notes: info.notes.clone(),
     }
 }
 

@@ -57,6 +57,8 @@ pub struct Capture {
     pub complete: bool,
     /// What is wrong with it.
     pub warnings: Vec<String>,
+    /// What is curious about it and harms nothing.
+    pub notes: Vec<String>,
 }
 
 /// Counts over all inputs.

@@ -139,6 +139,7 @@ pub fn summary(connections: u64) -> Summary {
         last: Some(Timestamp::from_nanos(10_000_000_000)),
         complete: true,
         warnings: Vec::new(),
+        notes: Vec::new(),
     };
     let totals = Totals {
         packets: 120,

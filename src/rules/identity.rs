@@ -65,7 +65,7 @@ mod tests {
 
     fn print(scene: Scene) -> String {
         let connection = scene.build();
-        fingerprint(&super::super::judge(&connection)[0], &connection)
+        fingerprint(&super::super::judge(&connection, &crate::rules::Context::alone())[0], &connection)
     }
 
     fn rejected(status: &str) -> Scene {
@@ -97,7 +97,7 @@ mod tests {
     fn equal_causes_share_a_key_whatever_the_client() {
         let key = |scene: Scene| {
             let connection = scene.build();
-            cause_key(&super::super::judge(&connection)[0], &connection)
+            cause_key(&super::super::judge(&connection, &crate::rules::Context::alone())[0], &connection)
         };
         let other = rejected("502 Bad Gateway").with(|connection| connection.tcp.client.port = 9);
         assert_eq!(key(rejected("502 Bad Gateway")), key(other));

@@ -4,6 +4,7 @@ pub mod codes;
 
 mod capture;
 mod close;
+mod context;
 mod extension;
 mod finding;
 mod frame;
@@ -18,6 +19,7 @@ mod subprotocol;
 pub(crate) mod testing;
 mod trust;
 
+pub use context::Context;
 pub use finding::{Blame, Confidence, Evidence, Finding, Origin, Severity};
 pub use identity::{CauseKey, cause_key, fingerprint};
 pub use rule::{Category, Check, Rule};
@@ -85,16 +87,18 @@ pub static RULES: &[&Rule] = &[
     &gateway::close_1014_bad_gateway::RULE,
     &gateway::close_1014_rejected_by_peer::RULE,
     &gateway::gateway_accepted_before_upstream::RULE,
+    &gateway::close_1014_from_client::RULE,
     &capture::capture_starts_midstream::RULE,
     &capture::capture_lossy::RULE,
 ];
 
 /// What the rules say of one connection, gravest first, then by packet; consequences hang under their cause.
-pub fn judge(connection: &Connection) -> Vec<Finding> {
+pub fn judge(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for rule in RULES {
         match rule.check {
             Check::Connection(check) => check(connection, &mut found),
+            Check::InContext(check) => check(connection, context, &mut found),
         }
     }
     for finding in &mut found {

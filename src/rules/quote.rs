@@ -81,7 +81,7 @@ pub(super) fn bytes(count: u64) -> String {
 /// A duration for people: `3 ms`, `2.5 s`, `4 min 10 s`.
 pub(super) fn seconds(seconds: f64) -> String {
     if seconds < 0.000_5 {
-        String::from("under 1 ms")
+        String::from("less than 1 ms")
     } else if seconds < 1.0 {
         format!("{:.0} ms", seconds * 1e3)
     } else if seconds < 120.0 {
@@ -89,6 +89,16 @@ pub(super) fn seconds(seconds: f64) -> String {
     } else {
         format!("{:.0} min {:.0} s", (seconds / 60.0).floor(), seconds % 60.0)
     }
+}
+
+/// ` after 4 ms`; empty where no time is known.
+pub(super) fn after(elapsed: Option<f64>) -> String {
+    elapsed.map_or(String::new(), |elapsed| format!(" after {}", seconds(elapsed)))
+}
+
+/// ` 4 ms later`; ` later` where no time is known.
+pub(super) fn later(elapsed: Option<f64>) -> String {
+    elapsed.map_or(String::from(" later"), |elapsed| format!(" {} later", seconds(elapsed)))
 }
 
 /// Names in a row: `a`, `a and b`, `a, b and c`.
@@ -124,7 +134,7 @@ mod tests {
 
     #[test]
     fn durations_read_well() {
-        assert_eq!(seconds(0.0), "under 1 ms");
+        assert_eq!(seconds(0.0), "less than 1 ms");
         assert_eq!(seconds(0.25), "250 ms");
         assert_eq!(seconds(60.05), "60.0 s");
         assert_eq!(seconds(250.0), "4 min 10 s");

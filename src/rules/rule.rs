@@ -1,5 +1,6 @@
 //! What a rule is: its permanent code, its manual, and a pure check of facts.
 
+use super::context::Context;
 use super::finding::{Finding, Severity};
 use crate::connection::Connection;
 
@@ -39,6 +40,8 @@ impl Rule {
 pub enum Check {
     /// One connection at a time.
     Connection(fn(&Connection, &mut Vec<Finding>)),
+    /// One connection, in view of the run around it.
+    InContext(fn(&Connection, &Context<'_>, &mut Vec<Finding>)),
 }
 
 /// What a rule is about.

@@ -2,8 +2,7 @@
 
 use crate::capture::{PacketId, Seen};
 use crate::connection::{
-    Anomaly, Close, CloseState, Connection, Ending, FrameFacts, Outcome, Quality, Request, Response,
-    RoleEvidence, TcpFacts, Transport,
+    Anomaly, Close, CloseState, Connection, FrameFacts, Outcome, Request, Response, RoleEvidence, Transport,
 };
 use crate::http::{RequestHead, ResponseHead};
 use crate::net::Endpoint;
@@ -32,35 +31,10 @@ impl Scene {
     pub fn tcp() -> Scene {
         let endpoint = |ip: [u8; 4], port| Endpoint { ip: ip.into(), port };
         let start = Seen { packet: PacketId::new(0, 1), at: Timestamp::from_nanos(0) };
-        let mut scene = Scene {
-            connection: Connection {
-                tcp: TcpFacts {
-                    capture: 0,
-                    stream: 0,
-                    client: endpoint([10, 0, 0, 5], 51234),
-                    server: endpoint([10, 0, 0, 9], 80),
-                    roles: RoleEvidence::Syn,
-                    opened: Some(start),
-                    accepted: None,
-                },
-                first: start,
-                last: start,
-                proxied: None,
-                tunnel: None,
-                request: None,
-                interim: Vec::new(),
-                response: None,
-                garbled: None,
-                outcome: Outcome::Unseen,
-                frames: None,
-                closes: Vec::new(),
-                ending: Ending { close: None, transport: Transport::Open, by: None, sees: Sides::default() },
-                anomalies: Vec::new(),
-                quality: Quality::default(),
-            },
-            packet: 1,
-            nanos: 0,
-        };
+        let mut scene = Scene { connection: Connection::begun(start), packet: 1, nanos: 0 };
+        let tcp = &mut scene.connection.tcp;
+        (tcp.client, tcp.server) = (endpoint([10, 0, 0, 5], 51234), endpoint([10, 0, 0, 9], 80));
+        (tcp.roles, tcp.opened) = (RoleEvidence::Syn, Some(start));
         scene.connection.tcp.accepted = Some(scene.step());
         scene
     }
@@ -180,7 +154,8 @@ impl Scene {
         frames.close += 1;
         frames.last = Some(seen);
         let both = self.connection.closes.iter().any(|close| close.from != from);
-        self.connection.closes.push(Close { from, seen, code, reason, payload: payload.into(), len });
+        let after = Sides::default();
+        self.connection.closes.push(Close { from, seen, code, reason, payload: payload.into(), len, after });
         self.connection.ending.close = Some(if both { CloseState::Clean } else { CloseState::Unechoed });
         self
     }
@@ -250,7 +225,7 @@ impl Scene {
 
     /// What the rules say of it.
     pub fn findings(self) -> Vec<Finding> {
-        judge(&self.connection)
+        judge(&self.connection, &super::Context::alone())
     }
 
     /// The finding of a rule, wherever it hangs.

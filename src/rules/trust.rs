@@ -1,6 +1,7 @@
 //! What the capture allows to be said: absence means absence only where the side was seen whole.
 
 use super::quote;
+use crate::capture::Seen;
 use crate::connection::{CloseState, Connection, Outcome, Response};
 use crate::role::Role;
 
@@ -48,6 +49,13 @@ pub(super) fn is_http1(request: &crate::connection::Request) -> bool {
 /// Whether exactly one side sent Close.
 pub(super) fn unechoed(connection: &Connection) -> bool {
     connection.ending.close == Some(CloseState::Unechoed)
+}
+
+/// Seconds from one packet to a later one; `None` where the capture's clock went back, or tells no time at all.
+pub(super) fn elapsed(connection: &Connection, from: Seen, to: Seen) -> Option<f64> {
+    let has_clock = connection.first.at != connection.last.at;
+    let seconds = to.at.seconds_since(from.at);
+    (has_clock && seconds >= 0.0).then_some(seconds)
 }
 
 /// Time of SYN to SYN-ACK in seconds: a lower bound of the round trip as seen from the capture point.

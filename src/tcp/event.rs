@@ -40,7 +40,12 @@ pub enum Event<'a> {
         opener: Option<Side>,
     },
     /// SYN, once for each side: from the opener, and as SYN-ACK from the side that was called.
-    Syn,
+    Syn {
+        /// Its sequence number, by which two captures of one connection are known.
+        isn: u32,
+    },
+    /// The same SYN again: nobody answered the first in time.
+    SynAgain,
     /// The next bytes of one direction, in order. Never empty.
     Data {
         /// Stream offset of the first byte; 0 is the first byte after SYN, or the first one seen.
@@ -73,7 +78,17 @@ pub enum Event<'a> {
     /// The direction ended in order; all of its bytes were told.
     Fin,
     /// The sender reset the connection.
-    Reset,
+    Reset {
+        /// Time to live, or hop limit, of the packet.
+        ttl: u8,
+        /// The same of the sender's packet before it; `None` where there was none.
+        usual_ttl: Option<u8>,
+    },
+    /// The sender has no room for more bytes (RFC 9293 §3.8.6), or has room again.
+    Window {
+        /// Whether its window is zero now.
+        closed: bool,
+    },
     /// The last event of a flow; its id will be used again.
     Closed {
         /// What ended it.

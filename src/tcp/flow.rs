@@ -60,7 +60,7 @@ impl Flow {
     /// A SYN or SYN-ACK begins the sender's stream; true for the first one of a side.
     pub(super) fn synchronize(&mut self, segment: &Segment<'_>) -> bool {
         let (own, other) = self.pair(segment.from);
-        own.see();
+        own.see(segment);
         if segment.flags.has(Flags::ACK) {
             other.acknowledge(segment.ack);
             if !other.is_known() {
@@ -87,16 +87,16 @@ impl Flow {
         let from = segment.from;
         let opener_is_sender = self.opener.is_some_and(|(side, _)| side == from);
         let (own, other) = self.pair(from);
-        own.see();
+        if segment.flags.has(Flags::RST) {
+            return self.reset(id, segment, seen, sink);
+        }
+        let window_turned = own.see(segment);
         if segment.flags.has(Flags::ACK) {
             // The opener's first bare ACK tells where the other side begins, should its SYN-ACK be missing.
             if !other.is_known() && opener_is_sender && own.is_at_start() && segment.declared_len == 0 {
                 other.begin(segment.ack);
             }
             other.acknowledge(segment.ack);
-        }
-        if segment.flags.has(Flags::RST) {
-            return self.reset(id, segment, seen, sink);
         }
         // A SYN counts one; data may travel with it.
         let mut segment = *segment;
@@ -108,6 +108,10 @@ impl Flow {
             own.begin(segment.seq);
         }
         let key = &segment.key;
+        if window_turned {
+            let event = Event::Window { closed: segment.window == 0 };
+            sink.event(StreamEvent { flow: id, key, seen, from, event });
+        }
         let mut emit =
             |seen: Seen, event: Event<'_>| sink.event(StreamEvent { flow: id, key, seen, from, event });
         let mut interest = own.arrive(&segment, seen, &mut emit);
@@ -174,7 +178,13 @@ impl Flow {
             return Fate::Open;
         }
         self.reset = true;
-        sink.event(StreamEvent { flow: id, key: &segment.key, seen, from, event: Event::Reset });
+        let (own, other) = self.pair(from);
+        let event = Event::Reset { ttl: segment.ttl, usual_ttl: own.last_ttl() };
+        own.see(segment);
+        if segment.flags.has(Flags::ACK) {
+            other.acknowledge(segment.ack);
+        }
+        sink.event(StreamEvent { flow: id, key: &segment.key, seen, from, event });
         Fate::Ending
     }
 

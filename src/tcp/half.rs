@@ -23,6 +23,10 @@ pub(super) struct Half {
     /// Whether a packet of this direction was seen; it may be known without.
     seen: bool,
     ended: bool,
+    /// Whether its last packet announced a window of zero.
+    window_closed: bool,
+    /// Time to live of its last packet.
+    ttl: u8,
     /// Stream offset of `next`.
     offset: u64,
     /// Exists while something waits for earlier bytes.
@@ -61,10 +65,20 @@ impl Half {
         self.seen
     }
 
-    /// Notes a packet of this direction.
+    /// Notes a packet of this direction; true where its window closes or opens with it.
     #[inline]
-    pub(super) fn see(&mut self) {
+    pub(super) fn see(&mut self, segment: &Segment<'_>) -> bool {
         self.seen = true;
+        self.ttl = segment.ttl;
+        let closed = segment.window == 0;
+        let turned = closed != self.window_closed;
+        self.window_closed = closed;
+        turned
+    }
+
+    /// Time to live of its last packet, where one was seen.
+    pub(super) fn last_ttl(&self) -> Option<u8> {
+        self.seen.then_some(self.ttl)
     }
 
     /// Whether its FIN was told.

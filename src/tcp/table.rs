@@ -139,15 +139,9 @@ impl Table {
             self.begin(segment, seen, sink);
             return;
         }
-        if flow.synchronize(segment) {
-            sink.event(StreamEvent {
-                flow: id,
-                key: &segment.key,
-                seen,
-                from: segment.from,
-                event: Event::Syn,
-            });
-        }
+        let first = flow.synchronize(segment);
+        let event = if first { Event::Syn { isn: segment.seq } } else { Event::SynAgain };
+        sink.event(StreamEvent { flow: id, key: &segment.key, seen, from: segment.from, event });
         self.advance(id, segment, seen, sink);
     }
 
@@ -187,7 +181,7 @@ impl Table {
                 key: &segment.key,
                 seen,
                 from: segment.from,
-                event: Event::Syn,
+                event: Event::Syn { isn: segment.seq },
             });
         }
         self.advance(id, segment, seen, sink);

@@ -12,6 +12,8 @@ use proptest::prelude::*;
 enum Told {
     Opened { stream: u32, opener: Option<Side> },
     Syn(Side),
+    SynAgain(Side),
+    Window(Side, bool),
     Data(Side, u64, Vec<u8>),
     Gap(Side, u64, u64, GapCause),
     Repeat(Side, u64, Vec<u8>),
@@ -31,7 +33,9 @@ impl Sink for Log {
     fn event(&mut self, e: StreamEvent<'_>) -> Interest {
         self.told.push(match e.event {
             Event::Opened { stream, opener, .. } => Told::Opened { stream, opener },
-            Event::Syn => Told::Syn(e.from),
+            Event::Syn { .. } => Told::Syn(e.from),
+            Event::SynAgain => Told::SynAgain(e.from),
+            Event::Window { closed } => Told::Window(e.from, closed),
             Event::Data { offset, bytes } => {
                 assert!(!bytes.is_empty());
                 Told::Data(e.from, offset, bytes.to_vec())
@@ -40,7 +44,7 @@ impl Sink for Log {
             Event::Repeat { offset, bytes } => Told::Repeat(e.from, offset, bytes.to_vec()),
             Event::Conflict { offset } => Told::Conflict(e.from, offset),
             Event::Fin => Told::Fin(e.from),
-            Event::Reset => Told::Reset(e.from),
+            Event::Reset { .. } => Told::Reset(e.from),
             Event::Closed { why, .. } => Told::Closed(why),
         });
         let data = matches!(e.event, Event::Data { .. });

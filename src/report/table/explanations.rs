@@ -40,14 +40,12 @@ fn chapter(groups: &[&Group], places: Places<'_>, page: Page) -> String {
     );
     for (heading, section) in [
         ("What it means", "What it finds"),
-        ("", "Why it matters"),
+        ("Why it matters", "Why it matters"),
         ("When you see it", "What causes it"),
         ("How to fix it", "How to fix"),
     ] {
         let Some(manual) = rule.section(section) else { continue };
-        if !heading.is_empty() {
-            text.push_str(&format!("\n{}\n", page.paint(HEADING, heading)));
-        }
+        text.push_str(&format!("\n{}\n", page.paint(HEADING, heading)));
         text.push_str(&markdown::render(&manual, page, 2));
     }
     text.push_str(&format!("\n{}\n", page.paint(HEADING, "In this capture")));
@@ -98,7 +96,7 @@ fn facts(group: &Group, places: Places<'_>, page: Page) -> String {
             "like it",
         );
         for (capture, filter) in filters(&group.examples) {
-            let name = places.capture_name(capture).map(|name| format!(" ({name})")).unwrap_or_default();
+            let name = places.capture_name(capture, 40).map(|name| format!(" ({name})")).unwrap_or_default();
             lines.add(&format!("    Wireshark{name}: "), &filter);
         }
     }

@@ -8,9 +8,10 @@ use anstyle::AnsiColor;
 use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
 use unicode_width::UnicodeWidthStr as _;
 
-/// Longest title and request target that a cell shows; the chapter below shows more.
+/// Longest title, request target and name of a capture that a cell shows; the chapter below shows more.
 const CELL_TEXT: usize = 160;
 const CELL_TARGET: usize = 60;
+const CELL_CAPTURE: usize = 20;
 
 /// One row a group.
 pub(super) fn render(groups: &[Group], places: Places<'_>, page: Page) -> String {
@@ -61,6 +62,8 @@ struct Row {
     server: String,
     when: String,
     packet: String,
+    /// The capture, where there is more than one.
+    capture: Option<String>,
     title: String,
     who: String,
     sure: &'static str,
@@ -88,7 +91,8 @@ impl Row {
             client: format!("{} {}", first.client, page.arrow()),
             server: server_and_target(first, CELL_TARGET),
             when: places.when(first.seen),
-            packet: places.packet(first.seen.packet),
+            packet: format!("packet {}", first.seen.packet.number()),
+            capture: places.capture_name(first.seen.packet.capture(), CELL_CAPTURE),
             title,
             who: who(group, page),
             sure: group.confidence.name(),
@@ -104,7 +108,10 @@ impl Layout {
         let widest = |part: fn(&Row) -> usize| rows.iter().map(part).max().unwrap_or(0);
         let peers = widest(|r| r.client.width().max(r.server.width()));
         let address = widest(|r| r.client.width().max(first_word(&r.server).width()));
-        let when = widest(|r| r.when.width().max(r.packet.width()));
+        let when = widest(|r| {
+            let capture = r.capture.as_ref().map_or(0, |name| name.width());
+            r.when.width().max(r.packet.width()).max(capture)
+        });
         let who = widest(|r| r.who.width()).max(17);
         let left = |taken: usize, columns: usize| page.width().saturating_sub(taken + 2 * columns);
         if left(8 + 9 + peers + when + who, 6) >= Self::FINDING[0] {
@@ -135,25 +142,30 @@ impl Layout {
     }
 
     fn cells(self, row: &Row) -> Vec<Cell> {
-        let Row { client, server, when, packet, title, who, sure, .. } = row;
+        let Row { client, server, when, packet, capture, title, who, sure, .. } = row;
+        let capture_after =
+            |between: &str| capture.as_ref().map(|c| format!("{between}{c}")).unwrap_or_default();
         match self {
             Layout::Six => vec![
                 row.severity.clone(),
                 Cell::new(row.code),
                 Cell::new(format!("{client}\n{server}")),
-                Cell::new(format!("{when}\n{packet}")),
+                Cell::new(format!("{when}\n{packet}{}", capture_after("\n"))),
                 Cell::new(title),
                 Cell::new(format!("{who}\n{sure}")),
             ],
             Layout::Four => vec![
                 row.severity_and_code.clone(),
                 Cell::new(format!("{client}\n{server}")),
-                Cell::new(format!("{when}\n{packet}")),
+                Cell::new(format!("{when}\n{packet}{}", capture_after("\n"))),
                 Cell::new(format!("{title}\n{who}, {sure}")),
             ],
             Layout::Two => vec![
                 row.severity_and_code.clone(),
-                Cell::new(format!("{title}\n{client} {server}\n{when}, {packet}\n{who}, {sure}")),
+                Cell::new(format!(
+                    "{title}\n{client} {server}\n{when}, {packet}{}\n{who}, {sure}",
+                    capture_after(" of ")
+                )),
             ],
         }
     }

@@ -13,6 +13,7 @@ use anstyle::{AnsiColor, Style};
 /// What was read, in one line, and under it whatever is wrong with it, each on its own line.
 pub(super) fn captures(summary: &Summary, page: Page) -> String {
     let name = match summary.captures.as_slice() {
+        [one] if one.path == "-" => String::from("standard input"),
         [one] => escape::terminal_at_most(&one.path, 200),
         many => counted(many.len() as u64, "capture", "captures"),
     };
@@ -30,6 +31,10 @@ pub(super) fn captures(summary: &Summary, page: Page) -> String {
             let wrapped = wrap(&warning, page.prose(), "! ");
             text.push('\n');
             text.push_str(&page.paint(Style::new().fg_color(Some(AnsiColor::Yellow.into())), &wrapped));
+        }
+        for note in &capture.notes {
+            text.push('\n');
+            text.push_str(&wrap(&escape::terminal_at_most(note, 500), page.prose(), "  "));
         }
     }
     text
@@ -81,8 +86,8 @@ fn instead(totals: Totals) -> (String, &'static str) {
         return (format!("{tcp}, {closed} of them encrypted with TLS"), advice);
     }
     let advice = "start the capture before the client connects, on the port that the WebSocket uses, with whole \
-                  packets (tcpdump -s 0)";
-    (format!("{tcp}, none of them an HTTP upgrade to WebSocket"), advice)
+                  packets (tcpdump -s 0); a WebSocket over HTTP/2 is not read by this version";
+    (format!("{tcp}, none of them an HTTP/1.1 upgrade to WebSocket"), advice)
 }
 
 /// ` over 12.345 s from 2026-11-22T10:00:00Z`.

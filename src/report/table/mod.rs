@@ -76,7 +76,7 @@ struct Places<'a> {
 impl Places<'_> {
     /// `packet 17`; with several captures `packet 17 of b.pcap`.
     fn packet(self, packet: PacketId) -> String {
-        match self.capture_name(packet.capture()) {
+        match self.capture_name(packet.capture(), 40) {
             Some(name) => format!("packet {} of {name}", packet.number()),
             None => format!("packet {}", packet.number()),
         }
@@ -91,14 +91,14 @@ impl Places<'_> {
         }
     }
 
-    /// The file name of a capture, where there is more than one.
-    fn capture_name(self, capture: u16) -> Option<String> {
+    /// The file name of a capture, cut to `limit` characters, where there is more than one capture.
+    fn capture_name(self, capture: u16, limit: usize) -> Option<String> {
         if self.summary.captures.len() < 2 {
             return None;
         }
         let path = &self.summary.captures.get(usize::from(capture))?.path;
         let name = path.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or(path);
-        Some(escape::terminal_at_most(name, 40))
+        Some(escape::terminal_at_most(name, limit))
     }
 }
 

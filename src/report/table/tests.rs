@@ -203,6 +203,8 @@ fn several_captures_are_told_apart() {
     assert!(text.starts_with("2 captures: 120 packets"), "{text}");
     assert!(text.contains("! /tmp/other.pcap: damaged"));
     assert!(text.contains("packet 6 of edge.pcapng"), "{text}");
+    let narrow = written(page(60), &summary, vec![refused(0)]);
+    assert!(narrow.contains("+0.050 s, packet 6 of edge.pcapng"), "{narrow}");
     assert!(
         text.contains(
             "Wireshark (edge.pcapng): tcp.stream eq 0\n    Wireshark (other.pcap): tcp.stream eq 4"

@@ -5,10 +5,10 @@ use crate::rules::{Check, Finding, Severity, quote};
 
 rule! {
     /// # What it finds
-    /// A client that closes by itself with 1012, 1013 or 1014, or with 1011.
+    /// A client that closes by itself with 1012 or 1013, or with 1011.
     ///
     /// # Why it matters
-    /// 1012 to 1014 speak of a server: its restart, its load, its upstream. A server that gets one of them learns
+    /// 1012 and 1013 speak of a server: its restart, its load. A server that gets one of them learns
     /// nothing, and statistics count it in the wrong place.
     ///
     /// # What causes it
@@ -19,7 +19,7 @@ rule! {
     /// Let clients close with 1000, 1001 or a code from 3000 to 4999.
     ///
     /// # What it does not report
-    /// Echoes. 1011 is only information: an erratum to RFC 6455 allows it to both sides, and some client libraries use
+    /// Echoes, and 1014, which is a rule of its own. 1011 is only information: an erratum to RFC 6455 allows it to both sides, and some client libraries use
     /// it when their pings stay unanswered.
     pub static RULE = "WS-CL-008" "close-code-wrong-side" {
         severity: Warning, category: Close, reference: "RFC 6455 §7.4.1; IANA WebSocket Close Code Number Registry",
@@ -29,7 +29,7 @@ rule! {
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     for close in super::own(connection).filter(|close| close.from == Role::Client) {
-        let Some(code @ 1011..=1014) = close.code else { continue };
+        let Some(code @ 1011..=1013) = close.code else { continue };
         found.push(
             super::said(&RULE, connection, close, format!("server-side code {code} sent by a client"))
                 .at_most(if code == 1011 { Severity::Info } else { Severity::Warning })
@@ -58,6 +58,6 @@ mod tests {
 
     #[test]
     fn echoes_are_silent() {
-        Scene::session("", "").close(Server, 1014, "").close(Client, 1014, "").silent(RULE.name);
+        Scene::session("", "").close(Server, 1013, "").close(Client, 1013, "").silent(RULE.name);
     }
 }

@@ -28,9 +28,8 @@ rule! {
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     for close in super::own(connection).filter(|close| close.code == Some(1011)) {
-        let reason = close.reason.to_ascii_lowercase();
         let (from, other) = (close.from, close.from.other());
-        if !(reason.contains("ping") && reason.contains("timeout")) {
+        if !super::ping_timeout(close) {
             found.push(
                 super::said(&RULE, connection, close, format!("internal error of the {}", from.name()))
                     .message(format!("the {} sent {}", from.name(), quote::close(close)))

@@ -66,7 +66,11 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                 None => String::from("no frame could be read"),
             },
         ),
-        (_, None) => (Blame::from(accused), Confidence::Likely, format!("it accuses the {}", accused.name())),
+        (_, None) => (
+            Blame::from(accused),
+            Confidence::Likely,
+            format!("it accuses the {} of {}", accused.name(), charge(code)),
+        ),
     };
     let mut finding = Finding::new(&RULE, close.seen, format!("closed with {code} {}", name(code)))
         .confidence(confidence)
@@ -87,6 +91,14 @@ fn accuses(close: &Close) -> bool {
 
 fn name(code: u16) -> &'static str {
     super::super::codes::name(code).unwrap_or_default()
+}
+
+fn charge(code: u16) -> &'static str {
+    match code {
+        1002 => "a frame that breaks the protocol",
+        1003 => "a kind of data that it does not take",
+        _ => "data that contradicts its type, such as text that is not UTF-8",
+    }
 }
 
 fn help(code: u16) -> &'static str {

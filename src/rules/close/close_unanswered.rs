@@ -19,7 +19,8 @@ rule! {
     ///
     /// # What it does not report
     /// Captures that end before the answer could come, sides that were not captured whole, and a Close with 1002,
-    /// 1003, 1007 or 1009, after which the sender has failed the connection and the answer is worth nothing. Where the
+    /// 1003, 1007 or 1009, after which the sender has failed the connection and the answer is worth nothing, or after
+    /// pings without answer, where none can be expected. Where the
     /// sender itself ended TCP within a second, the other side had no time, and it is only information.
     pub static RULE = "WS-CL-005" "close-unanswered" {
         severity: Warning, category: Close, reference: "RFC 6455 §5.5.1, §7.1.2",
@@ -33,13 +34,13 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     if !trust::unechoed(connection) || trust::doubt(connection, silent).is_some() {
         return;
     }
-    let failed = matches!(close.code, Some(1002 | 1003 | 1007 | 1009));
+    let failed = matches!(close.code, Some(1002 | 1003 | 1007 | 1009)) || super::ping_timeout(close);
     let over_before = end.at < close.seen.at;
     if failed || over_before {
         return;
     }
-    let waited = end.at.seconds_since(close.seen.at).max(0.0);
-    let hasty = by == close.from && waited < PATIENCE;
+    let waited = trust::elapsed(connection, close.seen, end);
+    let hasty = by == close.from && waited.is_none_or(|waited| waited < PATIENCE);
     let how = if connection.ending.transport == Transport::Reset { "RST" } else { "FIN" };
     found.push(
         Finding::new(&RULE, close.seen, format!("Close of the {} never answered", close.from.name()))
@@ -47,12 +48,12 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             .origin(silent)
             .blame(if hasty { Blame::Unknown } else { silent.into() })
             .message(format!(
-                "the {} sent {} and the {} never answered; the {} ended TCP with {how} {} later",
+                "the {} sent {} and the {} never answered; the {} ended TCP with {how}{}",
                 close.from.name(),
                 quote::close(close),
                 silent.name(),
                 by.name(),
-                quote::seconds(waited)
+                quote::later(waited)
             ))
             .shows(close.seen, format!("{} sends {}", close.from.name(), quote::close(close)))
             .shows(

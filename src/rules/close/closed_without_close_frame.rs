@@ -1,7 +1,8 @@
 use crate::connection::{CloseState, Connection, Outcome, Transport};
+use crate::gateway::relay;
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Check, Confidence, Finding, quote, trust};
+use crate::rules::{Check, Confidence, Finding, Origin, quote, trust};
 
 rule! {
     /// # What it finds
@@ -59,6 +60,16 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             Role::Server => "find out what ended the connection on the server's side at this moment: a restart, a crash, or a proxy before it",
             Role::Client => "find out why the client left without a Close: killed, closed hard, or a library that drops the connection",
         });
+    let sign = connection.response.as_ref().and_then(|response| relay(&response.head, &response.body));
+    if let (Role::Server, Some(sign), Some(response)) = (by, sign, &connection.response) {
+        finding = finding.confidence(Confidence::Likely).origin(Origin::Gateway).shows(
+            response.seen,
+            format!(
+                "a gateway stands there, which may have ended it by itself or passed on the end: {}",
+                quote::short(&sign.found)
+            ),
+        );
+    }
     let frames = connection.frames.as_ref();
     for role in Role::BOTH {
         if let Some(last) = frames.and_then(|frames| frames[role].last) {
@@ -76,7 +87,7 @@ mod tests {
     use super::RULE;
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::Scene;
-    use crate::rules::{Blame, Confidence};
+    use crate::rules::{Blame, Confidence, Origin};
 
     #[test]
     fn who_ended_is_named() {
@@ -90,6 +101,18 @@ mod tests {
     fn a_long_silence_is_told() {
         let finding = Scene::session("", "").messages(Client, 1).after(60.0).fin(Server).finds(RULE.name);
         assert!(finding.message.contains("60.0 s of silence"), "{}", finding.message);
+    }
+
+    #[test]
+    fn a_gateway_may_have_ended_it_or_passed_it_on() {
+        let answer = format!("{}Via: 1.1 edge\r\n", crate::rules::testing::ANSWER);
+        let scene = Scene::tcp()
+            .request(crate::rules::testing::REQUEST)
+            .answer(&answer, "")
+            .messages(Client, 1)
+            .fin(Server);
+        let finding = scene.finds(RULE.name);
+        assert_eq!((finding.origin, finding.confidence), (Some(Origin::Gateway), Confidence::Likely));
     }
 
     #[test]

@@ -32,7 +32,12 @@ pub(super) fn own(connection: &Connection) -> impl Iterator<Item = &Close> {
 
 /// A finding about a Close that one side sent by itself. Where bytes of the other side are missing, it may be an echo
 /// of what was in them, and the finding is only possible.
-fn said(rule: &'static Rule, connection: &Connection, close: &Close, title: impl Into<String>) -> Finding {
+pub(super) fn said(
+    rule: &'static Rule,
+    connection: &Connection,
+    close: &Close,
+    title: impl Into<String>,
+) -> Finding {
     let other = close.from.other();
     let answered = connection.closes.iter().any(|close| close.from == other);
     let doubt = trust::doubt(connection, other).filter(|_| !answered);
@@ -54,4 +59,10 @@ fn quiet_before(connection: &Connection, end: crate::capture::Seen) -> Option<f6
         .max()
         .or(connection.response.as_ref().map(|response| response.seen.at))?;
     Some(end.at.seconds_since(start).max(0.0))
+}
+
+/// Whether the sender closed because its pings stayed unanswered.
+fn ping_timeout(close: &Close) -> bool {
+    let reason = close.reason.to_ascii_lowercase();
+    close.code == Some(1011) && reason.contains("ping") && reason.contains("timeout")
 }

@@ -27,7 +27,7 @@ rule! {
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let (Some((by, end)), Some(close)) = (connection.ending.by, connection.closes.first()) else { return };
-    let after = end.at.seconds_since(close.seen.at);
+    let Some(after) = trust::elapsed(connection, close.seen, end) else { return };
     let reset =
         connection.ending.transport == Transport::Reset && by == close.from && (0.0..NEAR).contains(&after);
     if !reset || !trust::unechoed(connection) || trust::doubt(connection, by.other()).is_some() {

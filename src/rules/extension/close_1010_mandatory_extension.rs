@@ -1,5 +1,5 @@
 use crate::capture::Seen;
-use crate::connection::{Close, Connection};
+use crate::connection::{Close, Connection, Request};
 use crate::gateway;
 use crate::role::Role;
 use crate::rules::rule::rule;
@@ -15,7 +15,7 @@ rule! {
     /// 2. The answer has extensions or parameters that do not fit the offer. OkHttp closes like this, with the reason
     ///    `unexpected Sec-WebSocket-Extensions in response header`.
     /// 3. Everything that was offered was accepted. Then the client contradicts itself.
-    /// 4. The reason names an extension that the client never offered. No server could have accepted it.
+    /// 4. The reason names an extension that the request does not offer. No server could have accepted it.
     ///
     /// # Why it matters
     /// The session is over before it began to be of use, and will be on every retry. 1010 exists only after a 101: the
@@ -36,7 +36,8 @@ rule! {
     /// Where request or answer was not captured, the finding says so and draws no conclusion from their absence.
     pub static RULE = "WS-EX-012" "close-1010-mandatory-extension" {
         severity: Error, category: Extension, reference: "RFC 6455 §7.4.1",
-        explains: ["extension-offered-not-accepted", "close-reply-differs"], check: Check::Connection(check),
+        explains: ["extension-offered-not-accepted", "extension-accepted-not-offered", "extension-response-params-illegal",
+            "close-reply-differs"], check: Check::Connection(check),
     }
 }
 
@@ -83,6 +84,7 @@ fn verdict(connection: &Connection, close: &Close, finding: Finding) -> Finding 
         let fault =
             faults.first().cloned().unwrap_or_else(|| format!("{} was not offered", quote::list(&unasked)));
         return finding
+            .confidence(side.confidence)
             .blame(side.blame)
             .message(format!(
                 "the client closed with 1010 because the answer's extensions do not fit its offer: {fault} ({packets})"
@@ -90,14 +92,7 @@ fn verdict(connection: &Connection, close: &Close, finding: Finding) -> Finding 
             .help(format!("correct the {}: {fault}", side.name));
     }
     if let Some(never) = named.never_offered.first().filter(|_| !named.any_missing(&missing)) {
-        return finding
-            .confidence(Confidence::Likely)
-            .blame(Role::Client)
-            .message(format!(
-                "the client closed with 1010 for want of {never}, which it never offered, so that no server could accept it ({packets}){}",
-                also(&missing)
-            ))
-            .help(format!("make the client offer {never} in its request, or stop demanding it; only then can the server enable it"));
+        return not_offered(never, &missing, request, &packets, finding);
     }
     if missing.is_empty() {
         let what = if offer.list.is_empty() {
@@ -112,20 +107,43 @@ fn verdict(connection: &Connection, close: &Close, finding: Finding) -> Finding 
             .help("look in the client for the code that closes with 1010: it checks something else than the extensions, or checks them wrongly");
     }
     let names = quote::list(&missing);
+    let them = if missing.len() == 1 { "it" } else { "them" };
     let reason = if close.reason.is_empty() {
         String::from("; its Close has no reason, where a list of the extensions is expected")
     } else if !named.any_missing(&missing) {
-        format!("; its reason {} does not name it", quote::quoted(&close.reason))
+        format!("; its reason {} does not name {}", quote::quoted(&close.reason), them)
     } else {
         String::new()
     };
     finding
+        .confidence(side.confidence)
         .blame(side.blame)
         .message(format!(
-            "the client offered {names}, the {} answered {} without it, and the client closed because it insists ({packets}){reason}",
+            "the client offered {names}, the {} answered {} without {them}, and the client closed because it insists ({packets}){reason}",
             side.name, response.head.status
         ))
-        .help(format!("enable {names} on the {}, or make it optional in the client{}", side.name, side.advice))
+        .help(format!("enable {names} on the {}, or make {them} optional in the client{}", side.name, side.advice))
+}
+
+/// The client insists on what its request does not offer. A request without any offer more probably lost it on the way.
+fn not_offered(name: &str, missing: &[&str], request: &Request, packets: &str, finding: Finding) -> Finding {
+    if request.extensions.lines > 0 {
+        return finding
+            .confidence(Confidence::Likely)
+            .blame(Role::Client)
+            .message(format!(
+                "the client closed with 1010 for want of {name}, which its request does not offer, so that no server could accept it ({packets}){}",
+                also(missing)
+            ))
+            .help(format!("make the client offer {name} in its request, or stop demanding it"));
+    }
+    finding
+        .confidence(Confidence::Possible)
+        .blame(Blame::Gateway)
+        .message(format!(
+            "the client closed with 1010 for want of {name}, and its request offers no extension at this point ({packets}): a gateway before it removed the offer, or the client demands what it never offered"
+        ))
+        .help(format!("check whether the client offers {name}; if it does, let the gateway before this point forward Sec-WebSocket-Extensions"))
 }
 
 /// Offer or answer is not in the capture.
@@ -153,6 +171,7 @@ struct Side {
     blame: Blame,
     name: &'static str,
     advice: &'static str,
+    confidence: Confidence,
 }
 
 impl Side {
@@ -163,11 +182,14 @@ impl Side {
                 blame: Blame::Upstream,
                 name: "server behind the gateway",
                 advice: "; check, too, that the gateway forwards Sec-WebSocket-Extensions in both directions",
+                // The gateway itself may have removed the field; only its other side can show.
+                confidence: Confidence::Likely,
             },
             None => Side {
                 blame: Blame::Server,
                 name: "server",
                 advice: "; if a gateway stands before the server, check that it forwards Sec-WebSocket-Extensions",
+                confidence: Confidence::Certain,
             },
         }
     }
@@ -268,7 +290,14 @@ mod tests {
     fn an_extension_that_was_never_offered_is_the_clients_matter() {
         let finding = closed("permessage-deflate", "permessage-deflate", "x-lab-required");
         assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Likely));
-        assert!(finding.message.contains("x-lab-required, which it never offered"));
+        assert!(finding.message.contains("x-lab-required, which its request does not offer"));
+    }
+
+    #[test]
+    fn an_offer_that_is_not_there_was_possibly_removed() {
+        let finding = closed("", "", "permessage-deflate");
+        assert_eq!((finding.blame, finding.confidence), (Blame::Gateway, Confidence::Possible));
+        assert!(finding.message.contains("removed the offer"));
     }
 
     #[test]

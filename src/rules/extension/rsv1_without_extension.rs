@@ -49,6 +49,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         found.push(
             Finding::new(&RULE, seen, "compressed frame without agreed compression")
                 .doubted(&doubt, Confidence::Likely)
+                .doubted(&via, Confidence::Likely)
                 .origin(from)
                 .blame(from)
                 .message(format!(

@@ -24,7 +24,7 @@ rule! {
         severity: Error, category: Frame, reference: "RFC 6455 §5.2",
         explains: ["rsv1-without-extension", "rsv-bits-misused", "opcode-reserved", "control-frame-invalid",
             "fragmentation-sequence-broken", "framing-lost", "server-frame-masked", "client-frame-unmasked",
-            "data-after-close", "close-reports-peer-violation", "closed-without-close-frame"],
+            "data-after-close", "close-reports-peer-violation", "close-reply-differs", "closed-without-close-frame"],
         check: Check::Connection(check),
     }
 }

@@ -28,7 +28,7 @@ rule! {
     /// access rights the code is misused, and it is only possible that an upstream failed.
     pub static RULE = "WS-GW-002" "close-1014-bad-gateway" {
         severity: Error, category: Gateway, reference: "IANA WebSocket Close Code Number Registry",
-        explains: ["close-1014-rejected-by-peer", "close-reply-differs", "gateway-accepted-before-upstream"],
+        explains: ["close-1014-rejected-by-peer", "close-reply-differs"],
         check: Check::Connection(check),
     }
 }
@@ -38,11 +38,22 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let answered = connection.closes.iter().any(|close| close.from == Role::Client);
     let doubt = trust::doubt(connection, Role::Client).filter(|_| !answered);
     let misused = super::about_access(close);
-    let after =
-        connection.response.as_ref().map(|response| close.seen.at.seconds_since(response.seen.at).max(0.0));
+    let after = connection
+        .response
+        .as_ref()
+        .and_then(|response| trust::elapsed(connection, response.seen, close.seen));
     let timing = after
         .map_or(String::new(), |after| format!(" {} after it accepted the WebSocket", quote::seconds(after)));
     let relayed = connection.frames.as_ref().map_or(0, |frames| frames[Role::Server].messages);
+
+    let sign =
+        connection.response.as_ref().and_then(|response| gateway::relay(&response.head, &response.body));
+    let further = match &sign {
+        Some(sign) if TUNNELS.contains(&sign.signature.product) => {
+            format!("; {} only copies bytes, so it came from a gateway behind it", sign.signature.product)
+        }
+        _ => String::new(),
+    };
 
     let mut finding = Finding::new(&RULE, close.seen, "gateway closed with 1014 Bad Gateway")
         .confidence(if misused || doubt.is_some() { Confidence::Possible } else { Confidence::Likely })
@@ -63,7 +74,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     } else {
         finding
             .message(format!(
-                "the gateway sent {}{timing}: its upstream failed{}; before the 101 the same fault is HTTP 502, 503 or 504",
+                "the gateway sent {}{timing}: its upstream failed{}{further}; before the 101 the same fault is HTTP 502, 503 or 504",
                 quote::close(close),
                 match relayed {
                     0 => String::from(", and no message had come through it"),
@@ -74,7 +85,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             .help("check the upstream of this gateway at this second: whether it runs, listens on the expected port and speaks WebSocket there")
     };
     if let Some(response) = &connection.response {
-        let text = match gateway::relay(&response.head, &response.body) {
+        let text = match &sign {
             Some(sign) => format!(
                 "accepted the WebSocket with {}; sign of a gateway: {}",
                 response.head.status,
@@ -93,6 +104,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     }
     found.push(finding);
 }
+
+/// Products that copy bytes after the 101 and never make a Close of their own.
+const TUNNELS: [&str; 4] = ["nginx", "Envoy", "Apache httpd", "Traefik"];
 
 #[cfg(test)]
 mod tests {
@@ -138,6 +152,14 @@ mod tests {
             .close(Server, 1014, "Backend WebSocket unavailable")
             .finds(RULE.name);
         assert!(finding.evidence[0].text.contains("CF-RAY"));
+    }
+
+    #[test]
+    fn behind_a_tunnel_it_came_from_further_on() {
+        let answer = format!("{ANSWER}Server: nginx\r\n");
+        let finding =
+            Scene::tcp().request(REQUEST).answer(&answer, "").close(Server, 1014, "").finds(RULE.name);
+        assert!(finding.message.contains("nginx only copies bytes"));
     }
 
     #[test]

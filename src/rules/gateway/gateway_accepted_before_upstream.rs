@@ -43,9 +43,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             .origin(Origin::Gateway)
             .blame(Blame::Gateway)
             .message(format!(
-                "the gateway answered {} and gave up {} later without having passed on a message, so it most probably had no upstream when it accepted",
+                "the gateway answered {} and gave up{} without having passed on a message, so it most probably had no upstream when it accepted",
                 response.head.status,
-                quote::seconds(close.seen.at.seconds_since(response.seen.at).max(0.0))
+                quote::later(trust::elapsed(connection, response.seen, close.seen))
             ))
             .shows(response.seen, quote::status(response))
             .shows(close.seen, format!("gateway sends {}", quote::close(close)))

@@ -1,7 +1,7 @@
 use crate::connection::Connection;
 use crate::gateway::{Match, Proof, identify};
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote, trust};
 
 rule! {
     /// # What it finds
@@ -43,7 +43,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let made = signs.iter().find(|sign| sign.signature.proof == Proof::OwnAnswer);
     let passed = signs.iter().find(|sign| sign.signature.proof == Proof::Passed);
     let names = signs.iter().find(|sign| sign.signature.proof == Proof::Named);
-    let elapsed = response.seen.at.seconds_since(request.seen.at).max(0.0);
+    let elapsed = trust::elapsed(connection, request.seen, response.seen);
     let who = Who::of(status, made, passed, names);
 
     let mut finding =
@@ -52,10 +52,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             .origin(who.origin)
             .blame(who.blame)
             .message(format!(
-                "{} answered {} after {}: {}{}",
+                "{} answered {}{}: {}{}",
                 who.name,
                 quote::status(response),
-                quote::seconds(elapsed),
+                quote::after(elapsed),
                 meaning(status),
                 who.doubt
             ))
@@ -176,6 +176,14 @@ mod tests {
             "{}",
             finding.message
         );
+    }
+
+    #[test]
+    fn without_a_clock_no_duration_is_claimed() {
+        let finding = Scene::answered("HTTP/1.1 502 Bad Gateway\r\n", "")
+            .with(|c| c.last.at = c.first.at)
+            .finds(RULE.name);
+        assert!(finding.message.starts_with("a gateway answered 502 Bad Gateway: "), "{}", finding.message);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Gateways that could not reach what stands behind them.
 
 pub(super) mod close_1014_bad_gateway;
+pub(super) mod close_1014_from_client;
 pub(super) mod close_1014_rejected_by_peer;
 pub(super) mod gateway_accepted_before_upstream;
 pub(super) mod gateway_error_before_upgrade;

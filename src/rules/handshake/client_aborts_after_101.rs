@@ -18,7 +18,7 @@ rule! {
     /// Mend what the other finding says; without one, look at the client's own log.
     ///
     /// # What it does not report
-    /// Clients that have sent a frame, and captures that lack part of the client's side.
+    /// Clients that have sent a frame, ends after a Close, and captures that lack part of the client's side.
     pub static RULE = "WS-HS-019" "client-aborts-after-101" {
         severity: Warning, category: Handshake, reference: "RFC 6455 §4.1, §7.1.7",
         explains: [], check: Check::Connection(check),
@@ -32,8 +32,12 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         return;
     };
     let spoke = connection.frames.as_ref().is_some_and(|frames| frames[Role::Client].total() > 0);
-    let after = end.at.seconds_since(response.seen.at);
-    if spoke || !(0.0..=1.0).contains(&after) || trust::doubt(connection, Role::Client).is_some() {
+    let Some(after) = trust::elapsed(connection, response.seen, end) else { return };
+    if spoke
+        || !connection.closes.is_empty()
+        || after > 1.0
+        || trust::doubt(connection, Role::Client).is_some()
+    {
         return;
     }
     let invalid = connection.outcome == Outcome::Invalid;

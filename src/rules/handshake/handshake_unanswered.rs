@@ -37,19 +37,17 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     }
     let end = connection.ending.by;
     let until = end.map_or(connection.last, |(_, seen)| seen);
-    let waited = until.at.seconds_since(request.seen.at).max(0.0);
+    let waited = trust::elapsed(connection, request.seen, until);
     let how = if connection.ending.transport == Transport::Reset { "RST" } else { "FIN" };
     let (confidence, what) = match end {
-        None if waited < PATIENCE => return,
-        None => {
-            (Confidence::Possible, format!("the capture ended after {} without one", quote::seconds(waited)))
-        }
+        None if waited.is_none_or(|waited| waited < PATIENCE) => return,
+        None => (Confidence::Possible, format!("the capture ended{} without one", quote::after(waited))),
         Some((Role::Server, _)) => (
             Confidence::Likely,
-            format!("the server's side ended TCP with {how} after {} instead", quote::seconds(waited)),
+            format!("the server's side ended TCP with {how}{} instead", quote::after(waited)),
         ),
         Some((Role::Client, _)) => {
-            (Confidence::Likely, format!("the client gave up with {how} after {}", quote::seconds(waited)))
+            (Confidence::Likely, format!("the client gave up with {how}{}", quote::after(waited)))
         }
     };
     let mut finding = Finding::new(&RULE, request.seen, "upgrade never answered")

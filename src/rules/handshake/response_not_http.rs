@@ -36,7 +36,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     }
     let doubt = trust::doubt(connection, Role::Server);
     let guess = match &**bytes {
-        [0x15 | 0x16, 0x03, ..] => "; these are the first bytes of TLS, so this port wants wss",
+        [0x15 | 0x16, 0x03, ..] => "; they look like the first bytes of TLS, as if this port wanted wss",
         [b'S', b'S', b'H', ..] => "; this is an SSH server",
         _ => "",
     };
@@ -77,7 +77,7 @@ mod tests {
     fn bytes_that_are_no_http_are_the_servers() {
         let finding = garbled(b"\x15\x03\x01\x00\x02").finds(RULE.name);
         assert_eq!((finding.blame, finding.confidence), (Blame::Server, Confidence::Certain));
-        assert!(finding.message.contains("wants wss"));
+        assert!(finding.message.contains("wanted wss"));
     }
 
     #[test]

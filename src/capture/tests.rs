@@ -1,0 +1,612 @@
+//! The stage as a whole, on captures that are built byte by byte.
+
+use super::testing::{Endian, SECONDS, data, pcap, pcap_header, pcap_record, pcapng};
+use super::*;
+use crate::error::Error;
+use proptest::prelude::*;
+use std::io::{self, Read, Write};
+
+// ---- reading them
+
+/// An item, kept.
+#[derive(Clone, PartialEq, Debug)]
+enum Kept {
+    Packet { number: u64, at: i64, link: u32, original: u32, fcs: u8, data: Vec<u8> },
+    Secrets(Vec<u8>),
+}
+
+fn keep(item: Item<'_>) -> Kept {
+    match item {
+        Item::Packet(p) => Kept::Packet {
+            number: p.seen.packet.number(),
+            at: p.seen.at.as_nanos(),
+            link: p.link.0,
+            original: p.original_len,
+            fcs: p.fcs_len,
+            data: p.data.to_vec(),
+        },
+        Item::Secrets(text) => Kept::Secrets(text.to_vec()),
+    }
+}
+
+/// Gives its bytes in reads of the given sizes, round and round, then fails or ends.
+struct Pieces {
+    bytes: Vec<u8>,
+    at: usize,
+    sizes: Vec<usize>,
+    turn: usize,
+    fails: bool,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let left = &self.bytes[self.at..];
+        if left.is_empty() && self.fails {
+            return Err(io::Error::other("the cable was pulled"));
+        }
+        let size = self.sizes[self.turn % self.sizes.len()].min(left.len()).min(buf.len());
+        self.turn += 1;
+        buf[..size].copy_from_slice(&left[..size]);
+        self.at += size;
+        Ok(size)
+    }
+}
+
+fn pieces(bytes: &[u8], sizes: &[usize], fails: bool) -> Box<dyn Read + Send> {
+    Box::new(Pieces { bytes: bytes.to_vec(), at: 0, sizes: sizes.to_vec(), turn: 0, fails })
+}
+
+fn drain(mut reader: Reader) -> (Vec<Kept>, CaptureInfo) {
+    let mut items = Vec::new();
+    while let Some(item) = reader.next() {
+        items.push(keep(item));
+    }
+    assert!(!reader.advance() && reader.current().is_none());
+    (items, reader.info())
+}
+
+fn read(bytes: &[u8]) -> (Vec<Kept>, CaptureInfo) {
+    drain(Reader::from_read("test", 0, Box::new(io::Cursor::new(bytes.to_vec()))).unwrap())
+}
+
+fn refused(bytes: &[u8]) -> String {
+    match Reader::from_read("test", 0, Box::new(io::Cursor::new(bytes.to_vec()))) {
+        Err(Error::NotACapture { found, .. }) => found,
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("read as a capture"),
+    }
+}
+
+/// What `pcap(count)` and `pcapng(_, count)` hold, without `missing`.
+fn expected(numbers: impl Iterator<Item = u32>) -> Vec<Kept> {
+    numbers
+        .zip(1..)
+        .map(|(n, number)| Kept::Packet {
+            number,
+            at: i64::from(SECONDS + n) * 1_000_000_000 + 5_000,
+            link: 1,
+            original: data(n).len() as u32,
+            fcs: 0,
+            data: data(n),
+        })
+        .collect()
+}
+
+fn time(item: &Kept) -> i64 {
+    match item {
+        Kept::Packet { at, .. } => *at,
+        Kept::Secrets(_) => panic!("no packet"),
+    }
+}
+
+// ---- formats
+
+#[test]
+fn every_variant_of_the_classic_format_tells_the_same_packets() {
+    for endian in [Endian::Little, Endian::Big] {
+        for (magic, unit, more) in [(0xa1b2_c3d4, 1, 0), (0xa1b2_3c4d, 1000, 0), (0xa1b2_cd34, 1, 8)] {
+            let mut file = pcap_header(endian, magic, 1);
+            for n in 0..5 {
+                let mut record = pcap_record(endian, SECONDS + n, 5 * unit, &data(n));
+                record.splice(16..16, vec![7; more]);
+                file.extend(record);
+            }
+            let (items, info) = read(&file);
+            assert_eq!(items, expected(0..5), "{magic:x} {endian:?}");
+            assert!(info.complete && info.warnings.is_empty(), "{info:?}");
+            assert_eq!((info.format, info.packets, info.bytes), (Format::Pcap, 5, file.len() as u64));
+        }
+    }
+}
+
+#[test]
+fn classic_records_are_those_that_pcap_parser_reads() {
+    let file = pcap(20);
+    let mut rest = &file[24..];
+    for item in read(&file).0 {
+        let (behind, frame) = pcap_parser::pcap::parse_pcap_frame(rest).unwrap();
+        let Kept::Packet { data, original, at, .. } = item else { panic!() };
+        assert_eq!((frame.data, frame.origlen), (&data[..], original));
+        assert_eq!(i64::from(frame.ts_sec) * 1_000_000_000 + i64::from(frame.ts_usec) * 1000, at);
+        rest = behind;
+    }
+    assert!(rest.is_empty());
+}
+
+#[test]
+fn the_fcs_bits_are_taken_off_the_link_type() {
+    let mut file = pcap_header(Endian::Big, 0xa1b2_c3d4, 0x2400_0001);
+    file.extend(pcap_record(Endian::Big, SECONDS, 0, &data(0)));
+    assert!(matches!(read(&file).0[..], [Kept::Packet { link: 1, fcs: 4, .. }]));
+    for (noted, fcs) in [(4, 4), (32, 4), (0, 0)] {
+        let order = Endian::Little;
+        let interface = order.interface(1, 0, &[(13, vec![noted])]);
+        let file = [order.section(), interface, order.enhanced(0, 0, 3, b"abc")].concat();
+        assert!(matches!(read(&file).0[..], [Kept::Packet { fcs: found, .. }] if found == fcs));
+    }
+}
+
+#[test]
+fn both_byte_orders_of_pcapng_tell_the_packets_of_the_classic_capture() {
+    for endian in [Endian::Little, Endian::Big] {
+        let (items, info) = read(&pcapng(endian, 9));
+        assert_eq!(items, expected(0..9));
+        assert!(info.complete && info.warnings.is_empty() && info.format == Format::Pcapng);
+    }
+}
+
+#[test]
+fn each_section_has_its_own_byte_order_interfaces_and_clocks() {
+    let mut file = Vec::new();
+    for endian in [Endian::Little, Endian::Big, Endian::Little] {
+        file.extend(endian.section());
+        file.extend(endian.interface(113, 0, &[(9, vec![9]), (14, endian.n64((-3600i64) as u64))]));
+        file.extend(endian.interface(1, 0, &[(9, vec![0x80 | 20]), (14, endian.n64(3600))]));
+        file.extend(endian.enhanced(1, u64::from(SECONDS) << 20 | 1 << 19, 2, b"ab"));
+        file.extend(endian.enhanced(0, u64::from(SECONDS) * 1_000_000_000 + 1, 9, b"cd"));
+    }
+    let mut reader = Reader::from_read("test", 7, Box::new(io::Cursor::new(file))).unwrap();
+    let base = i64::from(SECONDS) * 1_000_000_000;
+    for section in 0..3 {
+        let Some(Item::Packet(p)) = reader.next() else { panic!() };
+        assert_eq!(
+            (p.link, p.data, p.seen.at.as_nanos()),
+            (LinkType(1), &b"ab"[..], base + 3_600_500_000_000)
+        );
+        assert_eq!((p.seen.packet.capture(), p.seen.packet.number()), (7, section * 2 + 1));
+        let Some(Item::Packet(p)) = reader.next() else { panic!() };
+        assert_eq!(
+            (p.link, p.original_len, p.seen.at.as_nanos()),
+            (LinkType(113), 9, base - 3_599_999_999_999)
+        );
+    }
+    assert!(reader.next().is_none());
+    assert_eq!(reader.link_types(), [LinkType(1), LinkType(113)]);
+    assert_eq!(reader.info().warnings, ["3 packets were cut by a snap length of 2 bytes"]);
+}
+
+#[test]
+fn simple_and_obsolete_packets_secrets_and_statistics_are_read_and_the_rest_is_passed_over() {
+    for e in [Endian::Little, Endian::Big] {
+        let obsolete = [e.n16(0), e.n16(2), e.all32(&[0, 7_000_000, 3, 3]), b"xyz".to_vec()].concat();
+        let counts = [(5, e.n64(4)), (7, e.n64(1))];
+        let statistics = [e.all32(&[0, 0, 0]), e.options(&counts)].concat();
+        let file = [
+            e.section(),
+            e.interface(1, 4, &[]),
+            e.block(0x4242, b"nobody knows me"),
+            e.secrets(0x544c_534b, b"CLIENT_RANDOM 00 11"),
+            e.secrets(0x5747_4b4c, b"another protocol's"),
+            e.block(3, &[e.n32(2), b"no".to_vec()].concat()),
+            e.block(2, &obsolete),
+            e.block(3, &[e.n32(9), b"long".to_vec()].concat()),
+            e.block(5, &statistics),
+        ]
+        .concat();
+        let (items, info) = read(&file);
+        let packet = |number, at, original, data: &[u8]| Kept::Packet {
+            number,
+            at,
+            link: 1,
+            original,
+            fcs: 0,
+            data: data.to_vec(),
+        };
+        assert_eq!(
+            items,
+            [
+                Kept::Secrets(b"CLIENT_RANDOM 00 11".to_vec()),
+                packet(1, 0, 2, b"no"),
+                packet(2, 7_000_000_000, 3, b"xyz"),
+                packet(3, 7_000_000_000, 9, b"long"),
+            ]
+        );
+        assert!(info.complete);
+        assert_eq!(
+            info.warnings,
+            [
+                "1 packet was cut by a snap length of 4 bytes",
+                "the capturing system lost 7 packets: what looks missing may have been on the wire"
+            ]
+        );
+    }
+}
+
+#[test]
+fn a_block_length_without_its_padding_is_understood() {
+    let e = Endian::Little;
+    let mut odd = e.enhanced(0, 0, 3, b"abc");
+    let len = e.n32(odd.len() as u32 - 1);
+    let end = odd.len() - 4;
+    odd[4..8].copy_from_slice(&len);
+    odd[end..].copy_from_slice(&len);
+    let file = [e.section(), e.interface(1, 0, &[]), odd.clone(), odd].concat();
+    let (items, info) = read(&file);
+    assert!(items.len() == 2 && info.complete, "{info:?}");
+}
+
+// ---- compression
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+}
+
+fn lz4(bytes: &[u8]) -> Vec<u8> {
+    let info = lz4_flex::frame::FrameInfo::new().block_size(lz4_flex::frame::BlockSize::Max64KB);
+    let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn compressed_captures_in_several_parts_read_like_plain_ones() {
+    let file = pcap(40);
+    let skippable = [&[0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+    let (head, tail) = file.split_at(1000);
+    for (kind, stored) in [
+        (Compression::Gzip, [gzip(head), gzip(tail)].concat()),
+        (Compression::Zstd, [zstd(head), skippable.clone(), zstd(tail)].concat()),
+        (Compression::Zstd, [skippable.clone(), zstd(&file)].concat()),
+        (Compression::Lz4, [lz4(head), skippable, lz4(tail)].concat()),
+    ] {
+        for sizes in [&[1 << 20][..], &[1], &[7, 1, 300]] {
+            let (items, info) = drain(Reader::from_read("test", 0, pieces(&stored, sizes, false)).unwrap());
+            assert_eq!(items, expected(0..40));
+            assert!(info.complete && info.compression == Some(kind), "{info:?}");
+            assert_eq!(info.bytes, stored.len() as u64);
+        }
+    }
+}
+
+#[test]
+fn a_wrong_checksum_or_a_cut_of_compressed_data_is_one_warning() {
+    let mut stored = gzip(&pcap(40));
+    let crc = stored.len() - 8;
+    stored[crc] ^= 1;
+    let (items, info) = read(&stored);
+    assert_eq!(items, expected(0..40));
+    assert!(!info.complete);
+    assert_eq!(info.warnings.len(), 1, "{info:?}");
+    let offset = pcap(40).len();
+    let start = format!("reading failed at offset {offset} of the decompressed data: ");
+    assert!(info.warnings[0].starts_with(&start), "{info:?}");
+
+    for stored in [gzip(&pcap(400)), zstd(&pcap(4000)), lz4(&pcap(4000))] {
+        let most = &stored[..stored.len() - 20];
+        let (items, info) = read(most);
+        assert!(items == expected(0..items.len() as u32) && items.len() >= 300, "{}", items.len());
+        assert!(!info.complete && info.warnings.len() == 1, "{info:?}");
+        let (again, info) = drain(Reader::from_read("test", 0, pieces(most, &[13], true)).unwrap());
+        assert_eq!(items, again);
+        assert!(info.warnings.len() == 1 && info.warnings[0].contains("the cable was pulled"), "{info:?}");
+    }
+    let padded = [gzip(&pcap(3)), vec![0; 1000]].concat();
+    let (items, info) = read(&padded);
+    assert!(items == expected(0..3) && info.complete, "{info:?}");
+    let noise = [gzip(&pcap(3)), b"something else".to_vec()].concat();
+    let (items, info) = read(&noise);
+    assert!(items == expected(0..3) && !info.complete && info.warnings.len() == 1, "{info:?}");
+}
+
+// ---- what is no capture
+
+#[test]
+fn what_is_no_capture_is_named() {
+    assert_eq!(refused(b""), "an empty file");
+    assert_eq!(refused(b"\x7fELF\x02\x01\x01"), "an ELF program");
+    assert_eq!(refused(b"{\"log\": {}}"), "JSON that begins \"{\\\"log\\\": {}}\"");
+    assert_eq!(refused(b"GET / HTTP/1.1\r\n"), "a text that begins \"GET / HTTP/1.1\\r\\n\"");
+    assert_eq!(refused(b"red \x1b[31m\xe2\x80\xae"), "a text that begins \"red \\u{1b}[31m\\u{202e}\"");
+    assert_eq!(refused(b"<!doctype html>"), "HTML or XML that begins \"<!doctype html>\"");
+    assert_eq!(refused(b"CLIENT_RANDOM 0 0"), "a TLS key log that begins \"CLIENT_RANDOM 0 0\"");
+    assert_eq!(refused(&[0, 1, 2, 3, 0xff]), "data that begin with the bytes 00 01 02 03 ff");
+    assert_eq!(refused(&gzip(b"hello")), "gzip data that hold a text that begins \"hello\"");
+    assert_eq!(refused(&gzip(b"")), "gzip data that hold an empty file");
+    assert_eq!(refused(&gzip(&gzip(&pcap(1)))), "gzip data that hold gzip data (compressed twice)");
+    assert_eq!(refused(&gzip(&pcap(1))[..20]), "gzip data cut before the first packet");
+    assert_eq!(refused(&pcap(1)[..10]), "a pcap file cut inside its header: 10 of 24 bytes");
+    let ng = pcapng(Endian::Big, 1);
+    assert_eq!(refused(&ng[..20]), "a pcapng file cut inside its section header: 20 of 28 bytes");
+    let mut long = "x".repeat(600).into_bytes();
+    assert_eq!(refused(&long), format!("a text that begins \"{}…\"", "x".repeat(40)));
+    long[511] = 0xe2; // a character that the look ahead cuts
+    long[512] = 0x82;
+    long[513] = 0xac;
+    assert!(refused(&long).starts_with("a text"));
+}
+
+#[test]
+fn an_error_before_the_first_record_stops_the_run_and_a_later_one_does_not() {
+    let file = pcap(3);
+    for len in [0, 3, 24, 30] {
+        let found = Reader::from_read("test", 0, pieces(&file[..len], &[5], true));
+        assert!(
+            matches!(found, Err(Error::Io { source, .. }) if source.to_string() == "the cable was pulled")
+        );
+    }
+    let (items, info) = drain(Reader::from_read("test", 0, pieces(&file[..200], &[5], true)).unwrap());
+    assert_eq!(items, expected(0..2));
+    let told = "reading failed at offset 200: the cable was pulled; the packets before it are analysed";
+    assert_eq!((info.complete, info.warnings), (false, vec![told.to_owned()]));
+}
+
+// ---- damage
+
+#[test]
+fn a_capture_cut_at_any_byte_is_read_up_to_there() {
+    for file in [pcap(6), pcapng(Endian::Little, 6), pcapng(Endian::Big, 6)] {
+        let all = expected(0..6);
+        let mut whole = 0;
+        for len in 60..=file.len() {
+            let (items, info) = read(&file[..len]);
+            assert_eq!(items, all[..items.len()], "cut at {len}");
+            assert!(items.len() >= whole);
+            whole = items.len();
+            assert_eq!(info.warnings.is_empty(), info.complete);
+            assert!(
+                info.complete || info.warnings[0].starts_with("the capture ends inside the "),
+                "{info:?}"
+            );
+        }
+        assert_eq!(whole, 6);
+    }
+    let told = "the capture ends inside the packet record at offset 24: 40 of 76 bytes are there";
+    assert_eq!(read(&pcap(1)[..64]).1.warnings, [told]);
+    let told = "the capture ends inside the record header at offset 100: 3 of 16 bytes are there";
+    assert_eq!(read(&pcap(2)[..103]).1.warnings, [told]);
+}
+
+#[test]
+fn a_broken_record_costs_itself_and_is_told_with_its_place() {
+    let start: usize = 24 + (0..3).map(|n| 16 + data(n).len()).sum::<usize>();
+    let rest = || (0..3).chain(4..20);
+    for (field, value) in [(8, 0xffff_ffff_u32), (8, 10_000_000), (8, 200_000), (8, 0)] {
+        let mut file = pcap(20);
+        file[start + field..start + field + 4].copy_from_slice(&value.to_le_bytes());
+        let (items, info) = read(&file);
+        let got: Vec<i64> = items.iter().map(time).collect();
+        let want: Vec<i64> = expected(rest()).iter().map(time).collect();
+        // A length of 0 is no lie that can be seen: that packet is kept, empty.
+        assert!(got == want || (value == 0 && got.len() == 20), "{value}: {info:?}");
+        assert!(!info.complete && info.warnings[0].starts_with("damaged at offset "), "{info:?}");
+    }
+    let mut file = pcap(20);
+    file[start..start + 16].fill(0);
+    let (items, info) = read(&file);
+    assert_eq!(items, expected(rest()));
+    let told = format!(
+        "damaged at offset {start}: a record header of zeros; 79 bytes skipped up to the next believable record"
+    );
+    assert_eq!(info.warnings, [told]);
+}
+
+#[test]
+fn missing_and_foreign_bytes_in_a_pcapng_cost_the_blocks_they_hit() {
+    for endian in [Endian::Little, Endian::Big] {
+        let file = pcapng(endian, 30);
+        let mut shorter = file.clone();
+        shorter.drain(500..611);
+        let mut longer = file.clone();
+        longer.splice(500..500, vec![0xee; 700_001]);
+        let mut lying = file.clone();
+        let at = 48 + (0..3).map(|n| 32 + data(n).len().next_multiple_of(4)).sum::<usize>();
+        assert_eq!(lying[at..at + 4], endian.n32(6));
+        lying[at + 4..at + 8].copy_from_slice(&endian.n32(0xffff_fff0));
+        for (damaged, lost) in [(shorter, 3), (longer, 1), (lying, 1)] {
+            let (items, info) = read(&damaged);
+            assert!(items.len() >= 30 - lost, "{} {info:?}", items.len());
+            assert!(items.windows(2).all(|two| time(&two[0]) < time(&two[1])));
+            assert_eq!(time(items.last().unwrap()), time(expected(0..30).last().unwrap()));
+            assert!(!info.complete && info.warnings.len() == 1, "{info:?}");
+        }
+    }
+}
+
+#[test]
+fn a_block_whose_fields_contradict_each_other_costs_itself_only() {
+    let e = Endian::Little;
+    let mut liar = e.enhanced(0, 0, 3, b"abc");
+    liar[20..24].copy_from_slice(&e.n32(4000));
+    let stranger = e.enhanced(9, 0, 3, b"abc");
+    let good = e.enhanced(0, 0, 3, b"abc");
+    let file = [e.section(), e.interface(1, 0, &[]), liar, stranger, good].concat();
+    let (items, info) = read(&file);
+    assert!(items.len() == 1 && !info.complete);
+    assert_eq!(
+        info.warnings,
+        [
+            "damaged at offset 48: a packet longer than its block; 36 bytes skipped up to the next believable record",
+            "1 packet skipped: the section does not describe their interface"
+        ]
+    );
+}
+
+#[test]
+fn a_huge_block_is_passed_over_without_being_held() {
+    let e = Endian::Little;
+    let len = 40 << 20;
+    let head = [e.section(), e.interface(1, 0, &[]), e.n32(0xbad), e.n32(len)].concat();
+    let tail = [e.n32(len), e.enhanced(0, 0, 3, b"abc")].concat();
+    let body = io::repeat(0x11).take(u64::from(len) - 12);
+    let source = io::Cursor::new(head.clone()).chain(body).chain(io::Cursor::new(tail));
+    let (items, info) = drain(Reader::from_read("test", 0, Box::new(source)).unwrap());
+    assert!(items.len() == 1 && info.complete, "{info:?}");
+
+    let source = io::Cursor::new(head).chain(io::repeat(0x11).take(1000));
+    let (_, info) = drain(Reader::from_read("test", 0, Box::new(source)).unwrap());
+    let told = format!("the capture ends inside the block at offset 48: 1008 of {len} bytes are there");
+    assert_eq!(info.warnings, [told]);
+}
+
+#[test]
+fn many_damaged_places_are_told_in_few_words() {
+    let record = |n| [pcap_record(Endian::Little, SECONDS + n, 0, &data(n)), vec![0xff; 40]].concat();
+    let mut file = pcap(0);
+    for n in 0..100 {
+        (0..3).for_each(|k| file.extend(pcap_record(Endian::Little, SECONDS + n, k, &data(k))));
+        file.extend(record(n));
+    }
+    let (items, info) = read(&file);
+    assert_eq!(items.len(), 400);
+    assert_eq!(info.warnings.len(), 9, "{info:?}");
+    assert_eq!(info.warnings[8], "damaged at 92 further places, 3680 bytes skipped there");
+}
+
+// ---- properties
+
+/// A capture of one of the kinds, some with several sections, secrets and interfaces.
+fn any_capture() -> impl Strategy<Value = Vec<u8>> {
+    let endian = prop_oneof![Just(Endian::Little), Just(Endian::Big)];
+    (endian, 0u32..30, 0..4).prop_map(|(endian, count, kind)| match kind {
+        0 => pcap(count),
+        1 => pcapng(endian, count),
+        2 => [pcapng(endian, count), endian.secrets(0x544c_534b, b"key"), pcapng(Endian::Big, 3)].concat(),
+        _ => gzip(&pcapng(endian, count)),
+    })
+}
+
+/// Reads whatever it is to its end; each item has taken at least a record header of the bytes.
+fn survive(bytes: &[u8], sizes: &[usize]) -> Option<(Vec<Kept>, CaptureInfo)> {
+    let reader = Reader::from_read("test", 0, pieces(bytes, sizes, false)).ok()?;
+    let (items, info) = drain(reader);
+    assert!(info.compression.is_some() || items.len() <= bytes.len() / 16);
+    assert_eq!(
+        info.complete,
+        !info.warnings.iter().any(|w| !w.contains("cut by a snap") && !w.contains("lost"))
+    );
+    Some((items, info))
+}
+
+proptest! {
+    #[test]
+    fn the_sizes_of_reads_change_nothing(
+        file in any_capture(),
+        sizes in prop::collection::vec(1usize..200, 1..6),
+        broken in prop::option::of((any::<prop::sample::Index>(), any::<[u8; 5]>())),
+    ) {
+        let mut file = file;
+        if let Some((at, with)) = broken {
+            let at = at.index(file.len());
+            let end = (at + with.len()).min(file.len());
+            file[at..end].copy_from_slice(&with[..end - at]);
+        }
+        let plain = survive(&file, &[usize::MAX]);
+        for sizes in [&sizes[..], &[1]] {
+            let other = survive(&file, sizes);
+            prop_assert_eq!(plain.is_some(), other.is_some());
+            if let (Some((items, info)), Some((items2, info2))) = (&plain, other) {
+                prop_assert_eq!(items, &items2);
+                prop_assert_eq!(&info.warnings, &info2.warnings);
+            }
+        }
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(
+        start in prop::sample::select(vec![
+            vec![], pcap(0), pcap(2), Endian::Big.section(), pcapng(Endian::Little, 2),
+            vec![0x1f, 0x8b, 8, 0], vec![0x28, 0xb5, 0x2f, 0xfd], vec![4, 0x22, 0x4d, 0x18],
+        ]),
+        bytes in prop::collection::vec(any::<u8>(), 0..600),
+    ) {
+        survive(&[start, bytes].concat(), &[usize::MAX]);
+    }
+
+    #[test]
+    fn mutated_captures_never_panic_and_end(
+        file in any_capture(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0u8..3), 1..12),
+    ) {
+        let mut file = file;
+        for (at, with, how) in changes {
+            let at = at.index(file.len());
+            match how {
+                0 => file[at] = with,
+                1 => file.insert(at, with),
+                _ => { file.drain(at..(at + usize::from(with)).min(file.len())); }
+            }
+            if file.is_empty() { return Ok(()) }
+        }
+        survive(&file, &[usize::MAX]);
+    }
+}
+
+// ---- one time line
+
+#[test]
+fn merged_captures_come_in_the_order_of_time_ties_in_the_order_of_captures() {
+    let capture = |index, times: &[u32]| {
+        let mut file = pcap(0);
+        times.iter().for_each(|&t| file.extend(pcap_record(Endian::Little, SECONDS + t, 0, b"x")));
+        Reader::from_read("test", index, Box::new(io::Cursor::new(file))).unwrap()
+    };
+    // The second capture's clock steps back: its packets keep their own order.
+    let readers =
+        vec![capture(0, &[1, 3, 3, 9]), capture(1, &[3, 2, 4]), capture(2, &[]), capture(3, &[1, 8])];
+    let mut merged = Merged::new(readers);
+    let mut order = Vec::new();
+    while let Some(item) = merged.next() {
+        let Item::Packet(p) = item else { panic!() };
+        order.push((p.seen.packet.capture(), p.seen.packet.number()));
+    }
+    assert_eq!(order, [(0, 1), (3, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3), (3, 2), (0, 4)]);
+    assert!(merged.next().is_none());
+    assert_eq!(merged.infos().iter().map(|i| i.packets).collect::<Vec<_>>(), [4, 3, 0, 2]);
+}
+
+#[test]
+fn secrets_come_before_packets_of_any_time() {
+    let e = Endian::Little;
+    let keyed =
+        [pcapng(e, 1), e.secrets(0x544c_534b, b"key"), e.enhanced(0, u64::MAX >> 12, 1, b"z")].concat();
+    let reader =
+        |index, bytes: Vec<u8>| Reader::from_read("t", index, Box::new(io::Cursor::new(bytes))).unwrap();
+    let mut merged = Merged::new(vec![reader(0, pcap(3)), reader(1, keyed)]);
+    let mut kinds = String::new();
+    while let Some(item) = merged.next() {
+        kinds.push(if matches!(item, Item::Secrets(_)) { 's' } else { 'p' });
+    }
+    assert_eq!(kinds, "ppsppp");
+}
+
+#[test]
+fn progress_counts_the_stored_bytes() {
+    let file = pcap(100);
+    let path = std::env::temp_dir().join(format!("wsanalyze-progress-{}", std::process::id()));
+    std::fs::write(&path, gzip(&file)).unwrap();
+    let total = std::fs::metadata(&path).unwrap().len();
+    let mut reader = open(path.to_str().unwrap(), 0).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert!(reader.advance());
+    assert_eq!(reader.progress().1, Some(total));
+    while reader.advance() {}
+    assert_eq!(reader.progress(), (total, Some(total)));
+    assert_eq!(reader.info().bytes, total);
+    assert!(matches!(open("/no/such/file", 0), Err(Error::Io { .. })));
+}
