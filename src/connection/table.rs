@@ -3,6 +3,7 @@
 use super::ending::Transport;
 use super::facts::{Connection, Unused};
 use super::flow::{Flow, Protocol, Start};
+use crate::limits;
 use crate::tcp::{Event, Interest, Sink, StreamEvent};
 
 /// What a flow turned out to have carried.
@@ -18,6 +19,8 @@ pub enum Carried {
 pub struct Connections<E> {
     flows: Vec<Entry>,
     counters: Counters,
+    /// Flows of HTTP/2 that are open now.
+    http2: u32,
     emit: E,
 }
 
@@ -26,8 +29,10 @@ pub struct Connections<E> {
 pub struct Counters {
     /// Flows that began with a TLS handshake.
     pub tls: u64,
-    /// Flows that began with the HTTP/2 preface.
+    /// Flows of HTTP/2.
     pub http2: u64,
+    /// Of these, those that were not followed because of [`limits::HTTP2_CONNECTIONS`].
+    pub http2_dropped: u64,
 }
 
 #[derive(Default)]
@@ -42,7 +47,7 @@ enum Entry {
 impl<E: FnMut(Carried)> Connections<E> {
     /// None yet.
     pub fn new(emit: E) -> Self {
-        Connections { flows: Vec::new(), counters: Counters::default(), emit }
+        Connections { flows: Vec::new(), counters: Counters::default(), http2: 0, emit }
     }
 
     /// What was counted so far.
@@ -74,9 +79,22 @@ impl<E: FnMut(Carried)> Connections<E> {
         match protocol {
             Protocol::Open => return Interest::Keep,
             Protocol::Tls => self.counters.tls += 1,
-            Protocol::Http2 => self.counters.http2 += 1,
+            Protocol::Http2 => {
+                let emit = &mut self.emit;
+                let is_new = flow.hand_out(&mut |connection| emit(Carried::WebSocket(Box::new(connection))));
+                if !is_new {
+                    return Interest::Keep;
+                }
+                self.counters.http2 += 1;
+                self.http2 += 1;
+                if self.http2 <= limits::HTTP2_CONNECTIONS {
+                    return Interest::Keep;
+                }
+                self.counters.http2_dropped += 1;
+            }
             Protocol::Nothing => {}
         }
+        self.http2 -= u32::from(flow.is_counted());
         self.flows[e.flow.index()] = Entry::Vacant;
         Interest::Ignore
     }
@@ -135,6 +153,7 @@ impl<E: FnMut(Carried)> Sink for Connections<E> {
                 let emit = &mut self.emit;
                 match self.flows.get_mut(e.flow.index()).map(std::mem::take) {
                     Some(Entry::Busy(flow)) => {
+                        self.http2 -= u32::from(flow.is_counted());
                         flow.close(why, unseen, &mut |connection| {
                             emit(Carried::WebSocket(Box::new(connection)))
                         });

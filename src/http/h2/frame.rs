@@ -1,7 +1,7 @@
 //! HTTP/2 frames, read as they stream by (RFC 9113 §4, §6): header blocks are put together, DATA is handed on in the
 //! pieces in which it comes, and what no WebSocket needs is passed over.
 
-use super::{ErrorCode, PREFACE};
+use super::{ErrorCode, Midway, PREFACE, midway};
 use crate::capture::Seen;
 use crate::limits;
 
@@ -78,6 +78,8 @@ enum State {
     /// Inside a frame header, after so many bytes.
     Header(u8),
     Payload(Payload),
+    /// The capture joined the connection: a segment that holds frames is awaited.
+    Midway,
     /// Where the next frame begins is not known.
     Lost,
 }
@@ -149,6 +151,11 @@ impl FrameReader {
         FrameReader { state, header: [0; 9], first: None, buffer: Vec::new(), block: None, ended: None }
     }
 
+    /// What either side sends of a connection that the capture joined after its beginning.
+    pub fn midway() -> FrameReader {
+        FrameReader { state: State::Midway, ..FrameReader::server() }
+    }
+
     /// Whether it is not known any more where frames begin: bytes are missing, or these are no frames.
     pub const fn is_lost(&self) -> bool {
         matches!(self.state, State::Lost)
@@ -169,9 +176,13 @@ impl FrameReader {
     /// Takes a gap of `len` bytes. Tells stream and count where bytes of its DATA are missing. Afterwards
     /// [`FrameReader::next`] is to be called even without input.
     pub fn gap(&mut self, len: u64) -> Option<(u32, u64)> {
-        let State::Payload(payload) = &mut self.state else {
-            self.lose();
-            return None;
+        let payload = match &mut self.state {
+            State::Payload(payload) => payload,
+            State::Midway => return None,
+            _ => {
+                self.lose();
+                return None;
+            }
         };
         let rest = u64::from(payload.left).saturating_add(payload.pad.into());
         if payload.lead > 0 || len > rest {
@@ -210,6 +221,11 @@ impl FrameReader {
                     *input = &[];
                     return None;
                 }
+                State::Midway if midway(input) == Midway::Nothing => {
+                    *input = &[];
+                    return None;
+                }
+                State::Midway => self.state = State::Header(0),
                 State::Preface(have) => {
                     let (&byte, rest) = input.split_first()?;
                     if PREFACE.get(usize::from(*have)) != Some(&byte) {
@@ -408,6 +424,21 @@ const fn is_lawful(kind: u8, flags: u8, length: u32, stream: u32) -> bool {
         // RFC 9113 §5.5: unknown kinds are ignored.
         _ => true,
     }
+}
+
+/// Whether this is a frame as real ones are, where it is not known that frames are here at all.
+pub(super) const fn is_plausible(kind: u8, flags: u8, length: u32, stream: u32) -> bool {
+    let flags_fit = match kind {
+        kind::DATA => flags & !(flag::END_STREAM | flag::PADDED) == 0,
+        kind::HEADERS => flags & !(flag::END_STREAM | flag::END_HEADERS | flag::PADDED | flag::PRIORITY) == 0,
+        kind::SETTINGS | kind::PING => flags & !flag::ACK == 0,
+        kind::PUSH_PROMISE => flags & !(flag::END_HEADERS | flag::PADDED) == 0,
+        kind::CONTINUATION => flags & !flag::END_HEADERS == 0,
+        kind::PRIORITY | kind::RST_STREAM | kind::GOAWAY | kind::WINDOW_UPDATE => flags == 0,
+        _ => false,
+    };
+    // RFC 9113 §4.2: 2^14 is what everybody takes; the reserved bit is not set.
+    flags_fit && length <= 1 << 14 && stream >> 31 == 0 && is_lawful(kind, flags, length, stream)
 }
 
 /// At most the first `count` bytes, and the rest.
