@@ -9,8 +9,7 @@ pub const BODY_QUOTE: usize = 512;
 /// Bytes of the wire quoted in evidence.
 pub const QUOTE: usize = 64;
 
-/// Kinds of fault that the table keeps, each with its count. A person reads a dozen; the rest is counted, and JSON has
-/// them all.
+/// Faults that the table keeps apart by server, each with its count. What comes later is counted by its kind alone.
 pub const REPORT_GROUPS: usize = 200;
 
 /// Findings of one kind that the table shows with their own facts.
@@ -180,3 +179,9 @@ pub const CENSUS: usize = 1 << 17;
 
 /// TCP connections without payload that are remembered: among them are a gateway's failed attempts at its upstream.
 pub const UNUSED: usize = 1 << 12;
+
+/// Servers for which one fault is told apart in a table. Where more have it, it is told once for all.
+pub const REPORT_PER_SERVER: usize = 3;
+
+/// Servers counted for one fault of a table.
+pub const REPORT_SERVERS: usize = 1 << 12;

@@ -42,10 +42,9 @@ rule! {
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
-    let Some(close) = connection.closes.iter().find(|close| close.code == Some(1010)) else { return };
-    if close.from != Role::Client {
+    let Some(close) = connection.first_to_say(1010).filter(|close| close.from == Role::Client) else {
         return;
-    }
+    };
     let mut finding = Finding::new(&RULE, close.seen, "client closed with 1010 Mandatory Extension")
         .origin(Role::Client)
         .shows(close.seen, format!("client sends {}", quote::close(close)));
