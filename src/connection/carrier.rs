@@ -26,6 +26,8 @@ pub struct Http2 {
     pub scheme: Option<String>,
     /// Pseudo-header fields that an extended CONNECT must have (RFC 8441 §4) and that are certainly not there.
     pub lacks: Vec<Pseudo>,
+    /// The first END_STREAM: who sent it.
+    pub end_stream: Option<(Role, Seen)>,
     /// The RST_STREAM that ended it: who sent it, and why.
     pub reset: Option<(Role, ErrorCode, Seen)>,
     /// The first GOAWAY of the connection while it was open.
@@ -64,13 +66,14 @@ impl Carrier {
 
 impl Http2 {
     /// Of a stream of which nothing else is known.
-    pub(super) const fn new(stream: u32) -> Http2 {
+    pub(crate) const fn new(stream: u32) -> Http2 {
         Http2 {
             stream,
             connect_protocol: ConnectProtocol::Unknown,
             protocol: None,
             scheme: None,
             lacks: Vec::new(),
+            end_stream: None,
             reset: None,
             goaway: None,
         }

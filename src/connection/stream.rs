@@ -217,6 +217,9 @@ impl Streams {
         open.ended.get_or_insert((from, Transport::Fin, seen));
         open.over[from] = true;
         open.last = seen;
+        if let Some(facts) = open.session.facts().carrier.http2_mut() {
+            facts.end_stream.get_or_insert((from, seen));
+        }
         let refused = open.phase == Phase::Refused && open.over.server;
         if refused || (open.over.client && open.over.server) {
             self.close(stream);

@@ -1,4 +1,4 @@
-use crate::connection::{CloseState, Connection, Outcome, Transport};
+use crate::connection::{CloseState, Connection, Outcome};
 use crate::gateway::relay;
 use crate::role::Role;
 use crate::rules::rule::rule;
@@ -38,15 +38,12 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         return;
     }
     let doubt = trust::doubt(connection, by).or_else(|| trust::doubt(connection, by.other()));
-    let how = match connection.ending.transport {
-        Transport::Reset => "RST",
-        _ => "FIN",
-    };
+    let how = quote::ending(connection);
     let quiet = super::quiet_before(connection, end);
     let silence = quiet.filter(|quiet| *quiet >= LONG).map_or(String::new(), |quiet| {
         format!(" after {} of silence, which is how a timer looks", quote::seconds(quiet))
     });
-    let mut finding = Finding::new(&RULE, end, format!("{} ended TCP without a Close frame", by.name()))
+    let mut finding = Finding::new(&RULE, end, format!("{} ended {} without a Close frame", by.name(), quote::transport(connection)))
         .doubted(&doubt, Confidence::Possible)
         .origin(by)
         .blame(by)

@@ -40,12 +40,13 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             .origin(Role::Server)
             .blame(Role::Server)
             .message(format!(
-                "the server left TCP open after the closing handshake; the {} ended it {} later",
+                "the server left {} open after the closing handshake; the {} ended it {} later",
+                quote::transport(connection),
                 by.name(),
                 quote::seconds(waited)
             ))
             .shows(last.seen, "closing handshake complete")
-            .shows(end, format!("{} ends TCP", by.name()))
+            .shows(end, format!("{} ends {}", by.name(), quote::transport(connection)))
             .help("let the server close its socket as soon as both sides have sent Close"),
     );
 }
