@@ -276,7 +276,8 @@ impl Flow {
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Http2(mut multiplex) => {
                 self.bounded |= multiplex.is_bounded();
-                for finished in multiplex.finish() {
+                let answers_unseen = unseen.is_some_and(|side| role(self.client, side) == Role::Server);
+                for finished in multiplex.finish(answers_unseen) {
                     emit(self.finish(finished, unseen));
                 }
             }
@@ -299,12 +300,10 @@ impl Flow {
         if let Stage::Http2(multiplex) = &mut self.stage
             && multiplex.has_finished()
         {
-            let (finished, unseen) = (multiplex.take_finished(), multiplex.unseen());
+            let finished = multiplex.take_finished();
             self.bounded |= multiplex.is_bounded();
-            let client = self.client.map_or(Side::Low, |(client, _)| client);
-            let unseen = unseen.map(|role| if role == Role::Client { client } else { client.other() });
             for finished in finished {
-                emit(self.finish(finished, unseen));
+                emit(self.finish(finished, None));
             }
         }
         !std::mem::replace(&mut self.counted, true)

@@ -15,6 +15,8 @@ mod stream;
 mod table;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_http2;
 
 pub use anomaly::Anomaly;
 pub use carrier::{Carrier, ConnectProtocol, Http2};

@@ -78,9 +78,10 @@ impl Multiplex {
     }
 
     /// The input is over: every stream that is still open is finished as it stands.
-    pub(super) fn finish(&mut self) -> Vec<Finished> {
+    /// `answers_unseen`: the capture has no packet of the server.
+    pub(super) fn finish(&mut self, answers_unseen: bool) -> Vec<Finished> {
         self.release();
-        self.streams.finish();
+        self.streams.finish(answers_unseen);
         self.streams.take_finished()
     }
 
@@ -101,11 +102,6 @@ impl Multiplex {
         Role::BOTH.iter().all(|&role| self.readers[role].is_lost()) && self.streams.is_idle()
     }
 
-    /// The side, if any, of which nothing was heard.
-    pub(super) fn unseen(&self) -> Option<Role> {
-        self.streams.unheard()
-    }
-
     /// Whether part of it was not followed because of a bound.
     pub(super) fn is_bounded(&self) -> bool {
         self.streams.is_bounded()
@@ -113,7 +109,6 @@ impl Multiplex {
 
     fn read(&mut self, from: Role, bytes: &[u8], seen: Seen) {
         let mut rest = bytes;
-        let was_lost = self.readers[from].is_lost();
         self.streams.heard(from);
         while let Some(frame) = self.readers[from].next(&mut rest, seen) {
             let hpack = &mut self.hpack[from];
@@ -140,7 +135,7 @@ impl Multiplex {
                 Frame::GoAway { last, error } => self.streams.go_away(from, last, error, seen),
             }
         }
-        if self.readers[from].is_lost() && !was_lost {
+        if self.readers[from].is_lost() {
             self.streams.lose(from, seen);
         }
     }

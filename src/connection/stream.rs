@@ -21,6 +21,8 @@ use std::collections::BTreeMap;
 /// See the module.
 pub(super) struct Streams {
     open: BTreeMap<u32, Box<Stream>>,
+    /// Streams that are over before the server was heard: whether it can be heard at all is known later.
+    over: Vec<Box<Stream>>,
     finished: Vec<Finished>,
     fields: Fields,
     /// The highest stream that the client opened.
@@ -83,6 +85,7 @@ impl Streams {
     pub(super) fn new(begun: Begun, tunnel: Option<String>) -> Streams {
         Streams {
             open: BTreeMap::new(),
+            over: Vec::new(),
             finished: Vec::new(),
             fields: Fields::default(),
             highest: u32::from(begun == Begun::Upgrade),
@@ -285,7 +288,9 @@ impl Streams {
 
     /// Frames of one side can no longer be told apart.
     pub(super) fn lose(&mut self, from: Role, seen: Seen) {
-        self.lost[from] = true;
+        if std::mem::replace(&mut self.lost[from], true) {
+            return;
+        }
         self.unsettled(from);
         for stream in self.open.values_mut() {
             // Whatever its frame in progress was, the rest of it cannot be read.
@@ -294,13 +299,11 @@ impl Streams {
     }
 
     /// One side sent something.
+    #[inline]
     pub(super) fn heard(&mut self, from: Role) {
-        self.heard[from] = true;
-    }
-
-    /// The side, if any, that sent nothing.
-    pub(super) fn unheard(&self) -> Option<Role> {
-        Role::BOTH.into_iter().find(|&role| !self.heard[role])
+        if !std::mem::replace(&mut self.heard[from], true) && from == Role::Server {
+            self.settle();
+        }
     }
 
     /// Whether the client opened this stream or a later one.
@@ -309,7 +312,7 @@ impl Streams {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.open.is_empty()
+        self.open.is_empty() && self.over.is_empty()
     }
 
     pub(super) fn is_bounded(&self) -> bool {
@@ -324,8 +327,11 @@ impl Streams {
         std::mem::take(&mut self.finished)
     }
 
-    /// Finishes every stream.
-    pub(super) fn finish(&mut self) {
+    /// Finishes every stream. `answers_unseen`: the capture has no packet of the server.
+    pub(super) fn finish(&mut self, answers_unseen: bool) {
+        self.lost.server |= answers_unseen;
+        self.heard.server = true;
+        self.settle();
         while let Some((number, _)) = self.open.first_key_value() {
             self.close(*number);
         }
@@ -372,20 +378,20 @@ impl Streams {
     /// The stream is over.
     fn close(&mut self, number: u32) {
         let Some(stream) = self.open.remove(&number).filter(|stream| stream.sure) else { return };
-        let Stream { mut session, phase, ended, last, .. } = *stream;
-        let connection = match phase {
-            Phase::Asked if self.lost.server || self.midway || !self.heard.server => session.finish(),
-            Phase::Asked => {
-                session.facts().outcome = Outcome::Unanswered;
-                Some(session.without_frames())
-            }
-            Phase::Open => session.finish(),
-            Phase::Refused => Some(session.without_frames()),
-        };
-        if let Some(mut connection) = connection {
-            connection.last = last;
-            self.finished.push(Finished { connection, ended });
+        if self.heard.server {
+            self.finished.extend(stream.finish(self.lost.server || self.midway));
+        } else if self.over.len() < limits::STREAMS {
+            self.over.push(stream);
+        } else {
+            self.finished.extend(stream.finish(true));
         }
+    }
+
+    /// Finishes the streams that waited for a word of the server.
+    fn settle(&mut self) {
+        let lost = self.lost.server || self.midway;
+        self.finished
+            .extend(std::mem::take(&mut self.over).into_iter().filter_map(|stream| stream.finish(lost)));
     }
 }
 
@@ -434,6 +440,21 @@ impl Stream {
         };
         connection.response = Some(response);
         self.phase = if accepted { Phase::Open } else { Phase::Refused };
+    }
+
+    /// All that is known. `lost`: an answer may have been missed.
+    fn finish(self: Box<Stream>, lost: bool) -> Option<Finished> {
+        let Stream { mut session, phase, ended, last, .. } = *self;
+        let mut connection = match phase {
+            Phase::Asked if !lost => {
+                session.facts().outcome = Outcome::Unanswered;
+                session.without_frames()
+            }
+            Phase::Asked | Phase::Open => session.finish()?,
+            Phase::Refused => session.without_frames(),
+        };
+        connection.last = last;
+        Some(Finished { connection, ended })
     }
 
     #[inline]

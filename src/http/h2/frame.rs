@@ -15,6 +15,8 @@ pub struct FrameReader {
     /// The header block in progress, or the payload of a SETTINGS, RST_STREAM or GOAWAY frame.
     buffer: Vec<u8>,
     block: Option<Block>,
+    /// Whether the first frame is to come, which is SETTINGS (RFC 9113 §3.4).
+    fresh: bool,
     /// A stream whose END_STREAM is to be told next.
     ended: Option<u32>,
 }
@@ -142,18 +144,26 @@ mod flag {
 impl FrameReader {
     /// What the client sends, from the preface on.
     pub fn client() -> FrameReader {
-        FrameReader { state: State::Preface(0), ..FrameReader::server() }
+        FrameReader { state: State::Preface(0), fresh: false, ..FrameReader::server() }
     }
 
-    /// What the server sends; or the client after its preface.
+    /// What the server sends, from its SETTINGS on.
     pub fn server() -> FrameReader {
         let state = State::Header(0);
-        FrameReader { state, header: [0; 9], first: None, buffer: Vec::new(), block: None, ended: None }
+        FrameReader {
+            state,
+            header: [0; 9],
+            first: None,
+            buffer: Vec::new(),
+            block: None,
+            fresh: true,
+            ended: None,
+        }
     }
 
     /// What either side sends of a connection that the capture joined after its beginning.
     pub fn midway() -> FrameReader {
-        FrameReader { state: State::Midway, ..FrameReader::server() }
+        FrameReader { state: State::Midway, fresh: false, ..FrameReader::server() }
     }
 
     /// Whether it is not known any more where frames begin: bytes are missing, or these are no frames.
@@ -273,7 +283,9 @@ impl FrameReader {
         let [a, b, c, kind, flags, stream @ ..] = self.header;
         let length = u32::from_be_bytes([0, a, b, c]);
         let stream = u32::from_be_bytes(stream) & 0x7FFF_FFFF;
-        if !is_lawful(kind, flags, length, stream)
+        let misses_settings = std::mem::replace(&mut self.fresh, false) && kind != kind::SETTINGS;
+        if misses_settings
+            || !is_lawful(kind, flags, length, stream)
             || self.block.map(|block| block.stream) != continued(kind, stream)
         {
             return self.lose();
@@ -530,6 +542,16 @@ mod tests {
         .concat()
     }
 
+    /// After its first frame.
+    fn server() -> FrameReader {
+        FrameReader { fresh: false, ..FrameReader::server() }
+    }
+
+    #[test]
+    fn a_server_that_does_not_begin_with_settings_speaks_no_http_2() {
+        assert_eq!(told(FrameReader::server(), &[Ok(b"HTTP/1.1 400 Bad Request\r\n\r\n")]), ["lost"]);
+    }
+
     #[test]
     fn every_frame_is_read_for_what_it_says() {
         let expected = [
@@ -572,7 +594,7 @@ mod tests {
         let next = frame(kind::RST_STREAM, 0, 3, &[0; 4]);
         let (a, b) = data.split_at(11);
         assert_eq!(
-            told(FrameReader::server(), &[Ok(a), Err(6), Ok(&b[6..]), Ok(&next)]),
+            told(server(), &[Ok(a), Err(6), Ok(&b[6..]), Ok(&next)]),
             [
                 "gap (1, 6)",
                 "(1, [48, 49, 56, 57])",
@@ -581,19 +603,19 @@ mod tests {
             ]
         );
         assert_eq!(
-            told(FrameReader::server(), &[Ok(a), Err(8), Ok(&next)])[..2],
+            told(server(), &[Ok(a), Err(8), Ok(&next)])[..2],
             ["gap (1, 8)".to_string(), "(1, [48, 49])".to_string()]
         );
-        assert_eq!(told(FrameReader::server(), &[Ok(a), Err(9), Ok(&next)]), ["(1, [48, 49])", "lost"]);
-        assert_eq!(told(FrameReader::server(), &[Err(1), Ok(&next)]), ["lost"]);
+        assert_eq!(told(server(), &[Ok(a), Err(9), Ok(&next)]), ["(1, [48, 49])", "lost"]);
+        assert_eq!(told(server(), &[Err(1), Ok(&next)]), ["lost"]);
         let head = frame(kind::HEADERS, flag::END_HEADERS, 1, b"0123456789");
         assert_eq!(
-            told(FrameReader::server(), &[Ok(&head[..12]), Err(3), Ok(&head[15..]), Ok(&next)])[0],
+            told(server(), &[Ok(&head[..12]), Err(3), Ok(&head[15..]), Ok(&next)])[0],
             "block 1 false None"
         );
         let settings = frame(kind::SETTINGS, 0, 0, &[0, 8, 0, 0, 0, 1]);
         assert_eq!(
-            told(FrameReader::server(), &[Ok(&settings[..10]), Err(2), Ok(&settings[12..]), Ok(&next)]),
+            told(server(), &[Ok(&settings[..10]), Err(2), Ok(&settings[12..]), Ok(&next)]),
             ["Reset { stream: 3, error: ErrorCode(0) }"]
         );
     }
@@ -607,7 +629,7 @@ mod tests {
         bytes.extend(frame(kind::CONTINUATION, flag::END_HEADERS, 1, b"x"));
         bytes.extend(frame(kind::HEADERS, flag::END_HEADERS, 3, b"abc"));
         let expected = ["block 1 false None", "block 3 false Some([97, 98, 99])"];
-        assert_eq!(told(FrameReader::server(), &[Ok(&bytes)]), expected);
+        assert_eq!(told(server(), &[Ok(&bytes)]), expected);
     }
 
     #[test]
@@ -638,7 +660,7 @@ mod tests {
             ], 0..12),
         ) {
             let pieces: Vec<_> = pieces.iter().map(|piece| piece.as_ref().map(|bytes| &bytes[..]).map_err(|len| *len)).collect();
-            told(FrameReader::server(), &pieces);
+            told(server(), &pieces);
         }
     }
 }
