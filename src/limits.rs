@@ -185,3 +185,10 @@ pub const REPORT_PER_SERVER: usize = 3;
 
 /// Servers counted for one fault of a table.
 pub const REPORT_SERVERS: usize = 1 << 12;
+
+/// Bytes that all flows together may keep in unfinished heads and the like. Beyond it, a flow that adds to them is given
+/// up if it keeps more than [`BUFFERED_SMALL`]; beyond twice as many, any that adds to them.
+pub const BUFFERED_TOTAL: usize = 32 << 20;
+
+/// What the head of an honest request may keep while others are given up: it comes in one segment, seldom two.
+pub const BUFFERED_SMALL: usize = 2 << 10;

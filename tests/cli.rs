@@ -27,6 +27,13 @@ fn the_status_tells_what_was_found() {
         (&["--fail-on", "info", CLEAN], 0),
         (&["--fail-on", "never", FAULT], 0),
         (&["--format", "json", FAULT], 1),
+        (&["--ignore", "WS-EX-012", FAULT], 0),
+        (&["--select", "close", FAULT], 0),
+        (&["--severity", "WS-EX-012=warning", FAULT], 0),
+        (&["--severity", "close=error", INFO], 1),
+        (&["--ignore", "WS-EX-012", "--require-extension", "permessage-deflate", FAULT], 1),
+        (&["--ignore", "WS-EX-012", "--require-extension", "permessage-deflate@elsewhere", FAULT], 0),
+        (&["--select", "no-such-rule", FAULT], 2),
         (&[], 2),
         (&["--no-such-option", FAULT], 2),
         (&["--format", "poem", FAULT], 2),
@@ -44,11 +51,24 @@ fn the_status_tells_what_was_found() {
         (&["--version"], 0),
         (&["explain", "1010"], 0),
         (&["explain", "no-such-thing"], 2),
+        (&["explain", "--lang", "pt-BR", "1010", "1014"], 0),
+        (&["explain", "--lang", "fr", "1010"], 2),
         (&["rules"], 0),
     ] {
         let ran = run(args);
         assert_eq!(ran.status, status, "{args:?}: {}{}", ran.out, ran.err);
     }
+}
+
+#[test]
+fn the_totals_follow_the_selection() {
+    let totals = |args: &[&str]| -> serde_json::Value {
+        let args = [&["--format", "json", FAULT], args].concat();
+        serde_json::from_str::<serde_json::Value>(&run(&args).out).unwrap()["totals"]["findings"].clone()
+    };
+    assert_eq!(totals(&[]), serde_json::json!({"error": 1, "warning": 0, "info": 0}));
+    assert_eq!(totals(&["--ignore", "WS-EX-012"]), serde_json::json!({"error": 0, "warning": 0, "info": 1}));
+    assert_eq!(totals(&["--ignore", "extension"]), serde_json::json!({"error": 0, "warning": 0, "info": 0}));
 }
 
 #[test]

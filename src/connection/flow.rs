@@ -192,6 +192,30 @@ impl Flow {
         }
     }
 
+    /// Bytes that are kept until it is known what they are; none once there are frames.
+    #[inline]
+    pub(super) fn buffered(&self) -> usize {
+        match &self.stage {
+            Stage::Frames(_) | Stage::Over => 0,
+            Stage::Http(exchange) => exchange.buffered(),
+            Stage::Http2(multiplex) => multiplex.buffered(),
+            Stage::Unknown(identify, _) => identify.buffered(),
+        }
+    }
+
+    /// Gives up what is not known to be WebSocket yet, to free the bytes that wait.
+    pub(super) fn give_up(&mut self) -> Protocol {
+        self.bounded = true;
+        if let Stage::Http2(multiplex) = &mut self.stage {
+            multiplex.give_up(self.last);
+            return Protocol::Http2;
+        }
+        if let Stage::Http(exchange) = std::mem::replace(&mut self.stage, Stage::Over) {
+            self.take_attempts(*exchange, true);
+        }
+        if self.attempts.is_empty() { Protocol::Nothing } else { Protocol::Open }
+    }
+
     /// Takes a gap in the bytes of one side.
     pub(super) fn gap(&mut self, from: Side, offset: u64, len: u64, seen: Seen) -> Protocol {
         let direction = &mut self.directions[from.index()];

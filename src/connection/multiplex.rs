@@ -77,6 +77,21 @@ impl Multiplex {
         self.read(from, &[], seen);
     }
 
+    /// Bytes that are kept until it is known what they are.
+    pub(super) fn buffered(&self) -> usize {
+        let blocks = Role::BOTH.iter().map(|&role| self.readers[role].buffered());
+        blocks.sum::<usize>() + self.after_early.len()
+    }
+
+    /// Reads no further, to free these bytes.
+    pub(super) fn give_up(&mut self, seen: Seen) {
+        (self.early, self.after_early) = (None, Waiting::default());
+        for role in Role::BOTH {
+            self.readers[role].lose();
+            self.streams.lose(role, seen);
+        }
+    }
+
     /// The input is over: every stream that is still open is finished as it stands.
     /// `answers_unseen`: the capture has no packet of the server.
     pub(super) fn finish(&mut self, answers_unseen: bool) -> Vec<Finished> {

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 pub(super) struct Streams {
     open: BTreeMap<u32, Box<Stream>>,
     /// Streams that are over before the server was heard: whether it can be heard at all is known later.
-    over: Vec<Box<Stream>>,
+    over: Vec<Stream>,
     finished: Vec<Finished>,
     fields: Fields,
     /// The highest stream that the client opened.
@@ -381,7 +381,7 @@ impl Streams {
         if self.heard.server {
             self.finished.extend(stream.finish(self.lost.server || self.midway));
         } else if self.over.len() < limits::STREAMS {
-            self.over.push(stream);
+            self.over.push(*stream);
         } else {
             self.finished.extend(stream.finish(true));
         }
@@ -443,8 +443,8 @@ impl Stream {
     }
 
     /// All that is known. `lost`: an answer may have been missed.
-    fn finish(self: Box<Stream>, lost: bool) -> Option<Finished> {
-        let Stream { mut session, phase, ended, last, .. } = *self;
+    fn finish(self, lost: bool) -> Option<Finished> {
+        let Stream { mut session, phase, ended, last, .. } = self;
         let mut connection = match phase {
             Phase::Asked if !lost => {
                 session.facts().outcome = Outcome::Unanswered;

@@ -18,6 +18,8 @@ pub enum Carried {
 /// Turns the events of all flows into connections, each handed to `emit` once it is final.
 pub struct Connections<E> {
     flows: Vec<Entry>,
+    /// Bytes that all flows keep until it is known what they are.
+    buffered: usize,
     counters: Counters,
     /// Flows of HTTP/2 that are open now.
     http2: u32,
@@ -33,6 +35,8 @@ pub struct Counters {
     pub http2: u64,
     /// Of these, those that were not followed because of [`limits::HTTP2_CONNECTIONS`].
     pub http2_dropped: u64,
+    /// Flows given up before it was known what they are, because all of them together kept too many bytes.
+    pub given_up: u64,
 }
 
 #[derive(Default)]
@@ -47,7 +51,7 @@ enum Entry {
 impl<E: FnMut(Carried)> Connections<E> {
     /// None yet.
     pub fn new(emit: E) -> Self {
-        Connections { flows: Vec::new(), counters: Counters::default(), http2: 0, emit }
+        Connections { flows: Vec::new(), buffered: 0, counters: Counters::default(), http2: 0, emit }
     }
 
     /// What was counted so far.
@@ -71,11 +75,22 @@ impl<E: FnMut(Carried)> Connections<E> {
     /// Lets a busy flow take an event, and forgets the flow where it carries nothing for us.
     fn carry(&mut self, e: &StreamEvent<'_>) -> Interest {
         let Some(Entry::Busy(flow)) = self.flows.get_mut(e.flow.index()) else { return Interest::Keep };
-        let protocol = match e.event {
+        let before = flow.buffered();
+        let mut protocol = match e.event {
             Event::Data { offset, bytes } => flow.data(e.from, offset, bytes, e.seen),
             Event::Gap { offset, len, .. } => flow.gap(e.from, offset, len, e.seen),
             _ => Protocol::Open,
         };
+        let after = if matches!(protocol, Protocol::Open | Protocol::Http2) { flow.buffered() } else { 0 };
+        if before != after {
+            self.buffered = self.buffered.saturating_sub(before).saturating_add(after);
+            let large = self.buffered > limits::BUFFERED_TOTAL && after > limits::BUFFERED_SMALL;
+            if after > before && (large || self.buffered > 2 * limits::BUFFERED_TOTAL) {
+                self.counters.given_up += 1;
+                self.buffered -= after;
+                protocol = flow.give_up();
+            }
+        }
         match protocol {
             Protocol::Open => return Interest::Keep,
             Protocol::Tls => self.counters.tls += 1,
@@ -91,6 +106,7 @@ impl<E: FnMut(Carried)> Connections<E> {
                     return Interest::Keep;
                 }
                 self.counters.http2_dropped += 1;
+                self.buffered = self.buffered.saturating_sub(flow.buffered());
             }
             Protocol::Nothing => {}
         }
@@ -154,6 +170,7 @@ impl<E: FnMut(Carried)> Sink for Connections<E> {
                 match self.flows.get_mut(e.flow.index()).map(std::mem::take) {
                     Some(Entry::Busy(flow)) => {
                         self.http2 -= u32::from(flow.is_counted());
+                        self.buffered = self.buffered.saturating_sub(flow.buffered());
                         flow.close(why, unseen, &mut |connection| {
                             emit(Carried::WebSocket(Box::new(connection)))
                         });

@@ -349,6 +349,27 @@ fn apis_report_what_was_received() {
 }
 
 #[test]
+fn unfinished_heads_of_many_flows_are_bounded_together() {
+    let mut connections = Connections::new(|_: Carried| {});
+    let (key, _) = FlowKey::v4(([10, 0, 0, 5], 51234), ([10, 0, 0, 9], 80), 0);
+    let seen = Seen { packet: PacketId::new(0, 1), at: Timestamp::default() };
+    let mut event = |flow: u32, event: Event<'_>| {
+        connections.event(StreamEvent { flow: FlowId(flow), key: &key, seen, from: C, event })
+    };
+    let head = [b"GET / HTTP/1.1\r\nX: ".as_slice(), &[b'x'; 50_000]].concat();
+    let mut given_up = 0;
+    for flow in 0..1000 {
+        event(flow, Event::Opened { stream: flow, opener: Some(C) });
+        given_up += u64::from(event(flow, Event::Data { offset: 0, bytes: &head }) == Interest::Ignore);
+    }
+    // The one that comes whole is still read.
+    event(5000, Event::Opened { stream: 5000, opener: Some(C) });
+    assert_eq!(event(5000, Event::Data { offset: 0, bytes: REQUEST }), Interest::Keep);
+    assert_eq!(connections.counters().given_up, given_up);
+    assert!((300..400).contains(&given_up), "{given_up} of 1000");
+}
+
+#[test]
 fn hostile_pipelining_is_followed_to_its_bound() {
     let mut play = opened();
     for _ in 0..40 {

@@ -217,7 +217,13 @@ impl FrameReader {
         None
     }
 
-    fn lose(&mut self) {
+    /// Bytes of a header block that is not whole yet.
+    pub fn buffered(&self) -> usize {
+        if self.block.is_some() { self.buffer.len() } else { 0 }
+    }
+
+    /// Reads no further.
+    pub fn lose(&mut self) {
         (self.state, self.block, self.buffer) = (State::Lost, None, Vec::new());
     }
 

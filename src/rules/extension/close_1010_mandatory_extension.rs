@@ -1,3 +1,4 @@
+use super::Side;
 use crate::capture::Seen;
 use crate::connection::{Close, Connection, Request};
 use crate::gateway;
@@ -163,35 +164,6 @@ fn half_seen(connection: &Connection, close: &Close, finding: Finding) -> Findin
             doubt.map_or(String::new(), |doubt| format!(" ({doubt})"))
         ))
         .help("capture both directions from the start of the connection, and compare Sec-WebSocket-Extensions of request and answer")
-}
-
-/// What stands on the server's side, as far as the answer shows.
-struct Side {
-    blame: Blame,
-    name: &'static str,
-    advice: &'static str,
-    confidence: Confidence,
-}
-
-impl Side {
-    fn of(connection: &Connection) -> Side {
-        let response = connection.response.as_ref();
-        match response.and_then(|response| gateway::relay(&response.head, &response.body)) {
-            Some(_) => Side {
-                blame: Blame::Upstream,
-                name: "server behind the gateway",
-                advice: "; check, too, that the gateway forwards Sec-WebSocket-Extensions in both directions",
-                // The gateway itself may have removed the field; only its other side can show.
-                confidence: Confidence::Likely,
-            },
-            None => Side {
-                blame: Blame::Server,
-                name: "server",
-                advice: "; if a gateway stands before the server, check that it forwards Sec-WebSocket-Extensions",
-                confidence: Confidence::Certain,
-            },
-        }
-    }
 }
 
 /// Extension names in the reason: a list by RFC 6455 §7.4.1, but often prose or nothing.

@@ -5,10 +5,10 @@ use crate::rules::{Blame, Check, Confidence, Finding, Severity, quote, trust};
 
 rule! {
     /// # What it finds
-    /// A WebSocket asked for over HTTP/2 in a way that the server did not allow or that HTTP/2 does not have: an extended
-    /// CONNECT without `SETTINGS_ENABLE_CONNECT_PROTOCOL` from the server, or before it came; one that lacks
-    /// pseudo-header fields or carries `Connection` or `Upgrade`; and an HTTP/1.1 upgrade, a GET with `Upgrade` or
-    /// `Sec-WebSocket` fields, on an HTTP/2 stream.
+    /// A WebSocket asked for over HTTP/2 in a way that the server did not allow, or that HTTP/2 does not have. It is one
+    /// of these: an extended CONNECT without `SETTINGS_ENABLE_CONNECT_PROTOCOL` from the server, or before it came; one
+    /// that lacks pseudo-header fields or carries `Connection` or `Upgrade`; an HTTP/1.1 upgrade, a GET with `Upgrade`
+    /// or `Sec-WebSocket` fields, on an HTTP/2 stream.
     ///
     /// # Why it matters
     /// HTTP/2 has no `Upgrade`. RFC 8441 put extended CONNECT in its place, and a client may use it only after the server
