@@ -56,6 +56,7 @@ pub mod capture;
 pub mod cli;
 pub mod connection;
 pub mod error;
+pub mod extract;
 pub mod gateway;
 pub mod http;
 pub mod limits;
@@ -66,6 +67,8 @@ pub mod role;
 pub mod rules;
 pub mod tcp;
 pub mod time;
+pub mod tls;
+
 pub mod websocket;
 
 pub use pipeline::{Observer, Summary, Totals, analyze};

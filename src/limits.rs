@@ -147,6 +147,46 @@ pub const WAITING_ROUNDS: u32 = 256;
 /// CONNECT tunnels in each other on one connection.
 pub const TUNNELS: u32 = 4;
 
+/// Longest TLS handshake message that is kept until it is whole. Hellos with post-quantum shares take 2 KiB; only
+/// certificates are longer, and they are not needed.
+pub const TLS_MESSAGE: usize = 16 << 10;
+
+/// Bytes of one TLS connection that may wait for its key, or for the other side's hello. Early data alone may be
+/// 16 KiB.
+pub const TLS_WAITING: usize = 64 << 10;
+
+/// Bytes that may wait for keys in all TLS connections together.
+pub const TLS_WAITING_TOTAL: usize = 32 << 20;
+
+/// Ended TLS connections that wait for a key.
+pub const TLS_PARKED: usize = 4096;
+
+/// Bytes of handshake messages kept to compute an extended master secret (RFC 7627), where RSA keys are known.
+pub const TLS_TRANSCRIPT: usize = 64 << 10;
+
+/// Sequence numbers that are tried for a record after lost ones.
+pub const TLS_SEQUENCES: u64 = 256;
+
+/// Times that a record of one connection is tried in vain: bounds what a stranger's bytes may cost.
+pub const TLS_TRIES: u32 = 8192;
+
+/// Secrets of key logs that are kept: the key log of a browser that ran for weeks.
+pub const KEY_LOG_SECRETS: usize = 1 << 20;
+
+/// TLS 1.2 sessions that are remembered because they may be resumed.
+pub const TLS_SESSIONS: usize = 4096;
+
+/// Longest ticket by which a session is remembered.
+pub const TLS_TICKET: usize = 4096;
+
+/// Alerts of one TLS connection that are kept; two are usual.
+pub const TLS_ALERTS: usize = 8;
+
+/// TLS connections that could not be opened and are listed one by one; the others are counted.
+pub const TLS_UNREAD: usize = 1000;
+
+/// Server names of them that are named in a warning.
+pub const TLS_NAMES: usize = 5;
 /// Size of an HPACK table that is kept, as RFC 7541 §4.1 counts. Encoders stay at 4,096 whatever they are allowed; what
 /// one keeps beyond this bound is said to be unknown.
 pub const HPACK_TABLE: usize = 16 << 10;
@@ -192,3 +232,10 @@ pub const BUFFERED_TOTAL: usize = 32 << 20;
 
 /// What the head of an honest request may keep while others are given up: it comes in one segment, seldom two.
 pub const BUFFERED_SMALL: usize = 2 << 10;
+
+/// TLS in TLS on one connection: to a proxy, and through it to the server.
+pub const TLS_LAYERS: usize = 3;
+
+/// Nanoseconds between two copies of a packet without an IP identification, seen by two interfaces. No sender sends
+/// again so soon.
+pub const DUPLICATE_NANOS: i64 = 100_000;

@@ -1,13 +1,14 @@
 //! The stages wired together; the only file that knows all of them.
 
-use crate::capture::{CaptureInfo, Item, LinkType, Merged, Packet, Seen};
-use crate::connection::{Carried, Connection, Connections, Outcome, Unused};
+use crate::capture::{CaptureInfo, Format, Item, LinkType, Merged, Packet, Seen};
+use crate::connection::{Carried, Connection, Connections, Outcome, Unread, Unused};
 use crate::error::Error;
 use crate::gateway::Census;
 use crate::limits;
 use crate::net::{self, Decoded};
 use crate::rules::{self, Context, Finding, Selection};
 use crate::tcp;
+use crate::tls::{KeyLog, Keyring};
 use std::collections::VecDeque;
 
 /// Receives what an analysis finds, connection by connection, in the order in which they become final.
@@ -61,20 +62,24 @@ pub fn analyze(
     observer: &mut impl Observer,
     progress: &mut impl FnMut(u64, Option<u64>),
 ) -> Summary {
-    analyze_with(&Options::default(), input, observer, progress)
+    analyze_with(&Options::default(), KeyLog::default(), input, observer, progress)
 }
 
-/// Reads all of `input` and tells `observer` of every WebSocket connection in it. `progress` is called every few
+/// Reads all of `input` and tells `observer` of every WebSocket connection in it. What `keys` and the captures' own
+/// secrets open of TLS is read too; TLS that they do not open is told without its contents. `progress` is called every few
 /// thousand packets with the bytes read so far and, where it is known, how many there are.
 pub fn analyze_with(
     options: &Options,
+    keys: KeyLog,
     mut input: Merged,
     observer: &mut impl Observer,
     progress: &mut impl FnMut(u64, Option<u64>),
 ) -> Summary {
     let mut totals = Totals::default();
     let mut bench = Bench::new(&options.selection);
-    let mut pipeline = Pipeline::new(|carried: Carried| {
+    // Only pcapng can bring keys after the packets that they open.
+    let more_keys = input.infos().iter().any(|capture| capture.format == Format::Pcapng);
+    let mut pipeline = Pipeline::new(Keyring::new(keys, more_keys), |carried: Carried| {
         if let Some(connection) = bench.take(carried) {
             totals.count(&connection);
             bench.judge(*connection, observer);
@@ -82,8 +87,9 @@ pub fn analyze_with(
     });
     let mut until_progress = PROGRESS_EVERY;
     while let Some(item) = input.next() {
-        if let Item::Packet(packet) = item {
-            pipeline.push(&packet);
+        match item {
+            Item::Packet(packet) => pipeline.push(&packet),
+            Item::Secrets(text) => pipeline.connections.secrets(text),
         }
         until_progress -= 1;
         if until_progress == 0 {
@@ -95,10 +101,11 @@ pub fn analyze_with(
     pipeline.finish();
     let Pipeline { net, tcp, connections, .. } = pipeline;
     let flows = connections.counters();
-    let given_up = connections.counters().given_up;
+    let tls_warnings = tls_warnings(connections.unread(), connections.keys().log());
     drop(connections);
     bench.finish(&mut totals, observer);
     totals.tls_connections = flows.tls;
+    totals.tls_decrypted = flows.tls_opened;
     totals.tcp_connections = tcp.counters().flows;
     let mut captures = input.infos();
     totals.packets = captures.iter().map(|capture| capture.packets).sum();
@@ -112,9 +119,10 @@ pub fn analyze_with(
                 flows.http2_dropped
             ));
         }
-        if given_up > 0 {
-            first.warnings.push(format!("{given_up} TCP connections were given up before their first head was whole, because all together kept too many bytes"));
+        if flows.given_up > 0 {
+            first.warnings.push(format!("{} TCP connections were given up before their first head was whole, because all together kept too many bytes", flows.given_up));
         }
+        first.warnings.extend(tls_warnings);
         match checksum_note(net.counters()) {
             Ok(note) => first.notes.extend(note),
             Err(warning) => first.warnings.push(warning),
@@ -140,11 +148,11 @@ struct Pipeline<E> {
 }
 
 impl<E: FnMut(Carried)> Pipeline<E> {
-    fn new(emit: E) -> Self {
+    fn new(keys: Keyring, emit: E) -> Self {
         Pipeline {
             net: net::Decoder::new(),
             tcp: tcp::Table::default(),
-            connections: Connections::new(emit),
+            connections: Connections::new(keys, emit),
             last: None,
         }
     }
@@ -161,6 +169,7 @@ impl<E: FnMut(Carried)> Pipeline<E> {
         if let Some(last) = self.last {
             self.tcp.finish(last, &mut self.connections);
         }
+        self.connections.finish();
     }
 }
 
@@ -184,6 +193,7 @@ impl<'a> Bench<'a> {
                 self.census.push(&connection);
                 self.waiting.push_back(connection);
             }
+            Carried::Encrypted(connection) => self.waiting.push_back(connection),
             Carried::Nothing(unused) => {
                 self.unused.push_back(unused);
                 if self.unused.len() > limits::UNUSED {
@@ -211,12 +221,12 @@ impl<'a> Bench<'a> {
 
 impl Totals {
     fn count(&mut self, connection: &Connection) {
-        self.websocket_connections += 1;
+        self.websocket_connections += u64::from(connection.outcome != Outcome::Encrypted);
         match connection.outcome {
             Outcome::Established => self.established += 1,
             Outcome::Rejected => self.rejected += 1,
             Outcome::Unanswered => self.unanswered += 1,
-            Outcome::Invalid | Outcome::Garbled | Outcome::Unseen => {}
+            Outcome::Invalid | Outcome::Garbled | Outcome::Unseen | Outcome::Encrypted => {}
         }
     }
 }
@@ -293,9 +303,73 @@ fn tcp_warnings(counters: tcp::Counters) -> Vec<String> {
             counters.evicted
         ));
     }
+    match counters.duplicates {
+        0 => {}
+        1 => warnings.push(String::from("1 packet was captured twice; it counts once")),
+        count => warnings.push(format!("{count} packets were captured twice; they count once")),
+    }
     if counters.relieved > 0 {
         warnings
             .push(format!("{} gaps were given up early because too many bytes waited", counters.relieved));
+    }
+    warnings
+}
+
+/// TLS of which nothing could be read, and why: no key, the wrong key and a failed handshake want different remedies.
+fn tls_warnings(unread: &Unread, log: &KeyLog) -> Vec<String> {
+    let names: Vec<&str> = unread.names.iter().map(String::as_str).collect();
+    let mut names = match names.as_slice() {
+        [] => String::new(),
+        [one] => format!(" (server name {one})"),
+        many if many.len() < limits::TLS_NAMES => format!(" (server names {})", many.join(", ")),
+        many => format!(" (server names {} and perhaps others)", many.join(", ")),
+    };
+    let secrets = log.len();
+    let mut warnings = Vec::new();
+    let mut warn = |count: u64, why: &str| {
+        let names = std::mem::take(&mut names);
+        match count {
+            0 => {}
+            1 => warnings.push(format!("1 TLS connection could not be read{names}: {why}")),
+            _ => warnings.push(format!("{count} TLS connections could not be read{names}: {why}")),
+        }
+    };
+    if unread.no_keys > 0 {
+        warn(unread.no_keys, "no key log was given");
+    }
+    if unread.other_keys > 0 {
+        let secrets = if secrets == 1 {
+            String::from("the one secret")
+        } else {
+            format!("none of the {secrets} secrets")
+        };
+        let belongs = if secrets.starts_with("the") { "belongs to another session" } else { "belongs to it" };
+        warn(unread.other_keys, &format!("{secrets} of the key log {belongs}"));
+    }
+    if unread.wrong_keys > 0 {
+        warn(unread.wrong_keys, "the key log names it, but its secrets do not open it");
+    }
+    if unread.unsupported > 0 {
+        warn(unread.unsupported, "its version or cipher suite is not supported");
+    }
+    if unread.lost > 0 {
+        warn(unread.lost, "the capture lacks its hello messages, or its key came too late");
+    }
+    if unread.failed > 0 {
+        warn(unread.failed, "its handshake was not completed");
+    }
+    if unread.unlisted > 0 {
+        warnings.push(format!(
+            "{} of the TLS connections that could not be read are not listed: the limit is {}",
+            unread.unlisted,
+            limits::TLS_UNREAD
+        ));
+    }
+    if log.is_full() {
+        warnings.push(format!(
+            "secrets beyond the first {} of the key logs were not kept",
+            limits::KEY_LOG_SECRETS
+        ));
     }
     warnings
 }

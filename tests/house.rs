@@ -28,9 +28,22 @@ const LAYERS: &[(&str, &[&str])] = &[
         "report",
         &["pipeline", "rules", "connection", "websocket", "http", "net", "capture", "role", "limits", "time"],
     ),
+    // Copies packets; knows a connection by its endpoints only.
+    ("extract", &["connection", "net", "capture"]),
     (
         "cli",
-        &["report", "pipeline", "rules", "connection", "websocket", "capture", "error", "limits", "time"],
+        &[
+            "extract",
+            "report",
+            "pipeline",
+            "rules",
+            "connection",
+            "websocket",
+            "capture",
+            "error",
+            "limits",
+            "time",
+        ],
     ),
     ("lib", &[]),
     ("main", &[]),

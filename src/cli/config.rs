@@ -1,6 +1,7 @@
 //! What was typed, in these surroundings, means this.
 
 use super::args::{Args, ColorWhen, FailOn, Format};
+use super::scope::Scope;
 use super::suggest::near_rules;
 use crate::pipeline::Options;
 use crate::report::{Glyphs, Page, Secrets};
@@ -14,11 +15,16 @@ use std::path::{Path, PathBuf};
 pub(super) struct Config {
     pub(super) captures: Vec<PathBuf>,
     pub(super) options: Options,
+    /// Key logs that were named; each must be there.
+    pub(super) key_logs: Vec<PathBuf>,
+    /// The key log that the environment names for programs that write one: it need not be there.
+    pub(super) environment_key_log: Option<PathBuf>,
     pub(super) format: Format,
     pub(super) page: Page,
     pub(super) secrets: Secrets,
     pub(super) fail_on: FailOn,
     pub(super) allow_empty: bool,
+    pub(super) scope: Scope,
     /// Whether a progress bar may be drawn on standard error.
     pub(super) progress: bool,
 }
@@ -36,6 +42,8 @@ pub(super) struct Surroundings {
     stderr_is_terminal: bool,
     /// The locale for characters, where one is set.
     locale: Option<String>,
+    /// `SSLKEYLOGFILE`.
+    key_log: Option<PathBuf>,
 }
 
 impl Config {
@@ -62,8 +70,11 @@ impl Config {
             secrets: if args.show_secrets { Secrets::Shown } else { Secrets::Hidden },
             fail_on: args.fail_on,
             allow_empty: args.allow_empty,
+            scope: Scope { since: args.since, until: args.until, filters: args.filters },
             progress: surroundings.stderr_is_terminal,
             captures: args.captures,
+            key_logs: args.key_logs,
+            environment_key_log: surroundings.key_log.clone(),
         })
     }
 }
@@ -139,6 +150,7 @@ impl Surroundings {
             terminal_width: terminal_size::terminal_size_of(&stdout).map(|(width, _)| width.0),
             stdin_is_terminal: io::stdin().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
+            key_log: std::env::var_os("SSLKEYLOGFILE").filter(|name| !name.is_empty()).map(PathBuf::from),
             locale: if cfg!(windows) {
                 None
             } else {
@@ -160,6 +172,7 @@ mod tests {
         stdin_is_terminal: false,
         stderr_is_terminal: false,
         locale: None,
+        key_log: None,
     };
 
     fn args(line: &str) -> Args {

@@ -7,6 +7,7 @@ use crate::capture::Seen;
 use crate::http::{RequestHead, ResponseHead};
 use crate::net::Endpoint;
 use crate::role::{Role, Sides};
+use crate::tls;
 use crate::websocket::{Extensions, Opcode};
 
 /// One WebSocket connection, or one attempt at it.
@@ -22,6 +23,8 @@ pub struct Connection {
     pub last: Seen,
     /// The addresses a PROXY protocol header at the start of the stream gave, source then destination.
     pub proxied: Option<(Endpoint, Endpoint)>,
+    /// The TLS around it; the innermost where there are several.
+    pub tls: Option<Box<tls::Facts>>,
     /// The authority of the CONNECT tunnel it ran in (RFC 9110 §9.3.6).
     pub tunnel: Option<String>,
     /// The upgrade request; `None` where the capture began later.
@@ -36,7 +39,8 @@ pub struct Connection {
     pub outcome: Outcome,
     /// Frames of both sides; `None` where no frame could be read.
     pub frames: Option<Sides<FrameFacts>>,
-    /// Every Close frame, in order of time.
+    /// Every Close frame in the order sent: one that was sent after the other side's had come stands behind it, however
+    /// the capture orders their packets.
     pub closes: Vec<Close>,
     /// How it ended.
     pub ending: Ending,
@@ -70,6 +74,7 @@ impl Connection {
             first,
             last: first,
             proxied: None,
+            tls: None,
             tunnel: None,
             request: None,
             interim: Vec::new(),
@@ -216,6 +221,8 @@ pub enum RoleEvidence {
     Syn,
     /// The client sent an HTTP request, or the server an HTTP response.
     Http,
+    /// The client sent a TLS client hello.
+    Tls,
     /// Client frames are masked, server frames are not.
     Masking,
 }
@@ -274,6 +281,9 @@ pub enum Outcome {
     Unanswered,
     /// The handshake is not in the capture.
     Unseen,
+    /// TLS of which no application data could be read: no key opens it, or its own handshake failed. Whether it was
+    /// meant for WebSocket is not known.
+    Encrypted,
 }
 
 /// Frames of one side. A frame counts where its header was read whole.

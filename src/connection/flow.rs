@@ -4,7 +4,7 @@ use super::carrier::Carrier;
 use super::chunk::Waiting;
 use super::ending::Transport;
 use super::exchange::{Exchange, Heard};
-use super::facts::{Connection, Quality, Repeats, Reset, RoleEvidence, Span, TcpFacts, Unused};
+use super::facts::{Connection, Outcome, Quality, Repeats, Reset, RoleEvidence, Span, TcpFacts, Unused};
 use super::identify::{Identified, Identify, Version};
 use super::multiplex::{Begun, Multiplex};
 use super::session::Session;
@@ -14,6 +14,7 @@ use crate::limits;
 use crate::net::{Endpoint, FlowKey, Side};
 use crate::role::{Role, Sides};
 use crate::tcp::Closed;
+use crate::tls::{self, Keyring, Plain};
 
 /// What is known of a flow before its first payload.
 #[derive(Clone, Copy, Debug)]
@@ -47,8 +48,9 @@ impl Start {
 
     /// Notes the end of one side.
     pub(super) fn end(&mut self, from: Side, transport: Transport, seen: Seen) {
-        // Told in order of the stream; where a capture holds another order, the packet decides who was first.
-        if self.ended.is_none_or(|(_, _, first)| seen.packet < first.packet) {
+        // Told in the order of cause and effect; but a reset is told at once, a FIN after what it waits for.
+        let before = |first: Seen| (seen.at, seen.packet) < (first.at, first.packet);
+        if self.ended.is_none_or(|(_, transport, first)| transport == Transport::Reset && before(first)) {
             self.ended = Some((from, transport, seen));
         }
     }
@@ -75,8 +77,6 @@ impl Start {
 pub(super) enum Protocol {
     /// Something for us, or not decided yet.
     Open,
-    /// TLS.
-    Tls,
     /// HTTP/2; connections may be final, see [`Flow::hand_out`].
     Http2,
     /// Nothing for us.
@@ -90,6 +90,9 @@ pub(super) struct Flow {
     /// Who is client, once that is known, and by what.
     client: Option<(Side, RoleEvidence)>,
     proxied: Option<(Endpoint, Endpoint)>,
+    /// TLS, the outermost first: TLS to a proxy may carry a tunnel that carries TLS. A layer is out while it works.
+    tls: Vec<Option<Box<tls::Session>>>,
+    /// What is inside all of that.
     stage: Stage,
     /// Upgrades that were answered without a session, before the one in `stage`.
     attempts: Vec<Connection>,
@@ -119,6 +122,14 @@ struct Direction {
     stall: Option<Span>,
 }
 
+impl Direction {
+    /// The longest stall, one that lasts until the last packet included.
+    fn stalled(&self, last: Seen) -> Option<Span> {
+        let open = self.closed.map(|from| Span { from, until: last });
+        open.into_iter().chain(self.stall).max_by_key(Span::nanos)
+    }
+}
+
 enum Stage {
     /// What this is, is not known yet; inside a CONNECT tunnel to this authority, or directly.
     Unknown(Identify, Option<String>),
@@ -139,6 +150,7 @@ impl Flow {
             key,
             client: start.opener.map(|side| (side, RoleEvidence::Syn)),
             proxied: None,
+            tls: Vec::new(),
             stage: Stage::Unknown(Identify::default(), None),
             attempts: Vec::new(),
             directions: [Direction::default(); 2],
@@ -153,17 +165,49 @@ impl Flow {
 
     /// Takes the next bytes of one side.
     #[inline]
-    pub(super) fn data(&mut self, from: Side, offset: u64, bytes: &[u8], seen: Seen) -> Protocol {
+    pub(super) fn data(
+        &mut self,
+        from: Side,
+        offset: u64,
+        bytes: &[u8],
+        seen: Seen,
+        keys: &mut Keyring,
+    ) -> Protocol {
         self.last = seen;
         self.directions[from.index()].repeats = None;
+        self.inside(0, from, offset, bytes, seen, keys)
+    }
+
+    /// Takes bytes as they are inside so many layers of TLS.
+    #[inline]
+    fn inside(
+        &mut self,
+        depth: usize,
+        from: Side,
+        offset: u64,
+        bytes: &[u8],
+        seen: Seen,
+        keys: &mut Keyring,
+    ) -> Protocol {
+        if depth < self.tls.len() {
+            return self.work(depth, keys, |session, keys, out| session.data(from, bytes, seen, keys, out));
+        }
         if let Stage::Frames(session) = &mut self.stage {
             session.data(role(self.client, from), offset, bytes, seen);
             return Protocol::Open;
         }
-        self.data_before_frames(from, offset, bytes, seen)
+        self.data_before_frames(from, offset, bytes, seen, keys)
     }
 
-    fn data_before_frames(&mut self, from: Side, offset: u64, bytes: &[u8], seen: Seen) -> Protocol {
+    fn data_before_frames(
+        &mut self,
+        from: Side,
+        offset: u64,
+        bytes: &[u8],
+        seen: Seen,
+        keys: &mut Keyring,
+    ) -> Protocol {
+        let depth = self.tls.len();
         match &mut self.stage {
             Stage::Http2(multiplex) => {
                 multiplex.data(role(self.client, from), bytes, seen);
@@ -174,18 +218,18 @@ impl Flow {
             }
             Stage::Http(exchange) => {
                 let heard = exchange.data(role(self.client, from), offset, bytes, seen);
-                self.heard(heard)
+                self.heard(heard, keys)
             }
             Stage::Unknown(identify, _) => {
                 let client = self.client.map(|(side, _)| side);
                 let identified = identify.data(client, from, offset, bytes, seen);
-                let skip = match self.identified(identified) {
+                let skip = match self.identified(identified, keys) {
                     Ok(skip) => skip,
                     Err(protocol) => return protocol,
                 };
                 match bytes.get(skip..).unwrap_or_default() {
                     [] => Protocol::Open,
-                    rest => self.data(from, offset + skip as u64, rest, seen),
+                    rest => self.inside(depth, from, offset + skip as u64, rest, seen, keys),
                 }
             }
             Stage::Frames(_) | Stage::Over => Protocol::Open,
@@ -216,8 +260,92 @@ impl Flow {
         if self.attempts.is_empty() { Protocol::Nothing } else { Protocol::Open }
     }
 
+    /// Lets one layer of TLS work, and takes what comes out of it.
+    fn work(
+        &mut self,
+        depth: usize,
+        keys: &mut Keyring,
+        task: impl FnOnce(&mut tls::Session, &mut Keyring, &mut tls::Out<'_>),
+    ) -> Protocol {
+        let Some(mut session) = self.tls.get_mut(depth).and_then(Option::take) else { return Protocol::Open };
+        let mut protocol = Protocol::Open;
+        task(&mut session, keys, &mut |plain, keys| {
+            let now = match plain {
+                _ if !matches!(protocol, Protocol::Open | Protocol::Http2) => return,
+                Plain::Data { from, offset, bytes, seen } => {
+                    self.inside(depth + 1, from, offset, bytes, seen, keys)
+                }
+                Plain::Gap { from, offset, len, seen } => {
+                    self.gap_inside(depth + 1, from, offset, len, seen, keys)
+                }
+            };
+            if now != Protocol::Open {
+                protocol = now;
+            }
+        });
+        if self.client.is_none() {
+            self.client = session.client().map(|side| (side, RoleEvidence::Tls));
+        }
+        self.tls[depth] = Some(session);
+        protocol
+    }
+
+    /// What is left to say of TLS of which nothing was read.
+    fn unread(&self, tunnel: Option<String>) -> Option<Connection> {
+        let session = self.tls.last()?.as_ref()?;
+        if session.is_readable() || !self.attempts.is_empty() {
+            return None;
+        }
+        let mut connection = Connection::begun(self.start.first);
+        connection.outcome = Outcome::Encrypted;
+        connection.tunnel = tunnel;
+        Some(connection)
+    }
+
+    /// Whether it is TLS, and whether that could be opened.
+    pub(super) fn tls(&self) -> Option<bool> {
+        let session = self.tls.first()?;
+        Some(session.as_ref().is_some_and(|session| session.is_readable()))
+    }
+
+    /// Whether some of it waits for a key.
+    pub(super) fn waits_for_key(&self) -> bool {
+        self.tls.iter().flatten().any(|session| session.is_waiting())
+    }
+
+    /// The flow is forgotten: gives back the room of what waits.
+    pub(super) fn forget(&mut self, keys: &mut Keyring) {
+        self.tls.iter_mut().flatten().for_each(|session| session.forget(keys));
+    }
+
     /// Takes a gap in the bytes of one side.
-    pub(super) fn gap(&mut self, from: Side, offset: u64, len: u64, seen: Seen) -> Protocol {
+    pub(super) fn gap(
+        &mut self,
+        from: Side,
+        offset: u64,
+        len: u64,
+        seen: Seen,
+        keys: &mut Keyring,
+    ) -> Protocol {
+        self.gap_inside(0, from, offset, len, seen, keys)
+    }
+
+    fn gap_inside(
+        &mut self,
+        depth: usize,
+        from: Side,
+        offset: u64,
+        len: u64,
+        seen: Seen,
+        keys: &mut Keyring,
+    ) -> Protocol {
+        if let Some(session) = self.tls.get_mut(depth) {
+            // What it costs inside is told with the next record.
+            if let Some(session) = session {
+                session.gap(from, len);
+            }
+            return Protocol::Open;
+        }
         let direction = &mut self.directions[from.index()];
         direction.missing = direction.missing.saturating_add(len);
         direction.gaps = direction.gaps.saturating_add(1);
@@ -226,7 +354,7 @@ impl Flow {
             Stage::Frames(session) => session.gap(role(self.client, from), offset, len, seen),
             Stage::Http(exchange) => {
                 let heard = exchange.gap(role(self.client, from), len);
-                return self.heard(heard);
+                return self.heard(heard, keys);
             }
             Stage::Http2(multiplex) => {
                 multiplex.gap(role(self.client, from), len, seen);
@@ -244,6 +372,10 @@ impl Flow {
         let repeats = self.directions[from.index()].repeats.get_or_insert(first);
         repeats.count = repeats.count.saturating_add(1);
         repeats.span.until = seen;
+        if !self.tls.is_empty() {
+            // The copy is encrypted, the head that is kept is not.
+            return;
+        }
         let role = role(self.client, from);
         let differs = match &self.stage {
             Stage::Http(exchange) => exchange.differs(role, offset, bytes),
@@ -289,12 +421,23 @@ impl Flow {
         }
     }
 
-    /// The last event: hands out every connection that this flow protocol.
-    pub(super) fn close(mut self, why: Closed, unseen: Option<Side>, emit: &mut impl FnMut(Connection)) {
+    /// The last event: hands out every connection that this flow carried, and tells as [`Flow::tls`]
+    /// does.
+    pub(super) fn close(
+        mut self,
+        why: Closed,
+        unseen: Option<Side>,
+        keys: &mut Keyring,
+        emit: &mut impl FnMut(Connection),
+    ) -> Option<bool> {
+        for depth in 0..self.tls.len() {
+            let last = self.last;
+            self.work(depth, keys, |session, keys, out| session.finish(last, keys, out));
+        }
         if let Stage::Http(exchange) = &mut self.stage {
             let answers_unseen = unseen.is_some_and(|side| role(self.client, side) == Role::Server);
             let heard = exchange.finish(answers_unseen);
-            self.heard(heard);
+            self.heard(heard, keys);
         }
         self.bounded |= why == Closed::Evicted;
         match std::mem::replace(&mut self.stage, Stage::Over) {
@@ -302,7 +445,7 @@ impl Flow {
                 self.bounded |= multiplex.is_bounded();
                 let answers_unseen = unseen.is_some_and(|side| role(self.client, side) == Role::Server);
                 for finished in multiplex.finish(answers_unseen) {
-                    emit(self.finish(finished, unseen));
+                    emit(self.finish(finished, unseen, keys));
                 }
             }
             Stage::Http(exchange) => {
@@ -312,22 +455,24 @@ impl Flow {
                 self.take_attempts(*exchange, lost);
             }
             Stage::Frames(session) => self.attempts.extend(session.finish()),
-            Stage::Unknown(..) | Stage::Over => {}
+            Stage::Unknown(_, tunnel) => self.attempts.extend(self.unread(tunnel)),
+            Stage::Over => {}
         }
         for connection in std::mem::take(&mut self.attempts) {
-            emit(self.finish(Finished { connection, ended: None }, unseen));
+            emit(self.finish(Finished { connection, ended: None }, unseen, keys));
         }
+        self.tls()
     }
 
     /// Hands out the connections of HTTP/2 that are final. Tells whether this is the first time that it is asked.
-    pub(super) fn hand_out(&mut self, emit: &mut impl FnMut(Connection)) -> bool {
+    pub(super) fn hand_out(&mut self, keys: &Keyring, emit: &mut impl FnMut(Connection)) -> bool {
         if let Stage::Http2(multiplex) = &mut self.stage
             && multiplex.has_finished()
         {
             let finished = multiplex.take_finished();
             self.bounded |= multiplex.is_bounded();
             for finished in finished {
-                emit(self.finish(finished, None));
+                emit(self.finish(finished, None, keys));
             }
         }
         !std::mem::replace(&mut self.counted, true)
@@ -340,14 +485,30 @@ impl Flow {
 
     /// Enters the stage that was identified; tells how many of the bytes just taken are not part of it, or what the
     /// flow is where that is no stage.
-    fn identified(&mut self, identified: Identified) -> Result<usize, Protocol> {
+    fn identified(&mut self, identified: Identified, keys: &mut Keyring) -> Result<usize, Protocol> {
+        let depth = self.tls.len();
         match identified {
             Identified::NotYet => Err(Protocol::Open),
             Identified::Nothing if self.attempts.is_empty() => Err(Protocol::Nothing),
-            Identified::Tls if self.attempts.is_empty() => Err(Protocol::Tls),
-            Identified::Nothing | Identified::Tls => {
+            Identified::Nothing => {
                 self.stage = Stage::Over;
                 Err(Protocol::Open)
+            }
+            Identified::Tls { .. } if depth >= limits::TLS_LAYERS => {
+                self.bounded = true;
+                self.stage = Stage::Over;
+                Err(Protocol::Open)
+            }
+            Identified::Tls { waiting: [low, high], skip, proxied } => {
+                self.proxied = self.proxied.or(proxied);
+                if let Stage::Unknown(identify, _) = &mut self.stage {
+                    *identify = Identify::default();
+                }
+                self.tls.push(Some(Box::default()));
+                match self.replay(depth, Side::Low, low, Side::High, high, keys) {
+                    Protocol::Open | Protocol::Http2 => Ok(skip),
+                    other => Err(other),
+                }
             }
             Identified::Http { version, client, waiting, skip, proxied } => {
                 self.proxied = self.proxied.or(proxied);
@@ -363,7 +524,7 @@ impl Flow {
                 };
                 self.client.get_or_insert((client, RoleEvidence::Http));
                 let [low, high] = waiting;
-                match self.replay(Side::Low, low, Side::High, high) {
+                match self.replay(depth, Side::Low, low, Side::High, high, keys) {
                     Protocol::Open | Protocol::Http2 => Ok(skip),
                     other => Err(other),
                 }
@@ -377,10 +538,18 @@ impl Flow {
     }
 
     /// Takes bytes that waited, those of one side first.
-    fn replay(&mut self, first: Side, mut its: Waiting, second: Side, mut others: Waiting) -> Protocol {
+    fn replay(
+        &mut self,
+        depth: usize,
+        first: Side,
+        mut its: Waiting,
+        second: Side,
+        mut others: Waiting,
+        keys: &mut Keyring,
+    ) -> Protocol {
         let first = its.take().into_iter().map(|chunk| (first, chunk));
         for (side, chunk) in first.chain(others.take().into_iter().map(|chunk| (second, chunk))) {
-            let protocol = self.data(side, chunk.offset, &chunk.bytes, chunk.seen);
+            let protocol = self.inside(depth, side, chunk.offset, &chunk.bytes, chunk.seen, keys);
             if !matches!(protocol, Protocol::Open | Protocol::Http2) {
                 return protocol;
             }
@@ -388,7 +557,7 @@ impl Flow {
         Protocol::Open
     }
 
-    fn heard(&mut self, heard: Heard) -> Protocol {
+    fn heard(&mut self, heard: Heard, keys: &mut Keyring) -> Protocol {
         match heard {
             Heard::More => return Protocol::Open,
             Heard::Nothing if self.attempts.is_empty() => return Protocol::Nothing,
@@ -402,7 +571,8 @@ impl Flow {
             Heard::Http2(tunnel, rest) => {
                 self.stage = Stage::Http2(Box::new(Multiplex::new(Begun::Upgrade, tunnel)));
                 if let Some((client, _)) = self.client {
-                    return self.replay(client, rest.client, client.other(), rest.server);
+                    let depth = self.tls.len();
+                    return self.replay(depth, client, rest.client, client.other(), rest.server, keys);
                 }
             }
             Heard::Tunnel(..) if self.tunnels >= limits::TUNNELS => self.bounded = true,
@@ -410,7 +580,8 @@ impl Flow {
                 self.tunnels += 1;
                 self.stage = Stage::Unknown(Identify::default(), Some(authority));
                 if let Some((client, _)) = self.client {
-                    return self.replay(client, rest.client, client.other(), rest.server);
+                    let depth = self.tls.len();
+                    return self.replay(depth, client, rest.client, client.other(), rest.server, keys);
                 }
             }
             Heard::More | Heard::Nothing => {}
@@ -425,7 +596,7 @@ impl Flow {
     }
 
     /// Fills in what only the whole flow tells.
-    fn finish(&self, finished: Finished, unseen: Option<Side>) -> Connection {
+    fn finish(&self, finished: Finished, unseen: Option<Side>, keys: &Keyring) -> Connection {
         let Finished { mut connection, ended: stream_ended } = finished;
         let (client, roles) = self.client.unwrap_or((Side::Low, RoleEvidence::Http));
         let of = Sides {
@@ -450,10 +621,12 @@ impl Flow {
                 ttl,
                 usual_ttl,
             }),
-            stall: Sides { client: of.client.stall, server: of.server.stall },
+            stall: Sides { client: of.client.stalled(self.last), server: of.server.stalled(self.last) },
             repeats: Sides { client: of.client.repeats, server: of.server.repeats },
         };
         connection.proxied = self.proxied;
+        connection.tls =
+            self.tls.last().and_then(Option::as_ref).map(|session| Box::new(session.facts(client, keys)));
         connection.quality = Quality {
             late_start: self.start.opener.is_none(),
             unseen: Sides { client: unseen == Some(client), server: unseen == Some(client.other()) },
@@ -464,6 +637,11 @@ impl Flow {
             unknown_fields: connection.quality.unknown_fields,
             bounded: self.bounded || connection.quality.bounded,
         };
+        if let (Outcome::Encrypted, Some(tls)) = (connection.outcome, &connection.tls) {
+            connection.first = tls.sent.client.first.unwrap_or(connection.first);
+            connection.quality.missing =
+                Sides { client: tls.sent.client.missing, server: tls.sent.server.missing };
+        }
         let ended =
             self.start.ended.map(|(side, transport, seen)| (role(self.client, side), transport, seen));
         let ended = stream_ended.or(ended);

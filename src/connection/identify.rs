@@ -38,10 +38,9 @@ pub(super) enum Identified {
         proxied: Option<(Endpoint, Endpoint)>,
     },
     /// WebSocket frames whose handshake the capture lacks.
-    Frames {
-        client: Side,
-    },
-    Tls,
+    Frames { client: Side },
+    /// TLS; the fields as for HTTP.
+    Tls { waiting: [Waiting; 2], skip: usize, proxied: Option<(Endpoint, Endpoint)> },
     /// Nothing for us.
     Nothing,
 }
@@ -101,7 +100,10 @@ impl Identify {
             FirstBytes::Http2Settings if client != Some(from) => {
                 self.http(Version::Http2(Begun::Preface), from.other(), skip)
             }
-            FirstBytes::Tls => Identified::Tls,
+            FirstBytes::Tls => {
+                let waiting = std::mem::take(&mut self.waiting);
+                Identified::Tls { waiting, skip, proxied: self.proxied }
+            }
             FirstBytes::Unsure => self.wait(from, offset, fresh, seen),
             FirstBytes::ProxyV1 | FirstBytes::ProxyV2 => match proxy_header(&first) {
                 ProxyHeader::More => self.wait(from, offset, fresh, seen),

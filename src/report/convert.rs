@@ -7,6 +7,7 @@ use crate::connection::{self as facts, CloseState, Outcome, Transport};
 use crate::pipeline;
 use crate::role::Sides;
 use crate::rules::{self, Finding};
+use crate::tls;
 use crate::websocket::{Extensions, close_name};
 
 /// One input.
@@ -62,7 +63,7 @@ pub(super) fn connection(c: &facts::Connection, secrets: Secrets) -> model::Conn
         server: c.tcp.server.to_string(),
         carrier: if c.carrier.http2().is_some() { "http/2" } else { "http/1.1" },
         stream_id: c.carrier.http2().map(|http2| http2.stream),
-        tls: None,
+        tls: c.tls.as_deref().map(tls),
         first_packet: c.first.packet.number(),
         last_packet: c.last.packet.number(),
         started: c.first.at.to_string(),
@@ -78,6 +79,7 @@ pub(super) fn connection(c: &facts::Connection, secrets: Secrets) -> model::Conn
             Outcome::Garbled => "garbled",
             Outcome::Unanswered => "unanswered",
             Outcome::Unseen => "unseen",
+            Outcome::Encrypted => "encrypted",
         },
         frames: c.frames.as_ref().map(|f| BothSides { client: frames(&f.client), server: frames(&f.server) }),
         closes: c.closes.iter().map(close).collect(),
@@ -137,6 +139,39 @@ pub(super) fn target(target: &str, secrets: Secrets) -> String {
     match secrets {
         Secrets::Hidden => crate::http::redacted_target(target),
         Secrets::Shown => target.to_owned(),
+    }
+}
+
+fn tls(t: &tls::Facts) -> model::Tls {
+    let sent = |sent: &tls::Sent| model::TlsSent {
+        records: sent.records,
+        bytes: sent.bytes,
+        first: sent.first.map(|seen| seen.at.to_string()),
+        last: sent.last.map(|seen| seen.at.to_string()),
+    };
+    model::Tls {
+        version: t.version.map(|version| version.to_string()),
+        cipher_suite: t.cipher_suite.map(|suite| suite.to_string()),
+        server_name: t.server_name.clone(),
+        alpn: t.alpn.clone(),
+        alpn_offered: t.alpn_offered.clone(),
+        opened: t.opened.name(),
+        alerts: t
+            .alerts
+            .iter()
+            .map(|alert| model::Alert {
+                from: alert.from.name(),
+                packet: alert.seen.packet.number(),
+                time: alert.seen.at.to_string(),
+                level: match alert.level {
+                    1 => Some("warning"),
+                    2 => Some("fatal"),
+                    _ => None,
+                },
+                description: alert.description.to_string(),
+            })
+            .collect(),
+        sent: BothSides { client: sent(&t.sent.client), server: sent(&t.sent.server) },
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Report {
     pub captures: Vec<Capture>,
     /// Counts over all of them.
     pub totals: Totals,
-    /// Every WebSocket connection or attempt at one, in order of its first packet.
+    /// Every WebSocket connection or attempt at one, and TLS connections that could not be read, in order of its first packet.
     pub connections: Vec<Connection>,
     /// Pairs of connections around one gateway. Legs are not matched in this version: always empty.
     pub leg_pairs: [(); 0],
@@ -104,7 +104,7 @@ pub struct Connection {
     /// The HTTP/2 stream; null on HTTP/1.1.
     pub stream_id: Option<u32>,
     /// Facts about TLS; null on a connection without it.
-    pub tls: Option<()>,
+    pub tls: Option<Tls>,
     /// Number of its first packet.
     pub first_packet: u64,
     /// Number of its last packet.
@@ -121,7 +121,8 @@ pub struct Connection {
     pub response: Option<Response>,
     /// Names of extensions that were offered, and are absent from a 101 (2xx on HTTP/2).
     pub missing_extensions: Vec<String>,
-    /// `established`, `invalid`, `rejected`, `garbled`, `unanswered` or `unseen`.
+    /// `established`, `invalid`, `rejected`, `garbled`, `unanswered`, `unseen`, or
+    /// `encrypted` for TLS that could not be read and may be no WebSocket at all.
     pub outcome: &'static str,
     /// Frames of both sides; null unless frames could be read.
     pub frames: Option<BothSides<Frames>>,
@@ -133,6 +134,56 @@ pub struct Connection {
     pub sees: Option<BothSides<Option<Sees>>>,
     /// Ids of the findings about it.
     pub findings: Vec<usize>,
+}
+
+/// The TLS around a connection, as far as it could be read. Key material is never part of it.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Tls {
+    /// `1.3`; null where no server hello was seen.
+    pub version: Option<String>,
+    /// `TLS_AES_128_GCM_SHA256`.
+    pub cipher_suite: Option<String>,
+    /// The name the client asked for.
+    pub server_name: Option<String>,
+    /// The protocol the server chose; with TLS 1.3 it can be read with a key only.
+    pub alpn: Option<String>,
+    /// The protocols the client offered.
+    pub alpn_offered: Vec<String>,
+    /// Whether it could be opened: `yes`, `one-direction`, `nothing-to-open`, `no-keys`, `keys-of-others`,
+    /// `wrong-keys`, `unsupported` or `capture-incomplete`.
+    pub opened: &'static str,
+    /// Alerts that could be read, `close_notify` among them.
+    pub alerts: Vec<Alert>,
+    /// What each side sent, by its records.
+    pub sent: BothSides<TlsSent>,
+}
+
+/// A TLS alert.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Alert {
+    /// `client` or `server`.
+    pub from: &'static str,
+    /// The packet with its last byte.
+    pub packet: u64,
+    /// That packet's time.
+    pub time: String,
+    /// `warning` or `fatal`; without meaning in TLS 1.3. Null for any other number.
+    pub level: Option<&'static str>,
+    /// `unknown_ca`.
+    pub description: String,
+}
+
+/// What one side sent over TLS.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct TlsSent {
+    /// Records.
+    pub records: u64,
+    /// Bytes in them.
+    pub bytes: u64,
+    /// Time of the first.
+    pub first: Option<String>,
+    /// Time of the last.
+    pub last: Option<String>,
 }
 
 /// A value for each side.

@@ -10,6 +10,8 @@ pub(super) fn doubt(connection: &Connection, role: Role) -> Option<String> {
     let quality = &connection.quality;
     if quality.unseen[role] {
         Some(format!("no packet of the {} is in the capture", role.name()))
+    } else if connection.tls.as_ref().and_then(|tls| tls.unopened()) == Some(role) {
+        Some(format!("no key opens what the {} sent", role.name()))
     } else if quality.missing[role] > 0 {
         Some(format!("the capture lacks {} of the {}", quote::bytes(quality.missing[role]), role.name()))
     } else if quality.unknown_fields[role] > 0 {

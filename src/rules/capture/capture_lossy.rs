@@ -13,7 +13,7 @@ rule! {
     ///
     /// # What causes it
     /// Packets dropped by the capturing program, a snap length, a mirror port that shows one direction, or a rotated
-    /// file.
+    /// file. For TLS also a key log that has the secrets of one direction only.
     ///
     /// # How to fix
     /// Capture whole packets with a larger buffer (`tcpdump -s 0 -B 65536`) at a place that sees both directions.
@@ -29,11 +29,14 @@ rule! {
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let quality = &connection.quality;
+    let unopened = connection.tls.as_ref().and_then(|tls| tls.unopened());
     let mut lacks = Vec::new();
     let mut finding = Finding::new(&RULE, connection.first, "capture lacks part of the connection");
     for role in Role::BOTH {
         if quality.unseen[role] {
             lacks.push(format!("every packet of the {}", role.name()));
+        } else if unopened == Some(role) {
+            lacks.push(format!("the key to what the {} sent", role.name()));
         } else if quality.missing[role] > 0 {
             lacks.push(format!("{} of the {}", quote::bytes(quality.missing[role]), role.name()));
         }
@@ -53,7 +56,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             .blame(Blame::Capture)
             .message(format!("the capture lacks {}; findings that depend on it are less sure", quote::list(&lacks)))
             .shows(connection.first, "first packet of the connection")
-            .help("capture whole packets of both directions with a larger buffer, as with tcpdump -s 0 -B 65536"),
+            .help(match unopened {
+                Some(_) => "record the secrets of both directions: a key log of TLS 1.3 has five lines a connection",
+                None => "capture whole packets of both directions with a larger buffer, as with tcpdump -s 0 -B 65536",
+            }),
     );
 }
 

@@ -1,0 +1,188 @@
+use crate::connection::{Connection, Outcome, Transport};
+use crate::role::Role;
+use crate::rules::rule::rule;
+use crate::rules::{Blame, Check, Confidence, Finding, Severity, quote};
+use crate::tls::{Alert, Facts, Opened};
+
+rule! {
+    /// # What it finds
+    /// A TLS connection that ended before anything could be said on it: one side sent an alert, or ended TCP, during
+    /// the TLS handshake.
+    ///
+    /// # Why it matters
+    /// No WebSocket handshake can follow. Applications see 1006, or 1015 where the API tells TLS apart; browsers tell
+    /// nothing more.
+    ///
+    /// # What causes it
+    /// The alert says it from its sender's point of view: `unknown_ca` and the other certificate alerts of a client
+    /// speak of the server's certificate, `unrecognized_name` of a name that the server does not know,
+    /// `protocol_version` and `handshake_failure` of versions and cipher suites that the two do not share. An end
+    /// without an alert comes from a firewall that heeds server names, or from a port that does not speak TLS.
+    ///
+    /// # How to fix
+    /// Install the whole certificate chain for this name, or let the client trust its issuer; allow a version and
+    /// cipher suite that both sides know; check the name and the port in the `wss` URL.
+    ///
+    /// # What it does not report
+    /// TLS 1.3 encrypts most alerts, so without a key log such a failure looks like a short connection. Where the
+    /// client also offered other protocols than `http/1.1`, as browsers do for pages, it was hardly meant for
+    /// WebSocket, and the finding is info only.
+    pub static RULE = "WS-TL-001" "tls-handshake-failed" {
+        severity: Error, category: Tls, reference: "RFC 8446 §6.2",
+        explains: [], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    let Some(tls) = connection.tls.as_deref().filter(|_| connection.outcome == Outcome::Encrypted) else {
+        return;
+    };
+    // Browsers offer WebSocket connections http/1.1 alone, most libraries nothing.
+    let severity = match tls.alpn_offered.iter().all(|name| name == "http/1.1") {
+        true => Severity::Error,
+        false => Severity::Info,
+    };
+    let name = match &tls.server_name {
+        Some(name) => format!(" for {}", quote::quoted(name)),
+        None => String::new(),
+    };
+    let finding = match tls.failure() {
+        Some(alert) => failed(tls, alert, &name),
+        None => match ended(connection, tls, &name) {
+            Some(finding) => finding,
+            None => return,
+        },
+    };
+    found.push(finding.at_most(severity).shows(connection.first, format!("client hello{name}")).help(
+        "check the server's certificate chain, the name in the wss URL, and the TLS versions of both sides",
+    ));
+}
+
+/// The handshake ended with an alert.
+fn failed(tls: &Facts, alert: &Alert, name: &str) -> Finding {
+    let (who, what) = (alert.from.name(), alert.description);
+    let (blame, meaning) = meaning(alert, tls);
+    Finding::new(&RULE, alert.seen, format!("TLS handshake failed: {who} sent {what}"))
+        .confidence(if blame == Blame::Unknown { Confidence::Possible } else { Confidence::Likely })
+        .origin(alert.from)
+        .blame(blame)
+        .message(format!(
+            "the {who} ended the TLS handshake{name} with the alert {what}: {meaning}; no WebSocket handshake took place"
+        ))
+        .shows(alert.seen, format!("{who} sends alert {what} ({})", what.0))
+}
+
+/// TCP ended before anything was encrypted.
+fn ended(connection: &Connection, tls: &Facts, name: &str) -> Option<Finding> {
+    let (who, seen) = connection.ending.by.filter(|_| tls.opened == Opened::Nothing)?;
+    if Role::BOTH.iter().any(|&role| connection.quality.missing[role] > 0 || connection.quality.unseen[role])
+    {
+        return None;
+    }
+    let how = if connection.ending.transport == Transport::Reset { "reset" } else { "ended" };
+    let who = who.name();
+    Some(
+        Finding::new(&RULE, seen, format!("{who} {how} TCP during the TLS handshake"))
+            .confidence(Confidence::Possible)
+            .origin(connection.ending.by?.0)
+            .blame(Blame::Unknown)
+            .message(format!(
+                "the {who} {how} the connection during the TLS handshake{name}, without an alert; no WebSocket handshake took place"
+            ))
+            .shows(seen, format!("{who} {how} TCP")),
+    )
+}
+
+/// Who must mend it, and what the alert means in words.
+fn meaning(alert: &Alert, tls: &Facts) -> (Blame, &'static str) {
+    let peer = |role: Role| Blame::from(role.other());
+    match (alert.description.0, alert.from) {
+        (42..=46 | 48, Role::Client) => (Blame::Server, "it does not trust the server's certificate"),
+        (42..=46 | 48 | 116, Role::Server) => {
+            (Blame::Client, "it wants a client certificate that it can trust")
+        }
+        (112, Role::Server) => (Blame::Client, "it has no certificate for that name"),
+        (120, Role::Server) => (Blame::Client, "it speaks none of the protocols that the client offers"),
+        // A server that refuses the highest version of today is the one that lags behind.
+        (70, Role::Server) if tls.offers_tls12() => {
+            (Blame::Server, "it speaks none of the versions that the client offers")
+        }
+        (70, Role::Server) => (Blame::Client, "the client's versions are too old for it"),
+        (70, Role::Client) => (Blame::Server, "it does not accept the version that the server chose"),
+        (40 | 71, _) => (Blame::Unknown, "the two have no version, cipher suite or certificate in common"),
+        (80, from) => (Blame::from(from), "it failed within itself"),
+        (_, from) => (peer(from), "it did not accept what the other side sent"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Seen;
+    use crate::role::Role::{Client, Server};
+    use crate::role::Sides;
+    use crate::rules::testing::Scene;
+    use crate::tls::{AlertDescription, Sent, Version};
+
+    fn facts(alert: Option<(Role, u8)>, seen: Seen, alpn: &[&str]) -> Facts {
+        let sent = Sent { records: 1, bytes: 200, first: Some(seen), last: Some(seen), ..Sent::default() };
+        Facts {
+            version: None,
+            offered: Some(Version::TLS13),
+            cipher_suite: None,
+            server_name: Some(String::from("ws.example.org")),
+            alpn: None,
+            alpn_offered: alpn.iter().map(|name| (*name).to_owned()).collect(),
+            opened: Opened::Nothing,
+            alerts: alert
+                .map(|(from, number)| Alert { from, seen, level: 2, description: AlertDescription(number) })
+                .into_iter()
+                .collect(),
+            sent: Sides { client: sent, server: Sent::default() },
+        }
+    }
+
+    fn scene(alert: Option<(Role, u8)>, alpn: &[&str]) -> Scene {
+        Scene::tcp().with(|connection| {
+            connection.outcome = Outcome::Encrypted;
+            connection.tls = Some(Box::new(facts(alert, connection.last, alpn)));
+        })
+    }
+
+    #[test]
+    fn a_client_that_does_not_trust_the_certificate_blames_the_server() {
+        let finding = scene(Some((Client, 48)), &[]).fin(Client).finds(RULE.name);
+        assert_eq!((finding.severity, finding.blame), (Severity::Error, Blame::Server));
+        assert!(finding.title.contains("client sent unknown_ca"));
+        assert!(finding.message.contains("ws.example.org"));
+    }
+
+    #[test]
+    fn a_server_without_a_common_version_lags_behind_a_modern_client() {
+        assert_eq!(scene(Some((Server, 70)), &["http/1.1"]).finds(RULE.name).blame, Blame::Server);
+    }
+
+    #[test]
+    fn a_page_that_fails_is_hardly_a_websocket() {
+        let finding = scene(Some((Client, 48)), &["h2", "http/1.1"]).finds(RULE.name);
+        assert_eq!(finding.severity, Severity::Info);
+    }
+
+    #[test]
+    fn a_reset_during_the_handshake_is_told_and_an_open_connection_is_not() {
+        let finding = scene(None, &[]).reset(Server).finds(RULE.name);
+        assert!(finding.title.contains("server reset TCP"));
+        scene(None, &[]).silent(RULE.name);
+        scene(None, &[]).gap(Server).fin(Server).silent(RULE.name);
+    }
+
+    #[test]
+    fn a_lawful_end_is_silent_and_so_is_what_was_read() {
+        scene(Some((Server, 0)), &[]).silent(RULE.name);
+        Scene::session("", "")
+            .with(|connection| {
+                connection.tls = Some(Box::new(facts(Some((Client, 48)), connection.last, &[])))
+            })
+            .silent(RULE.name);
+    }
+}

@@ -1,0 +1,133 @@
+//! What is known of a TLS connection, opened or not.
+
+use super::alert::Alert;
+use super::suite::CipherSuite;
+use crate::capture::Seen;
+use crate::role::{Role, Sides};
+use std::fmt;
+
+/// What is known of a TLS connection.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Facts {
+    /// The version the server chose.
+    pub version: Option<Version>,
+    /// The highest version the client offered.
+    pub offered: Option<Version>,
+    /// The cipher suite the server chose.
+    pub cipher_suite: Option<CipherSuite>,
+    /// The name the client asked for (RFC 6066 §3).
+    pub server_name: Option<String>,
+    /// The protocol the server chose (RFC 7301); with TLS 1.3 it can be read with a key only.
+    pub alpn: Option<String>,
+    /// The protocols the client offered.
+    pub alpn_offered: Vec<String>,
+    /// Whether it could be opened.
+    pub opened: Opened,
+    /// Alerts that could be read, in order of time.
+    pub alerts: Vec<Alert>,
+    /// What each side sent.
+    pub sent: Sides<Sent>,
+}
+
+impl Facts {
+    /// Whether the client offered TLS 1.2 or later.
+    pub fn offers_tls12(&self) -> bool {
+        self.offered.is_some_and(|version| version >= Version::TLS12)
+    }
+
+    /// The side of which no record could be opened, although the other one's could.
+    pub fn unopened(&self) -> Option<Role> {
+        match self.opened {
+            Opened::Only(role) => Some(role.other()),
+            _ => None,
+        }
+    }
+
+    /// The first alert that tells of a failure.
+    pub fn failure(&self) -> Option<&Alert> {
+        self.alerts.iter().find(|alert| alert.is_failure())
+    }
+}
+
+/// What one side sent, as its records show it without a key.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Sent {
+    /// Whole records.
+    pub records: u64,
+    /// Of these, protected ones that carry application data, alerts or (with TLS 1.3) handshake messages.
+    pub protected: u64,
+    /// Bytes of the bodies of all records.
+    pub bytes: u64,
+    /// Bytes that the capture lacks.
+    pub missing: u64,
+    /// The first record.
+    pub first: Option<Seen>,
+    /// The last record.
+    pub last: Option<Seen>,
+}
+
+/// Whether a connection could be opened, and why not.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Opened {
+    /// Both directions, or the only one that had anything to open.
+    Yes,
+    /// Only this direction: there is no key for the other one.
+    Only(Role),
+    /// There was nothing to open: no protected record came.
+    Nothing,
+    /// No keys were given.
+    NoKeys,
+    /// Keys were given, none of them of this connection.
+    OtherKeys,
+    /// Keys of this connection were given, and none opens a record.
+    WrongKeys,
+    /// The version or the cipher suite is none that can be opened here.
+    Unsupported,
+    /// The capture lacks the hello messages, or a bound was reached before a key came.
+    Lost,
+}
+
+impl Opened {
+    /// In kebab case, as the report prints it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Opened::Yes => "yes",
+            Opened::Only(_) => "one-direction",
+            Opened::Nothing => "nothing-to-open",
+            Opened::NoKeys => "no-keys",
+            Opened::OtherKeys => "keys-of-others",
+            Opened::WrongKeys => "wrong-keys",
+            Opened::Unsupported => "unsupported",
+            Opened::Lost => "capture-incomplete",
+        }
+    }
+
+    /// Whether anything of it could be opened.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Opened::Yes | Opened::Only(_))
+    }
+}
+
+/// A version as records and hellos number it. Prints as `1.3`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Version(pub u16);
+
+impl Version {
+    /// RFC 5246.
+    pub const TLS12: Version = Version(0x0303);
+    /// RFC 8446.
+    pub const TLS13: Version = Version(0x0304);
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0x0300 => f.write_str("SSL 3.0"),
+            0x0301 => f.write_str("1.0"),
+            0x0302 => f.write_str("1.1"),
+            0x0303 => f.write_str("1.2"),
+            0x0304 => f.write_str("1.3"),
+            other => write!(f, "0x{other:04x}"),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! All that may open connections: key logs, and sessions that were opened before and may be resumed.
+
+use super::keylog::{KeyLog, Label, Secret};
+use crate::limits;
+use hashbrown::HashMap;
+
+/// See the module. Shared by all connections of a run.
+#[derive(Default)]
+pub struct Keyring {
+    log: KeyLog,
+    /// Master secrets of TLS 1.2 sessions by session ID or ticket.
+    sessions: HashMap<Box<[u8]>, Secret>,
+    /// Whether more keys may come.
+    may_grow: bool,
+    /// Counts the times that keys came.
+    generation: u32,
+    /// Bytes that wait for a key, in all connections.
+    waiting: usize,
+    /// Where records are opened.
+    pub(super) scratch: Vec<u8>,
+}
+
+impl Keyring {
+    /// With what is known before the first packet. `may_grow`: captures may bring more, so that what cannot be
+    /// opened is kept for a while.
+    pub fn new(log: KeyLog, may_grow: bool) -> Keyring {
+        Keyring { log, may_grow, ..Keyring::default() }
+    }
+
+    /// Adds a key log that a capture brought.
+    pub fn add(&mut self, text: &[u8]) {
+        let known = self.log.len();
+        self.log.read(text);
+        if self.log.len() > known {
+            self.generation = self.generation.wrapping_add(1);
+        }
+    }
+
+    /// No more keys will come.
+    pub fn seal(&mut self) {
+        self.may_grow = false;
+        self.generation = self.generation.wrapping_add(1);
+    }
+
+    /// The key log, with all that was added to it.
+    pub fn log(&self) -> &KeyLog {
+        &self.log
+    }
+
+    /// Whether more keys may come.
+    pub fn may_grow(&self) -> bool {
+        self.may_grow
+    }
+
+    pub(super) fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    pub(super) fn masters(&self, client_random: &[u8; 32]) -> impl Iterator<Item = Secret> {
+        self.log.secrets(client_random, Label::Master).copied()
+    }
+
+    /// The master secret of a session by its ID or ticket.
+    pub(super) fn session(&self, name: &[u8]) -> Option<Secret> {
+        self.sessions.get(name).or_else(|| self.log.session(name)).copied()
+    }
+
+    /// Remembers a session that may be resumed.
+    pub(super) fn remember(&mut self, name: &[u8], master: &[u8]) {
+        if name.is_empty() || name.len() > limits::TLS_TICKET {
+            return;
+        }
+        if self.sessions.len() >= limits::TLS_SESSIONS {
+            self.sessions.clear();
+        }
+        if let Some(master) = Secret::new(master) {
+            self.sessions.insert(name.into(), master);
+        }
+    }
+
+    /// Takes room for bytes that wait; false where there is none.
+    pub(super) fn reserve(&mut self, bytes: usize) -> bool {
+        let waiting = self.waiting.saturating_add(bytes);
+        let fits = waiting <= limits::TLS_WAITING_TOTAL;
+        if fits {
+            self.waiting = waiting;
+        }
+        fits
+    }
+
+    pub(super) fn release(&mut self, bytes: usize) {
+        self.waiting = self.waiting.saturating_sub(bytes);
+    }
+}

@@ -1,0 +1,521 @@
+//! Whole connections, made by a small peer that seals records with the keys that a session must find.
+
+use super::handshake::kind;
+use super::open::Opener;
+use super::schedule::{Hash, expand_label};
+use super::*;
+use crate::capture::{PacketId, Seen};
+use crate::net::Side;
+use crate::role::Role;
+use crate::time::Timestamp;
+use aes_gcm::aead::{AeadInOut, KeyInit, Nonce};
+use proptest::prelude::*;
+
+const C: Side = Side::Low;
+const S: Side = Side::High;
+const RANDOM: [u8; 32] = [0x41; 32];
+const SUITE: CipherSuite = CipherSuite(0x1301);
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn vector16(bytes: &[u8]) -> Vec<u8> {
+    [&u16::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
+}
+
+fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+    let [_, len @ ..] = u32::try_from(body.len()).unwrap().to_be_bytes();
+    [&[kind][..], &len, body].concat()
+}
+
+fn record(kind: u8, body: &[u8]) -> Vec<u8> {
+    [&[kind, 3, 3][..], &vector16(body)].concat()
+}
+
+fn extension(number: u16, data: &[u8]) -> Vec<u8> {
+    [&number.to_be_bytes()[..], &vector16(data)].concat()
+}
+
+fn client_hello(early_data: bool) -> Vec<u8> {
+    let mut extensions =
+        [extension(0, &vector16(b"\0\0\x0aws.example")), extension(16, &vector16(b"\x08http/1.1"))].concat();
+    extensions.extend(extension(43, &[2, 3, 4]));
+    if early_data {
+        extensions.extend(extension(42, &[]));
+    }
+    let body = [&[3, 3][..], &RANDOM, &[0], &[0, 2, 0x13, 1], &[1, 0], &vector16(&extensions)].concat();
+    record(22, &message(kind::CLIENT_HELLO, &body))
+}
+
+fn server_hello(random: [u8; 32]) -> Vec<u8> {
+    let body = [&[3, 3][..], &random, &[0], &[0x13, 1], &[0], &vector16(&extension(43, &[3, 4]))].concat();
+    record(22, &message(kind::SERVER_HELLO, &body))
+}
+
+/// Seals records of one direction and phase of TLS 1.3 with AES-128-GCM.
+struct Sealer {
+    secret: Vec<u8>,
+    sequence: u64,
+}
+
+impl Sealer {
+    fn new(secret: u8) -> Sealer {
+        Sealer { secret: vec![secret; 32], sequence: 0 }
+    }
+
+    fn seal(&mut self, kind: u8, contents: &[u8]) -> Vec<u8> {
+        let key = expand_label(Hash::Sha256, &self.secret, "key", 16).unwrap();
+        let mut nonce = expand_label(Hash::Sha256, &self.secret, "iv", 12).unwrap();
+        for (byte, number) in nonce[4..].iter_mut().zip(self.sequence.to_be_bytes()) {
+            *byte ^= number;
+        }
+        self.sequence += 1;
+        let mut body = [contents, &[kind]].concat();
+        let header = [&[23, 3, 3][..], &u16::try_from(body.len() + 16).unwrap().to_be_bytes()].concat();
+        let cipher = aes_gcm::Aes128Gcm::new_from_slice(&key).unwrap();
+        let nonce = <&Nonce<aes_gcm::Aes128Gcm>>::try_from(&nonce[..]).unwrap();
+        let tag = cipher.encrypt_inout_detached(nonce, &header, body.as_mut_slice().into()).unwrap();
+        [&header[..], &body, &tag].concat()
+    }
+
+    fn update(&mut self) {
+        self.secret = expand_label(Hash::Sha256, &self.secret, "traffic upd", 32).unwrap();
+        self.sequence = 0;
+    }
+}
+
+/// The secrets of [`Peers`], one byte repeated each.
+const SECRETS: [(&str, u8); 5] = [
+    ("CLIENT_EARLY_TRAFFIC_SECRET", 0xE0),
+    ("CLIENT_HANDSHAKE_TRAFFIC_SECRET", 0xC1),
+    ("SERVER_HANDSHAKE_TRAFFIC_SECRET", 0x51),
+    ("CLIENT_TRAFFIC_SECRET_0", 0xC2),
+    ("SERVER_TRAFFIC_SECRET_0", 0x52),
+];
+
+fn key_log(wanted: impl Fn(&str) -> bool) -> String {
+    let random = hex(&RANDOM);
+    let lines = SECRETS.iter().filter(|(label, _)| wanted(label));
+    lines.map(|(label, byte)| format!("{label} {random} {}\n", hex(&[*byte; 32]))).collect()
+}
+
+fn keys(text: &str, may_grow: bool) -> Keyring {
+    let mut log = KeyLog::default();
+    log.read(text.as_bytes());
+    Keyring::new(log, may_grow)
+}
+
+fn all_keys() -> Keyring {
+    keys(&key_log(|_| true), false)
+}
+
+/// What a capture holds: pieces of a stream, each a packet; `None` for one that is missing.
+type Packets = Vec<(Side, Vec<u8>)>;
+
+/// A whole connection of TLS 1.3 with some data both ways.
+fn conversation() -> Packets {
+    let (mut ch, mut sh, mut c, mut s) =
+        (Sealer::new(0xC1), Sealer::new(0x51), Sealer::new(0xC2), Sealer::new(0x52));
+    let finished = message(kind::FINISHED, &[9; 32]);
+    let change = record(20, &[1]);
+    let extensions =
+        message(kind::ENCRYPTED_EXTENSIONS, &vector16(&extension(16, &vector16(b"\x08http/1.1"))));
+    let certificate = message(11, &[7; 300]);
+    let flight = [extensions, certificate, finished.clone()].concat();
+    vec![
+        (C, client_hello(false)),
+        (
+            S,
+            [server_hello([2; 32]), change.clone(), sh.seal(22, &flight[..100]), sh.seal(22, &flight[100..])]
+                .concat(),
+        ),
+        (C, [change, ch.seal(22, &finished), c.seal(23, b"GET / ")].concat()),
+        (S, [s.seal(22, &message(4, &[0; 40])), s.seal(23, b"HTTP")].concat()),
+        (C, [c.seal(23, b"HTTP/1.1\r\n\r\n"), c.seal(23, b"")].concat()),
+        (S, s.seal(23, b"/1.1 101 \r\n\r\n")),
+        (C, c.seal(23, b"more")),
+        (S, s.seal(21, &[1, 0])),
+    ]
+}
+
+const ASKED: &[u8] = b"GET / HTTP/1.1\r\n\r\nmore";
+const ANSWERED: &[u8] = b"HTTP/1.1 101 \r\n\r\n";
+
+/// What came out of a session.
+#[derive(Default, PartialEq, Debug)]
+struct Heard {
+    bytes: [Vec<u8>; 2],
+    gaps: [Vec<(u64, u64)>; 2],
+    seen: Vec<(Side, u64)>,
+    ends: [u64; 2],
+}
+
+impl Heard {
+    fn take(&mut self, plain: Plain<'_>) {
+        match plain {
+            Plain::Data { from, offset, bytes, seen } => {
+                assert_eq!(offset, self.ends[from.index()], "offsets leave nothing out");
+                assert!(!bytes.is_empty());
+                self.ends[from.index()] += bytes.len() as u64;
+                self.bytes[from.index()].extend_from_slice(bytes);
+                self.seen.push((from, seen.packet.number()));
+            }
+            Plain::Gap { from, offset, len, .. } => {
+                assert_eq!(offset, self.ends[from.index()], "offsets leave nothing out");
+                self.ends[from.index()] += len;
+                self.gaps[from.index()].push((offset, len));
+            }
+        }
+    }
+}
+
+struct Play {
+    session: Session,
+    keys: Keyring,
+    heard: Heard,
+    packet: u64,
+}
+
+impl Play {
+    fn new(keys: Keyring) -> Play {
+        Play { session: Session::new(), keys, heard: Heard::default(), packet: 0 }
+    }
+
+    fn seen(&self) -> Seen {
+        Seen { packet: PacketId::new(0, self.packet), at: Timestamp::from_nanos(0) }
+    }
+
+    fn data(&mut self, from: Side, bytes: &[u8]) {
+        self.packet += 1;
+        let seen = self.seen();
+        let heard = &mut self.heard;
+        self.session.data(from, bytes, seen, &mut self.keys, &mut |plain, _| heard.take(plain));
+    }
+
+    fn all(&mut self, packets: &Packets) {
+        for (from, bytes) in packets {
+            self.data(*from, bytes);
+        }
+    }
+
+    fn finish(&mut self) -> Facts {
+        self.keys.seal();
+        let seen = self.seen();
+        let heard = &mut self.heard;
+        self.session.finish(seen, &mut self.keys, &mut |plain, _| heard.take(plain));
+        self.session.facts(C, &self.keys)
+    }
+}
+
+#[test]
+fn a_connection_is_opened_and_told_by_the_packets_that_brought_it() {
+    let mut play = Play::new(all_keys());
+    play.all(&conversation());
+    let facts = play.finish();
+    assert_eq!(play.heard.bytes, [ASKED.to_vec(), ANSWERED.to_vec()]);
+    assert_eq!(play.heard.seen, [(C, 3), (S, 4), (C, 5), (S, 6), (C, 7)]);
+    assert_eq!(play.heard.gaps, [vec![], vec![]]);
+    assert_eq!(
+        (facts.opened, facts.version, facts.cipher_suite),
+        (Opened::Yes, Some(Version::TLS13), Some(SUITE))
+    );
+    assert_eq!((facts.server_name.as_deref(), facts.alpn.as_deref()), (Some("ws.example"), Some("http/1.1")));
+    let [alert] = facts.alerts[..] else { panic!("{facts:?}") };
+    assert_eq!(
+        (alert.from, alert.description, alert.is_failure()),
+        (Role::Server, AlertDescription::CLOSE_NOTIFY, false)
+    );
+}
+
+#[test]
+fn cut_at_every_byte_the_same_comes_out() {
+    let whole = conversation();
+    for piece in [1, 2, 3, 7] {
+        let mut play = Play::new(all_keys());
+        for (from, bytes) in &whole {
+            bytes.chunks(piece).for_each(|bytes| play.data(*from, bytes));
+        }
+        play.finish();
+        assert_eq!(play.heard.bytes, [ASKED.to_vec(), ANSWERED.to_vec()]);
+    }
+}
+
+#[test]
+fn without_keys_nothing_comes_out_and_the_hellos_are_told() {
+    let mut play = Play::new(Keyring::default());
+    play.all(&conversation());
+    let facts = play.finish();
+    assert_eq!(play.heard, Heard::default());
+    assert_eq!((facts.opened, facts.server_name.as_deref()), (Opened::NoKeys, Some("ws.example")));
+    assert_eq!((facts.alpn, facts.alpn_offered), (None, vec![String::from("http/1.1")]));
+    assert_eq!((facts.sent.client.records, facts.sent.server.records), (7, 8));
+}
+
+#[test]
+fn keys_of_others_are_told_from_wrong_ones() {
+    let other = key_log(|_| true).replace(&hex(&RANDOM), &hex(&[9; 32]));
+    let wrong = key_log(|_| true)
+        .replace(&hex(&[0xC1; 32]), &hex(&[1; 32]))
+        .replace(&hex(&[0xC2; 32]), &hex(&[2; 32]));
+    let wrong = wrong.replace(&hex(&[0x51; 32]), &hex(&[1; 32])).replace(&hex(&[0x52; 32]), &hex(&[2; 32]));
+    for (text, expected) in [(other, Opened::OtherKeys), (wrong, Opened::WrongKeys)] {
+        let mut play = Play::new(keys(&text, false));
+        play.all(&conversation());
+        assert_eq!(play.finish().opened, expected);
+        assert_eq!(play.heard, Heard::default());
+    }
+}
+
+#[test]
+fn with_the_keys_of_one_side_the_other_is_a_gap() {
+    let mut play = Play::new(keys(&key_log(|label| label != "CLIENT_TRAFFIC_SECRET_0"), false));
+    play.all(&conversation());
+    let facts = play.finish();
+    assert_eq!(facts.opened, Opened::Only(Role::Server));
+    assert_eq!(facts.unopened(), Some(Role::Client));
+    assert_eq!((&play.heard.bytes[1][..], &play.heard.bytes[0][..]), (ANSWERED, &b""[..]));
+    assert!(!play.heard.gaps[0].is_empty());
+}
+
+#[test]
+fn traffic_secrets_alone_are_enough() {
+    let mut play = Play::new(keys(&key_log(|label| label.ends_with("_0")), false));
+    play.all(&conversation());
+    assert_eq!(play.finish().opened, Opened::Yes);
+    assert_eq!(play.heard.bytes, [ASKED.to_vec(), ANSWERED.to_vec()]);
+    assert_eq!(play.heard.gaps, [vec![], vec![]]);
+}
+
+#[test]
+fn secrets_may_come_after_what_they_open_line_by_line() {
+    let log = key_log(|_| true);
+    let lines: Vec<&str> = log.lines().collect();
+    for until in 0..=lines.len() {
+        let mut play = Play::new(keys("", true));
+        for (at, (from, bytes)) in conversation().iter().enumerate() {
+            play.data(*from, bytes);
+            if let Some(line) = lines[..until].get(at) {
+                play.keys.add(line.as_bytes());
+            }
+        }
+        assert!(until == lines.len() || play.session.is_waiting());
+        lines.iter().for_each(|line| play.keys.add(line.as_bytes()));
+        assert_eq!(play.finish().opened, Opened::Yes);
+        assert_eq!(play.heard.bytes, [ASKED.to_vec(), ANSWERED.to_vec()], "after {until} lines");
+        assert_eq!(play.heard.gaps, [vec![], vec![]]);
+    }
+}
+
+#[test]
+fn what_waits_for_a_key_is_bounded() {
+    let mut play = Play::new(keys("", true));
+    play.all(&conversation());
+    let mut s = Sealer::new(0x52);
+    for _ in 0..100 {
+        let bytes = s.seal(23, &[0; 4000]);
+        play.data(S, &bytes);
+    }
+    assert_eq!(play.finish().opened, Opened::NoKeys);
+    assert_eq!(play.heard, Heard::default());
+    assert!(play.keys.reserve(crate::limits::TLS_WAITING_TOTAL), "all room was given back");
+}
+
+#[test]
+fn a_lost_record_is_a_gap_of_its_length_and_what_follows_is_opened() {
+    let (mut c, mut s) = (Sealer::new(0xC2), Sealer::new(0x52));
+    let mut play = Play::new(keys(&key_log(|label| label.ends_with("_0")), false));
+    play.data(C, &client_hello(false));
+    play.data(S, &server_hello([2; 32]));
+    play.data(C, &c.seal(23, b"before"));
+    // Two whole records.
+    let lost = [c.seal(23, &[1; 100]), c.seal(23, &[2; 200])].concat();
+    play.session.gap(C, lost.len() as u64);
+    play.data(C, &c.seal(23, b"after"));
+    // The middle of one record.
+    let cut = s.seal(23, &[3; 500]);
+    play.data(S, &s.seal(23, b"x").to_vec());
+    let last = s.seal(23, b"end");
+    let mut play_server = Play::new(keys(&key_log(|label| label.ends_with("_0")), false));
+    play_server.data(C, &client_hello(false));
+    play_server.data(S, &server_hello([2; 32]));
+    play_server.data(S, &cut[..200]);
+    play_server.session.gap(S, 100);
+    play_server.data(S, &cut[300..]);
+    play_server.data(S, &{
+        let mut again = Sealer::new(0x52);
+        again.sequence = 1;
+        again.seal(23, b"x")
+    });
+    play_server.data(S, &last);
+    play_server.finish();
+    assert_eq!(play_server.heard.bytes[1], b"xend");
+    assert_eq!(play_server.heard.gaps[1], [(0, 500)]);
+    play.finish();
+    assert_eq!(play.heard.bytes[0], b"beforeafter");
+    assert_eq!(play.heard.gaps[0], [(6, 300)]);
+}
+
+#[test]
+fn a_key_update_is_followed_even_where_it_is_lost() {
+    for lost in [false, true] {
+        let mut c = Sealer::new(0xC2);
+        let mut play = Play::new(keys(&key_log(|label| label.ends_with("_0")), false));
+        play.data(C, &client_hello(false));
+        play.data(S, &server_hello([2; 32]));
+        play.data(C, &c.seal(23, b"one "));
+        let update = c.seal(22, &message(kind::KEY_UPDATE, &[0]));
+        match lost {
+            true => play.session.gap(C, update.len() as u64),
+            false => play.data(C, &update),
+        }
+        c.update();
+        play.data(C, &c.seal(23, b"two "));
+        play.data(C, &c.seal(22, &message(kind::KEY_UPDATE, &[0])));
+        c.update();
+        play.data(C, &c.seal(23, b"three"));
+        play.finish();
+        assert_eq!(play.heard.bytes[0], b"one two three");
+    }
+}
+
+/// A client that sends early data, and a server that accepts or rejects them.
+fn early(accepted: bool) -> Packets {
+    let (mut e, mut ch, mut sh, mut c, mut s) =
+        (Sealer::new(0xE0), Sealer::new(0xC1), Sealer::new(0x51), Sealer::new(0xC2), Sealer::new(0x52));
+    let extensions = if accepted { vector16(&extension(42, &[])) } else { vector16(&[]) };
+    let flight =
+        [message(kind::ENCRYPTED_EXTENSIONS, &extensions), message(kind::FINISHED, &[9; 32])].concat();
+    let mut client = vec![record(20, &[1]), e.seal(23, b"GET /")];
+    if accepted {
+        client.push(e.seal(22, &message(kind::END_OF_EARLY_DATA, &[])));
+    }
+    vec![
+        (C, client_hello(true)),
+        (C, client.concat()),
+        (S, [server_hello([2; 32]), sh.seal(22, &flight)].concat()),
+        (
+            C,
+            [
+                ch.seal(22, &message(kind::FINISHED, &[9; 32])),
+                c.seal(23, if accepted { b" more" } else { b"GET / more" }),
+            ]
+            .concat(),
+        ),
+        (S, s.seal(23, b"answer")),
+    ]
+}
+
+#[test]
+fn early_data_count_where_the_server_accepts_them() {
+    let mut play = Play::new(all_keys());
+    play.all(&early(true));
+    assert_eq!(play.finish().opened, Opened::Yes);
+    assert_eq!(play.heard.bytes, [b"GET / more".to_vec(), b"answer".to_vec()]);
+    assert_eq!(play.heard.seen, [(C, 2), (C, 4), (S, 5)]);
+    let mut play = Play::new(all_keys());
+    play.all(&early(false));
+    play.finish();
+    assert_eq!(play.heard.bytes, [b"GET / more".to_vec(), b"answer".to_vec()]);
+    assert_eq!(play.heard.gaps, [vec![], vec![]]);
+}
+
+#[test]
+fn early_data_without_their_key_are_a_gap() {
+    let mut play = Play::new(keys(&key_log(|label| label != "CLIENT_EARLY_TRAFFIC_SECRET"), false));
+    play.all(&early(true));
+    play.finish();
+    assert_eq!(play.heard.bytes[0], b" more");
+    assert_eq!(play.heard.gaps[0].len(), 1);
+    assert_eq!(play.heard.gaps[0][0].0, 0);
+}
+
+#[test]
+fn a_hello_retry_request_makes_the_client_say_it_again() {
+    let retry = super::handshake::RETRY;
+    let rest = conversation();
+    let mut packets = vec![(C, client_hello(true)), (S, server_hello(retry)), (C, record(20, &[1]))];
+    packets.extend(rest);
+    let mut play = Play::new(all_keys());
+    play.all(&packets);
+    assert_eq!(play.finish().opened, Opened::Yes);
+    assert_eq!(play.heard.bytes, [ASKED.to_vec(), ANSWERED.to_vec()]);
+}
+
+#[test]
+fn a_server_that_was_captured_before_its_client_waits() {
+    let mut packets = conversation();
+    packets.swap(0, 1);
+    let mut play = Play::new(all_keys());
+    play.all(&packets);
+    assert_eq!(play.finish().opened, Opened::Yes);
+    assert_eq!(play.heard.bytes, [ASKED.to_vec(), ANSWERED.to_vec()]);
+}
+
+#[test]
+fn an_alert_in_the_clear_is_told_with_its_side() {
+    let mut play = Play::new(Keyring::default());
+    play.data(C, &client_hello(false));
+    play.data(S, &record(21, &[2, 70]));
+    let facts = play.finish();
+    assert_eq!(facts.opened, Opened::Nothing);
+    let alert = facts.failure().unwrap();
+    assert_eq!((alert.from, alert.description.to_string()), (Role::Server, String::from("protocol_version")));
+}
+
+/// RFC 8448 §3: the server's first protected record, up to the tag, opened with its handshake traffic secret.
+#[test]
+fn the_first_record_of_the_client_in_rfc_8448_is_opened() {
+    // "Client: send handshake record", the client's Finished message.
+    let secret = "b3eddb126e067f35a780b3abf45e2d8f3b1a950738f52e9600746a0e27a55a21";
+    let sealed = "1703030035 75ec4dc238cce60b298044a71e219c56cc77b0517fe9b93c7a4bfc44d87f38f80338ac98fc46deb384bd1caeacab6867d726c40546";
+    let bytes = |digits: &str| -> Vec<u8> {
+        let digits: Vec<u8> = digits.bytes().filter(|byte| *byte != b' ').collect();
+        digits
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+            .collect()
+    };
+    let sealed = bytes(sealed);
+    let header = super::record::Header::parse(&sealed).unwrap();
+    let opener = Opener::tls13(SUITE, &bytes(secret)).unwrap();
+    let mut out = Vec::new();
+    assert_eq!(opener.open(0, &header, &sealed[5..], &mut out), Some(super::record::ContentType::Handshake));
+    assert_eq!(out, bytes("14000020 a8ec436d677634ae525ac1fcebe11a039ec17694fac6e98527b642f2edd5ce61"));
+    assert_eq!(opener.open(1, &header, &sealed[5..], &mut out), None);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn changed_or_missing_bytes_never_stop_it_and_never_give_wrong_bytes(
+        changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<proptest::sample::Index>(), any::<u8>()), 0..6),
+        missing in proptest::collection::vec((any::<proptest::sample::Index>(), 1usize..60), 0..3),
+    ) {
+        let mut packets = conversation();
+        for (packet, byte, value) in changes {
+            let at = packet.index(packets.len());
+            let bytes = &mut packets[at].1;
+            let byte = byte.index(bytes.len());
+            bytes[byte] = value;
+        }
+        let mut play = Play::new(all_keys());
+        for (at, (from, bytes)) in packets.iter().enumerate() {
+            let gap = missing.iter().find(|(packet, _)| packet.index(packets.len()) == at);
+            let (gap, rest) = bytes.split_at(gap.map_or(0, |(_, len)| *len).min(bytes.len()));
+            if !gap.is_empty() {
+                play.session.gap(*from, gap.len() as u64);
+            }
+            if !rest.is_empty() {
+                play.data(*from, rest);
+            }
+        }
+        play.finish();
+        // Records are authenticated: whatever comes out was sent.
+        for (heard, sent) in play.heard.bytes.iter().zip([ASKED, ANSWERED]) {
+            let mut rest = sent.iter();
+            prop_assert!(heard.iter().all(|byte| rest.any(|sent| sent == byte)));
+        }
+    }
+}
