@@ -187,6 +187,22 @@ pub const TLS_UNREAD: usize = 1000;
 
 /// Server names of them that are named in a warning.
 pub const TLS_NAMES: usize = 5;
+/// Size of an HPACK table that is kept, as RFC 7541 §4.1 counts. Encoders stay at 4,096 whatever they are allowed; what
+/// one keeps beyond this bound is said to be unknown.
+pub const HPACK_TABLE: usize = 16 << 10;
+
+/// Bytes of one HTTP/2 header block, encoded, with its CONTINUATION frames. A head may have as many when decoded, and
+/// servers refuse longer ones; a flood of CONTINUATION frames ends here.
+pub const HEADER_BLOCK: usize = HEAD;
+
+/// Bytes of the payload of a SETTINGS frame that are kept. A setting has 6, and real frames hold fewer than ten.
+pub const SETTINGS: usize = 1 << 10;
+
+/// WebSockets open at once on one HTTP/2 connection. Servers allow 100 to 256 streams.
+pub const STREAMS: usize = 1 << 10;
+
+/// HTTP/2 connections open at once that are followed. Each holds two HPACK tables, whether a WebSocket comes or not.
+pub const HTTP2_CONNECTIONS: u32 = 1 << 13;
 
 /// First frames of each side of which something is kept, to match the legs of one session.
 pub const GLIMPSES: usize = 8;

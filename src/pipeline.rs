@@ -107,21 +107,27 @@ pub fn analyze_with(
     }
     pipeline.finish();
     let Pipeline { net, tcp, connections, .. } = pipeline;
-    let given_up = connections.counters().given_up;
-    let tls = connections.counters();
+    let flows = connections.counters();
     let tls_warnings = tls_warnings(connections.unread(), connections.keys().log());
     drop(connections);
     bench.settle(usize::MAX, &mut totals, observer);
-    totals.tls_connections = tls.tls;
-    totals.tls_decrypted = tls.tls_opened;
+    totals.tls_connections = flows.tls;
+    totals.tls_decrypted = flows.tls_opened;
     totals.tcp_connections = tcp.counters().flows;
     let mut captures = input.infos();
     totals.packets = captures.iter().map(|capture| capture.packets).sum();
     if let Some(first) = captures.first_mut() {
         first.warnings.extend(net_warnings(net.counters()));
         first.warnings.extend(tcp_warnings(tcp.counters()));
-        if given_up > 0 {
-            first.warnings.push(format!("{given_up} TCP connections were given up before their first head was whole, because all together kept too many bytes"));
+        if flows.http2_dropped > 0 {
+            first.warnings.push(format!(
+                "more than {} HTTP/2 connections were open at once: {} were not followed",
+                crate::limits::HTTP2_CONNECTIONS,
+                flows.http2_dropped
+            ));
+        }
+        if flows.given_up > 0 {
+            first.warnings.push(format!("{} TCP connections were given up before their first head was whole, because all together kept too many bytes", flows.given_up));
         }
         first.warnings.extend(tls_warnings);
         match checksum_note(net.counters()) {

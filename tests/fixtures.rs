@@ -107,7 +107,7 @@ fn a_capture_without_fault_gives_no_finding_above_information() {
 
 #[test]
 fn what_cannot_be_decoded_is_not_judged() {
-    for path in captures().iter().filter(|path| path.contains("/tls") || path.contains("/h2")) {
+    for path in captures().iter().filter(|path| path.contains("/tls") || path.contains("/h2_tls")) {
         let report = report(path);
         assert_eq!(report["connections"].as_array().unwrap().len(), 0, "{path}");
         assert_eq!(run(&[path]).status, 4, "{path}");

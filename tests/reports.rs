@@ -350,7 +350,11 @@ fn sentences_are_written_as_agreed() {
                     "{path}: {name}: {text}"
                 );
             }
-            let stream = format!("tcp.stream eq {}", report["connections"][0]["tcp_stream"]);
+            let only = &report["connections"][0];
+            let mut stream = format!("tcp.stream eq {}", only["tcp_stream"]);
+            if let Some(number) = only["stream_id"].as_u64() {
+                stream += &format!(" and http2.streamid eq {number}");
+            }
             if list(&report, "connections").len() == 1 && !finding["connection"].is_null() {
                 assert_eq!(finding["display_filter"], stream, "{path}");
             }

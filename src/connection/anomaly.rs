@@ -13,7 +13,7 @@ pub struct Anomaly {
     pub from: Role,
     /// Where it was first seen.
     pub seen: Seen,
-    /// Offset of its first byte in the sender's TCP stream.
+    /// Offset of its first byte in the sender's TCP stream, or in the DATA of its HTTP/2 stream.
     pub offset: u64,
     /// The first bytes of it as sent, at most 16.
     pub quote: Box<[u8]>,

@@ -10,7 +10,7 @@ use crate::websocket::{CloseClass, close_class};
 pub struct Ending {
     /// On the WebSocket level; `None` where it was never established.
     pub close: Option<CloseState>,
-    /// On the TCP level.
+    /// On the level of TCP, or of the HTTP/2 stream.
     pub transport: Transport,
     /// Who ended the transport first, and where; `None` while it is open.
     pub by: Option<(Role, Seen)>,
@@ -32,10 +32,12 @@ pub enum CloseState {
 /// How the transport ended.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Transport {
-    /// The first ending was a FIN.
+    /// The first ending was a FIN, or END_STREAM on HTTP/2 (RFC 8441 §5).
     Fin,
     /// The first ending was a RST.
     Reset,
+    /// On HTTP/2: the first ending was a RST_STREAM, or a GOAWAY that excludes the stream.
+    StreamReset,
     /// It was still open at the end of the capture.
     Open,
 }

@@ -46,6 +46,8 @@ pub(super) enum Heard {
     Nothing,
     /// It is WebSocket now; all bytes so far were given to the session.
     Session(Box<Session>),
+    /// It is HTTP/2 now, by an upgrade, in this tunnel, with these bytes of each side already there.
+    Http2(Option<String>, Sides<Waiting>),
     /// It is a tunnel to this authority now, with these bytes of each side already there.
     Tunnel(String, Sides<Waiting>),
 }
@@ -71,6 +73,8 @@ struct Pending {
     target: Option<String>,
     /// Facts, where it shows WebSocket intent.
     upgrade: Option<Box<Upgrade>>,
+    /// Whether it asks for HTTP/2 (RFC 7540 §3.2).
+    http2: bool,
     interim: Vec<u16>,
 }
 
@@ -163,8 +167,9 @@ impl Exchange {
     /// The input is over: what waited is judged as it stands. `answers_unseen`: the capture has no packet of the
     /// server.
     pub(super) fn finish(&mut self, answers_unseen: bool) -> Heard {
-        if let heard @ (Heard::Session(_) | Heard::Tunnel(..)) = self.release_early_answer() {
-            return heard;
+        match self.release_early_answer() {
+            Heard::More | Heard::Nothing => {}
+            heard => return heard,
         }
         if answers_unseen || self.answer_lost {
             return self.session_without_answer();
@@ -253,6 +258,7 @@ impl Exchange {
         self.client = Reader::body(head.body());
         let method = head.method.clone();
         let target = method.eq_ignore_ascii_case("CONNECT").then(|| head.target.clone());
+        let http2 = head.head.has_token("upgrade", "h2c");
         let upgrade = head
             .shows_websocket_intent()
             .then(|| Box::new(Upgrade { request: handshake::request(head, seen), began: first, offset }));
@@ -260,7 +266,7 @@ impl Exchange {
             self.bounded = true;
             self.pending.pop_front();
         }
-        self.pending.push_back(Pending { method, target, upgrade, interim: Vec::new() });
+        self.pending.push_back(Pending { method, target, upgrade, http2, interim: Vec::new() });
     }
 
     /// The client speaks no HTTP any more.
@@ -413,6 +419,10 @@ impl Exchange {
         let websocket = upgrade.is_some()
             || head.head.has_token("upgrade", "websocket")
             || head.head.field("sec-websocket-accept").is_some();
+        if head.head.has_token("upgrade", "h2c") && !head.head.has_token("upgrade", "websocket") {
+            let client = std::mem::take(&mut self.after_request);
+            return Heard::Http2(self.tunnel.clone(), Sides { client, server: Waiting::default() });
+        }
         if !websocket {
             self.client = Reader::Over;
             self.server = Reader::Over;
@@ -493,20 +503,21 @@ impl Exchange {
         }
         let mut chunks = chunks.into_iter();
         while let Some(chunk) = chunks.next() {
-            match self.server_data(chunk.offset, &chunk.bytes, chunk.seen) {
+            let mut heard = self.server_data(chunk.offset, &chunk.bytes, chunk.seen);
+            match heard {
                 Heard::More => {}
                 Heard::Nothing => return Heard::Nothing,
-                Heard::Session(mut session) => {
+                Heard::Session(ref mut session) => {
                     for chunk in chunks {
                         session.data(Role::Server, chunk.offset, &chunk.bytes, chunk.seen);
                     }
-                    return Heard::Session(session);
+                    return heard;
                 }
-                Heard::Tunnel(authority, mut rest) => {
+                Heard::Tunnel(_, ref mut rest) | Heard::Http2(_, ref mut rest) => {
                     for chunk in chunks {
                         rest.server.push(chunk.offset, chunk.seen, &chunk.bytes);
                     }
-                    return Heard::Tunnel(authority, rest);
+                    return heard;
                 }
             }
         }
@@ -529,7 +540,7 @@ impl Exchange {
         if !bytes.is_empty() {
             match &mut heard {
                 Heard::Session(session) => session.data(Role::Client, offset, bytes, seen),
-                Heard::Tunnel(_, rest) => {
+                Heard::Tunnel(_, rest) | Heard::Http2(_, rest) => {
                     rest.client.push(offset, seen, bytes);
                 }
                 Heard::More | Heard::Nothing => {}
@@ -542,7 +553,7 @@ impl Exchange {
         if !bytes.is_empty() {
             match &mut heard {
                 Heard::Session(session) => session.data(Role::Server, offset, bytes, seen),
-                Heard::Tunnel(_, rest) => {
+                Heard::Tunnel(_, rest) | Heard::Http2(_, rest) => {
                     rest.server.push(offset, seen, bytes);
                 }
                 Heard::More | Heard::Nothing => {}
@@ -579,7 +590,7 @@ impl Exchange {
 impl Pending {
     /// Whether a positive answer makes the connection something else than HTTP.
     fn may_end_http(&self) -> bool {
-        self.upgrade.is_some() || self.target.is_some()
+        self.upgrade.is_some() || self.target.is_some() || self.http2
     }
 }
 
@@ -593,7 +604,7 @@ fn quote(bytes: &[u8]) -> Box<[u8]> {
 }
 
 /// Adds to the quoted start of an answer's body.
-fn quote_body(answer: &mut Connection, part: &[u8]) {
+pub(super) fn quote_body(answer: &mut Connection, part: &[u8]) {
     if let Some(Response { body, .. }) = &mut answer.response {
         let room = limits::BODY_QUOTE.saturating_sub(body.len());
         if room > 0 {

@@ -1,6 +1,7 @@
 //! Every fact about one WebSocket connection, and no opinion: what rules judge and reports print.
 
 use super::anomaly::Anomaly;
+use super::carrier::Carrier;
 use super::ending::{Ending, Transport};
 use crate::capture::Seen;
 use crate::http::{RequestHead, ResponseHead};
@@ -16,6 +17,8 @@ pub struct Connection {
     pub serial: u64,
     /// The TCP connection that carried it.
     pub tcp: TcpFacts,
+    /// What carried it there.
+    pub carrier: Carrier,
     /// The first packet of it: the one that begins its request, or the first one seen where the capture began later.
     pub first: Seen,
     /// The last packet of it.
@@ -70,6 +73,7 @@ impl Connection {
                 stall: Sides::default(),
                 repeats: Sides::default(),
             },
+            carrier: Carrier::Http1,
             first,
             last: first,
             proxied: None,
@@ -89,10 +93,19 @@ impl Connection {
         }
     }
 
-    /// Extensions that were offered and are absent from a 101, in lower case and in order of the offer.
+    /// Extensions that were offered and are absent from a 101 (2xx on HTTP/2), in lower case and in order of the offer.
     pub fn missing_extensions(&self) -> Vec<String> {
+        let agreed = |status| match &self.carrier {
+            Carrier::Http1 => status == 101,
+            // Where fields of the answer are not known, none can be said to be missing.
+            Carrier::Http2(facts) => {
+                facts.is_extended_connect()
+                    && (200..300).contains(&status)
+                    && self.quality.unknown_fields.server == 0
+            }
+        };
         match (&self.request, &self.response) {
-            (Some(request), Some(response)) if response.head.status == 101 => {
+            (Some(request), Some(response)) if agreed(response.head.status) => {
                 request.extensions.missing_from(&response.extensions)
             }
             _ => Vec::new(),
@@ -393,6 +406,8 @@ pub struct Quality {
     pub gaps: Sides<u32>,
     /// The last gap on each side.
     pub last_gap: Sides<Option<Seen>>,
+    /// Header fields of request and answer that refer to what HTTP/2 sent before the capture began, or in a gap.
+    pub unknown_fields: Sides<u32>,
     /// Bytes were sent again with other contents.
     pub conflicts: u32,
     /// A bound of this program was reached on the connection, so that part of it was not followed.
@@ -404,6 +419,8 @@ impl Quality {
     pub fn is_whole(&self) -> bool {
         !self.late_start
             && !self.bounded
-            && Role::BOTH.iter().all(|&role| !self.unseen[role] && self.missing[role] == 0)
+            && Role::BOTH
+                .iter()
+                .all(|&role| !self.unseen[role] && self.missing[role] == 0 && self.unknown_fields[role] == 0)
     }
 }

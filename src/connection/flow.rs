@@ -1,11 +1,14 @@
 //! One TCP connection as it turns from unknown to HTTP to WebSocket.
 
+use super::carrier::Carrier;
 use super::chunk::Waiting;
 use super::ending::Transport;
 use super::exchange::{Exchange, Heard};
 use super::facts::{Connection, Outcome, Quality, Repeats, Reset, RoleEvidence, Span, TcpFacts, Unused};
-use super::identify::{Identified, Identify};
+use super::identify::{Identified, Identify, Version};
+use super::multiplex::{Begun, Multiplex};
 use super::session::Session;
+use super::stream::Finished;
 use crate::capture::Seen;
 use crate::limits;
 use crate::net::{Endpoint, FlowKey, Side};
@@ -74,7 +77,7 @@ impl Start {
 pub(super) enum Protocol {
     /// Something for us, or not decided yet.
     Open,
-    /// HTTP/2 without TLS.
+    /// HTTP/2; connections may be final, see [`Flow::hand_out`].
     Http2,
     /// Nothing for us.
     Nothing,
@@ -101,6 +104,8 @@ pub(super) struct Flow {
     /// CONNECT tunnels in each other.
     tunnels: u32,
     bounded: bool,
+    /// Whether it was counted as HTTP/2.
+    counted: bool,
     last: Seen,
 }
 
@@ -130,6 +135,8 @@ enum Stage {
     Unknown(Identify, Option<String>),
     /// HTTP/1.1, so far without an accepted upgrade.
     Http(Box<Exchange>),
+    /// HTTP/2 with any number of WebSockets.
+    Http2(Box<Multiplex>),
     /// WebSocket frames.
     Frames(Box<Session>),
     /// Nothing more to read here, but the ending is awaited.
@@ -151,6 +158,7 @@ impl Flow {
             conflicts: 0,
             tunnels: 0,
             bounded: false,
+            counted: false,
             last: start.first,
         }
     }
@@ -201,6 +209,13 @@ impl Flow {
     ) -> Protocol {
         let depth = self.tls.len();
         match &mut self.stage {
+            Stage::Http2(multiplex) => {
+                multiplex.data(role(self.client, from), bytes, seen);
+                if multiplex.is_over() && !multiplex.has_finished() && self.attempts.is_empty() {
+                    return Protocol::Nothing;
+                }
+                Protocol::Http2
+            }
             Stage::Http(exchange) => {
                 let heard = exchange.data(role(self.client, from), offset, bytes, seen);
                 self.heard(heard, keys)
@@ -227,6 +242,7 @@ impl Flow {
         match &self.stage {
             Stage::Frames(_) | Stage::Over => 0,
             Stage::Http(exchange) => exchange.buffered(),
+            Stage::Http2(multiplex) => multiplex.buffered(),
             Stage::Unknown(identify, _) => identify.buffered(),
         }
     }
@@ -234,6 +250,10 @@ impl Flow {
     /// Gives up what is not known to be WebSocket yet, to free the bytes that wait.
     pub(super) fn give_up(&mut self) -> Protocol {
         self.bounded = true;
+        if let Stage::Http2(multiplex) = &mut self.stage {
+            multiplex.give_up(self.last);
+            return Protocol::Http2;
+        }
         if let Stage::Http(exchange) = std::mem::replace(&mut self.stage, Stage::Over) {
             self.take_attempts(*exchange, true);
         }
@@ -251,7 +271,7 @@ impl Flow {
         let mut protocol = Protocol::Open;
         task(&mut session, keys, &mut |plain, keys| {
             let now = match plain {
-                _ if protocol != Protocol::Open => return,
+                _ if !matches!(protocol, Protocol::Open | Protocol::Http2) => return,
                 Plain::Data { from, offset, bytes, seen } => {
                     self.inside(depth + 1, from, offset, bytes, seen, keys)
                 }
@@ -259,7 +279,9 @@ impl Flow {
                     self.gap_inside(depth + 1, from, offset, len, seen, keys)
                 }
             };
-            protocol = now;
+            if now != Protocol::Open {
+                protocol = now;
+            }
         });
         if self.client.is_none() {
             self.client = session.client().map(|side| (side, RoleEvidence::Tls));
@@ -334,6 +356,10 @@ impl Flow {
                 let heard = exchange.gap(role(self.client, from), len);
                 return self.heard(heard, keys);
             }
+            Stage::Http2(multiplex) => {
+                multiplex.gap(role(self.client, from), len, seen);
+                return Protocol::Http2;
+            }
             Stage::Unknown(identify, _) => identify.gap(from),
             Stage::Over => {}
         }
@@ -354,7 +380,7 @@ impl Flow {
         let differs = match &self.stage {
             Stage::Http(exchange) => exchange.differs(role, offset, bytes),
             Stage::Frames(session) => session.differs(role, offset, bytes),
-            Stage::Unknown(..) | Stage::Over => false,
+            Stage::Unknown(..) | Stage::Http2(_) | Stage::Over => false,
         };
         if differs {
             self.conflict();
@@ -413,7 +439,15 @@ impl Flow {
             let heard = exchange.finish(answers_unseen);
             self.heard(heard, keys);
         }
+        self.bounded |= why == Closed::Evicted;
         match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Http2(mut multiplex) => {
+                self.bounded |= multiplex.is_bounded();
+                let answers_unseen = unseen.is_some_and(|side| role(self.client, side) == Role::Server);
+                for finished in multiplex.finish(answers_unseen) {
+                    emit(self.finish(finished, unseen, keys));
+                }
+            }
             Stage::Http(exchange) => {
                 let server = self.client.map(|(client, _)| client.other());
                 let lost = server
@@ -424,12 +458,29 @@ impl Flow {
             Stage::Unknown(_, tunnel) => self.attempts.extend(self.unread(tunnel)),
             Stage::Over => {}
         }
-        self.bounded |= why == Closed::Evicted;
-        for mut connection in std::mem::take(&mut self.attempts) {
-            self.complete(&mut connection, unseen, keys);
-            emit(connection);
+        for connection in std::mem::take(&mut self.attempts) {
+            emit(self.finish(Finished { connection, ended: None }, unseen, keys));
         }
         self.tls()
+    }
+
+    /// Hands out the connections of HTTP/2 that are final. Tells whether this is the first time that it is asked.
+    pub(super) fn hand_out(&mut self, keys: &Keyring, emit: &mut impl FnMut(Connection)) -> bool {
+        if let Stage::Http2(multiplex) = &mut self.stage
+            && multiplex.has_finished()
+        {
+            let finished = multiplex.take_finished();
+            self.bounded |= multiplex.is_bounded();
+            for finished in finished {
+                emit(self.finish(finished, None, keys));
+            }
+        }
+        !std::mem::replace(&mut self.counted, true)
+    }
+
+    /// Whether it was counted as HTTP/2.
+    pub(super) fn is_counted(&self) -> bool {
+        self.counted
     }
 
     /// Enters the stage that was identified; tells how many of the bytes just taken are not part of it, or what the
@@ -439,8 +490,7 @@ impl Flow {
         match identified {
             Identified::NotYet => Err(Protocol::Open),
             Identified::Nothing if self.attempts.is_empty() => Err(Protocol::Nothing),
-            Identified::Http2 if self.attempts.is_empty() => Err(Protocol::Http2),
-            Identified::Nothing | Identified::Http2 => {
+            Identified::Nothing => {
                 self.stage = Stage::Over;
                 Err(Protocol::Open)
             }
@@ -456,11 +506,11 @@ impl Flow {
                 }
                 self.tls.push(Some(Box::default()));
                 match self.replay(depth, Side::Low, low, Side::High, high, keys) {
-                    Protocol::Open => Ok(skip),
+                    Protocol::Open | Protocol::Http2 => Ok(skip),
                     other => Err(other),
                 }
             }
-            Identified::Http { client, waiting, skip, proxied } => {
+            Identified::Http { version, client, waiting, skip, proxied } => {
                 self.proxied = self.proxied.or(proxied);
                 let tunnel = match &mut self.stage {
                     Stage::Unknown(_, tunnel) => tunnel.take(),
@@ -468,11 +518,14 @@ impl Flow {
                 };
                 let joined =
                     self.start.opener.is_none() || self.directions.iter().any(|direction| direction.gaps > 0);
-                self.stage = Stage::Http(Box::new(Exchange::new(tunnel, joined)));
+                self.stage = match version {
+                    Version::Http1 => Stage::Http(Box::new(Exchange::new(tunnel, joined))),
+                    Version::Http2(begun) => Stage::Http2(Box::new(Multiplex::new(begun, tunnel))),
+                };
                 self.client.get_or_insert((client, RoleEvidence::Http));
                 let [low, high] = waiting;
                 match self.replay(depth, Side::Low, low, Side::High, high, keys) {
-                    Protocol::Open => Ok(skip),
+                    Protocol::Open | Protocol::Http2 => Ok(skip),
                     other => Err(other),
                 }
             }
@@ -497,7 +550,7 @@ impl Flow {
         let first = its.take().into_iter().map(|chunk| (first, chunk));
         for (side, chunk) in first.chain(others.take().into_iter().map(|chunk| (second, chunk))) {
             let protocol = self.inside(depth, side, chunk.offset, &chunk.bytes, chunk.seen, keys);
-            if protocol != Protocol::Open {
+            if !matches!(protocol, Protocol::Open | Protocol::Http2) {
                 return protocol;
             }
         }
@@ -508,13 +561,20 @@ impl Flow {
         match heard {
             Heard::More => return Protocol::Open,
             Heard::Nothing if self.attempts.is_empty() => return Protocol::Nothing,
-            Heard::Nothing | Heard::Session(_) | Heard::Tunnel(..) => {}
+            Heard::Nothing | Heard::Session(_) | Heard::Tunnel(..) | Heard::Http2(..) => {}
         }
         if let Stage::Http(exchange) = std::mem::replace(&mut self.stage, Stage::Over) {
             self.take_attempts(*exchange, true);
         }
         match heard {
             Heard::Session(session) => self.stage = Stage::Frames(session),
+            Heard::Http2(tunnel, rest) => {
+                self.stage = Stage::Http2(Box::new(Multiplex::new(Begun::Upgrade, tunnel)));
+                if let Some((client, _)) = self.client {
+                    let depth = self.tls.len();
+                    return self.replay(depth, client, rest.client, client.other(), rest.server, keys);
+                }
+            }
             Heard::Tunnel(..) if self.tunnels >= limits::TUNNELS => self.bounded = true,
             Heard::Tunnel(authority, rest) => {
                 self.tunnels += 1;
@@ -536,7 +596,8 @@ impl Flow {
     }
 
     /// Fills in what only the whole flow tells.
-    fn complete(&self, connection: &mut Connection, unseen: Option<Side>, keys: &Keyring) {
+    fn finish(&self, finished: Finished, unseen: Option<Side>, keys: &Keyring) -> Connection {
+        let Finished { mut connection, ended: stream_ended } = finished;
         let (client, roles) = self.client.unwrap_or((Side::Low, RoleEvidence::Http));
         let of = Sides {
             client: self.directions[client.index()],
@@ -573,6 +634,7 @@ impl Flow {
             gaps: Sides { client: of.client.gaps, server: of.server.gaps },
             last_gap: Sides { client: of.client.last_gap, server: of.server.last_gap },
             conflicts: self.conflicts,
+            unknown_fields: connection.quality.unknown_fields,
             bounded: self.bounded || connection.quality.bounded,
         };
         if let (Outcome::Encrypted, Some(tls)) = (connection.outcome, &connection.tls) {
@@ -580,12 +642,20 @@ impl Flow {
             connection.quality.missing =
                 Sides { client: tls.sent.client.missing, server: tls.sent.server.missing };
         }
-        if connection.last.packet < self.last.packet {
-            connection.last = self.last;
-        }
         let ended =
             self.start.ended.map(|(side, transport, seen)| (role(self.client, side), transport, seen));
+        let ended = stream_ended.or(ended);
+        // Of a connection that shares its flow, only what is its own counts.
+        let last = match (&connection.carrier, ended) {
+            (Carrier::Http1, _) => self.last,
+            (Carrier::Http2(_), Some((_, _, seen))) => seen,
+            (Carrier::Http2(_), None) => connection.last,
+        };
+        if connection.last.packet < last.packet {
+            connection.last = last;
+        }
         connection.end(ended);
+        connection
     }
 }
 

@@ -44,17 +44,25 @@ pub(super) fn judge(request: Option<&Request>, response: &Response) -> Outcome {
     let switches = fields.has_token("upgrade", "websocket") && fields.has_token("connection", "upgrade");
     let accept_missing = response.accept.is_none();
     let accept_repeated = fields.count("sec-websocket-accept") > 1;
-    let offered = request.is_none_or(|request| {
-        let extensions = response.extensions.list.iter().all(|accepted| {
-            request.extensions.list.iter().any(|offer| offer.name.eq_ignore_ascii_case(&accepted.name))
-        });
-        // An empty value selects nothing (§4.2.2 calls it illegal, clients take it as absent).
-        let subprotocol = response.subprotocol.as_ref().filter(|chosen| !chosen.is_empty());
-        extensions && subprotocol.is_none_or(|chosen| request.subprotocols.contains(chosen))
-    });
+    let offered = request.is_none_or(|request| fits_offer(request, response));
     let valid =
         switches && !accept_missing && !accept_repeated && response.accept_valid != Some(false) && offered;
     if valid { Outcome::Established } else { Outcome::Invalid }
+}
+
+/// The same of a 2xx on HTTP/2, where nothing but extensions and subprotocol is negotiated (RFC 8441 §5).
+pub(super) fn judge_offer(request: &Request, response: &Response) -> Outcome {
+    if fits_offer(request, response) { Outcome::Established } else { Outcome::Invalid }
+}
+
+/// Whether extensions and subprotocol of an answer are among those that were offered.
+fn fits_offer(request: &Request, response: &Response) -> bool {
+    let extensions = response.extensions.list.iter().all(|accepted| {
+        request.extensions.list.iter().any(|offer| offer.name.eq_ignore_ascii_case(&accepted.name))
+    });
+    // An empty value selects nothing (§4.2.2 calls it illegal, clients take it as absent).
+    let subprotocol = response.subprotocol.as_ref().filter(|chosen| !chosen.is_empty());
+    extensions && subprotocol.is_none_or(|chosen| request.subprotocols.contains(chosen))
 }
 
 /// Whether a second copy of stream bytes differs from `kept`, which begins at `start` of the stream.

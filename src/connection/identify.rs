@@ -1,7 +1,9 @@
 //! What a flow carries, told by its first bytes; and who is client where no SYN tells.
 
 use super::chunk::Waiting;
+use super::multiplex::Begun;
 use crate::capture::Seen;
+use crate::http::h2::{Midway, midway};
 use crate::http::{FirstBytes, ProxyHeader, looks_like, proxy_header};
 use crate::limits;
 use crate::net::{Endpoint, Side};
@@ -23,8 +25,9 @@ pub(super) struct Identify {
 pub(super) enum Identified {
     /// More bytes are needed.
     NotYet,
-    /// HTTP/1.1.
+    /// HTTP.
     Http {
+        version: Version,
         /// Who asks.
         client: Side,
         /// Bytes of each side that came before the ones just given.
@@ -35,18 +38,18 @@ pub(super) enum Identified {
         proxied: Option<(Endpoint, Endpoint)>,
     },
     /// WebSocket frames whose handshake the capture lacks.
-    Frames {
-        client: Side,
-    },
+    Frames { client: Side },
     /// TLS; the fields as for HTTP.
-    Tls {
-        waiting: [Waiting; 2],
-        skip: usize,
-        proxied: Option<(Endpoint, Endpoint)>,
-    },
-    Http2,
+    Tls { waiting: [Waiting; 2], skip: usize, proxied: Option<(Endpoint, Endpoint)> },
     /// Nothing for us.
     Nothing,
+}
+
+/// Which HTTP.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Version {
+    Http1,
+    Http2(Begun),
 }
 
 impl Identify {
@@ -86,14 +89,21 @@ impl Identify {
         let waiting = &mut self.waiting[from.index()];
         let first = if waiting.is_empty() { Cow::Borrowed(fresh) } else { Cow::Owned(waiting.joined(fresh)) };
         match looks_like(&first) {
-            FirstBytes::Request if client.is_none_or(|client| client == from) => self.http(from, skip),
+            FirstBytes::Request if client.is_none_or(|client| client == from) => {
+                self.http(Version::Http1, from, skip)
+            }
             // An answer that was captured before its request waits for it there.
-            FirstBytes::Response if client != Some(from) => self.http(from.other(), skip),
+            FirstBytes::Response if client != Some(from) => self.http(Version::Http1, from.other(), skip),
+            FirstBytes::Http2Preface if client.is_none_or(|client| client == from) => {
+                self.http(Version::Http2(Begun::Preface), from, skip)
+            }
+            FirstBytes::Http2Settings if client != Some(from) => {
+                self.http(Version::Http2(Begun::Preface), from.other(), skip)
+            }
             FirstBytes::Tls => {
                 let waiting = std::mem::take(&mut self.waiting);
                 Identified::Tls { waiting, skip, proxied: self.proxied }
             }
-            FirstBytes::Http2Preface => Identified::Http2,
             FirstBytes::Unsure => self.wait(from, offset, fresh, seen),
             FirstBytes::ProxyV1 | FirstBytes::ProxyV2 => match proxy_header(&first) {
                 ProxyHeader::More => self.wait(from, offset, fresh, seen),
@@ -110,7 +120,7 @@ impl Identify {
                 }
             },
             _ if client.is_some() && !self.gap => Identified::Nothing,
-            _ => self.probe(client, from, fresh),
+            _ => self.probe(client, from, fresh, skip),
         }
     }
 
@@ -121,19 +131,23 @@ impl Identify {
         }
     }
 
-    fn http(&mut self, client: Side, skip: usize) -> Identified {
+    fn http(&mut self, version: Version, client: Side, skip: usize) -> Identified {
         let waiting = std::mem::take(&mut self.waiting);
-        Identified::Http { client, waiting, skip, proxied: self.proxied }
+        Identified::Http { version, client, waiting, skip, proxied: self.proxied }
     }
 
     /// A flow joined midway, or after a gap: frames are known by a run of consistent headers.
-    fn probe(&mut self, client: Option<Side>, from: Side, bytes: &[u8]) -> Identified {
-        let speaks = match likely_frames(bytes) {
-            Some(Masking::Masked) => Some(from),
-            Some(Masking::Unmasked) => Some(from.other()),
-            Some(Masking::Unknown) | None => None,
+    fn probe(&mut self, client: Option<Side>, from: Side, bytes: &[u8], skip: usize) -> Identified {
+        let asks = match midway(bytes) {
+            Midway::Request => Some(from),
+            Midway::Response => Some(from.other()),
+            Midway::Data(payload) => speaks(from, payload),
+            Midway::Frames | Midway::Nothing => None,
         };
-        match speaks.filter(|side| client.is_none_or(|client| client == *side)) {
+        if let Some(side) = asks.filter(|side| client.is_none_or(|client| client == *side)) {
+            return self.http(Version::Http2(Begun::Midway), side, skip);
+        }
+        match speaks(from, bytes).filter(|side| client.is_none_or(|client| client == *side)) {
             Some(client) => Identified::Frames { client },
             None => {
                 self.waiting[from.index()].take();
@@ -141,5 +155,14 @@ impl Identify {
                 if self.probes > limits::PROBES { Identified::Nothing } else { Identified::NotYet }
             }
         }
+    }
+}
+
+/// Who is client, where these are WebSocket frames.
+fn speaks(from: Side, bytes: &[u8]) -> Option<Side> {
+    match likely_frames(bytes)? {
+        Masking::Masked => Some(from),
+        Masking::Unmasked => Some(from.other()),
+        Masking::Unknown => None,
     }
 }

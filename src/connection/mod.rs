@@ -1,6 +1,7 @@
 //! From streams to facts: which flows are WebSocket, what was asked and answered, and how each connection ended.
 
 mod anomaly;
+mod carrier;
 mod chunk;
 mod ending;
 mod exchange;
@@ -8,12 +9,17 @@ mod facts;
 mod flow;
 mod handshake;
 mod identify;
+mod multiplex;
 mod session;
+mod stream;
 mod table;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_http2;
 
 pub use anomaly::Anomaly;
+pub use carrier::{Carrier, ConnectProtocol, Http2};
 pub use ending::{ApiClose, CloseState, Ending, Transport};
 pub use facts::{
     Close, Connection, FrameFacts, Glimpse, LARGE, Outcome, Pings, Quality, Repeats, Request, Reset,

@@ -56,7 +56,11 @@ impl Session {
     /// The capture lacks the handshake, or at least its answer: where the next frame of either side begins is not
     /// known.
     pub(super) fn joined(first: Seen) -> Session {
-        let connection = Connection::begun(first);
+        Session::midway(Connection::begun(first))
+    }
+
+    /// The same, of a connection of which something is known.
+    pub(super) fn midway(connection: Connection) -> Session {
         let decoders = Sides {
             client: Decoder::midway(Masking::Masked, 0),
             server: Decoder::midway(Masking::Unmasked, 0),
@@ -69,6 +73,16 @@ impl Session {
         let mut session = Session::new(connection, Sides { client: request, server: 0 });
         session.decoders.server = Decoder::midway(Masking::Unmasked, 0);
         session
+    }
+
+    /// The facts so far, but for those of frames.
+    pub(super) fn facts(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    /// The facts without any frame: what was sent was not taken for a session.
+    pub(super) fn without_frames(self) -> Connection {
+        Connection { closes: Vec::new(), anomalies: Vec::new(), silence: None, ..self.connection }
     }
 
     /// Takes the next bytes of one side.

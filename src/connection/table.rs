@@ -26,6 +26,8 @@ pub struct Connections<E> {
     /// Bytes that all flows keep until it is known what they are.
     buffered: usize,
     counters: Counters,
+    /// Flows of HTTP/2 that are open now.
+    http2: u32,
     keys: Keyring,
     /// Flows that ended and hold records for which a key may still come.
     parked: Vec<Parked>,
@@ -63,8 +65,10 @@ pub struct Counters {
     pub tls: u64,
     /// Of these, those of which application data could be read.
     pub tls_opened: u64,
-    /// Flows that began with the HTTP/2 preface.
+    /// Flows of HTTP/2.
     pub http2: u64,
+    /// Of these, those that were not followed because of [`limits::HTTP2_CONNECTIONS`].
+    pub http2_dropped: u64,
     /// Flows given up before it was known what they are, because all of them together kept too many bytes.
     pub given_up: u64,
 }
@@ -85,6 +89,7 @@ impl<E: FnMut(Carried)> Connections<E> {
             flows: Vec::new(),
             buffered: 0,
             counters: Counters::default(),
+            http2: 0,
             keys,
             parked: Vec::new(),
             unread: Unread::default(),
@@ -154,7 +159,7 @@ impl<E: FnMut(Carried)> Connections<E> {
             Event::Gap { offset, len, .. } => flow.gap(e.from, offset, len, e.seen, &mut self.keys),
             _ => Protocol::Open,
         };
-        let after = if protocol == Protocol::Open { flow.buffered() } else { 0 };
+        let after = if matches!(protocol, Protocol::Open | Protocol::Http2) { flow.buffered() } else { 0 };
         if before != after {
             self.buffered = self.buffered.saturating_sub(before).saturating_add(after);
             let large = self.buffered > limits::BUFFERED_TOTAL && after > limits::BUFFERED_SMALL;
@@ -166,9 +171,24 @@ impl<E: FnMut(Carried)> Connections<E> {
         }
         match protocol {
             Protocol::Open => return Interest::Keep,
-            Protocol::Http2 => self.counters.http2 += 1,
+            Protocol::Http2 => {
+                let emit = &mut self.emit;
+                let is_new = flow
+                    .hand_out(&self.keys, &mut |connection| emit(Carried::WebSocket(Box::new(connection))));
+                if !is_new {
+                    return Interest::Keep;
+                }
+                self.counters.http2 += 1;
+                self.http2 += 1;
+                if self.http2 <= limits::HTTP2_CONNECTIONS {
+                    return Interest::Keep;
+                }
+                self.counters.http2_dropped += 1;
+                self.buffered = self.buffered.saturating_sub(flow.buffered());
+            }
             Protocol::Nothing => {}
         }
+        self.http2 -= u32::from(flow.is_counted());
         flow.forget(&mut self.keys);
         self.counters.count(flow.tls());
         self.flows[e.flow.index()] = Entry::Vacant;
@@ -227,6 +247,7 @@ impl<E: FnMut(Carried)> Sink for Connections<E> {
             },
             Event::Closed { why, unseen } => match self.flows.get_mut(e.flow.index()).map(std::mem::take) {
                 Some(Entry::Busy(flow)) => {
+                    self.http2 -= u32::from(flow.is_counted());
                     self.buffered = self.buffered.saturating_sub(flow.buffered());
                     self.close(flow, why, unseen);
                 }

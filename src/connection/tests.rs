@@ -22,16 +22,16 @@ const CLIENT_1010: &[u8] = b"\x88\x94\0\0\0\0\x03\xF2permessage-deflate";
 const SERVER_1010: &[u8] = b"\x88\x14\x03\xF2permessage-deflate";
 
 /// Plays events of one flow; each gets the next packet number.
-struct Play {
+pub(super) struct Play {
     connections: Connections<Box<dyn FnMut(Carried)>>,
-    out: std::rc::Rc<std::cell::RefCell<Vec<Connection>>>,
+    pub(super) out: std::rc::Rc<std::cell::RefCell<Vec<Connection>>>,
     offsets: [u64; 2],
     packet: u64,
-    ignored: bool,
+    pub(super) ignored: bool,
 }
 
 impl Play {
-    fn new(opener: Option<Side>) -> Play {
+    pub(super) fn new(opener: Option<Side>) -> Play {
         let out = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
         let sink = out.clone();
         let emit: Box<dyn FnMut(Carried)> = Box::new(move |carried| {
@@ -45,7 +45,7 @@ impl Play {
         play
     }
 
-    fn event(&mut self, from: Side, event: Event<'_>) {
+    pub(super) fn event(&mut self, from: Side, event: Event<'_>) {
         if self.ignored {
             return;
         }
@@ -62,42 +62,42 @@ impl Play {
         self.ignored |= interest == Interest::Ignore;
     }
 
-    fn data(&mut self, from: Side, bytes: &[u8]) {
+    pub(super) fn data(&mut self, from: Side, bytes: &[u8]) {
         let offset = self.offsets[from.index()];
         self.offsets[from.index()] += bytes.len() as u64;
         self.event(from, Event::Data { offset, bytes });
     }
 
-    fn gap(&mut self, from: Side, len: u64) {
+    pub(super) fn gap(&mut self, from: Side, len: u64) {
         let offset = self.offsets[from.index()];
         self.offsets[from.index()] += len;
         self.event(from, Event::Gap { offset, len, cause: GapCause::Lost });
     }
 
-    fn close(&mut self) -> Vec<Connection> {
+    pub(super) fn close(&mut self) -> Vec<Connection> {
         self.close_unseen(None)
     }
 
-    fn close_unseen(&mut self, unseen: Option<Side>) -> Vec<Connection> {
+    pub(super) fn close_unseen(&mut self, unseen: Option<Side>) -> Vec<Connection> {
         self.event(C, Event::Closed { why: Closed::Ended, unseen });
         self.out.take()
     }
 }
 
-fn opened() -> Play {
+pub(super) fn opened() -> Play {
     Play::new(Some(C))
 }
 
-fn one(mut all: Vec<Connection>) -> Connection {
+pub(super) fn one(mut all: Vec<Connection>) -> Connection {
     assert_eq!(all.len(), 1, "{all:?}");
     all.remove(0)
 }
 
-fn status(connection: &Connection) -> Option<u16> {
+pub(super) fn status(connection: &Connection) -> Option<u16> {
     connection.response.as_ref().map(|response| response.head.status)
 }
 
-fn closes(connection: &Connection) -> Vec<(Role, Option<u16>, &str)> {
+pub(super) fn closes(connection: &Connection) -> Vec<(Role, Option<u16>, &str)> {
     connection.closes.iter().map(|close| (close.from, close.code, close.reason.as_str())).collect()
 }
 
@@ -262,7 +262,7 @@ fn a_proxy_header_is_skipped_and_its_addresses_kept() {
 
 #[test]
 fn other_traffic_is_left_alone() {
-    for first in [&b"SSH-2.0-x\r\n"[..], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
+    for first in [&b"SSH-2.0-x\r\n"[..], b"\x00\x00\x06\x05 neither HTTP/2"] {
         let mut play = opened();
         play.data(C, first);
         assert!(play.ignored);

@@ -13,6 +13,8 @@ pub enum FirstBytes {
     Tls,
     /// The client preface of HTTP/2 (RFC 9113 §3.4).
     Http2Preface,
+    /// The server preface of HTTP/2: SETTINGS, which a server may send before it heard anything (RFC 9113 §3.4).
+    Http2Settings,
     /// A PROXY protocol header, version 1.
     ProxyV1,
     /// A PROXY protocol header, version 2.
@@ -40,6 +42,9 @@ pub fn looks_like(bytes: &[u8]) -> FirstBytes {
     if bytes.first() == Some(&0x16) {
         return tls(bytes);
     }
+    if bytes.first() == Some(&0) {
+        return settings(bytes);
+    }
     if bytes.len() >= PROXY_V2.len() && bytes.starts_with(PROXY_V2) {
         return FirstBytes::ProxyV2;
     }
@@ -56,6 +61,19 @@ pub(super) fn is_method(word: &[u8]) -> bool {
     let is_long_enough = (3..=LONGEST_METHOD).contains(&word.len());
     (is_long_enough && begins_unknown_method(word))
         || METHODS.iter().any(|known| known.eq_ignore_ascii_case(word))
+}
+
+/// A SETTINGS frame of at most 42 settings, which is no acknowledgement.
+fn settings(bytes: &[u8]) -> FirstBytes {
+    let length_fits = bytes.get(2).is_none_or(|length| length.is_multiple_of(6));
+    let rest_fits = [(1, 0), (3, 4), (4, 0), (5, 0), (6, 0), (7, 0), (8, 0)]
+        .iter()
+        .all(|&(place, expected)| bytes.get(place).is_none_or(|byte| *byte == expected));
+    match bytes.get(8) {
+        _ if !length_fits || !rest_fits => FirstBytes::Other,
+        None => FirstBytes::Unsure,
+        Some(_) => FirstBytes::Http2Settings,
+    }
 }
 
 fn tls(bytes: &[u8]) -> FirstBytes {
@@ -140,7 +158,7 @@ mod tests {
     const HELLO: &[u8] = &[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc];
 
     /// Every prefix of these is unsure until the last byte given here decides.
-    const DECIDED: [(&[u8], FirstBytes); 16] = [
+    const DECIDED: [(&[u8], FirstBytes); 18] = [
         (b"GET /", FirstBytes::Request),
         (b"get /", FirstBytes::Request),
         (b"Connect e", FirstBytes::Request),
@@ -152,6 +170,8 @@ mod tests {
         (b"\nHTTP/1.1", FirstBytes::Response),
         (b"HTTP/1.0", FirstBytes::Response),
         (b"PRI * HTTP/2.0", FirstBytes::Http2Preface),
+        (&[0, 0, 0, 4, 0, 0, 0, 0, 0], FirstBytes::Http2Settings),
+        (&[0, 0, 18, 4, 0, 0, 0, 0, 0], FirstBytes::Http2Settings),
         (b"PROXY ", FirstBytes::ProxyV1),
         (PROXY_V2, FirstBytes::ProxyV2),
         (&[0x16, 3, 1, 2, 0, 1], FirstBytes::Tls),

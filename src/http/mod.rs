@@ -26,6 +26,7 @@
 mod body;
 mod fields;
 mod first;
+pub mod h2;
 mod head;
 mod proxy;
 mod reader;

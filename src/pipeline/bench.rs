@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 /// Connections that wait, and what is known of the run around them.
 pub(super) struct Bench<'a> {
     selection: &'a Selection,
+    #[expect(clippy::vec_box, reason = "a connection is large, and the list grows and is sorted")]
     waiting: Vec<Box<Connection>>,
     census: Census,
     unused: VecDeque<Unused>,

@@ -62,8 +62,8 @@ pub(super) fn connection(c: &facts::Connection, secrets: Secrets) -> model::Conn
         tcp_stream: c.tcp.stream,
         client: c.tcp.client.to_string(),
         server: c.tcp.server.to_string(),
-        carrier: "http/1.1",
-        stream_id: None,
+        carrier: if c.carrier.http2().is_some() { "http/2" } else { "http/1.1" },
+        stream_id: c.carrier.http2().map(|http2| http2.stream),
         tls: c.tls.as_deref().map(tls),
         first_packet: c.first.packet.number(),
         last_packet: c.last.packet.number(),
@@ -72,7 +72,7 @@ pub(super) fn connection(c: &facts::Connection, secrets: Secrets) -> model::Conn
         role: "direct",
         request: c.request.as_ref().map(|r| request(r, secrets)),
         response: c.response.as_ref().map(response),
-        missing_extensions: missing_extensions(c),
+        missing_extensions: c.missing_extensions(),
         outcome: match c.outcome {
             Outcome::Established => "established",
             Outcome::Invalid => "invalid",
@@ -118,7 +118,10 @@ pub(super) fn finding(c: &facts::Connection, finding: &Finding) -> model::Findin
             .collect(),
         help: finding.help.clone(),
         fingerprint: rules::fingerprint(finding, c),
-        display_filter: format!("tcp.stream eq {}", c.tcp.stream),
+        display_filter: match c.carrier.http2() {
+            None => format!("tcp.stream eq {}", c.tcp.stream),
+            Some(http2) => format!("tcp.stream eq {} and http2.streamid eq {}", c.tcp.stream, http2.stream),
+        },
         consequences: finding
             .consequences
             .iter()
@@ -206,7 +209,11 @@ fn request(r: &facts::Request, secrets: Secrets) -> model::Request {
         time: at.to_string(),
         method: r.head.method.clone(),
         target: target(&r.head.target, secrets),
-        http_version: r.head.version.map(|(major, minor)| format!("{major}.{minor}")),
+        http_version: r.head.version.map(|(major, minor)| match major {
+            // RFC 9113 §1: HTTP/2 has no minor version.
+            2.. => major.to_string(),
+            _ => format!("{major}.{minor}"),
+        }),
         host: r.head.head.text("host"),
         origin: r.head.head.text("origin"),
         user_agent: r.head.head.text("user-agent"),
@@ -245,23 +252,6 @@ fn extensions(extensions: &Extensions) -> Vec<model::Extension> {
     extensions.list.iter().map(one).collect()
 }
 
-/// Offered, and absent from a 101: each name once, in the order of the offer.
-fn missing_extensions(c: &facts::Connection) -> Vec<String> {
-    let (Some(request), Some(response)) = (&c.request, &c.response) else { return Vec::new() };
-    if response.head.status != 101 {
-        return Vec::new();
-    }
-    let mut missing: Vec<String> = Vec::new();
-    for offered in &request.extensions.list {
-        let name = offered.name.to_ascii_lowercase();
-        let accepted = response.extensions.list.iter().any(|e| e.name.eq_ignore_ascii_case(&name));
-        if !accepted && !missing.contains(&name) {
-            missing.push(name);
-        }
-    }
-    missing
-}
-
 fn frames(f: &facts::FrameFacts) -> model::Frames {
     model::Frames {
         text: f.text,
@@ -298,6 +288,7 @@ fn end(ending: &facts::Ending) -> model::End {
         transport: match ending.transport {
             Transport::Fin => "fin",
             Transport::Reset => "reset",
+            Transport::StreamReset => "stream-reset",
             Transport::Open => "open",
         },
         by: ending.by.map(|(role, _)| role.name()),

@@ -99,7 +99,7 @@ pub struct Connection {
     pub client: String,
     /// Who was asked.
     pub server: String,
-    /// `http/1.1`.
+    /// `http/1.1` or `http/2`.
     pub carrier: &'static str,
     /// The HTTP/2 stream; null on HTTP/1.1.
     pub stream_id: Option<u32>,
@@ -119,7 +119,7 @@ pub struct Connection {
     pub request: Option<Request>,
     /// The final answer; null where none was seen.
     pub response: Option<Response>,
-    /// Names of extensions that were offered, and are absent from a 101.
+    /// Names of extensions that were offered, and are absent from a 101 (2xx on HTTP/2).
     pub missing_extensions: Vec<String>,
     /// `established`, `invalid`, `rejected`, `garbled`, `unanswered`, `unseen`, or
     /// `encrypted` for TLS that could not be read and may be no WebSocket at all.

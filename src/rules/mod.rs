@@ -57,6 +57,8 @@ pub static RULES: &[&Rule] = &[
     &handshake::handshake_slow::RULE,
     &handshake::client_aborts_after_101::RULE,
     &handshake::response_not_http::RULE,
+    &handshake::extended_connect_unavailable::RULE,
+    &handshake::extended_connect_refused_or_reset::RULE,
     &extension::extension_offered_not_accepted::RULE,
     &extension::extension_accepted_not_offered::RULE,
     &extension::extension_response_params_illegal::RULE,

@@ -1,6 +1,6 @@
 //! How rules quote the wire: lines as written, short, and without secrets.
 
-use crate::connection::{Close, Request, Response};
+use crate::connection::{Carrier, Close, Connection, Request, Response, Transport};
 use crate::http::{Head, redacted_target};
 use crate::limits;
 
@@ -51,6 +51,28 @@ pub(super) fn close(close: &Close) -> String {
         },
         None if close.len == 0 => String::from("an empty Close"),
         None => format!("a Close with a body of {}", bytes(close.len)),
+    }
+}
+
+/// By what the transport ended: `FIN`, `RST`, and on HTTP/2 `END_STREAM` or `RST_STREAM CANCEL`, too.
+pub(super) fn ending(connection: &Connection) -> String {
+    let tcp = |transport| String::from(if transport == Transport::Reset { "RST" } else { "FIN" });
+    let Carrier::Http2(stream) = &connection.carrier else { return tcp(connection.ending.transport) };
+    match (connection.ending.transport, stream.reset, stream.goaway, stream.end_stream) {
+        (Transport::StreamReset, Some((_, error, _)), _, _) => format!("RST_STREAM {error}"),
+        (Transport::StreamReset, None, Some((_, error, _)), _) => format!("GOAWAY {error}"),
+        (Transport::Fin, _, _, Some((by, seen))) if connection.ending.by == Some((by, seen)) => {
+            String::from("END_STREAM")
+        }
+        (transport, ..) => tcp(transport),
+    }
+}
+
+/// What that ended: `TCP`, or `the stream` on HTTP/2.
+pub(super) fn transport(connection: &Connection) -> &'static str {
+    match connection.carrier {
+        Carrier::Http1 => "TCP",
+        Carrier::Http2(_) => "the stream",
     }
 }
 

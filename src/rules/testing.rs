@@ -2,10 +2,11 @@
 
 use crate::capture::{PacketId, Seen};
 use crate::connection::{
-    Anomaly, Close, CloseState, Connection, FrameFacts, Outcome, Request, Response, RoleEvidence, Transport,
-    Unused,
+    Anomaly, Carrier, Close, CloseState, ConnectProtocol, Connection, FrameFacts, Http2, Outcome, Request,
+    Response, RoleEvidence, Transport, Unused,
 };
 use crate::gateway::Census;
+use crate::http::h2::ErrorCode;
 use crate::http::{RequestHead, ResponseHead};
 use crate::net::Endpoint;
 use crate::role::{Role, Sides};
@@ -20,6 +21,10 @@ pub const REQUEST: &str = "GET /chat?token=s3cret HTTP/1.1\r\nHost: example.org\
 /// The lines of the correct answer to it.
 pub const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                           Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+
+/// The lines of a correct extended CONNECT as HTTP/2 gives them.
+pub const CONNECT: &str =
+    "CONNECT /chat?token=s3cret HTTP/2.0\r\nhost: example.org\r\nsec-websocket-version: 13\r\n";
 
 /// A connection in the making; every step takes the next packet, 10 ms later.
 pub struct Scene {
@@ -64,6 +69,32 @@ impl Scene {
             .answer(&format!("{ANSWER}{}", line(answer)), "")
     }
 
+    /// Over HTTP/2, on stream 1, which the server allowed; `request` is the extended CONNECT then.
+    pub fn http2() -> Scene {
+        Scene::tcp().with(|connection| {
+            let mut facts = Http2::new(1);
+            facts.connect_protocol = ConnectProtocol::Announced;
+            facts.protocol = Some("websocket".into());
+            facts.scheme = Some("https".into());
+            connection.carrier = Carrier::Http2(Box::new(facts));
+        })
+    }
+
+    /// Changes what is known of the HTTP/2 stream.
+    pub fn stream(self, change: impl FnOnce(&mut Http2)) -> Scene {
+        self.with(|connection| match &mut connection.carrier {
+            Carrier::Http1 => panic!("not on HTTP/2"),
+            Carrier::Http2(facts) => change(facts),
+        })
+    }
+
+    /// A RST_STREAM.
+    pub fn reset_stream(self, by: Role, error: ErrorCode) -> Scene {
+        let scene = self.end(by, Transport::StreamReset);
+        let seen = scene.connection.last;
+        scene.stream(|stream| stream.reset = Some((by, error, seen)))
+    }
+
     /// The upgrade request, packet 3; lines without the blank one.
     pub fn request(mut self, lines: &str) -> Scene {
         let seen = self.step();
@@ -101,7 +132,11 @@ impl Scene {
             body: body.as_bytes().into(),
             head,
         };
-        let switched = response.head.status == 101;
+        let status = response.head.status;
+        let switched = match self.connection.carrier.http2() {
+            None => status == 101,
+            Some(stream) => stream.is_extended_connect() && (200..300).contains(&status),
+        };
         self.connection.outcome = if switched { Outcome::Established } else { Outcome::Rejected };
         if switched {
             self.connection.frames = Some(Sides::default());

@@ -14,6 +14,8 @@ pub(super) fn doubt(connection: &Connection, role: Role) -> Option<String> {
         Some(format!("no key opens what the {} sent", role.name()))
     } else if quality.missing[role] > 0 {
         Some(format!("the capture lacks {} of the {}", quote::bytes(quality.missing[role]), role.name()))
+    } else if quality.unknown_fields[role] > 0 {
+        Some(format!("header fields of the {} refer to what was sent before the capture began", role.name()))
     } else if quality.bounded {
         Some(String::from("part of the connection was not followed"))
     } else {
@@ -30,6 +32,11 @@ pub(super) fn request_doubt(connection: &Connection) -> Option<String> {
                 .unwrap_or_else(|| String::from("the request is not in the capture")),
         ),
     }
+}
+
+/// Whether every field of the request is known, so that one which is not there was not sent.
+pub(super) fn knows_request(connection: &Connection) -> bool {
+    connection.quality.unknown_fields[Role::Client] == 0
 }
 
 /// Request and 101 (2xx on HTTP/2) of a session, both whole.

@@ -1,4 +1,4 @@
-use crate::connection::{Connection, Transport};
+use crate::connection::Connection;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Finding, Severity, quote, trust};
 
@@ -41,14 +41,14 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     }
     let waited = trust::elapsed(connection, close.seen, end);
     let hasty = by == close.from && waited.is_none_or(|waited| waited < PATIENCE);
-    let how = if connection.ending.transport == Transport::Reset { "RST" } else { "FIN" };
+    let (how, transport) = (quote::ending(connection), quote::transport(connection));
     found.push(
         Finding::new(&RULE, close.seen, format!("Close of the {} never answered", close.from.name()))
             .at_most(if hasty { Severity::Info } else { Severity::Warning })
             .origin(silent)
             .blame(if hasty { Blame::Unknown } else { silent.into() })
             .message(format!(
-                "the {} sent {} and the {} never answered; the {} ended TCP with {how}{}",
+                "the {} sent {} and the {} never answered; the {} ended {transport} with {how}{}",
                 close.from.name(),
                 quote::close(close),
                 silent.name(),
@@ -61,7 +61,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                 format!("{how} from the {}, no Close from the {} before it", by.name(), silent.name()),
             )
             .help(if hasty {
-                format!("let the {} wait for the answering Close before it ends TCP", close.from.name())
+                format!(
+                    "let the {} wait for the answering Close before it ends {transport}",
+                    close.from.name()
+                )
             } else {
                 format!("let the {} read until the Close has come and answer it", silent.name())
             }),

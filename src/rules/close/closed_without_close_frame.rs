@@ -1,4 +1,4 @@
-use crate::connection::{CloseState, Connection, Outcome, Transport};
+use crate::connection::{CloseState, Connection, Outcome};
 use crate::gateway::relay;
 use crate::role::Role;
 use crate::rules::gateway::idle_timeout_close::Idle;
@@ -40,16 +40,13 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         return;
     }
     let doubt = trust::doubt(connection, by).or_else(|| trust::doubt(connection, by.other()));
-    let how = match connection.ending.transport {
-        Transport::Reset => "RST",
-        _ => "FIN",
-    };
+    let how = quote::ending(connection);
     let timed = Idle::of(connection, context).is_some();
     let quiet = super::quiet_before(connection, end);
     let silence = quiet.filter(|quiet| *quiet >= LONG).map_or(String::new(), |quiet| {
         format!(" after {} of silence, which is how a timer looks", quote::seconds(quiet))
     });
-    let mut finding = Finding::new(&RULE, end, format!("{} ended TCP without a Close frame", by.name()))
+    let mut finding = Finding::new(&RULE, end, format!("{} ended {} without a Close frame", by.name(), quote::transport(connection)))
         .at_most(if timed { Severity::Warning } else { Severity::Error })
         .doubted(&doubt, Confidence::Possible)
         .origin(by)

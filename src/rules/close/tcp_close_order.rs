@@ -1,4 +1,4 @@
-use crate::connection::{CloseState, Connection};
+use crate::connection::{Carrier, CloseState, Connection};
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Finding, quote, trust};
@@ -27,7 +27,8 @@ rule! {
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let (Some((by, end)), Some(last)) = (connection.ending.by, connection.closes.last()) else { return };
-    let clean = connection.ending.close == Some(CloseState::Clean);
+    // A stream of HTTP/2 leaves no waiting state behind.
+    let clean = connection.ending.close == Some(CloseState::Clean) && connection.carrier == Carrier::Http1;
     if !clean || trust::doubt(connection, Role::Server).is_some() {
         return;
     }

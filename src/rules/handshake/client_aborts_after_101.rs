@@ -47,12 +47,13 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             .origin(Role::Client)
             .blame(if invalid { Blame::Server } else { Blame::Client })
             .message(format!(
-                "the client ended TCP {} after the {} without sending a frame, which is how a client refuses an answer",
+                "the client ended {} {} after the {} without sending a frame, which is how a client refuses an answer",
+                quote::transport(connection),
                 quote::seconds(after),
                 response.head.status
             ))
             .shows(response.seen, quote::status(response))
-            .shows(end, "client ends TCP")
+            .shows(end, format!("client ends {}", quote::transport(connection)))
             .shows_all(request.seen, quote::fields(&request.head.head, &["User-Agent"]))
             .help("look at the client's log: it either refused the answer or did not want the connection any longer"),
     );

@@ -1,4 +1,4 @@
-use crate::connection::{Connection, Outcome, Transport};
+use crate::connection::{Connection, Outcome};
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Confidence, Finding, quote, trust};
@@ -38,13 +38,13 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let end = connection.ending.by;
     let until = end.map_or(connection.last, |(_, seen)| seen);
     let waited = trust::elapsed(connection, request.seen, until);
-    let how = if connection.ending.transport == Transport::Reset { "RST" } else { "FIN" };
+    let (how, transport) = (quote::ending(connection), quote::transport(connection));
     let (confidence, what) = match end {
         None if waited.is_none_or(|waited| waited < PATIENCE) => return,
         None => (Confidence::Possible, format!("the capture ended{} without one", quote::after(waited))),
         Some((Role::Server, _)) => (
             Confidence::Likely,
-            format!("the server's side ended TCP with {how}{} instead", quote::after(waited)),
+            format!("the server's side ended {transport} with {how}{} instead", quote::after(waited)),
         ),
         Some((Role::Client, _)) => {
             (Confidence::Likely, format!("the client gave up with {how}{}", quote::after(waited)))

@@ -1,6 +1,8 @@
 //! The opening handshake.
 
 pub(super) mod client_aborts_after_101;
+pub(super) mod extended_connect_refused_or_reset;
+pub(super) mod extended_connect_unavailable;
 pub(super) mod handshake_slow;
 pub(super) mod handshake_unanswered;
 pub(super) mod request_body_or_early_data;

@@ -29,7 +29,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let version = request.version.as_deref().map(str::trim);
     // A request that asks for no upgrade at all has a graver fault.
     let asks = !trust::is_http1(request) || request.head.head.has_token("Upgrade", "websocket");
-    if asks && version != Some("13") {
+    if asks && version != Some("13") && (version.is_some() || trust::knows_request(connection)) {
         found.push(
             Finding::new(&RULE, request.seen, "WebSocket version other than 13")
                 .origin(Role::Client)
