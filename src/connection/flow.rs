@@ -243,7 +243,8 @@ impl Flow {
     /// What is left to say of TLS of which nothing was read.
     fn unread(&self, tunnel: Option<String>) -> Option<Connection> {
         let session = self.tls.last()?.as_ref()?;
-        if session.is_readable() || !self.attempts.is_empty() {
+        // Joined midway it is only counted: not even who is client is known.
+        if session.is_readable() || !self.attempts.is_empty() || self.client.is_none() {
             return None;
         }
         let mut connection = Connection::begun(self.start.first);

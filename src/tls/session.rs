@@ -159,7 +159,9 @@ impl Session {
         let mut rest = bytes;
         while let Some(record) = records.next(&mut rest) {
             self.arrive(from, record, seen, keys, out);
-            records.skim = matches!(self.direction(from).protection, Protection::Sealed);
+        }
+        if matches!(self.direction(from).protection, Protection::Sealed) {
+            records.skim();
         }
         self.direction(from).records = records;
     }

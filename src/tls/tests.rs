@@ -110,7 +110,7 @@ fn all_keys() -> Keyring {
     keys(&key_log(|_| true), false)
 }
 
-/// What a capture holds: pieces of a stream, each a packet; `None` for one that is missing.
+/// What a capture holds: who sent what, a packet each.
 type Packets = Vec<(Side, Vec<u8>)>;
 
 /// A whole connection of TLS 1.3 with some data both ways.
@@ -321,48 +321,55 @@ fn what_waits_for_a_key_is_bounded() {
     assert!(play.keys.reserve(crate::limits::TLS_WAITING_TOTAL), "all room was given back");
 }
 
-#[test]
-fn a_lost_record_is_a_gap_of_its_length_and_what_follows_is_opened() {
-    let (mut c, mut s) = (Sealer::new(0xC2), Sealer::new(0x52));
+/// A session past its hellos that has the traffic secrets only.
+fn greeted() -> Play {
     let mut play = Play::new(keys(&key_log(|label| label.ends_with("_0")), false));
     play.data(C, &client_hello(false));
     play.data(S, &server_hello([2; 32]));
+    play
+}
+
+#[test]
+fn whole_records_that_are_lost_are_a_gap_of_their_length() {
+    let (mut play, mut c) = (greeted(), Sealer::new(0xC2));
     play.data(C, &c.seal(23, b"before"));
-    // Two whole records.
     let lost = [c.seal(23, &[1; 100]), c.seal(23, &[2; 200])].concat();
     play.session.gap(C, lost.len() as u64);
     play.data(C, &c.seal(23, b"after"));
-    // The middle of one record.
-    let cut = s.seal(23, &[3; 500]);
-    play.data(S, &s.seal(23, b"x").to_vec());
-    let last = s.seal(23, b"end");
-    let mut play_server = Play::new(keys(&key_log(|label| label.ends_with("_0")), false));
-    play_server.data(C, &client_hello(false));
-    play_server.data(S, &server_hello([2; 32]));
-    play_server.data(S, &cut[..200]);
-    play_server.session.gap(S, 100);
-    play_server.data(S, &cut[300..]);
-    play_server.data(S, &{
-        let mut again = Sealer::new(0x52);
-        again.sequence = 1;
-        again.seal(23, b"x")
-    });
-    play_server.data(S, &last);
-    play_server.finish();
-    assert_eq!(play_server.heard.bytes[1], b"xend");
-    assert_eq!(play_server.heard.gaps[1], [(0, 500)]);
     play.finish();
     assert_eq!(play.heard.bytes[0], b"beforeafter");
     assert_eq!(play.heard.gaps[0], [(6, 300)]);
 }
 
 #[test]
+fn a_record_that_is_damaged_is_a_gap_of_its_length() {
+    let (mut play, mut s) = (greeted(), Sealer::new(0x52));
+    let cut = s.seal(23, &[3; 500]);
+    play.data(S, &cut[..200]);
+    play.session.gap(S, 100);
+    play.data(S, &cut[300..]);
+    play.data(S, &s.seal(23, b"next"));
+    play.data(S, &s.seal(23, b" end"));
+    play.finish();
+    assert_eq!(play.heard.bytes[1], b"next end");
+    assert_eq!(play.heard.gaps[1], [(0, 500)]);
+}
+
+#[test]
+fn a_gap_at_the_end_is_told_when_all_is_over() {
+    let (mut play, mut s) = (greeted(), Sealer::new(0x52));
+    play.data(S, &s.seal(23, b"begin"));
+    play.session.gap(S, 400);
+    play.finish();
+    assert_eq!(play.heard.bytes[1], b"begin");
+    assert_eq!(play.heard.gaps[1].len(), 1);
+}
+
+#[test]
 fn a_key_update_is_followed_even_where_it_is_lost() {
     for lost in [false, true] {
         let mut c = Sealer::new(0xC2);
-        let mut play = Play::new(keys(&key_log(|label| label.ends_with("_0")), false));
-        play.data(C, &client_hello(false));
-        play.data(S, &server_hello([2; 32]));
+        let mut play = greeted();
         play.data(C, &c.seal(23, b"one "));
         let update = c.seal(22, &message(kind::KEY_UPDATE, &[0]));
         match lost {
@@ -463,10 +470,9 @@ fn an_alert_in_the_clear_is_told_with_its_side() {
     assert_eq!((alert.from, alert.description.to_string()), (Role::Server, String::from("protocol_version")));
 }
 
-/// RFC 8448 §3: the server's first protected record, up to the tag, opened with its handshake traffic secret.
+/// RFC 8448 §3: the record with the client's Finished message.
 #[test]
 fn the_first_record_of_the_client_in_rfc_8448_is_opened() {
-    // "Client: send handshake record", the client's Finished message.
     let secret = "b3eddb126e067f35a780b3abf45e2d8f3b1a950738f52e9600746a0e27a55a21";
     let sealed = "1703030035 75ec4dc238cce60b298044a71e219c56cc77b0517fe9b93c7a4bfc44d87f38f80338ac98fc46deb384bd1caeacab6867d726c40546";
     let bytes = |digits: &str| -> Vec<u8> {
