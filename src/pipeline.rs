@@ -290,7 +290,8 @@ fn tls_warnings(unread: &Unread, log: &KeyLog) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut warn = |count: u64, why_one: &str, why_many: &str| match count {
         0 => {}
-        1 => warnings.push(format!("1 TLS connection could not be read{}: {why_one}", std::mem::take(&mut names))),
+        1 => warnings
+            .push(format!("1 TLS connection could not be read{}: {why_one}", std::mem::take(&mut names))),
         _ => {
             let names = std::mem::take(&mut names);
             warnings.push(format!("{count} TLS connections could not be read{names}: {why_many}"));
