@@ -9,8 +9,7 @@ pub const BODY_QUOTE: usize = 512;
 /// Bytes of the wire quoted in evidence.
 pub const QUOTE: usize = 64;
 
-/// Kinds of fault that the table keeps, each with its count. A person reads a dozen; the rest is counted, and JSON has
-/// them all.
+/// Faults that the table keeps apart by server, each with its count. What comes later is counted by its kind alone.
 pub const REPORT_GROUPS: usize = 200;
 
 /// Findings of one kind that the table shows with their own facts.
@@ -160,7 +159,7 @@ pub const TLS_WAITING: usize = 64 << 10;
 pub const TLS_WAITING_TOTAL: usize = 32 << 20;
 
 /// Ended TLS connections that wait for a key.
-pub const TLS_PARKED: usize = 4096;
+pub const TLS_PARKED: usize = 1024;
 
 /// Bytes of handshake messages kept to compute an extended master secret (RFC 7627), where RSA keys are known.
 pub const TLS_TRANSCRIPT: usize = 64 << 10;
@@ -207,3 +206,16 @@ pub const UNUSED: usize = 1 << 12;
 
 /// TLS in TLS on one connection: to a proxy, and through it to the server.
 pub const TLS_LAYERS: usize = 3;
+
+/// Servers for which one fault is told apart in a table. Where more have it, it is told once for all.
+pub const REPORT_PER_SERVER: usize = 3;
+
+/// Servers counted for one fault of a table.
+pub const REPORT_SERVERS: usize = 1 << 12;
+
+/// Bytes that all flows together may keep in unfinished heads and the like. Beyond it, a flow that adds to them is given
+/// up if it keeps more than [`BUFFERED_SMALL`]; beyond twice as many, any that adds to them.
+pub const BUFFERED_TOTAL: usize = 32 << 20;
+
+/// What the head of an honest request may keep while others are given up: it comes in one segment, seldom two.
+pub const BUFFERED_SMALL: usize = 2 << 10;

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::gateway::Census;
 use crate::limits;
 use crate::net::{self, Decoded};
-use crate::rules::{self, Context, Finding};
+use crate::rules::{self, Context, Finding, Selection};
 use crate::tcp;
 use crate::tls::{KeyLog, Keyring};
 use std::collections::VecDeque;
@@ -49,17 +49,34 @@ pub struct Totals {
     pub unanswered: u64,
 }
 
+/// What may be asked of an analysis.
+#[derive(Clone, Default, Debug)]
+pub struct Options {
+    /// Which rules speak, and what they demand.
+    pub selection: Selection,
+}
+
+/// [`analyze_with`] default options.
+pub fn analyze(
+    input: Merged,
+    observer: &mut impl Observer,
+    progress: &mut impl FnMut(u64, Option<u64>),
+) -> Summary {
+    analyze_with(&Options::default(), KeyLog::default(), input, observer, progress)
+}
+
 /// Reads all of `input` and tells `observer` of every WebSocket connection in it. What `keys` and the captures' own
 /// secrets open of TLS is read too; TLS that they do not open is told without its contents. `progress` is called every few
 /// thousand packets with the bytes read so far and, where it is known, how many there are.
-pub fn analyze(
-    mut input: Merged,
+pub fn analyze_with(
+    options: &Options,
     keys: KeyLog,
+    mut input: Merged,
     observer: &mut impl Observer,
     progress: &mut impl FnMut(u64, Option<u64>),
 ) -> Summary {
     let mut totals = Totals::default();
-    let mut bench = Bench::default();
+    let mut bench = Bench::new(&options.selection);
     // Only pcapng can bring keys after the packets that they open.
     let more_keys = input.infos().iter().any(|capture| capture.format == Format::Pcapng);
     let mut pipeline = Pipeline::new(Keyring::new(keys, more_keys), |carried: Carried| {
@@ -85,6 +102,7 @@ pub fn analyze(
     let Pipeline { net, tcp, connections, .. } = pipeline;
     let tls = connections.counters();
     let tls_warnings = tls_warnings(connections.unread(), connections.keys().log());
+    let given_up = connections.counters().given_up;
     drop(connections);
     bench.finish(&mut totals, observer);
     totals.tls_connections = tls.tls;
@@ -96,6 +114,9 @@ pub fn analyze(
         first.warnings.extend(net_warnings(net.counters()));
         first.warnings.extend(tcp_warnings(tcp.counters()));
         first.warnings.extend(tls_warnings);
+        if given_up > 0 {
+            first.warnings.push(format!("{given_up} TCP connections were given up before their first head was whole, because all together kept too many bytes"));
+        }
         match checksum_note(net.counters()) {
             Ok(note) => first.notes.extend(note),
             Err(warning) => first.warnings.push(warning),
@@ -147,14 +168,18 @@ impl<E: FnMut(Carried)> Pipeline<E> {
 }
 
 /// Connections that wait to be judged until more of the run is known.
-#[derive(Default)]
-struct Bench {
+struct Bench<'a> {
+    selection: &'a Selection,
     waiting: VecDeque<Box<Connection>>,
     census: Census,
     unused: VecDeque<Unused>,
 }
 
-impl Bench {
+impl<'a> Bench<'a> {
+    fn new(selection: &'a Selection) -> Bench<'a> {
+        Bench { selection, waiting: VecDeque::new(), census: Census::default(), unused: VecDeque::new() }
+    }
+
     /// Takes what a flow carried; gives back the connection that has waited longest where too many wait.
     fn take(&mut self, carried: Carried) -> Option<Box<Connection>> {
         match carried {
@@ -174,7 +199,8 @@ impl Bench {
     }
 
     fn judge(&mut self, connection: Connection, observer: &mut impl Observer) {
-        let context = Context { census: &self.census, unused: self.unused.make_contiguous() };
+        let unused = self.unused.make_contiguous();
+        let context = Context { census: &self.census, unused, selection: self.selection };
         let findings = rules::judge(&connection, &context);
         observer.connection(connection, findings);
     }

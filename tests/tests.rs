@@ -1,1 +1,24 @@
-//! The one test binary.
+//! The one test binary: what the program promises as a whole. Each stage has its own tests beside its code.
+
+#[path = "../benches/support/traffic.rs"]
+mod traffic;
+
+mod support;
+
+/// The code keeps to the design: layers, fences around crates, sizes of files, the list of rules.
+mod house;
+
+/// Every capture under `fixtures/` gives the report that is written down beside it.
+mod fixtures;
+
+/// The same traffic gives the same report, whatever it is wrapped in and however it arrives.
+mod wrappings;
+
+/// The JSON report has the shape that scripts rely on.
+mod reports;
+
+/// The command line: what it accepts, prints and returns.
+mod cli;
+
+/// Memory stays bounded, whatever the length and the malice of the input.
+mod bounds;

@@ -46,6 +46,8 @@ mod tally;
 mod window;
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 
 pub use info::{CaptureInfo, Compression, Format};

@@ -12,6 +12,7 @@ Examples:
   wsanalyze --format json edge.pcapng         everything, for a program
   wsanalyze explain 1010 1014                 two close codes, and how they differ
   wsanalyze explain WS-EX-012                 the manual of a rule
+  wsanalyze explain 'RSV1 must be clear'      what a message in a log means
 
 Exit status:
   0  nothing at or above --fail-on
@@ -50,6 +51,22 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t, value_name = "SEVERITY")]
     pub(super) fail_on: FailOn,
 
+    /// Only these rules: codes, names, or categories (WS-EX, extension)
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub(super) select: Vec<String>,
+
+    /// All rules but these
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub(super) ignore: Vec<String>,
+
+    /// How grave a rule's findings are: RULE=error, warning, info or off; the last word on a rule counts
+    #[arg(long, value_name = "RULE=SEVERITY", value_delimiter = ',')]
+    pub(super) severity: Vec<String>,
+
+    /// An extension that sessions must have, everywhere or at NAME@HOST/PATH, in which * stands for any text
+    #[arg(long, value_name = "NAME")]
+    pub(super) require_extension: Vec<String>,
+
     /// Succeed where the input holds no WebSocket
     #[arg(long)]
     pub(super) allow_empty: bool,
@@ -73,11 +90,15 @@ pub(super) struct Args {
 /// What else the program does.
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
-    /// Explain close codes and rules; two or more close codes are compared
+    /// Explain codes, rules and messages from logs; two or more codes are compared
     Explain {
-        /// Close codes (1010), rule codes (WS-EX-012) or rule names
+        /// Close codes (1010), HTTP statuses (502), rules (WS-EX-012) or messages ("RSV1 must be clear")
         #[arg(value_name = "TOPIC", required = true)]
         topics: Vec<String>,
+
+        /// The language of codes and comparisons
+        #[arg(long, value_enum, default_value_t, value_name = "LANGUAGE", ignore_case = true)]
+        lang: Lang,
     },
     /// List the rules
     Rules {
@@ -105,6 +126,15 @@ pub(super) enum FailOn {
     Warning,
     Info,
     Never,
+}
+
+/// The language of an explanation.
+#[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
+pub(super) enum Lang {
+    #[default]
+    En,
+    #[value(name = "pt-BR", aliases = ["pt", "pt_BR"])]
+    PtBr,
 }
 
 /// See [`Args::color`].
@@ -137,7 +167,8 @@ mod tests {
         assert_eq!(args.captures, [PathBuf::from("a.pcap"), PathBuf::from("-")]);
         assert_eq!((args.format, args.fail_on), (Format::Json, FailOn::Warning));
         assert!(args.command.is_none());
-        let Some(Command::Explain { topics }) = parse("wsanalyze explain 1010 1014").unwrap().command else {
+        let Some(Command::Explain { topics, .. }) = parse("wsanalyze explain 1010 1014").unwrap().command
+        else {
             panic!("not a command")
         };
         assert_eq!(topics, ["1010", "1014"]);
@@ -148,9 +179,30 @@ mod tests {
     }
 
     #[test]
+    fn rules_come_in_lists_and_options_are_repeated() {
+        let args =
+            parse("wsanalyze a.pcap --select WS-EX,close --ignore WS-EX-001 --ignore gateway").unwrap();
+        assert_eq!((args.select.len(), args.ignore.len()), (2, 2));
+        let args = parse("wsanalyze --severity a=info,b=off --require-extension x@h/p* a.pcap").unwrap();
+        assert_eq!((args.severity.len(), args.require_extension[0].as_str()), (2, "x@h/p*"));
+    }
+
+    #[test]
     fn a_capture_named_like_a_command_is_given_with_its_folder() {
         assert_eq!(parse("wsanalyze ./explain").unwrap().captures, [PathBuf::from("./explain")]);
         assert_eq!(parse("wsanalyze a.pcap explain").unwrap().captures.len(), 2);
+    }
+
+    #[test]
+    fn an_explanation_has_a_language() {
+        let lang = |line: &str| match parse(line).map(|args| args.command) {
+            Ok(Some(Command::Explain { lang, .. })) => Ok(lang),
+            Ok(_) => panic!("not a command"),
+            Err(error) => Err(error.to_string()),
+        };
+        assert_eq!(lang("wsanalyze explain 1010"), Ok(Lang::En));
+        assert_eq!(lang("wsanalyze explain --lang pt-br 1010"), Ok(Lang::PtBr));
+        assert!(lang("wsanalyze explain 1010 --lang fr").unwrap_err().contains("en, pt-BR"));
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! What was typed, in these surroundings, means this.
 
 use super::args::{Args, ColorWhen, FailOn, Format};
+use super::suggest::near_rules;
+use crate::pipeline::Options;
 use crate::report::{Glyphs, Page, Secrets};
+use crate::rules::selection::{Level, Requirement, Selection, named};
+use crate::rules::{Rule, Severity};
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
@@ -13,6 +17,7 @@ pub(super) struct Config {
     pub(super) key_logs: Vec<PathBuf>,
     /// The key log that the environment names for programs that write one: it need not be there.
     pub(super) environment_key_log: Option<PathBuf>,
+    pub(super) options: Options,
     pub(super) format: Format,
     pub(super) page: Page,
     pub(super) secrets: Secrets,
@@ -57,6 +62,7 @@ impl Config {
             n => return Err(format!("-: standard input was named {n} times and can be read only once")),
         }
         Ok(Config {
+            options: Options { selection: args.selection()? },
             format: args.format,
             page,
             secrets: if args.show_secrets { Secrets::Shown } else { Secrets::Hidden },
@@ -71,6 +77,38 @@ impl Config {
 }
 
 impl Args {
+    /// What is asked of the rules. What is ignored stays silent, whatever else was said of it.
+    fn selection(&self) -> Result<Selection, String> {
+        let all = |option: &str, words: &[String]| -> Result<Vec<&'static Rule>, String> {
+            Ok(words.iter().map(|word| rules(option, word)).collect::<Result<Vec<_>, _>>()?.concat())
+        };
+        let mut selection = Selection::default();
+        for word in &self.severity {
+            let (rule, severity) = word
+                .split_once('=')
+                .ok_or_else(|| format!("--severity: {word}: expected RULE=error, warning, info or off"))?;
+            let level = match severity.trim().to_ascii_lowercase().as_str() {
+                "error" => Level::At(Severity::Error),
+                "warning" => Level::At(Severity::Warning),
+                "info" => Level::At(Severity::Info),
+                "off" => Level::Off,
+                other => {
+                    return Err(format!(
+                        "--severity: {other:?} is no severity: expected error, warning, info or off"
+                    ));
+                }
+            };
+            selection = selection.level(&rules("--severity", rule)?, level);
+        }
+        let parse = |text: &String| {
+            Requirement::parse(text).map_err(|reason| format!("--require-extension: {reason}"))
+        };
+        Ok(selection
+            .only(&all("--select", &self.select)?)
+            .level(&all("--ignore", &self.ignore)?, Level::Off)
+            .require(self.require_extension.iter().map(parse).collect::<Result<_, _>>()?))
+    }
+
     /// The page to write on.
     pub(super) fn page(&self, surroundings: &Surroundings) -> Page {
         let width = self.width.or(surroundings.columns).or(surroundings.terminal_width).unwrap_or(80);
@@ -86,6 +124,16 @@ impl Args {
         });
         Page::new(usize::from(width), color, if utf8 { Glyphs::Unicode } else { Glyphs::Ascii })
     }
+}
+
+/// The rules of that name, at least one.
+fn rules(option: &str, word: &str) -> Result<Vec<&'static Rule>, String> {
+    let rules = named(word);
+    if !rules.is_empty() {
+        return Ok(rules);
+    }
+    let shown: String = word.chars().take(80).collect();
+    Err(format!("{option}: {shown:?} is neither a rule nor a category; {}", near_rules(word)))
 }
 
 impl Surroundings {
@@ -165,5 +213,38 @@ mod tests {
         let keyboard = Surroundings { stdin_is_terminal: true, ..PIPE };
         assert!(config("wsanalyze -", &keyboard).unwrap_err().contains("terminal"));
         assert!(config("wsanalyze a", &keyboard).is_ok());
+    }
+
+    fn selection(line: &str) -> Result<Selection, String> {
+        Config::new(args(line), &PIPE).map(|config| config.options.selection)
+    }
+
+    #[test]
+    fn rules_are_selected_ignored_and_weighed() {
+        let speaks = |line: &str, name: &str| selection(line).unwrap().speaks(named(name)[0]);
+        assert!(speaks("wsanalyze a --select WS-EX,close", "WS-EX-012"));
+        assert!(!speaks("wsanalyze a --select WS-EX,close", "WS-GW-002"));
+        assert!(!speaks("wsanalyze a --select WS-EX --ignore ws-ex-001", "WS-EX-001"));
+        assert!(!speaks("wsanalyze a --ignore WS-EX-001 --severity WS-EX-001=error", "WS-EX-001"));
+        assert!(!speaks("wsanalyze a --select WS-EX --severity gateway=error", "WS-GW-002"));
+        assert!(speaks("wsanalyze a --severity extension=off,WS-EX-012=info", "WS-EX-012"));
+        assert!(!speaks("wsanalyze a --severity extension=off,WS-EX-012=info", "WS-EX-001"));
+        assert_eq!(selection("wsanalyze a").unwrap(), Selection::default());
+    }
+
+    #[test]
+    fn what_no_rule_is_called_is_answered_with_what_may_have_been_meant() {
+        for (line, says) in [
+            ("wsanalyze a --select WS-EX-O12", "did you mean WS-EX-012"),
+            ("wsanalyze a --ignore extention", "did you mean extension"),
+            ("wsanalyze a --ignore qqqqqqqq", "wsanalyze rules"),
+            ("wsanalyze a --ignore ,", "neither a rule"),
+            ("wsanalyze a --severity WS-EX-012", "RULE=error"),
+            ("wsanalyze a --severity WS-EX-012=fatal", "\"fatal\" is no severity"),
+            ("wsanalyze a --require-extension a;b", "--require-extension: a;b"),
+        ] {
+            let reason = selection(line).unwrap_err();
+            assert!(reason.contains(says), "{line}: {reason}");
+        }
     }
 }

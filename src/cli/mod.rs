@@ -8,6 +8,7 @@ mod explain;
 mod progress;
 mod rule_list;
 mod run;
+mod suggest;
 
 pub use exit::Status;
 
@@ -41,7 +42,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Status {
                 Status::Usage
             }
         },
-        Some(Command::Explain { ref topics }) => explain::explain(topics, args.page(&surroundings)),
+        Some(Command::Explain { ref topics, lang }) => {
+            explain::explain(topics, lang.into(), args.page(&surroundings))
+        }
         Some(Command::Rules { format }) => rule_list::list(format, args.page(&surroundings)),
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn analyze(config: &Config) -> Status {
     let mut report = Tally { worst: None, report: Report::new(config) };
     let mut progress = Progress::new(config.progress);
     let tell = &mut |read, total| progress.tell(read, total);
-    let summary = pipeline::analyze(Merged::new(readers), keys, &mut report, tell);
+    let summary = pipeline::analyze_with(&config.options, keys, Merged::new(readers), &mut report, tell);
     drop(progress);
     for error in &summary.unreadable {
         complain(&error.to_string());

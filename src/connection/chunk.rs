@@ -29,6 +29,11 @@ impl Waiting {
         true
     }
 
+    /// How many bytes wait.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.chunks.is_empty()

@@ -143,6 +143,15 @@ impl Exchange {
         Heard::More
     }
 
+    /// Bytes of unfinished heads, and bytes that wait.
+    pub(super) fn buffered(&self) -> usize {
+        let head = |reader: &Reader| match reader {
+            Reader::Head { reader, .. } => reader.buffered().len(),
+            Reader::Body(_) | Reader::Lost | Reader::Over => 0,
+        };
+        head(&self.client) + head(&self.server) + self.early_answer.len() + self.after_request.len()
+    }
+
     /// Whether another copy of some bytes differs from the head that is still kept.
     pub(super) fn differs(&self, from: Role, offset: u64, bytes: &[u8]) -> bool {
         from == Role::Client

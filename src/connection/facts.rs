@@ -95,6 +95,17 @@ impl Connection {
         }
     }
 
+    /// The Close frame that said this code first; one of the other side with the same code is its echo.
+    ///
+    /// A capture may hold the echo before what it answers. An echo may drop the reason, but has none to invent: of two,
+    /// one of them without a reason, the other one came first.
+    pub fn first_to_say(&self, code: u16) -> Option<&Close> {
+        let mut said = self.closes.iter().filter(|close| close.code == Some(code));
+        let first = said.next()?;
+        let answer = said.find(|close| close.from != first.from);
+        Some(answer.filter(|answer| first.reason.is_empty() && !answer.reason.is_empty()).unwrap_or(first))
+    }
+
     /// The first Close frame that one side sent.
     pub fn first_close(&self, from: Role) -> Option<&Close> {
         self.closes.iter().find(|close| close.from == from)

@@ -269,6 +269,29 @@ impl Flow {
         self.tls.iter_mut().flatten().for_each(|session| session.forget(keys));
     }
 
+    /// Bytes that are kept until it is known what they are; none once there are frames.
+    #[inline]
+    pub(super) fn buffered(&self) -> usize {
+        let inside = match &self.stage {
+            Stage::Frames(_) | Stage::Over => 0,
+            Stage::Http(exchange) => exchange.buffered(),
+            Stage::Unknown(identify, _) => identify.buffered(),
+        };
+        // What a key opens is ours: only a stranger's records are counted.
+        let records = self.tls.iter().flatten().filter(|session| !session.is_readable());
+        inside + records.map(|session| session.buffered()).sum::<usize>()
+    }
+
+    /// Gives up what is not known to be WebSocket yet, to free the bytes that wait.
+    pub(super) fn give_up(&mut self, keys: &mut Keyring) -> Protocol {
+        self.forget(keys);
+        self.bounded = true;
+        if let Stage::Http(exchange) = std::mem::replace(&mut self.stage, Stage::Over) {
+            self.take_attempts(*exchange, true);
+        }
+        if self.attempts.is_empty() { Protocol::Nothing } else { Protocol::Open }
+    }
+
     /// Takes a gap in the bytes of one side.
     pub(super) fn gap(
         &mut self,

@@ -62,6 +62,11 @@ impl Identify {
         self.look(client, from, offset, bytes, seen, 0)
     }
 
+    /// Bytes that wait.
+    pub(super) fn buffered(&self) -> usize {
+        self.waiting.iter().map(Waiting::len).sum()
+    }
+
     /// Forgets what a gap makes useless.
     pub(super) fn gap(&mut self, from: Side) {
         self.waiting[from.index()].take();

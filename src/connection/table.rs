@@ -23,6 +23,8 @@ pub enum Carried {
 /// Turns the events of all flows into connections, each handed to `emit` once it is final.
 pub struct Connections<E> {
     flows: Vec<Entry>,
+    /// Bytes that all flows keep until it is known what they are.
+    buffered: usize,
     counters: Counters,
     keys: Keyring,
     /// Flows that ended and hold records for which a key may still come.
@@ -63,6 +65,8 @@ pub struct Counters {
     pub tls_opened: u64,
     /// Flows that began with the HTTP/2 preface.
     pub http2: u64,
+    /// Flows given up before it was known what they are, because all of them together kept too many bytes.
+    pub given_up: u64,
 }
 
 #[derive(Default)]
@@ -79,6 +83,7 @@ impl<E: FnMut(Carried)> Connections<E> {
     pub fn new(keys: Keyring, emit: E) -> Self {
         Connections {
             flows: Vec::new(),
+            buffered: 0,
             counters: Counters::default(),
             keys,
             parked: Vec::new(),
@@ -143,11 +148,22 @@ impl<E: FnMut(Carried)> Connections<E> {
     /// Lets a busy flow take an event, and forgets the flow where it carries nothing for us.
     fn carry(&mut self, e: &StreamEvent<'_>) -> Interest {
         let Some(Entry::Busy(flow)) = self.flows.get_mut(e.flow.index()) else { return Interest::Keep };
-        let protocol = match e.event {
+        let before = flow.buffered();
+        let mut protocol = match e.event {
             Event::Data { offset, bytes } => flow.data(e.from, offset, bytes, e.seen, &mut self.keys),
             Event::Gap { offset, len, .. } => flow.gap(e.from, offset, len, e.seen, &mut self.keys),
             _ => Protocol::Open,
         };
+        let after = if protocol == Protocol::Open { flow.buffered() } else { 0 };
+        if before != after {
+            self.buffered = self.buffered.saturating_sub(before).saturating_add(after);
+            let large = self.buffered > limits::BUFFERED_TOTAL && after > limits::BUFFERED_SMALL;
+            if after > before && (large || self.buffered > 2 * limits::BUFFERED_TOTAL) {
+                self.counters.given_up += 1;
+                self.buffered -= after;
+                protocol = flow.give_up(&mut self.keys);
+            }
+        }
         match protocol {
             Protocol::Open => return Interest::Keep,
             Protocol::Http2 => self.counters.http2 += 1,
@@ -210,7 +226,10 @@ impl<E: FnMut(Carried)> Sink for Connections<E> {
                 Entry::Vacant => {}
             },
             Event::Closed { why, unseen } => match self.flows.get_mut(e.flow.index()).map(std::mem::take) {
-                Some(Entry::Busy(flow)) => self.close(flow, why, unseen),
+                Some(Entry::Busy(flow)) => {
+                    self.buffered = self.buffered.saturating_sub(flow.buffered());
+                    self.close(flow, why, unseen);
+                }
                 Some(Entry::Idle(start)) => {
                     if let Some(unused) = start.unused(e.key) {
                         (self.emit)(Carried::Nothing(unused));

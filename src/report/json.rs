@@ -83,6 +83,7 @@ pub fn write_rules(out: &mut impl io::Write) -> io::Result<()> {
         severity: rule.severity.name(),
         category: rule.category.name(),
         reference: rule.reference,
+        summary: rule.summary(),
         explains: rule.explains,
     });
     write(&rules.collect::<Vec<_>>(), out)

@@ -403,6 +403,8 @@ pub struct Rule {
     pub category: &'static str,
     /// Where the protocol says so.
     pub reference: &'static str,
+    /// What it finds, in one sentence.
+    pub summary: String,
     /// Names of rules whose findings may be consequences of this one's.
     pub explains: &'static [&'static str],
 }

@@ -1,7 +1,9 @@
 //! What close codes and HTTP statuses mean to a WebSocket, as data for explanations.
 
 mod close;
+pub mod messages;
 mod pairs;
+mod portuguese;
 mod status;
 
 use std::ops::RangeInclusive;
@@ -40,6 +42,41 @@ pub enum Kind {
     Status,
 }
 
+/// A language of these texts.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Language {
+    /// English.
+    #[default]
+    English,
+    /// Portuguese as in Brazil.
+    Portuguese,
+}
+
+/// What a [`Code`] says, in one language.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "see Code, where they are in English")]
+pub struct Words {
+    pub name: &'static str,
+    pub brief: &'static str,
+    pub description: &'static str,
+    pub when: &'static str,
+    pub fix: &'static str,
+    pub sender: &'static str,
+}
+
+impl Code {
+    /// Its texts in that language.
+    pub fn words(&self, language: Language) -> Words {
+        let Code { name, brief, description, when, fix, sender, .. } = *self;
+        let english = Words { name, brief, description, when, fix, sender };
+        match language {
+            Language::English => english,
+            // A test holds that none is missing.
+            Language::Portuguese => portuguese::words(self).copied().unwrap_or(english),
+        }
+    }
+}
+
 /// Two codes side by side.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Comparison {
@@ -65,52 +102,73 @@ pub fn name(code: u16) -> Option<&'static str> {
     (known.codes.start() == known.codes.end()).then_some(known.name)
 }
 
+/// Codes and statuses of exactly that registered name, in any case: `bad gateway` is 502 and 1014. Names that are an
+/// everyday word mean none.
+pub fn named(name: &str) -> Vec<u16> {
+    const EVERYDAY: [&str; 4] = ["OK", "Found", "Reserved", "Timeout"];
+    let one = |code: &&Code| code.codes.start() == code.codes.end();
+    all()
+        .filter(|code| code.name.eq_ignore_ascii_case(name.trim()) && !EVERYDAY.contains(&code.name))
+        .filter(one)
+        .map(|code| *code.codes.start())
+        .collect()
+}
+
 /// How two codes differ and when to use which; empty where one of them is unknown.
 ///
 /// The order of the arguments decides nothing but the order of the sentences.
-pub fn compare(a: u16, b: u16) -> Comparison {
+pub fn compare(a: u16, b: u16, language: Language) -> Comparison {
     let (Some(first), Some(second)) = (explain(a), explain(b)) else { return Comparison::default() };
     if first == second {
         return Comparison::default();
     }
-    let written = pairs::PAIRS.iter().find(|pair| pair.codes == (a, b) || pair.codes == (b, a));
-    let own = [first.brief.to_owned(), second.brief.to_owned()];
-    let mut differences: Vec<String> = [(a, first), (b, second)]
-        .iter()
-        .zip(own)
-        .map(|((number, _), brief)| format!("{number}: {brief}"))
-        .collect();
+    let pairs = match language {
+        Language::English => pairs::PAIRS,
+        Language::Portuguese => portuguese::PAIRS,
+    };
+    let (one, other) = (first.words(language), second.words(language));
+    let mut differences = vec![format!("{a}: {}", one.brief), format!("{b}: {}", other.brief)];
     let mut when_to_use: Vec<String> = Vec::new();
-    match written {
+    match pairs.iter().find(|pair| pair.codes == (a, b) || pair.codes == (b, a)) {
         Some(pair) => {
             differences.extend(pair.differences.iter().map(|text| (*text).to_owned()));
             when_to_use.extend(pair.when_to_use.iter().map(|text| (*text).to_owned()));
         }
         None => {
-            if let Some(text) = time(a, first, b, second) {
-                differences.push(text);
-            }
-            differences
-                .push(format!("{a} may be sent by: {} {b} may be sent by: {}", first.sender, second.sender));
-            when_to_use.push(format!("You see {a}: {}", first.when));
-            when_to_use.push(format!("You see {b}: {}", second.when));
+            differences.extend(time(a, first, b, second, language));
+            let (who, when) = match language {
+                Language::English => ("Who may send", "When you see"),
+                Language::Portuguese => ("Quem pode enviar", "Quando você vê"),
+            };
+            differences.push(format!("{who} {a}? {} {who} {b}? {}", one.sender, other.sender));
+            when_to_use.push(format!("{when} {a}: {}", one.when));
+            when_to_use.push(format!("{when} {b}: {}", other.when));
         }
     }
-    when_to_use.push(format!("To mend {a}: {}", first.fix));
-    when_to_use.push(format!("To mend {b}: {}", second.fix));
+    let fix = match language {
+        Language::English => "To fix",
+        Language::Portuguese => "Para corrigir",
+    };
+    when_to_use.push(format!("{fix} {a}: {}", one.fix));
+    when_to_use.push(format!("{fix} {b}: {}", other.fix));
     Comparison { differences, when_to_use }
 }
 
 /// Before or after the handshake, where the two differ in that.
-fn time(a: u16, first: &Code, b: u16, second: &Code) -> Option<String> {
+fn time(a: u16, first: &Code, b: u16, second: &Code, language: Language) -> Option<String> {
     let (status, close) = match (first.kind, second.kind) {
         (Kind::Status, Kind::Close) => (a, b),
         (Kind::Close, Kind::Status) => (b, a),
         _ => return None,
     };
-    Some(format!(
-        "{status} is an HTTP status and answers the handshake; {close} is a close code and exists only after the 101. One connection never shows both."
-    ))
+    Some(match language {
+        Language::English => format!(
+            "{status} is an HTTP status and answers the handshake; {close} is a close code and exists only after the 101. One connection never shows both."
+        ),
+        Language::Portuguese => format!(
+            "{status} é um status HTTP e responde ao handshake; {close} é um código de fechamento e existe somente depois do 101. Uma mesma conexão nunca mostra os dois."
+        ),
+    })
 }
 
 #[cfg(test)]
@@ -143,8 +201,11 @@ mod tests {
     #[test]
     fn every_text_is_whole_and_every_rule_exists() {
         for code in all() {
-            for text in [code.brief, code.description, code.when, code.fix, code.sender] {
-                assert!(text.ends_with('.') && text.len() > 10, "{:?}: {text:?}", code.codes);
+            for language in [Language::English, Language::Portuguese] {
+                let words = code.words(language);
+                for text in [words.brief, words.description, words.when, words.fix, words.sender] {
+                    assert!(text.ends_with('.') && text.len() > 10, "{:?}: {text:?}", code.codes);
+                }
             }
             assert!(!code.name.is_empty() && !code.reference.is_empty());
             for name in code.rules {
@@ -166,7 +227,7 @@ mod tests {
             (1002, 1010),
         ] {
             assert!(pairs::PAIRS.iter().any(|pair| pair.codes == (a, b)), "{a} {b}");
-            let (one, other) = (compare(a, b), compare(b, a));
+            let (one, other) = (compare(a, b, Language::English), compare(b, a, Language::English));
             assert!(one.differences.len() > 2 && one.when_to_use.len() >= 3, "{a} {b}");
             assert_eq!(one.differences.len(), other.differences.len());
         }
@@ -174,11 +235,11 @@ mod tests {
 
     #[test]
     fn any_other_pair_is_still_compared() {
-        let comparison = compare(404, 1008);
+        let comparison = compare(404, 1008, Language::English);
         assert!(comparison.differences.iter().any(|text| text.contains("404 is an HTTP status")));
         assert!(!comparison.when_to_use.is_empty());
-        assert_eq!(compare(1000, 1000), Comparison::default());
-        assert_eq!(compare(1000, 999), Comparison::default());
+        assert_eq!(compare(1000, 1000, Language::English), Comparison::default());
+        assert_eq!(compare(1000, 999, Language::English), Comparison::default());
     }
 
     #[test]
@@ -188,7 +249,60 @@ mod tests {
         for word in ["101", "502"] {
             assert!(gateway.description.contains(word));
         }
-        let both = compare(1010, 1014);
+        let both = compare(1010, 1014, Language::English);
         assert!(both.differences.iter().any(|text| text.contains("502")));
+    }
+
+    #[test]
+    fn every_code_and_every_pair_has_both_languages() {
+        for code in all() {
+            let words =
+                portuguese::words(code).unwrap_or_else(|| panic!("{:?} has no Portuguese", code.codes));
+            let english = code.words(Language::English);
+            for (text, original) in [
+                (words.brief, english.brief),
+                (words.description, english.description),
+                (words.when, english.when),
+                (words.fix, english.fix),
+                (words.sender, english.sender),
+            ] {
+                assert_ne!(text, original, "{:?}", code.codes);
+                let numbers = |text: &str| -> Vec<u32> {
+                    let mut numbers: Vec<u32> =
+                        text.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
+                    numbers.sort_unstable();
+                    numbers
+                };
+                assert_eq!(numbers(text), numbers(original), "{:?}: {text}", code.codes);
+            }
+        }
+        assert_eq!(pairs::PAIRS.len(), portuguese::PAIRS.len());
+        for (english, portuguese) in pairs::PAIRS.iter().zip(portuguese::PAIRS) {
+            assert_eq!(english.codes, portuguese.codes);
+            assert_eq!(english.differences.len(), portuguese.differences.len(), "{:?}", english.codes);
+            assert_eq!(english.when_to_use.len(), portuguese.when_to_use.len(), "{:?}", english.codes);
+            for (text, original) in english.differences.iter().zip(portuguese.differences) {
+                assert_ne!(text, original);
+            }
+        }
+    }
+
+    #[test]
+    fn any_two_codes_are_compared_in_portuguese_without_a_word_of_english() {
+        for (a, b) in [(1010, 1014), (404, 1008), (1000, 4001), (502, 504)] {
+            let comparison = compare(a, b, Language::Portuguese);
+            for text in comparison.differences.iter().chain(&comparison.when_to_use) {
+                for english in ["When you", "To fix", " the ", " and ", "Who may"] {
+                    assert!(!text.contains(english), "{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_may_be_that_of_two_codes() {
+        assert_eq!(named("bad gateway"), [502, 1014]);
+        assert_eq!(named(" Mandatory Extension"), [1010]);
+        assert!(named("").is_empty() && named("timeout").is_empty() && named("gateway").is_empty());
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::connection::Unused;
 use crate::gateway::Census;
+use crate::rules::Selection;
 
 /// The run around a connection.
 #[derive(Clone, Copy, Debug)]
@@ -10,6 +11,8 @@ pub struct Context<'a> {
     pub census: &'a Census,
     /// TCP connections that carried nothing, the last [`crate::limits::UNUSED`] of them, in order of their endings.
     pub unused: &'a [Unused],
+    /// What the run asks of the rules.
+    pub selection: &'a Selection,
 }
 
 #[cfg(test)]
@@ -17,6 +20,7 @@ impl Context<'_> {
     /// A run of which nothing else is known.
     pub(super) fn alone() -> Context<'static> {
         static ALONE: std::sync::LazyLock<Census> = std::sync::LazyLock::new(Census::default);
-        Context { census: &ALONE, unused: &[] }
+        static ALL: std::sync::LazyLock<Selection> = std::sync::LazyLock::new(Selection::default);
+        Context { census: &ALONE, unused: &[], selection: &ALL }
     }
 }

@@ -76,7 +76,7 @@ pub struct Evidence {
 pub struct Finding {
     /// The rule that found it.
     pub rule: &'static Rule,
-    /// At most the rule's.
+    /// At most the rule's, unless the run asked for another.
     pub severity: Severity,
     /// How sure it is.
     pub confidence: Confidence,
@@ -119,6 +119,12 @@ impl Finding {
     /// At most this grave.
     pub(super) fn at_most(mut self, severity: Severity) -> Finding {
         self.severity = self.severity.min(severity);
+        self
+    }
+
+    /// Graver than the rule's, because the run asked for what is missing.
+    pub(super) fn raised(mut self, severity: Severity) -> Finding {
+        self.severity = self.severity.max(severity);
         self
     }
 

@@ -13,8 +13,16 @@ pub struct CauseKey {
     confidence: Confidence,
     origin: Option<Origin>,
     blame: Blame,
-    server: Endpoint,
+    /// `None`: of any server.
+    server: Option<Endpoint>,
     title: String,
+}
+
+impl CauseKey {
+    /// The same fault, whatever the server.
+    pub fn of_any_server(&self) -> CauseKey {
+        CauseKey { server: None, ..self.clone() }
+    }
 }
 
 /// The key by which findings of one cause are grouped in a report.
@@ -25,7 +33,7 @@ pub fn cause_key(finding: &Finding, connection: &Connection) -> CauseKey {
         confidence: finding.confidence,
         origin: finding.origin,
         blame: finding.blame,
-        server: connection.tcp.server,
+        server: Some(connection.tcp.server),
         title: finding.title.clone(),
     }
 }

@@ -1,10 +1,13 @@
 //! Judgement: pure functions from facts to findings, one file a rule.
 
 pub mod codes;
+pub mod selection;
 
 mod capture;
 mod close;
 mod context;
+#[cfg(test)]
+mod docs;
 mod extension;
 mod finding;
 mod frame;
@@ -24,6 +27,7 @@ pub use context::Context;
 pub use finding::{Blame, Confidence, Evidence, Finding, Origin, Severity};
 pub use identity::{CauseKey, cause_key, fingerprint};
 pub use rule::{Category, Check, Rule};
+pub use selection::Selection;
 
 use crate::connection::{Connection, Outcome};
 use std::cmp::Reverse;
@@ -94,12 +98,17 @@ pub static RULES: &[&Rule] = &[
     &capture::capture_lossy::RULE,
 ];
 
-/// What the rules say of one connection, gravest first, then by packet; consequences hang under their cause.
+/// What the selected rules say of one connection, gravest first, then by packet; consequences hang under their cause.
+/// Where the cause is not selected, they are told on their own.
 pub fn judge(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     // Of what could not be read, only TLS itself can be judged.
     let unread = connection.outcome == Outcome::Encrypted;
-    for rule in RULES.iter().filter(|rule| !unread || rule.category == Category::Tls) {
+    for rule in RULES
+        .iter()
+        .filter(|rule| context.selection.speaks(rule))
+        .filter(|rule| !unread || rule.category == Category::Tls)
+    {
         match rule.check {
             Check::Connection(check) => check(connection, &mut found),
             Check::InContext(check) => check(connection, context, &mut found),
@@ -107,9 +116,10 @@ pub fn judge(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
     }
     for finding in &mut found {
         finding.evidence.sort_by_key(|evidence| evidence.packet);
+        context.selection.weigh(finding);
     }
     found.sort_by_key(|finding| (Reverse(finding.severity), finding.seen.packet, finding.rule.code));
-    hang(found)
+    hang(found, context.selection)
 }
 
 /// The rule of that code or name, however it is written: `WS-EX-012`, `ex-012`, `close-1010-mandatory-extension`.
@@ -124,8 +134,11 @@ pub fn rule(name_or_code: &str) -> Option<&'static Rule> {
 
 /// Moves every finding that another one explains into the consequences of that one. Where several explain it, it goes
 /// to the nearest: one that explains none of the others.
-fn hang(found: Vec<Finding>) -> Vec<Finding> {
-    let explains = |root: usize, below: usize| found[root].rule.explains.contains(&found[below].rule.name);
+fn hang(found: Vec<Finding>, selection: &Selection) -> Vec<Finding> {
+    let explains = |root: usize, below: usize| {
+        let (root, below) = (&found[root], &found[below]);
+        root.rule.explains.contains(&below.rule.name) && selection.hides(root, below)
+    };
     let roots: Vec<Option<usize>> = (0..found.len())
         .map(|below| {
             let able: Vec<usize> = (0..found.len()).filter(|&root| explains(root, below)).collect();
@@ -173,6 +186,15 @@ mod tests {
     }
 
     #[test]
+    fn every_rule_is_told_in_a_sentence() {
+        for rule in RULES {
+            let summary = rule.summary();
+            assert!(summary.ends_with('.') && !summary.contains('\n'), "{}: {summary}", rule.code);
+            assert!((20..=250).contains(&summary.len()), "{}: {summary}", rule.code);
+        }
+    }
+
+    #[test]
     fn codes_and_names_are_unique_and_well_formed() {
         let mut seen = HashSet::new();
         for rule in RULES {
@@ -193,17 +215,14 @@ mod tests {
     fn every_rule_is_in_a_file_of_its_name_and_every_file_in_the_list() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/rules");
         let mut files = HashSet::new();
-        for category in
-            std::fs::read_dir(&folder).unwrap().filter_map(|entry| entry.ok()).filter(|e| e.path().is_dir())
-        {
+        let is_category = |entry: &std::fs::DirEntry| entry.path().is_dir() && entry.file_name() != "codes";
+        for category in std::fs::read_dir(&folder).unwrap().filter_map(Result::ok).filter(is_category) {
             for file in std::fs::read_dir(category.path()).unwrap() {
                 let name = file.unwrap().file_name().into_string().unwrap();
                 files.insert(name.trim_end_matches(".rs").replace('_', "-"));
             }
         }
-        for other in ["mod", "close", "pairs", "status"] {
-            files.remove(other);
-        }
+        files.remove("mod");
         let names: HashSet<String> = RULES.iter().map(|rule| rule.name.to_owned()).collect();
         assert_eq!(files, names);
     }

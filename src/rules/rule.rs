@@ -33,6 +33,15 @@ impl Rule {
         let text: Vec<&str> = lines.take_while(|line| !line.starts_with("# ")).collect();
         Some(text.join("\n").trim().to_owned())
     }
+
+    /// One sentence: the first of its manual.
+    pub fn summary(&self) -> String {
+        let text = self.section("What it finds").unwrap_or_default();
+        let paragraph = text.split("\n\n").next().unwrap_or_default();
+        let line = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        let end = line.find(". ").map_or(line.len(), |at| at + 1);
+        line[..end].to_owned()
+    }
 }
 
 /// What a rule is asked about.

@@ -71,6 +71,11 @@ impl Messages {
         message(&self.partial)
     }
 
+    /// Bytes of a message that is not whole.
+    pub(super) fn buffered(&self) -> usize {
+        self.partial.len()
+    }
+
     /// Forgets the message in progress: part of it is lost.
     pub(super) fn gap(&mut self) {
         *self = Messages::default();

@@ -194,6 +194,11 @@ impl Records {
         };
     }
 
+    /// Bytes of a record that is not whole.
+    pub(super) fn buffered(&self) -> usize {
+        self.partial.len()
+    }
+
     /// What is missing at the end of the stream.
     pub(super) fn end(&mut self) -> Option<Lost> {
         let partial = if self.given { 0 } else { self.partial.len() as u64 };

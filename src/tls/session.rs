@@ -194,6 +194,14 @@ impl Session {
         }
     }
 
+    /// Bytes that are kept because a record or message is not whole. What waits for a key is counted elsewhere.
+    pub fn buffered(&self) -> usize {
+        let of = |direction: &Direction| {
+            direction.records.buffered().saturating_add(direction.messages.buffered())
+        };
+        of(&self.low).saturating_add(of(&self.high))
+    }
+
     /// Whether something waits for a key that may still come.
     pub fn is_waiting(&self) -> bool {
         [&self.low, &self.high].into_iter().any(|direction| direction.waits_since.is_some())

@@ -76,6 +76,9 @@ impl Row {
         if group.count > 1 {
             title.push_str(&format!(" {}{}", page.times(), group.count));
         }
+        if group.servers.len() > 1 {
+            title.push_str(&format!(" on {} servers", group.servers.len()));
+        }
         let grave = |text: String| {
             let fg = match color(group.severity) {
                 AnsiColor::Red => Color::DarkRed,

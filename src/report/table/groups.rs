@@ -6,7 +6,8 @@ use crate::limits;
 use crate::net::Endpoint;
 use crate::report::{Secrets, convert};
 use crate::rules::{self, Blame, CauseKey, Confidence, Evidence, Finding, Origin, Rule, Severity};
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 /// Findings of one cause.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub(super) struct Group {
     pub(super) help: String,
     /// How many findings.
     pub(super) count: u64,
+    /// How many servers they are about; at most [`limits::REPORT_SERVERS`] are counted.
+    pub(super) servers: HashSet<Endpoint>,
     /// The earliest of them, by packet; at least one, at most [`limits::REPORT_EXAMPLES`].
     pub(super) examples: Vec<Example>,
 }
@@ -48,10 +51,16 @@ pub(super) struct Consequence {
     pub(super) packet: PacketId,
 }
 
-/// All groups, at most [`limits::REPORT_GROUPS`] of them; the least grave give way.
+/// All groups. A fault is told once for each server that has it; where more than [`limits::REPORT_PER_SERVER`] have
+/// it, once for all of them.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
+    /// By server, at most [`limits::REPORT_GROUPS`] of them.
     by_cause: HashMap<CauseKey, Group>,
+    /// Of any server: what found no place in the above. As many as there are kinds of fault.
+    beyond: HashMap<CauseKey, Group>,
+    /// How many the latter are; there are no more kinds of fault than rules and statuses, and no more than the bound.
+    kinds: usize,
     total: BySeverity,
     untold: u64,
 }
@@ -65,25 +74,47 @@ impl Groups {
     pub(super) fn add(&mut self, connection: &Connection, finding: Finding, secrets: Secrets) {
         self.total.count(finding.severity);
         let cause = rules::cause_key(&finding, connection);
-        if let Some(group) = self.by_cause.get_mut(&cause) {
-            group.count = group.count.saturating_add(1);
-            group.severity = group.severity.max(finding.severity);
-            group.confidence = group.confidence.max(finding.confidence);
-            let place = group.examples.partition_point(|e| e.seen.packet <= finding.seen.packet);
-            if place < limits::REPORT_EXAMPLES {
-                group.examples.insert(place, Example::new(connection, finding, secrets));
-                group.examples.truncate(limits::REPORT_EXAMPLES);
+        let room = self.by_cause.len() < limits::REPORT_GROUPS;
+        let groups =
+            if room || self.by_cause.contains_key(&cause) { &mut self.by_cause } else { &mut self.beyond };
+        let key = if room || groups.contains_key(&cause) { cause } else { cause.of_any_server() };
+        match groups.entry(key) {
+            Entry::Occupied(mut group) => group.get_mut().take(connection, finding, secrets),
+            Entry::Vacant(place) => {
+                if room || self.kinds < limits::REPORT_GROUPS {
+                    self.kinds += usize::from(!room);
+                    place.insert(Group::new(connection, finding, secrets));
+                } else {
+                    self.untold = self.untold.saturating_add(1);
+                }
             }
-        } else if self.has_room_for(finding.severity) {
-            self.by_cause.insert(cause, Group::new(connection, finding, secrets));
-        } else {
-            self.untold = self.untold.saturating_add(1);
         }
+    }
+
+    /// Findings in no group, for want of room.
+    pub(super) fn untold(&self) -> u64 {
+        self.untold
     }
 
     /// Gravest first, then by first packet.
     pub(super) fn in_order(self) -> Vec<Group> {
-        let mut groups: Vec<Group> = self.by_cause.into_values().collect();
+        let mut servers: HashMap<CauseKey, usize> = HashMap::new();
+        for cause in self.by_cause.keys() {
+            *servers.entry(cause.of_any_server()).or_default() += 1;
+        }
+        let mut merged = self.beyond;
+        let mut groups = Vec::new();
+        for (cause, group) in self.by_cause {
+            let any = cause.of_any_server();
+            match merged.entry(any) {
+                Entry::Occupied(mut all) => all.get_mut().join(group),
+                Entry::Vacant(all) if servers[all.key()] > limits::REPORT_PER_SERVER => {
+                    all.insert(group);
+                }
+                Entry::Vacant(_) => groups.push(group),
+            }
+        }
+        groups.extend(merged.into_values());
         groups.sort_by(|a, b| {
             let place = |g: &Group| (std::cmp::Reverse(g.severity), g.first(), g.rule.code);
             place(a).cmp(&place(b)).then_with(|| a.title.cmp(&b.title))
@@ -94,28 +125,6 @@ impl Groups {
     /// Every finding that was taken, told or not.
     pub(super) fn total(&self) -> BySeverity {
         self.total
-    }
-
-    /// Findings in no group, for want of room.
-    pub(super) fn untold(&self) -> u64 {
-        self.untold
-    }
-
-    /// Room for one more group, made where only less grave ones are in the way.
-    fn has_room_for(&mut self, severity: Severity) -> bool {
-        if self.by_cause.len() < limits::REPORT_GROUPS {
-            return true;
-        }
-        if severity == Severity::Info {
-            return false;
-        }
-        let least = self.by_cause.iter().min_by_key(|(_, g)| (g.severity, std::cmp::Reverse(g.first())));
-        let Some((cause, _)) = least.filter(|(_, group)| group.severity < severity) else { return false };
-        let cause = cause.clone();
-        if let Some(group) = self.by_cause.remove(&cause) {
-            self.untold = self.untold.saturating_add(group.count);
-        }
-        true
     }
 }
 
@@ -130,8 +139,36 @@ impl Group {
             title: std::mem::take(&mut finding.title),
             help: std::mem::take(&mut finding.help),
             count: 1,
+            servers: HashSet::from([connection.tcp.server]),
             examples: vec![Example::new(connection, finding, secrets)],
         }
+    }
+
+    /// Takes in one more.
+    fn take(&mut self, connection: &Connection, finding: Finding, secrets: Secrets) {
+        self.count = self.count.saturating_add(1);
+        self.severity = self.severity.max(finding.severity);
+        self.confidence = self.confidence.max(finding.confidence);
+        if self.servers.len() < limits::REPORT_SERVERS {
+            self.servers.insert(connection.tcp.server);
+        }
+        let place = self.examples.partition_point(|e| e.seen.packet <= finding.seen.packet);
+        if place < limits::REPORT_EXAMPLES {
+            self.examples.insert(place, Example::new(connection, finding, secrets));
+            self.examples.truncate(limits::REPORT_EXAMPLES);
+        }
+    }
+
+    /// Takes in others of the same fault.
+    fn join(&mut self, other: Group) {
+        self.count = self.count.saturating_add(other.count);
+        self.severity = self.severity.max(other.severity);
+        self.confidence = self.confidence.max(other.confidence);
+        let room = limits::REPORT_SERVERS.saturating_sub(self.servers.len());
+        self.servers.extend(other.servers.into_iter().take(room));
+        self.examples.extend(other.examples);
+        self.examples.sort_by_key(|example| example.seen.packet);
+        self.examples.truncate(limits::REPORT_EXAMPLES);
     }
 
     fn first(&self) -> Option<PacketId> {

@@ -44,12 +44,7 @@ impl TableReport {
         if !groups.is_empty() {
             writeln!(out, "\n{}", grid::render(&groups, places, page))?;
             if untold > 0 {
-                let one = "and 1 more finding of another kind; --format json lists it";
-                let line = match untold {
-                    1 => one.to_owned(),
-                    n => format!("and {n} more findings of other kinds; --format json lists them"),
-                };
-                writeln!(out, "{line}")?;
+                writeln!(out, "and {untold} more of other kinds; --format json lists them")?;
             }
             for chapter in explanations::chapters(&groups, places, page) {
                 writeln!(out, "\n{chapter}")?;

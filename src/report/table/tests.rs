@@ -82,21 +82,31 @@ fn equal_causes_are_one_row_with_a_count_and_five_examples() {
 }
 
 #[test]
-fn a_flood_of_causes_is_counted_and_the_gravest_are_kept() {
+fn a_flood_of_causes_is_counted() {
     let mut report = TableReport::new(page(80), Secrets::Hidden);
-    for n in 0..limits::REPORT_GROUPS + 50 {
+    for n in 0..2 * limits::REPORT_GROUPS + 50 {
         let (connection, findings) = info(&format!("cause {n}"));
         report.connection(connection, findings);
     }
-    let (connection, findings) = refused(0);
-    report.connection(connection, findings);
     let mut out = Vec::new();
-    report.write(&summary(300), &mut out).unwrap();
+    report.write(&summary(500), &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
-    assert!(text.contains("and 51 more findings of other kinds; --format json lists them"));
-    assert!(text.contains("client closed with 1010"));
-    assert!(text.contains("and 189 more of this rule in the table above"));
-    assert!(text.ends_with("1 error, 250 info in 300 WebSocket connections\n"));
+    assert!(text.contains("and 50 more of other kinds; --format json lists them"));
+    assert!(text.ends_with("450 info in 500 WebSocket connections\n"));
+}
+
+#[test]
+fn a_fault_of_many_servers_is_told_once() {
+    let one = |n: u64, server: u8| {
+        let (mut connection, findings) = refused(n);
+        connection.tcp.server.ip = [10, 1, 0, server].into();
+        (connection, findings)
+    };
+    let few = written(page(80), &summary(9), (0..3).map(|n| one(n, n as u8)).collect());
+    assert_eq!(few.matches(" WS-XX-001 ").count(), 3 + 1, "{few}");
+    let many = written(page(80), &summary(9), (0..9).map(|n| one(n, n as u8)).collect());
+    assert_eq!(many.matches(" WS-XX-001 ").count(), 1 + 1, "{many}");
+    assert!(many.contains("×9 on 9") && many.contains("9 errors in 9 WebSocket connections"), "{many}");
 }
 
 #[test]

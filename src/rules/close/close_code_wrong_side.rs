@@ -5,11 +5,11 @@ use crate::rules::{Check, Finding, Severity, quote};
 
 rule! {
     /// # What it finds
-    /// A client that closes by itself with 1012 or 1013, or with 1011.
+    /// A client that closes by itself with 1012 or 1013, which are words of a server, or with 1011.
     ///
     /// # Why it matters
-    /// 1012 and 1013 speak of a server: its restart, its load. A server that gets one of them learns
-    /// nothing, and statistics count it in the wrong place.
+    /// 1012 speaks of a server's restart and 1013 of its load. A server that gets one of them learns nothing, and
+    /// statistics count it in the wrong place.
     ///
     /// # What causes it
     /// A relay, which is a client towards its upstream, that passes on what happened on its other side; or a number
@@ -19,8 +19,8 @@ rule! {
     /// Let clients close with 1000, 1001 or a code from 3000 to 4999.
     ///
     /// # What it does not report
-    /// Echoes, and 1014, which is a rule of its own. 1011 is only information: an erratum to RFC 6455 allows it to both sides, and some client libraries use
-    /// it when their pings stay unanswered.
+    /// Echoes, and 1014, which is a rule of its own. 1011 is only information: an erratum to RFC 6455 allows it to both
+    /// sides, and some client libraries use it when their pings stay unanswered.
     pub static RULE = "WS-CL-008" "close-code-wrong-side" {
         severity: Warning, category: Close, reference: "RFC 6455 §7.4.1; IANA WebSocket Close Code Number Registry",
         explains: [], check: Check::Connection(check),

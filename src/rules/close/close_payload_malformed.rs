@@ -5,8 +5,8 @@ use crate::websocket::Violation;
 
 rule! {
     /// # What it finds
-    /// A Close whose body is no code and UTF-8 reason: one byte long, with a code that no range allows, or with a reason
-    /// that is not UTF-8.
+    /// A Close whose body is not a code and a reason: it is one byte long, the code is in no allowed range, or the
+    /// reason is not UTF-8.
     ///
     /// # Why it matters
     /// The receiver takes the whole close for a protocol error and the meaning is lost.

@@ -18,10 +18,10 @@ rule! {
     /// Read until the Close has come and let the library answer it; do not stop the reading task first.
     ///
     /// # What it does not report
-    /// Captures that end before the answer could come, sides that were not captured whole, and a Close with 1002,
-    /// 1003, 1007 or 1009, after which the sender has failed the connection and the answer is worth nothing, or after
-    /// pings without answer, where none can be expected. Where the
-    /// sender itself ended TCP within a second, the other side had no time, and it is only information.
+    /// Captures that end before the answer could come, and sides that were not captured whole. A Close with 1002, 1003,
+    /// 1007 or 1009: its sender has failed the connection, and an answer is worth nothing. A Close after pings without
+    /// answer: none can be expected. Where the sender itself ended TCP within a second, the other side had no time, and
+    /// it is only information.
     pub static RULE = "WS-CL-005" "close-unanswered" {
         severity: Warning, category: Close, reference: "RFC 6455 §5.5.1, §7.1.2",
         explains: ["reset-around-close"], check: Check::Connection(check),

@@ -25,7 +25,10 @@ pub(super) fn own(connection: &Connection) -> impl Iterator<Item = &Close> {
     Role::BOTH.into_iter().filter_map(move |from| {
         let at = closes.iter().position(|close| close.from == from)?;
         let close = closes.get(at)?;
-        let echo = closes.iter().take(at).any(|other| other.from != from && other.code == close.code);
+        let echo = match close.code {
+            Some(code) => connection.first_to_say(code).is_some_and(|first| first.from != from),
+            None => closes.iter().take(at).any(|other| other.from != from && other.code.is_none()),
+        };
         (!echo).then_some(close)
     })
 }

@@ -236,7 +236,7 @@ pub(super) static CLOSES: &[Code] = &[
         ],
         Text {
             brief: "A gateway ends the connection because its upstream gave it no valid answer.",
-            description: "A gateway or proxy accepted the WebSocket and then got an invalid answer from the server behind it, or none. It exists only after a 101: a gateway that finds its upstream dead while the handshake waits answers with HTTP 502, 503 or 504 instead. Tunnelling proxies (nginx, HAProxy, Envoy, Apache httpd, Traefik) never send it, as they only copy bytes; it comes from relays that speak WebSocket themselves. Registered in 2016 and not part of RFC 6455: many libraries do not know it and answer 1002.",
+            description: "A gateway or proxy accepted the WebSocket and then got an invalid answer from the server behind it, or none. It exists only after a 101: a gateway that finds its upstream dead while the handshake waits answers with HTTP 502, 503 or 504 instead. Tunnelling proxies (nginx, HAProxy, Apache httpd, Traefik, Varnish) never send it, as they only copy bytes; it comes from relays that speak WebSocket themselves. Registered in 2016 and not part of RFC 6455: many libraries do not know it and answer 1002.",
             when: "A relay, an API gateway or a serverless worker answered 101 and then could not connect to its upstream, or lost it: the upstream is down, listens on another port, or is no WebSocket server.",
             fix: "Check that the upstream runs, listens on the port and scheme that the gateway uses, and speaks WebSocket at that path. Let the gateway route upgrades there, and connect upstream before it answers the client.",
             sender: "A server that is a gateway.",

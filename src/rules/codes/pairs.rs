@@ -17,6 +17,7 @@ pub(super) static PAIRS: &[Pair] = &[
         differences: &[
             "Who speaks: 1010 comes from the client, and only from it; 1014 comes from the server's side, from a gateway.",
             "What it is about: 1010 speaks of the handshake between the two, of the extensions in it; 1014 speaks of what stands behind the gateway, which the client never sees.",
+            "What it carries: 1010 should list the missing extensions as its reason; for the reason of 1014 nothing is laid down.",
             "Where to look: for 1010 at `Sec-WebSocket-Extensions` of request and 101; for 1014 at the gateway's connection to its upstream at that second.",
             "Both exist only after a 101. A server without the extension that does not want to go on, and a gateway whose upstream is dead during the handshake, both answer with an HTTP status: 4xx the one, 502, 503 or 504 the other.",
             "Retrying: after 1010 every retry fails until a configuration is changed; after 1014 a later retry may succeed.",

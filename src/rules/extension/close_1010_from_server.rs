@@ -29,17 +29,9 @@ rule! {
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
-    let is_1010 =
-        |from: Role| move |close: &&crate::connection::Close| close.from == from && close.code == Some(1010);
-    let Some(close) = connection.closes.iter().find(is_1010(Role::Server)) else { return };
-    if connection
-        .closes
-        .iter()
-        .find(is_1010(Role::Client))
-        .is_some_and(|first| first.seen.at <= close.seen.at)
-    {
+    let Some(close) = connection.first_to_say(1010).filter(|close| close.from == Role::Server) else {
         return;
-    }
+    };
     // The client's own Close was seen: with another code, so this is no echo of it.
     let answered = connection.closes.iter().any(|close| close.from == Role::Client);
     let doubt = trust::doubt(connection, Role::Client)
@@ -82,6 +74,13 @@ mod tests {
             (finding.severity, finding.confidence, finding.blame),
             (Severity::Error, Confidence::Certain, Blame::Server)
         );
+    }
+
+    #[test]
+    fn an_echo_captured_before_what_it_answers_is_told_by_its_missing_reason() {
+        let scene = || Scene::session("x-a", "").close(Server, 1010, "").close(Client, 1010, "x-a");
+        scene().silent(RULE.name);
+        assert_eq!(scene().finds("close-1010-mandatory-extension").confidence, Confidence::Certain);
     }
 
     #[test]

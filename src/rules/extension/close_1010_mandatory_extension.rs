@@ -1,3 +1,4 @@
+use super::Side;
 use crate::capture::Seen;
 use crate::connection::{Close, Connection, Request};
 use crate::gateway;
@@ -42,10 +43,9 @@ rule! {
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
-    let Some(close) = connection.closes.iter().find(|close| close.code == Some(1010)) else { return };
-    if close.from != Role::Client {
+    let Some(close) = connection.first_to_say(1010).filter(|close| close.from == Role::Client) else {
         return;
-    }
+    };
     let mut finding = Finding::new(&RULE, close.seen, "client closed with 1010 Mandatory Extension")
         .origin(Role::Client)
         .shows(close.seen, format!("client sends {}", quote::close(close)));
@@ -164,35 +164,6 @@ fn half_seen(connection: &Connection, close: &Close, finding: Finding) -> Findin
             doubt.map_or(String::new(), |doubt| format!(" ({doubt})"))
         ))
         .help("capture both directions from the start of the connection, and compare Sec-WebSocket-Extensions of request and answer")
-}
-
-/// What stands on the server's side, as far as the answer shows.
-struct Side {
-    blame: Blame,
-    name: &'static str,
-    advice: &'static str,
-    confidence: Confidence,
-}
-
-impl Side {
-    fn of(connection: &Connection) -> Side {
-        let response = connection.response.as_ref();
-        match response.and_then(|response| gateway::relay(&response.head, &response.body)) {
-            Some(_) => Side {
-                blame: Blame::Upstream,
-                name: "server behind the gateway",
-                advice: "; check, too, that the gateway forwards Sec-WebSocket-Extensions in both directions",
-                // The gateway itself may have removed the field; only its other side can show.
-                confidence: Confidence::Likely,
-            },
-            None => Side {
-                blame: Blame::Server,
-                name: "server",
-                advice: "; if a gateway stands before the server, check that it forwards Sec-WebSocket-Extensions",
-                confidence: Confidence::Certain,
-            },
-        }
-    }
 }
 
 /// Extension names in the reason: a list by RFC 6455 §7.4.1, but often prose or nothing.

@@ -1,57 +1,125 @@
-use crate::connection::Connection;
+use super::Side;
+use crate::connection::{Connection, Request, Response};
+use crate::role::Role;
+use crate::rules::handshake::forwarded;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Finding, negotiation, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Context, Finding, Severity, negotiation, quote, trust};
 
 rule! {
     /// # What it finds
-    /// The client offered an extension, and the answer that opened the WebSocket does not list it.
+    /// The client offered an extension, and the answer that opened the WebSocket does not list it. Or the extension was
+    /// required, and the session is without it: then it is an error.
     ///
     /// # Why it matters
     /// An offer is a question. The server may say no by saying nothing, and the session then runs without the
     /// extension, in most cases uncompressed. It matters where the client cannot do without it (it then closes with
-    /// 1010), where traffic has grown, or where only one path to the server loses it.
+    /// 1010), where traffic has grown, or where only one path to the server loses it. Nothing on the wire tells which.
     ///
     /// # What causes it
-    /// Compression is off on the server, or its library has none. Or a gateway on the way removed the field from the
-    /// request or from the answer; one leg alone cannot tell which.
+    /// Compression is off on the server, or its library has none. Or a gateway removed the field from the request or
+    /// from the answer; one side of the gateway alone cannot tell which.
     ///
     /// # How to fix
     /// Nothing, if nobody misses it. Otherwise switch it on at the server, for example `perMessageDeflate: true` for
     /// `ws` on Node. Then compare this field on both sides of every gateway, and remove header filters there.
+    /// `--require-extension NAME`, or `NAME@HOST/PATH`, makes it an error where it must not be missing.
     ///
     /// # What it does not report
-    /// `bbf-usp-protocol`, whose absence clients must ignore (USP R-WS.11b), and connections whose request or answer
-    /// was not captured.
+    /// `bbf-usp-protocol`, whose absence clients must ignore (USP R-WS.11b), unless it is required. Connections whose
+    /// request or answer was not captured, and those that were refused.
     pub static RULE = "WS-EX-001" "extension-offered-not-accepted" {
         severity: Info, category: Extension, reference: "RFC 6455 §4.2.2, §9.1; RFC 7692 §5",
-        explains: [], check: Check::Connection(check),
+        explains: [], check: Check::InContext(check),
     }
 }
 
-fn check(connection: &Connection, found: &mut Vec<Finding>) {
+fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let Some((request, response)) = trust::handshake(connection) else { return };
+    let has = |list: &[&str], name: &str| list.iter().any(|known| known.eq_ignore_ascii_case(name));
     let mut missing = negotiation::missing(&request.extensions, &response.extensions);
-    missing.retain(|name| !name.eq_ignore_ascii_case("bbf-usp-protocol"));
-    if missing.is_empty() {
-        return;
+    let accepted = &response.extensions.list;
+    let mut required = context.selection.required(connection);
+    required.retain(|name| !accepted.iter().any(|known| known.name.eq_ignore_ascii_case(name)));
+    let (declined, unasked): (Vec<&str>, Vec<&str>) =
+        required.iter().copied().partition(|name| has(&missing, name));
+    missing.retain(|name| !has(&required, name) && !name.eq_ignore_ascii_case("bbf-usp-protocol"));
+
+    if !declined.is_empty() {
+        found.push(required_and_declined(&quote::list(&declined), connection, request, response));
     }
-    let names = quote::list(&missing);
-    found.push(
-        Finding::new(&RULE, response.seen, "extension offered, not accepted")
-            .origin(crate::role::Role::Server)
-            .blame(Blame::Nobody)
-            .message(format!("the client offered {names} and the server did not accept, so the session runs without; this is allowed"))
-            .shows(request.seen, super::offer(request))
-            .shows(response.seen, super::answer(response))
-            .help(format!("if {names} is needed, switch it on at the server and check that no gateway removes Sec-WebSocket-Extensions")),
-    );
+    if !unasked.is_empty() {
+        found.push(required_and_not_offered(&quote::list(&unasked), request, response));
+    }
+    if !missing.is_empty() {
+        let names = quote::list(&missing);
+        found.push(
+            finding("extension offered, not accepted", request, response)
+                .origin(Role::Server)
+                .blame(Blame::Nobody)
+                .message(format!("the client offered {names} and the server did not accept, so the session runs without; this is allowed"))
+                .help(format!("if {names} is needed, switch it on at the server and check that no gateway removes Sec-WebSocket-Extensions")),
+        );
+    }
+}
+
+fn required_and_declined(
+    names: &str,
+    connection: &Connection,
+    request: &Request,
+    response: &Response,
+) -> Finding {
+    let side = Side::of(connection);
+    finding("required extension offered, not accepted", request, response)
+        .raised(Severity::Error)
+        .confidence(side.confidence)
+        .origin(Role::Server)
+        .blame(side.blame)
+        .message(format!(
+            "{names} is required; the client offered it and the {} answered {} without",
+            side.name, response.head.status
+        ))
+        .help(format!("enable {names} on the {}{}", side.name, side.advice))
+}
+
+fn required_and_not_offered(names: &str, request: &Request, response: &Response) -> Finding {
+    let forwarded = forwarded(request);
+    let finding = finding("required extension not offered", request, response)
+        .raised(Severity::Error)
+        .origin(Role::Client);
+    if forwarded.is_empty() {
+        finding
+            .confidence(Confidence::Likely)
+            .blame(Role::Client)
+            .message(format!("{names} is required, and the request does not offer it"))
+            .help(format!("make the client offer {names}; if it does, look for a gateway before this point that removes Sec-WebSocket-Extensions"))
+    } else {
+        finding
+            .shows_all(request.seen, forwarded)
+            .confidence(Confidence::Possible)
+            .blame(Blame::Unknown)
+            .message(format!("{names} is required, and the request does not offer it; it came through a gateway, which may have removed the offer"))
+            .help(format!("check whether the client offers {names}: if it does, let the gateway forward Sec-WebSocket-Extensions, otherwise correct the client"))
+    }
+}
+
+fn finding(title: &str, request: &Request, response: &Response) -> Finding {
+    Finding::new(&RULE, response.seen, title)
+        .shows(request.seen, super::offer(request))
+        .shows(response.seen, super::answer(response))
 }
 
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::rules::testing::Scene;
-    use crate::rules::{Blame, Severity};
+    use crate::rules::selection::{Requirement, Selection};
+    use crate::rules::testing::{ANSWER, REQUEST, Scene};
+    use crate::rules::{Blame, Confidence, Context, Finding, Severity, judge};
+
+    fn required(name: &str, scene: Scene) -> Vec<Finding> {
+        let selection = Selection::default().require(vec![Requirement::parse(name).unwrap()]);
+        let findings = judge(&scene.build(), &Context { selection: &selection, ..Context::alone() });
+        findings.into_iter().filter(|finding| finding.rule.code == RULE.code).collect()
+    }
 
     #[test]
     fn a_silent_decline_is_told_and_blamed_on_nobody() {
@@ -70,5 +138,43 @@ mod tests {
     #[test]
     fn half_a_handshake_says_nothing() {
         Scene::session("permessage-deflate", "").unseen(crate::role::Role::Client).silent(RULE.name);
+    }
+
+    #[test]
+    fn a_required_one_is_an_error_of_the_server() {
+        let findings = required("Permessage-Deflate", Scene::session("permessage-deflate, x-mux", ""));
+        let of = |index: usize| (findings[index].severity, findings[index].blame, findings[index].confidence);
+        assert_eq!(findings.len(), 2);
+        assert_eq!(of(0), (Severity::Error, Blame::Server, Confidence::Certain));
+        assert_eq!(of(1), (Severity::Info, Blame::Nobody, Confidence::Certain));
+        assert!(findings[1].message.contains("x-mux") && !findings[1].message.contains("permessage"));
+    }
+
+    #[test]
+    fn behind_a_gateway_a_required_one_is_asked_of_the_upstream() {
+        let scene = Scene::tcp()
+            .request(&format!("{REQUEST}Sec-WebSocket-Extensions: permessage-deflate\r\n"))
+            .answer(&format!("{ANSWER}Via: 1.1 Caddy\r\n"), "");
+        let findings = required("permessage-deflate", scene);
+        assert_eq!((findings[0].blame, findings[0].confidence), (Blame::Upstream, Confidence::Likely));
+    }
+
+    #[test]
+    fn a_required_one_that_was_never_offered_is_the_clients_unless_a_gateway_may_have_removed_it() {
+        let finding = &required("permessage-deflate", Scene::session("", ""))[0];
+        assert_eq!((finding.severity, finding.blame), (Severity::Error, Blame::Client));
+        assert_eq!(finding.title, "required extension not offered");
+        let forwarded =
+            Scene::tcp().request(&format!("{REQUEST}X-Forwarded-For: 192.0.2.7\r\n")).answer(ANSWER, "");
+        let finding = &required("permessage-deflate", forwarded)[0];
+        assert_eq!((finding.blame, finding.confidence), (Blame::Unknown, Confidence::Possible));
+    }
+
+    #[test]
+    fn a_requirement_that_is_met_or_not_meant_is_silent() {
+        let met = || Scene::session("permessage-deflate", "permessage-deflate");
+        assert!(required("permessage-deflate", met()).is_empty());
+        assert!(required("x-mux@other.example/", met()).is_empty());
+        assert!(required("permessage-deflate", Scene::answered("HTTP/1.1 404 Not Found\r\n", "")).is_empty());
     }
 }

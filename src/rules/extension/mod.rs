@@ -11,8 +11,9 @@ pub(super) mod extension_response_params_illegal;
 pub(super) mod rsv1_without_extension;
 pub(super) mod rsv_bits_misused;
 
-use super::quote;
-use crate::connection::{Request, Response};
+use super::{Blame, Confidence, quote};
+use crate::connection::{Connection, Request, Response};
+use crate::gateway;
 
 const FIELD: &str = "Sec-WebSocket-Extensions";
 
@@ -24,4 +25,33 @@ fn offer(request: &Request) -> String {
 /// The answer as written.
 fn answer(response: &Response) -> String {
     format!("{} with {}", response.head.status, quote::field_or_none(&response.head.head, FIELD))
+}
+
+/// What stands on the server's side, as far as the answer shows.
+struct Side {
+    blame: Blame,
+    name: &'static str,
+    advice: &'static str,
+    confidence: Confidence,
+}
+
+impl Side {
+    fn of(connection: &Connection) -> Side {
+        let response = connection.response.as_ref();
+        match response.and_then(|response| gateway::relay(&response.head, &response.body)) {
+            Some(_) => Side {
+                blame: Blame::Upstream,
+                name: "server behind the gateway",
+                advice: "; check, too, that the gateway forwards Sec-WebSocket-Extensions in both directions",
+                // The gateway itself may have removed the field; only its other side can show.
+                confidence: Confidence::Likely,
+            },
+            None => Side {
+                blame: Blame::Server,
+                name: "server",
+                advice: "; if a gateway stands before the server, check that it forwards Sec-WebSocket-Extensions",
+                confidence: Confidence::Certain,
+            },
+        }
+    }
 }

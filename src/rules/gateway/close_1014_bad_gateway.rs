@@ -15,7 +15,7 @@ rule! {
     /// # What causes it
     /// The upstream went away, refused, answered something that is no WebSocket, or did not answer. The sender is a
     /// relay that speaks WebSocket itself: an API gateway, a serverless worker, a bridge of your own. Tunnelling proxies
-    /// such as nginx, HAProxy, Envoy, Apache httpd and Traefik never send it; behind one of those it came from further
+    /// such as nginx, HAProxy, Apache httpd, Traefik and Varnish never send it; behind one of those it came from further
     /// on.
     ///
     /// # How to fix
@@ -106,7 +106,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 }
 
 /// Products that copy bytes after the 101 and never make a Close of their own.
-const TUNNELS: [&str; 4] = ["nginx", "Envoy", "Apache httpd", "Traefik"];
+const TUNNELS: [&str; 3] = ["nginx", "Apache httpd", "Traefik"];
 
 #[cfg(test)]
 mod tests {

@@ -35,7 +35,7 @@ const FORWARDED: [&str; 6] = [
 ];
 
 /// Those of them that a request has, as written.
-fn forwarded(request: &Request) -> Vec<String> {
+pub(super) fn forwarded(request: &Request) -> Vec<String> {
     quote::fields(&request.head.head, &FORWARDED)
 }
 

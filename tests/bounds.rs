@@ -1,0 +1,141 @@
+//! Each bound is measured in a process of its own, for the counter counts all threads of one.
+
+use crate::traffic::{self, Endless, Step};
+use peak_alloc::PeakAlloc;
+use std::process::Command;
+use wsanalyze::capture::{Merged, Reader};
+use wsanalyze::connection::{Connection, Outcome};
+use wsanalyze::pipeline::{self, Observer, Summary};
+use wsanalyze::report::{Glyphs, Page, Secrets, TableReport};
+use wsanalyze::rules::Finding;
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+const MB: u64 = 1 << 20;
+
+#[test]
+fn two_hundred_megabytes_of_bulk_take_no_more_than_two() {
+    alone("two_hundred_megabytes_of_bulk_take_no_more_than_two", 2 * MB, || {
+        let (summary, seen) = analyze(200 * MB, traffic::bulk());
+        assert!(summary.captures[0].complete && summary.totals.packets > 130_000);
+        assert_eq!((seen.connections, seen.messages > 3_000, seen.lost), (1, true, 0));
+    });
+}
+
+#[test]
+fn fifty_chats_take_the_same_memory_however_long_they_last() {
+    alone("fifty_chats_take_the_same_memory_however_long_they_last", 2 * MB, || {
+        let (_, seen) = analyze(30 * MB, traffic::chat(50));
+        assert_eq!((seen.connections, seen.established, seen.lost), (50, 50, 0));
+        assert!(seen.messages > 100_000);
+    });
+}
+
+// The last connections that ended wait to be judged (limits::WAITING_CONNECTIONS): the memory is theirs.
+#[test]
+fn connections_that_ended_are_forgotten() {
+    alone("connections_that_ended_are_forgotten", 48 * MB, || {
+        let (summary, seen) = analyze(20 * MB, traffic::storm(1000));
+        assert!(seen.connections > 15_000 && seen.established == seen.connections);
+        assert_eq!(summary.totals.websocket_connections, seen.connections);
+    });
+}
+
+#[test]
+fn twenty_thousand_equal_faults_are_one_row_and_little_memory() {
+    alone("twenty_thousand_equal_faults_are_one_row_and_little_memory", 48 * MB, || {
+        let mut report = TableReport::new(Page::new(80, false, Glyphs::Unicode), Secrets::Hidden);
+        let summary = pipeline::analyze(endless(20 * MB, traffic::storm(1010)), &mut report, &mut |_, _| {});
+        let mut page = Vec::new();
+        report.write(&summary, &mut page).unwrap();
+        assert!(page.len() < 10_000, "{}", page.len());
+    });
+}
+
+#[test]
+fn half_open_connections_beyond_the_limit_are_given_up() {
+    alone("half_open_connections_beyond_the_limit_are_given_up", 120 * MB, || {
+        let syns = wsanalyze::limits::FLOWS as u64 + 100_000;
+        let (summary, seen) = analyze(syns * 70, traffic::half_open());
+        assert!(summary.totals.tcp_connections >= syns && seen.connections == 0);
+        let told = &summary.captures[0].warnings;
+        assert!(told.iter().any(|warning| warning.contains("idle longest were given up")), "{told:?}");
+    });
+}
+
+#[test]
+fn bytes_that_wait_behind_holes_are_bounded() {
+    let bound = wsanalyze::limits::HELD_BYTES_TOTAL as u64 + 32 * MB;
+    alone("bytes_that_wait_behind_holes_are_bounded", bound, || {
+        let (_, seen) = analyze(60 * MB, traffic::holes(2_000));
+        assert_eq!(seen.connections, 2_000);
+        assert!(seen.lost >= 1_990, "{}", seen.lost);
+    });
+}
+
+#[test]
+fn heads_without_end_are_given_up() {
+    let bound = 300 * 2 * wsanalyze::limits::HEAD as u64;
+    alone("heads_without_end_are_given_up", bound, || {
+        let (summary, _) = analyze(100 * MB, traffic::giant_heads(300));
+        assert_eq!(summary.totals.tcp_connections, 300);
+        assert_eq!(summary.totals.established, 0);
+    });
+}
+
+/// What came of a run.
+#[derive(Default)]
+struct Seen {
+    connections: u64,
+    established: u64,
+    messages: u64,
+    /// Connections of which bytes are missing.
+    lost: u64,
+}
+
+impl Observer for Seen {
+    fn connection(&mut self, connection: Connection, _: Vec<Finding>) {
+        self.connections += 1;
+        self.established += u64::from(connection.outcome == Outcome::Established);
+        self.lost += u64::from(!connection.quality.is_whole());
+        if let Some(frames) = &connection.frames {
+            let sides = wsanalyze::role::Role::BOTH.iter().map(|&role| frames[role].messages);
+            self.messages += sides.sum::<u64>();
+        }
+    }
+}
+
+fn analyze(bytes: u64, step: Step) -> (Summary, Seen) {
+    let mut seen = Seen::default();
+    let summary = pipeline::analyze(endless(bytes, step), &mut seen, &mut |_, _| {});
+    (summary, seen)
+}
+
+fn endless(bytes: u64, step: Step) -> Merged {
+    let source = Box::new(Endless::new(bytes, step));
+    Merged::new(vec![Reader::from_read("made", 0, source).unwrap()])
+}
+
+/// Runs `body` in a process of its own and holds it to `bound` bytes.
+fn alone(test: &str, bound: u64, body: impl FnOnce()) {
+    if std::env::var_os(ALONE).is_none() {
+        let ran = Command::new(std::env::current_exe().unwrap())
+            .args([&format!("bounds::{test}"), "--exact", "--nocapture"])
+            .env(ALONE, "1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ran.stdout) + String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success() && said.contains("1 passed"), "{said}");
+        return;
+    }
+    let before = MEMORY.current_usage();
+    MEMORY.reset_peak_usage();
+    body();
+    let peak = (MEMORY.peak_usage() - before) as u64;
+    println!("{test}: {} KiB at the peak", peak >> 10);
+    assert!(peak <= bound, "{peak} bytes at the peak, at most {bound} allowed");
+}
+
+/// Set in the process that measures.
+const ALONE: &str = "WSANALYZE_TEST_ALONE";
