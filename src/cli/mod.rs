@@ -5,6 +5,7 @@ mod args;
 mod config;
 mod exit;
 mod explain;
+mod keys;
 mod progress;
 mod rule_list;
 mod run;

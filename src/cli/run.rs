@@ -4,6 +4,7 @@ use super::args::Format;
 use super::complain;
 use super::config::Config;
 use super::exit::{Outcome, Status};
+use super::keys::keys;
 use super::printed;
 use super::progress::Progress;
 use crate::capture::{self, Merged, Reader};
@@ -11,7 +12,6 @@ use crate::connection::Connection;
 use crate::pipeline::{self, Observer, Summary};
 use crate::report::{JsonReport, TableReport};
 use crate::rules::{Finding, Severity};
-use crate::tls::KeyLog;
 use std::io;
 
 /// Reports on all inputs that can be read, complains of the others.
@@ -41,29 +41,6 @@ pub(super) fn analyze(config: &Config) -> Status {
     let outcome = Outcome { unreadable, worst: report.worst, connections };
     let status = outcome.status(config.fail_on, config.allow_empty);
     printed(config.page.color, status, |out| report.report.write(&summary, out))
-}
-
-/// What all key logs hold.
-///
-/// # Errors
-/// Why one that was named cannot be read, or that it is no key log.
-fn keys(config: &Config) -> Result<KeyLog, String> {
-    let mut keys = KeyLog::default();
-    for path in &config.key_logs {
-        let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        // A browser that has not spoken TLS yet leaves an empty file.
-        if keys.read(&text) == 0 && !text.is_empty() {
-            complain(&format!(
-                "{}: no TLS secrets in it, expected lines such as CLIENT_RANDOM",
-                path.display()
-            ));
-        }
-    }
-    // Others write this file; whether it is there is not for us to judge.
-    if let Some(text) = config.environment_key_log.as_ref().and_then(|path| std::fs::read(path).ok()) {
-        keys.read(&text);
-    }
-    Ok(keys)
 }
 
 /// The inputs that are captures, and whether one was not.

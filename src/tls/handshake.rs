@@ -131,6 +131,9 @@ pub(super) const RETRY: [u8; 32] = [
     0xA2, 0x11, 0x16, 0x7A, 0xBB, 0x8C, 0x5E, 0x07, 0x9E, 0x09, 0xE2, 0xC8, 0xA8, 0x33, 0x9C,
 ];
 
+/// Bytes of the longest name of the DNS (RFC 1035 §2.3.4).
+const LONGEST_NAME: usize = 255;
+
 /// Extension numbers.
 const SERVER_NAME: u16 = 0;
 const ALPN: u16 = 16;
@@ -243,6 +246,8 @@ fn server_name(mut data: Cursor<'_>) -> Option<String> {
     let mut list = Cursor(data.vector16()?);
     let [kind] = list.array::<1>()?;
     let name = list.vector16()?;
+    // No name of the DNS is longer; what is longer would only fill memory.
+    let name = name.get(..LONGEST_NAME).unwrap_or(name);
     (*kind == 0).then(|| String::from_utf8_lossy(name).into_owned())
 }
 
