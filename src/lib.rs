@@ -56,6 +56,7 @@ pub mod capture;
 pub mod cli;
 pub mod connection;
 pub mod error;
+pub mod extract;
 pub mod gateway;
 pub mod http;
 pub mod limits;

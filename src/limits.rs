@@ -204,9 +204,6 @@ pub const CENSUS: usize = 1 << 17;
 /// TCP connections without payload that are remembered: among them are a gateway's failed attempts at its upstream.
 pub const UNUSED: usize = 1 << 12;
 
-/// TLS in TLS on one connection: to a proxy, and through it to the server.
-pub const TLS_LAYERS: usize = 3;
-
 /// Servers for which one fault is told apart in a table. Where more have it, it is told once for all.
 pub const REPORT_PER_SERVER: usize = 3;
 
@@ -219,3 +216,10 @@ pub const BUFFERED_TOTAL: usize = 32 << 20;
 
 /// What the head of an honest request may keep while others are given up: it comes in one segment, seldom two.
 pub const BUFFERED_SMALL: usize = 2 << 10;
+
+/// TLS in TLS on one connection: to a proxy, and through it to the server.
+pub const TLS_LAYERS: usize = 3;
+
+/// Nanoseconds between two copies of a packet without an IP identification, seen by two interfaces. No sender sends
+/// again so soon.
+pub const DUPLICATE_NANOS: i64 = 100_000;

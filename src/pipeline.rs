@@ -100,9 +100,9 @@ pub fn analyze_with(
     }
     pipeline.finish();
     let Pipeline { net, tcp, connections, .. } = pipeline;
+    let given_up = connections.counters().given_up;
     let tls = connections.counters();
     let tls_warnings = tls_warnings(connections.unread(), connections.keys().log());
-    let given_up = connections.counters().given_up;
     drop(connections);
     bench.finish(&mut totals, observer);
     totals.tls_connections = tls.tls;
@@ -113,10 +113,10 @@ pub fn analyze_with(
     if let Some(first) = captures.first_mut() {
         first.warnings.extend(net_warnings(net.counters()));
         first.warnings.extend(tcp_warnings(tcp.counters()));
-        first.warnings.extend(tls_warnings);
         if given_up > 0 {
             first.warnings.push(format!("{given_up} TCP connections were given up before their first head was whole, because all together kept too many bytes"));
         }
+        first.warnings.extend(tls_warnings);
         match checksum_note(net.counters()) {
             Ok(note) => first.notes.extend(note),
             Err(warning) => first.warnings.push(warning),
@@ -296,6 +296,11 @@ fn tcp_warnings(counters: tcp::Counters) -> Vec<String> {
             crate::limits::FLOWS,
             counters.evicted
         ));
+    }
+    match counters.duplicates {
+        0 => {}
+        1 => warnings.push(String::from("1 packet was captured twice; it counts once")),
+        count => warnings.push(format!("{count} packets were captured twice; they count once")),
     }
     if counters.relieved > 0 {
         warnings

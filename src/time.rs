@@ -12,6 +12,12 @@ impl Timestamp {
         Timestamp(nanos)
     }
 
+    /// From RFC 3339, as `2026-11-22T11:31:54.5Z`; `None` where `text` is something else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let time: jiff::Timestamp = text.parse().ok()?;
+        i64::try_from(time.as_nanosecond()).ok().map(Timestamp)
+    }
+
     /// Nanoseconds since the Unix epoch.
     pub const fn as_nanos(self) -> i64 {
         self.0
@@ -56,6 +62,14 @@ mod tests {
         );
         assert_eq!(Timestamp::from_nanos(0).to_string(), "1970-01-01T00:00:00.000000000Z");
         assert_eq!(Timestamp::from_nanos(-1).to_string(), "1969-12-31T23:59:59.999999999Z");
+    }
+
+    #[test]
+    fn what_is_printed_parses() {
+        let moment = Timestamp::from_nanos(1_700_000_000_000_000_001);
+        assert_eq!(Timestamp::parse(&moment.to_string()), Some(moment));
+        assert_eq!(Timestamp::parse("2023-11-14T23:13:20+01:00"), Timestamp::parse("2023-11-14T22:13:20Z"));
+        assert_eq!(Timestamp::parse("yesterday"), None);
     }
 
     #[test]

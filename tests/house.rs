@@ -44,9 +44,12 @@ const LAYERS: &[(&str, &[&str])] = &[
             "time",
         ],
     ),
+    // Copies packets; knows a connection by its endpoints only.
+    ("extract", &["connection", "net", "capture"]),
     (
         "cli",
         &[
+            "extract",
             "report",
             "pipeline",
             "rules",

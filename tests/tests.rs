@@ -22,3 +22,6 @@ mod cli;
 
 /// Memory stays bounded, whatever the length and the malice of the input.
 mod bounds;
+
+/// Damaged captures are read as far as they go.
+mod regression;

@@ -9,6 +9,9 @@ use std::collections::binary_heap::PeekMut;
 
 /// Reads several captures at once, the earliest packet first, those of equal time in the order of the captures.
 ///
+/// Captures are ordered and numbered by their first packets, so that the parts of a rotated one may be given in any
+/// order and a later packet has the greater [`PacketId`](super::PacketId).
+///
 /// Each capture is read in its own order: where its clock steps back, its packets are not sorted anew, so that what
 /// was captured after something else stays after it. Secrets come as soon as they are reached.
 pub struct Merged {
@@ -19,9 +22,28 @@ pub struct Merged {
 }
 
 impl Merged {
-    /// Merges `readers`.
-    pub fn new(readers: Vec<Reader>) -> Self {
-        Merged { readers, order: BinaryHeap::new(), started: false }
+    /// Merges `readers`, and loads the first item of each.
+    pub fn new(mut readers: Vec<Reader>) -> Self {
+        let mut order = BinaryHeap::with_capacity(readers.len());
+        let mut first: Vec<_> = readers.drain(..).map(|mut reader| (reader.advance(), reader)).collect();
+        // Those without a packet stand last.
+        first.sort_by(|(a_loaded, a), (b_loaded, b)| {
+            let order = b_loaded.cmp(a_loaded).then_with(|| a.time().cmp(&b.time()));
+            order.then_with(|| a.path().cmp(b.path()))
+        });
+        for (index, (loaded, mut reader)) in first.into_iter().enumerate() {
+            reader.renumber(u16::try_from(index).unwrap_or(u16::MAX));
+            if loaded {
+                order.push(Reverse((reader.time(), index)));
+            }
+            readers.push(reader);
+        }
+        Merged { readers, order, started: false }
+    }
+
+    /// Time of the earliest packet.
+    pub fn begins(&self) -> Option<Timestamp> {
+        self.readers.iter().filter_map(|reader| reader.info().first).min()
     }
 
     /// Loads the next item of all; false at the end.
@@ -29,11 +51,6 @@ impl Merged {
     pub fn advance(&mut self) -> bool {
         if !self.started {
             self.started = true;
-            for (index, reader) in self.readers.iter_mut().enumerate() {
-                if reader.advance() {
-                    self.order.push(Reverse((reader.time(), index)));
-                }
-            }
         } else if let Some(mut top) = self.order.peek_mut() {
             let Reverse((at, index)) = &mut *top;
             let reader = self.readers.get_mut(*index);
@@ -61,12 +78,12 @@ impl Merged {
         if self.advance() { self.current() } else { None }
     }
 
-    /// The captures, in the order in which they were given.
+    /// The captures, in the order of their first packets.
     pub fn readers(&self) -> &[Reader] {
         &self.readers
     }
 
-    /// What is known of each capture so far, in the order in which they were given.
+    /// What is known of each capture so far, in the order of their first packets.
     pub fn infos(&self) -> Vec<CaptureInfo> {
         self.readers.iter().map(Reader::info).collect()
     }

@@ -44,6 +44,7 @@ mod resync;
 mod sniff;
 mod tally;
 mod window;
+mod write;
 
 #[cfg(test)]
 mod testing;
@@ -52,6 +53,7 @@ mod tests;
 
 pub use info::{CaptureInfo, Compression, Format};
 pub use merge::Merged;
-pub use open::open;
+pub use open::{create, files_in, open};
 pub use packet::{LinkType, Packet, PacketId, Seen};
 pub use reader::{Item, Reader};
+pub use write::Writer;

@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::limits::WINDOW;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -23,6 +24,35 @@ pub fn open(path: &str, index: u16) -> Result<Reader, Error> {
     let file = File::open(path).map_err(failed)?;
     let total = file.metadata().ok().filter(|m| m.is_file()).map(|m| m.len());
     Reader::start(path, index, Box::new(file), total)
+}
+
+/// The files of the folder at `path`, by name, those hidden by a leading dot left out; `None` where it is no folder.
+///
+/// # Errors
+/// [`Error::Io`] where it cannot be read.
+pub fn files_in(path: &str) -> Result<Option<Vec<PathBuf>>, Error> {
+    if !Path::new(path).is_dir() {
+        return Ok(None);
+    }
+    let failed = |source| Error::Io { path: path.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(failed)? {
+        let file = entry.map_err(failed)?.path();
+        let hidden = file.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && file.is_file() {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(Some(files))
+}
+
+/// Begins a new file at `path`.
+///
+/// # Errors
+/// [`Error::Io`] where it exists or cannot be created: a capture that took long to get is not lost to a slip.
+pub fn create(path: &str) -> Result<File, Error> {
+    File::create_new(path).map_err(|source| Error::Io { path: path.to_owned(), source })
 }
 
 /// The bytes of the capture behind the stored ones, and how they were compressed.

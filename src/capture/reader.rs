@@ -93,6 +93,16 @@ impl Reader {
         Ok(Reader { path, index, stored, compression, container, window, record: None, tally })
     }
 
+    /// The name it was opened by.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Makes it the run's capture `index`.
+    pub(super) fn renumber(&mut self, index: u16) {
+        self.index = index;
+    }
+
     /// Loads the next item; false at the end.
     #[inline]
     pub fn advance(&mut self) -> bool {

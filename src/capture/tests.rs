@@ -3,6 +3,7 @@
 use super::testing::{Endian, SECONDS, data, pcap, pcap_header, pcap_record, pcapng};
 use super::*;
 use crate::error::Error;
+use crate::time::Timestamp;
 use proptest::prelude::*;
 use std::io::{self, Read, Write};
 
@@ -560,24 +561,28 @@ proptest! {
 // ---- one time line
 
 #[test]
-fn merged_captures_come_in_the_order_of_time_ties_in_the_order_of_captures() {
-    let capture = |index, times: &[u32]| {
+fn merged_captures_come_in_the_order_of_time_whatever_the_order_in_which_they_are_given() {
+    let capture = |name, times: &[u32]| {
         let mut file = pcap(0);
         times.iter().for_each(|&t| file.extend(pcap_record(Endian::Little, SECONDS + t, 0, b"x")));
-        Reader::from_read("test", index, Box::new(io::Cursor::new(file))).unwrap()
+        Reader::from_read(name, 0, Box::new(io::Cursor::new(file))).unwrap()
     };
-    // The second capture's clock steps back: its packets keep their own order.
-    let readers =
-        vec![capture(0, &[1, 3, 3, 9]), capture(1, &[3, 2, 4]), capture(2, &[]), capture(3, &[1, 8])];
-    let mut merged = Merged::new(readers);
-    let mut order = Vec::new();
-    while let Some(item) = merged.next() {
-        let Item::Packet(p) = item else { panic!() };
-        order.push((p.seen.packet.capture(), p.seen.packet.number()));
+    // The third capture's clock steps back: its packets keep their own order.
+    let captures: [(&str, &[u32]); 4] = [("a", &[1, 3, 3, 9]), ("b", &[1, 8]), ("c", &[3, 2, 4]), ("d", &[])];
+    for turn in 0..captures.len() {
+        let mut given = captures;
+        given.rotate_left(turn);
+        let mut merged = Merged::new(given.map(|(name, times)| capture(name, times)).into());
+        assert_eq!(merged.begins(), Some(Timestamp::from_nanos(i64::from(SECONDS + 1) * 1_000_000_000)));
+        let mut order = Vec::new();
+        while let Some(item) = merged.next() {
+            let Item::Packet(p) = item else { panic!() };
+            order.push((p.seen.packet.capture(), p.seen.packet.number()));
+        }
+        assert_eq!(order, [(0, 1), (1, 1), (0, 2), (0, 3), (2, 1), (2, 2), (2, 3), (1, 2), (0, 4)]);
+        assert!(merged.next().is_none());
+        assert_eq!(merged.infos().iter().map(|i| i.packets).collect::<Vec<_>>(), [4, 2, 3, 0]);
     }
-    assert_eq!(order, [(0, 1), (3, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3), (3, 2), (0, 4)]);
-    assert!(merged.next().is_none());
-    assert_eq!(merged.infos().iter().map(|i| i.packets).collect::<Vec<_>>(), [4, 3, 0, 2]);
 }
 
 #[test]

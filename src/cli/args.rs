@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use super::scope::{Filter, Moment};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -71,6 +72,19 @@ pub(super) struct Args {
     #[arg(long)]
     pub(super) allow_empty: bool,
 
+    /// Leave out connections that ended before: 2026-11-22T11:31:54Z, or +12.5 seconds after the first packet
+    #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
+    pub(super) since: Option<Moment>,
+
+    /// Leave out connections that began after
+    #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
+    pub(super) until: Option<Moment>,
+
+    /// Only connections with this host=, port=, path=/ws*, code=1010, status=502, rule=, stream= or
+    /// side=client (who closed first); ! before it negates; repeatable, all must hold
+    #[arg(long = "filter", value_name = "KEY=VALUE", value_parser = Filter::parse)]
+    pub(super) filters: Vec<Filter>,
+
     /// Print values of query parameters, which often are tokens
     #[arg(long)]
     pub(super) show_secrets: bool,
@@ -99,6 +113,18 @@ pub(super) enum Command {
         /// The language of codes and comparisons
         #[arg(long, value_enum, default_value_t, value_name = "LANGUAGE", ignore_case = true)]
         lang: Lang,
+    },
+    /// Write the packets of one connection into a new pcapng file
+    Extract {
+        /// Its id in the JSON report without --filter, --since and --until
+        #[arg(value_name = "ID")]
+        id: usize,
+        /// The file to write, which must not exist
+        #[arg(value_name = "OUTPUT")]
+        output: PathBuf,
+        /// The captures of that report; not standard input, for they are read twice
+        #[arg(value_name = "CAPTURE", required = true)]
+        captures: Vec<PathBuf>,
     },
     /// List the rules
     Rules {

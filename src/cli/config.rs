@@ -1,6 +1,7 @@
 //! What was typed, in these surroundings, means this.
 
 use super::args::{Args, ColorWhen, FailOn, Format};
+use super::scope::Scope;
 use super::suggest::near_rules;
 use crate::pipeline::Options;
 use crate::report::{Glyphs, Page, Secrets};
@@ -13,16 +14,17 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub(super) struct Config {
     pub(super) captures: Vec<PathBuf>,
+    pub(super) options: Options,
     /// Key logs that were named; each must be there.
     pub(super) key_logs: Vec<PathBuf>,
     /// The key log that the environment names for programs that write one: it need not be there.
     pub(super) environment_key_log: Option<PathBuf>,
-    pub(super) options: Options,
     pub(super) format: Format,
     pub(super) page: Page,
     pub(super) secrets: Secrets,
     pub(super) fail_on: FailOn,
     pub(super) allow_empty: bool,
+    pub(super) scope: Scope,
     /// Whether a progress bar may be drawn on standard error.
     pub(super) progress: bool,
 }
@@ -68,6 +70,7 @@ impl Config {
             secrets: if args.show_secrets { Secrets::Shown } else { Secrets::Hidden },
             fail_on: args.fail_on,
             allow_empty: args.allow_empty,
+            scope: Scope { since: args.since, until: args.until, filters: args.filters },
             progress: surroundings.stderr_is_terminal,
             captures: args.captures,
             key_logs: args.key_logs,

@@ -5,10 +5,13 @@ mod args;
 mod config;
 mod exit;
 mod explain;
+mod extract;
+mod inputs;
 mod keys;
 mod progress;
 mod rule_list;
 mod run;
+mod scope;
 mod suggest;
 
 pub use exit::Status;
@@ -46,6 +49,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Status {
         Some(Command::Explain { ref topics, lang }) => {
             explain::explain(topics, lang.into(), args.page(&surroundings))
         }
+        Some(Command::Extract { id, ref output, ref captures }) => extract::extract(id, output, captures),
         Some(Command::Rules { format }) => rule_list::list(format, args.page(&surroundings)),
     }
 }

@@ -4,19 +4,22 @@ use super::args::Format;
 use super::complain;
 use super::config::Config;
 use super::exit::{Outcome, Status};
+use super::inputs;
 use super::keys::keys;
 use super::printed;
 use super::progress::Progress;
-use crate::capture::{self, Merged, Reader};
-use crate::connection::Connection;
+use super::scope::Scope;
+use crate::capture::Merged;
+use crate::connection::{self, Connection};
 use crate::pipeline::{self, Observer, Summary};
 use crate::report::{JsonReport, TableReport};
 use crate::rules::{Finding, Severity};
+use crate::time::Timestamp;
 use std::io;
 
 /// Reports on all inputs that can be read, complains of the others.
 pub(super) fn analyze(config: &Config) -> Status {
-    let (readers, mut unreadable) = open(config);
+    let (readers, mut unreadable) = inputs::open(&config.captures);
     if readers.is_empty() {
         return Status::Unreadable;
     }
@@ -27,51 +30,39 @@ pub(super) fn analyze(config: &Config) -> Status {
             return Status::Unreadable;
         }
     };
-    let mut report = Tally { worst: None, report: Report::new(config) };
+    let input = Merged::new(readers);
+    let (scope, begins) = (&config.scope, input.begins());
+    let mut report = Tally { worst: None, connections: 0, scope, begins, report: Report::new(config) };
     let mut progress = Progress::new(config.progress);
     let tell = &mut |read, total| progress.tell(read, total);
-    let summary = pipeline::analyze_with(&config.options, keys, Merged::new(readers), &mut report, tell);
+    let summary = pipeline::analyze_with(&config.options, keys, input, &mut report, tell);
     drop(progress);
     for error in &summary.unreadable {
         complain(&error.to_string());
         unreadable = true;
     }
 
-    let connections = summary.totals.websocket_connections;
-    let outcome = Outcome { unreadable, worst: report.worst, connections };
+    let outcome = Outcome { unreadable, worst: report.worst, connections: report.connections };
     let status = outcome.status(config.fail_on, config.allow_empty);
     printed(config.page.color, status, |out| report.report.write(&summary, out))
 }
 
-/// The inputs that are captures, and whether one was not.
-fn open(config: &Config) -> (Vec<Reader>, bool) {
-    let mut readers = Vec::with_capacity(config.captures.len());
-    let mut unreadable = false;
-    for path in &config.captures {
-        let opened = match (path.to_str(), u16::try_from(readers.len())) {
-            (Some(path), Ok(index)) => capture::open(path, index).map_err(|error| error.to_string()),
-            (None, _) => Err(format!("{}: the name is not UTF-8", path.display())),
-            (_, Err(_)) => Err(format!("{}: more than {} captures at once", path.display(), u16::MAX)),
-        };
-        match opened {
-            Ok(reader) => readers.push(reader),
-            Err(reason) => {
-                complain(&reason);
-                unreadable = true;
-            }
-        }
-    }
-    (readers, unreadable)
-}
-
-/// Remembers the gravest finding on its way to the report.
-struct Tally {
+/// Hands on to the report what was selected, and remembers the gravest finding of it.
+struct Tally<'a> {
     worst: Option<Severity>,
+    connections: u64,
+    scope: &'a Scope,
+    begins: Option<Timestamp>,
     report: Report,
 }
 
-impl Observer for Tally {
+impl Observer for Tally<'_> {
     fn connection(&mut self, connection: Connection, findings: Vec<Finding>) {
+        if !self.scope.admits(&connection, &findings, self.begins) {
+            return;
+        }
+        // What could not be read may be no WebSocket at all.
+        self.connections += u64::from(connection.outcome != connection::Outcome::Encrypted);
         self.worst = self.worst.max(findings.iter().map(|finding| finding.severity).max());
         match &mut self.report {
             Report::Table(report) => report.connection(connection, findings),

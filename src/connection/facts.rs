@@ -36,7 +36,8 @@ pub struct Connection {
     pub outcome: Outcome,
     /// Frames of both sides; `None` where no frame could be read.
     pub frames: Option<Sides<FrameFacts>>,
-    /// Every Close frame, in order of time.
+    /// Every Close frame in the order sent: one that was sent after the other side's had come stands behind it, however
+    /// the capture orders their packets.
     pub closes: Vec<Close>,
     /// How it ended.
     pub ending: Ending,

@@ -45,8 +45,9 @@ impl Start {
 
     /// Notes the end of one side.
     pub(super) fn end(&mut self, from: Side, transport: Transport, seen: Seen) {
-        // Told in order of the stream; where a capture holds another order, the packet decides who was first.
-        if self.ended.is_none_or(|(_, _, first)| seen.packet < first.packet) {
+        // Told in the order of cause and effect; but a reset is told at once, a FIN after what it waits for.
+        let before = |first: Seen| (seen.at, seen.packet) < (first.at, first.packet);
+        if self.ended.is_none_or(|(_, transport, first)| transport == Transport::Reset && before(first)) {
             self.ended = Some((from, transport, seen));
         }
     }
@@ -114,6 +115,14 @@ struct Direction {
     /// Since when its window is closed, and the longest time that it was.
     closed: Option<Seen>,
     stall: Option<Span>,
+}
+
+impl Direction {
+    /// The longest stall, one that lasts until the last packet included.
+    fn stalled(&self, last: Seen) -> Option<Span> {
+        let open = self.closed.map(|from| Span { from, until: last });
+        open.into_iter().chain(self.stall).max_by_key(Span::nanos)
+    }
 }
 
 enum Stage {
@@ -556,7 +565,7 @@ impl Flow {
                 ttl,
                 usual_ttl,
             }),
-            stall: Sides { client: of.client.stall, server: of.server.stall },
+            stall: Sides { client: of.client.stalled(self.last), server: of.server.stalled(self.last) },
             repeats: Sides { client: of.client.repeats, server: of.server.repeats },
         };
         connection.proxied = self.proxied;

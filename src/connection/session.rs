@@ -135,7 +135,7 @@ impl Session {
     /// Takes what the client sent after its request and before the answer, which began in packet `answer`.
     pub(super) fn early_data(&mut self, answer: Seen, chunks: Vec<Chunk>) {
         for chunk in chunks {
-            if chunk.seen.packet < answer.packet
+            if (chunk.seen.at, chunk.seen.packet) < (answer.at, answer.packet)
                 && let Some(request) = &mut self.connection.request
             {
                 request.early_data.get_or_insert(chunk.seen);
@@ -171,8 +171,7 @@ impl Session {
         if any || matches!(connection.outcome, Outcome::Established | Outcome::Invalid) {
             connection.frames = Some(self.frames);
         }
-        connection.closes.sort_by_key(|close| close.seen.packet);
-        connection.anomalies.sort_by_key(|anomaly| anomaly.seen.packet);
+        connection.anomalies.sort_by_key(|anomaly| (anomaly.seen.at, anomaly.seen.packet));
         Some(connection)
     }
 }

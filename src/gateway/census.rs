@@ -1,31 +1,56 @@
 //! What many connections have in common: one small record of each, so that a rule can say "38 of 41 ended so".
 
-use crate::connection::{Connection, Transport};
+use super::parting::{How, Parting};
+use super::patterns::{Burst, Group, Patterns, Retries, Reuse};
+use crate::capture::PacketId;
+use crate::connection::{Connection, Outcome, Transport};
 use crate::limits;
 use crate::net::Endpoint;
-use crate::role::Role;
+use crate::role::{Role, Sides};
 use crate::time::Timestamp;
+use sha1::{Digest, Sha1};
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 /// The records of a run, in order of their endings; the first [`limits::CENSUS`] of them.
 #[derive(Clone, Default, Debug)]
 pub struct Census {
     records: Vec<Record>,
+    /// What the records have in common: found when first asked for, and again when many more came since.
+    patterns: OnceLock<Patterns>,
 }
 
 /// What is kept of one connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Record {
+    /// Its first packet.
+    pub packet: PacketId,
     /// Who asked.
     pub client: IpAddr,
     /// Who was asked.
     pub server: Endpoint,
+    /// A digest of the path it asked for.
+    pub path: u64,
+    /// A digest of its `Sec-WebSocket-Key`.
+    pub key: Option<u64>,
+    /// Initial sequence numbers: two captures of one connection agree in both.
+    pub isn: Sides<Option<u32>>,
+    /// What became of its handshake.
+    pub outcome: Outcome,
+    /// Status of the answer.
+    pub status: Option<u16>,
     /// When its first packet was seen.
     pub opened: Timestamp,
+    /// When its handshake was answered.
+    pub answered: Option<Timestamp>,
     /// When and by whom its transport was ended, and how; `None` where it was still open.
     pub ended: Option<(Role, Transport, Timestamp)>,
-    /// Nanoseconds from the last payload of either side to that ending.
+    /// When and by whom the session was given up first, and how.
+    pub parted: Option<(Role, How, Timestamp)>,
+    /// Nanoseconds from the last payload of either side to that moment.
     pub quiet: Option<i64>,
+    /// Nanoseconds from its first packet to that moment.
+    pub age: Option<i64>,
     /// The code of the first Close, 1005 for one without.
     pub code: Option<u16>,
 }
@@ -35,6 +60,10 @@ impl Census {
     pub fn push(&mut self, connection: &Connection) {
         if self.records.len() < limits::CENSUS {
             self.records.push(Record::of(connection));
+            // Growing by a quarter before it is looked at again keeps the work in proportion to the records.
+            if self.patterns.get().is_some_and(|known| known.covers + known.covers / 4 < self.records.len()) {
+                self.patterns.take();
+            }
         }
     }
 
@@ -42,21 +71,132 @@ impl Census {
     pub fn records(&self) -> &[Record] {
         &self.records
     }
+
+    /// Sessions that the same server gave up after the same silence as this one, in nanoseconds.
+    pub fn same_silence(&self, server: Endpoint, quiet: i64) -> Option<&Group> {
+        self.patterns().silences.around(server, quiet)
+    }
+
+    /// Busy sessions that the same server gave up at the same age as this one, in nanoseconds.
+    pub fn same_age(&self, server: Endpoint, age: i64) -> Option<&Group> {
+        self.patterns().ages.around(server, age)
+    }
+
+    /// Sessions that the same server gave up within the same second.
+    pub fn burst(&self, server: Endpoint, at: Timestamp) -> Option<&Burst> {
+        self.patterns().burst(server, at)
+    }
+
+    /// The attempts of one client of which the connection that begins in this packet is the first.
+    pub fn retries(&self, first: PacketId) -> Option<&Retries> {
+        self.patterns().retries.get(&first)
+    }
+
+    /// How often one key was sent to one server, where that was more than once.
+    pub fn reuse(&self, server: Endpoint, key: u64) -> Option<&Reuse> {
+        self.patterns().reuses.get(&(server, key))
+    }
+
+    /// The moments to which no other connection of the same client and server began nearer than this one. Of several
+    /// that began at once, only the first has any.
+    pub fn nearest(&self, connection: &Connection) -> Option<(Timestamp, Timestamp)> {
+        let (client, server) = (connection.tcp.client.ip, connection.tcp.server);
+        let all = self.patterns().of_client(client, server);
+        let opened = connection.first.at;
+        let at = all.partition_point(|key| key.2 < opened);
+        let first = self.records.get(all.get(at)?.3 as usize)?;
+        let halfway =
+            |other: Timestamp| Timestamp::from_nanos(i64::midpoint(other.as_nanos(), opened.as_nanos()));
+        let before = at.checked_sub(1).and_then(|at| all.get(at));
+        let after = all.get(all.partition_point(|key| key.2 <= opened));
+        let from = before.map_or(Timestamp::from_nanos(i64::MIN), |key| halfway(key.2));
+        let until = after.map_or(Timestamp::from_nanos(i64::MAX), |key| halfway(key.2));
+        (first.packet == connection.first.packet).then_some((from, until))
+    }
+
+    /// When the last connection of one client to one server began.
+    pub fn last_of(&self, client: IpAddr, server: Endpoint) -> Option<Timestamp> {
+        self.patterns().of_client(client, server).last().map(|key| key.2)
+    }
+
+    fn patterns(&self) -> &Patterns {
+        self.patterns.get_or_init(|| Patterns::of(&self.records))
+    }
 }
 
 impl Record {
     fn of(connection: &Connection) -> Record {
-        let ended = connection.ending.by.map(|(role, seen)| (role, connection.ending.transport, seen.at));
-        let last = connection.frames.as_ref().and_then(|frames| {
-            Role::BOTH.iter().filter_map(|&role| frames[role].last).map(|seen| seen.at).max()
-        });
+        let parting = Parting::of(connection);
+        let request = connection.request.as_ref();
         Record {
+            packet: connection.first.packet,
             client: connection.tcp.client.ip,
             server: connection.tcp.server,
+            path: request.map_or(0, |request| digest(path(&request.head.target))),
+            key: request.and_then(|request| request.key.as_deref()).map(digest),
+            isn: connection.tcp.isn,
+            outcome: connection.outcome,
+            status: connection.response.as_ref().map(|response| response.head.status),
             opened: connection.first.at,
-            ended,
-            quiet: ended.zip(last).map(|((_, _, ended), last)| ended.nanos_since(last)),
+            answered: connection.response.as_ref().map(|response| response.seen.at),
+            ended: connection.ending.by.map(|(role, seen)| (role, connection.ending.transport, seen.at)),
+            parted: parting.map(|parting| (parting.by, parting.how, parting.seen.at)),
+            quiet: parting.and_then(|parting| parting.quiet),
+            age: parting.and_then(|parting| parting.age),
             code: connection.closes.first().map(|close| close.code.unwrap_or(1005)),
         }
+    }
+}
+
+/// A request target without its query.
+fn path(target: &str) -> &str {
+    target.split(['?', '#']).next().unwrap_or_default()
+}
+
+/// Eight bytes that stand for a text of any length.
+pub fn digest(text: &str) -> u64 {
+    Sha1::digest(text.as_bytes()).iter().take(8).fold(0, |sum, &byte| sum << 8 | u64::from(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::role::Role::Server;
+    use crate::rules::testing::{ANSWER, REQUEST, Scene};
+
+    fn session(start: f64) -> Connection {
+        Scene::tcp_at(start).request(REQUEST).answer(ANSWER, "").after(17.0).fin(Server).build()
+    }
+
+    #[test]
+    fn patterns_are_found_again_when_many_more_connections_came() {
+        let mut census = Census::default();
+        let (server, quiet) = (session(0.0).tcp.server, Record::of(&session(0.0)).quiet.unwrap());
+        let count = |census: &Census| census.same_silence(server, quiet).map_or(0, |group| group.count);
+        for i in 0..4 {
+            census.push(&session(f64::from(i) * 50.0));
+        }
+        assert_eq!(count(&census), 4);
+        for i in 4..6 {
+            census.push(&session(f64::from(i) * 50.0));
+        }
+        assert_eq!(count(&census), 6);
+    }
+
+    #[test]
+    fn a_moment_belongs_to_the_connection_that_began_nearest() {
+        let mut census = Census::default();
+        let all = [session(10.0), session(20.0), session(40.0)];
+        all.iter().for_each(|connection| census.push(connection));
+        let seconds = |at: Timestamp| at.as_nanos() / 1_000_000_000;
+        let (from, until) = census.nearest(&all[1]).unwrap();
+        assert_eq!((seconds(from), seconds(until)), (15, 30));
+        assert_eq!(census.last_of(all[0].tcp.client.ip, all[0].tcp.server).map(seconds), Some(40));
+    }
+
+    #[test]
+    fn the_query_is_no_part_of_the_path() {
+        assert_eq!(path("/chat?token=1"), path("/chat#x"));
+        assert_ne!(digest("/chat"), digest("/news"));
     }
 }

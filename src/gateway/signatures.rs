@@ -182,6 +182,30 @@ mod tests {
     }
 
     #[test]
+    fn every_row_finds_its_own_sign_and_nothing_in_a_plain_answer() {
+        let plain = response_head("HTTP/1.1 404 Not Found\r\nServer: example\r\n\r\n");
+        for row in SIGNATURES {
+            let (head, body) = match row.sign {
+                Field(name, text) => {
+                    let value = if text.is_empty() {
+                        String::from("8f2")
+                    } else {
+                        format!("x {} y", text.to_uppercase())
+                    };
+                    (
+                        response_head(&format!("HTTP/1.1 404 Not Found\r\n{name}: {value}\r\n\r\n")),
+                        String::new(),
+                    )
+                }
+                Body(text) => (plain.clone(), format!("<p>{text}</p>")),
+            };
+            let found = identify(&head, body.as_bytes());
+            assert!(found.iter().any(|found| found.signature == row), "{row:?} is not found in its own sign");
+            assert!(identify(&plain, b"<p>not here</p>").is_empty());
+        }
+    }
+
+    #[test]
     fn any_via_shows_a_proxy() {
         let head = response_head("HTTP/1.1 101 Switching Protocols\r\nVia: 1.1 edge-7\r\n\r\n");
         assert_eq!(relay(&head, b"").unwrap().found, "Via: 1.1 edge-7");

@@ -21,6 +21,7 @@ mod subprotocol;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tls;
+mod transport;
 mod trust;
 
 pub use context::Context;
@@ -38,6 +39,7 @@ pub static RULES: &[&Rule] = &[
     &handshake::request_upgrade_missing::RULE,
     &handshake::request_connection_upgrade_missing::RULE,
     &handshake::request_key_invalid::RULE,
+    &handshake::request_key_reused::RULE,
     &handshake::request_version_unsupported::RULE,
     &handshake::request_singleton_duplicated::RULE,
     &handshake::request_body_or_early_data::RULE,
@@ -50,6 +52,7 @@ pub static RULES: &[&Rule] = &[
     &handshake::response_accept_invalid::RULE,
     &handshake::response_101_malformed::RULE,
     &handshake::handshake_unanswered::RULE,
+    &handshake::handshake_slow::RULE,
     &handshake::client_aborts_after_101::RULE,
     &handshake::response_not_http::RULE,
     &extension::extension_offered_not_accepted::RULE,
@@ -57,6 +60,7 @@ pub static RULES: &[&Rule] = &[
     &extension::extension_response_params_illegal::RULE,
     &extension::extension_offer_illegal::RULE,
     &extension::extension_header_malformed::RULE,
+    &extension::extension_negotiated_unused::RULE,
     &extension::rsv1_without_extension::RULE,
     &extension::rsv_bits_misused::RULE,
     &extension::close_1010_mandatory_extension::RULE,
@@ -71,6 +75,8 @@ pub static RULES: &[&Rule] = &[
     &frame::control_frame_invalid::RULE,
     &frame::length_encoding_invalid::RULE,
     &frame::fragmentation_sequence_broken::RULE,
+    &frame::text_not_utf8::RULE,
+    &frame::masking_key_weak::RULE,
     &frame::stream_ends_mid_frame::RULE,
     &frame::http_bytes_in_stream::RULE,
     &frame::framing_lost::RULE,
@@ -88,12 +94,24 @@ pub static RULES: &[&Rule] = &[
     &close::close_internal_error::RULE,
     &close::close_restart_or_overload::RULE,
     &close::close_application_code::RULE,
+    &close::reconnect_without_backoff::RULE,
     &gateway::gateway_error_before_upgrade::RULE,
     &gateway::close_1014_bad_gateway::RULE,
     &gateway::close_1014_rejected_by_peer::RULE,
+    &gateway::idle_timeout_close::RULE,
+    &gateway::lifetime_limit_close::RULE,
+    &gateway::mass_disconnect::RULE,
+    &gateway::keepalive_insufficient::RULE,
+    &gateway::gateway_block_page::RULE,
     &gateway::gateway_accepted_before_upstream::RULE,
     &gateway::close_1014_from_client::RULE,
+    &transport::tcp_connect_failed::RULE,
+    &transport::silent_drop::RULE,
+    &transport::rst_foreign_origin::RULE,
+    &transport::ping_unanswered::RULE,
+    &transport::receiver_stalled::RULE,
     &tls::tls_handshake_failed::RULE,
+    &tls::scheme_port_mismatch::RULE,
     &capture::capture_starts_midstream::RULE,
     &capture::capture_lossy::RULE,
 ];
@@ -104,11 +122,9 @@ pub fn judge(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     // Of what could not be read, only TLS itself can be judged.
     let unread = connection.outcome == Outcome::Encrypted;
-    for rule in RULES
-        .iter()
-        .filter(|rule| context.selection.speaks(rule))
-        .filter(|rule| !unread || rule.category == Category::Tls)
-    {
+    let may_speak =
+        |rule: &Rule| context.selection.speaks(rule) && (!unread || rule.category == Category::Tls);
+    for rule in RULES.iter().filter(|rule| may_speak(rule)) {
         match rule.check {
             Check::Connection(check) => check(connection, &mut found),
             Check::InContext(check) => check(connection, context, &mut found),

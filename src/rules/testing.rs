@@ -3,11 +3,13 @@
 use crate::capture::{PacketId, Seen};
 use crate::connection::{
     Anomaly, Close, CloseState, Connection, FrameFacts, Outcome, Request, Response, RoleEvidence, Transport,
+    Unused,
 };
+use crate::gateway::Census;
 use crate::http::{RequestHead, ResponseHead};
 use crate::net::Endpoint;
 use crate::role::{Role, Sides};
-use crate::rules::{Finding, judge};
+use crate::rules::{Context, Finding, judge};
 use crate::time::Timestamp;
 use crate::websocket::{Extensions, Subprotocols, Violation};
 
@@ -29,12 +31,19 @@ pub struct Scene {
 impl Scene {
     /// A TCP connection, packets 1 and 2.
     pub fn tcp() -> Scene {
+        Scene::tcp_at(0.0)
+    }
+
+    /// The same, so many seconds after the start of the capture; packet numbers and ports follow the time.
+    pub fn tcp_at(seconds: f64) -> Scene {
         let endpoint = |ip: [u8; 4], port| Endpoint { ip: ip.into(), port };
-        let start = Seen { packet: PacketId::new(0, 1), at: Timestamp::from_nanos(0) };
-        let mut scene = Scene { connection: Connection::begun(start), packet: 1, nanos: 0 };
+        let (packet, nanos) = ((seconds * 1e3) as u64 + 1, (seconds * 1e9) as i64);
+        let start = Seen { packet: PacketId::new(0, packet), at: Timestamp::from_nanos(nanos) };
+        let mut scene = Scene { connection: Connection::begun(start), packet, nanos };
         let tcp = &mut scene.connection.tcp;
         (tcp.client, tcp.server) = (endpoint([10, 0, 0, 5], 51234), endpoint([10, 0, 0, 9], 80));
         (tcp.roles, tcp.opened) = (RoleEvidence::Syn, Some(start));
+        tcp.isn = Sides { client: Some(packet as u32), server: Some(packet as u32 + 7) };
         scene.connection.tcp.accepted = Some(scene.step());
         scene
     }
@@ -133,8 +142,12 @@ impl Scene {
 
     /// Pings without answer.
     pub fn pings(mut self, from: Role, count: u64) -> Scene {
-        self.step();
-        self.frames(from).ping += count;
+        let seen = self.step();
+        let frames = self.frames(from);
+        frames.ping += count;
+        frames.pings.unanswered.get_or_insert(seen);
+        frames.pings.unanswered_count += count;
+        frames.last = Some(seen);
         self
     }
 
@@ -150,11 +163,12 @@ impl Scene {
         let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
         let reason = String::from_utf8_lossy(payload.get(2..).unwrap_or_default()).into_owned();
         let len = payload.len() as u64;
+        let after = Role::BOTH.map(|role| self.frames(role).last);
+        let after = Sides { client: after[0], server: after[1] };
         let frames = self.frames(from);
         frames.close += 1;
         frames.last = Some(seen);
         let both = self.connection.closes.iter().any(|close| close.from != from);
-        let after = Sides::default();
         self.connection.closes.push(Close { from, seen, code, reason, payload: payload.into(), len, after });
         self.connection.ending.close = Some(if both { CloseState::Clean } else { CloseState::Unechoed });
         self
@@ -212,6 +226,12 @@ impl Scene {
         self
     }
 
+    /// A packet without anything new, and where it was.
+    pub fn packet(mut self, tell: impl FnOnce(Seen)) -> Scene {
+        tell(self.step());
+        self
+    }
+
     /// Any other change.
     pub fn with(mut self, change: impl FnOnce(&mut Connection)) -> Scene {
         change(&mut self.connection);
@@ -225,7 +245,7 @@ impl Scene {
 
     /// What the rules say of it.
     pub fn findings(self) -> Vec<Finding> {
-        judge(&self.connection, &super::Context::alone())
+        judge(&self.connection, &Context::alone())
     }
 
     /// The finding of a rule, wherever it hangs.
@@ -267,6 +287,21 @@ impl Scene {
         self.connection.last = seen;
         seen
     }
+}
+
+/// What the rules say of each of these connections, in view of all of them.
+pub fn judged_together(connections: &[Connection], unused: &[Unused]) -> Vec<Vec<Finding>> {
+    let mut census = Census::default();
+    connections.iter().for_each(|connection| census.push(connection));
+    let mut context: Context<'_> = Context::alone();
+    (context.census, context.unused) = (&census, unused);
+    connections.iter().map(|connection| judge(connection, &context)).collect()
+}
+
+/// The finding of a rule among those of one connection, wherever it hangs.
+pub fn named<'a>(findings: &'a [Finding], name: &str) -> Option<&'a Finding> {
+    assert!(super::rule(name).is_some(), "no rule is called {name}");
+    flat(findings).into_iter().find(|finding| finding.rule.name == name)
 }
 
 /// All findings, consequences too.

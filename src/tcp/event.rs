@@ -21,7 +21,8 @@ pub struct StreamEvent<'a> {
     pub flow: FlowId,
     /// Its endpoints.
     pub key: &'a FlowKey,
-    /// The packet that brought it. For bytes that waited for earlier ones: the packet that carried them.
+    /// The packet that brought it. For bytes that waited for earlier ones, or for what their packet acknowledges: the
+    /// packet that carried them. So packets may be told out of the order of the capture, but causes before effects.
     pub seen: Seen,
     /// Who sent it. For [`Event::Gap`]: whose bytes are missing. For [`Event::Closed`]: of no meaning.
     pub from: Side,

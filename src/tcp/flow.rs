@@ -22,6 +22,16 @@ pub(super) struct Flow {
     halves: [Half; 2],
 }
 
+/// What a SYN is among those of its side.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Greeting {
+    First,
+    /// Sent again.
+    Again,
+    /// Another copy of the same packet.
+    Copied,
+}
+
 /// What becomes of a flow after a segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Fate {
@@ -57,8 +67,14 @@ impl Flow {
         }
     }
 
-    /// A SYN or SYN-ACK begins the sender's stream; true for the first one of a side.
-    pub(super) fn synchronize(&mut self, segment: &Segment<'_>) -> bool {
+    /// Packets that were captured twice.
+    pub(super) fn duplicates(&self) -> u64 {
+        self.halves.iter().map(|half| u64::from(half.duplicates())).sum()
+    }
+
+    /// A SYN or SYN-ACK begins the sender's stream; tells whether it is the first one of a side.
+    pub(super) fn synchronize(&mut self, segment: &Segment<'_>, at: Timestamp) -> Greeting {
+        let since_last = at.nanos_since(self.last);
         let (own, other) = self.pair(segment.from);
         own.see(segment);
         if segment.flags.has(Flags::ACK) {
@@ -70,8 +86,12 @@ impl Flow {
         let first = !own.is_known() || own.is_at_start() && own.distance(segment.seq.wrapping_add(1)) != 0;
         if first {
             own.begin(segment.seq.wrapping_add(1));
+            Greeting::First
+        } else if own.is_duplicate(since_last) {
+            Greeting::Copied
+        } else {
+            Greeting::Again
         }
-        first
     }
 
     /// Takes a segment, but for its SYN.
@@ -83,6 +103,7 @@ impl Flow {
         seen: Seen,
         sink: &mut impl Sink,
     ) -> Fate {
+        let since_last = seen.at.nanos_since(self.last);
         self.last = seen.at;
         let from = segment.from;
         let opener_is_sender = self.opener.is_some_and(|(side, _)| side == from);
@@ -114,16 +135,16 @@ impl Flow {
         }
         let mut emit =
             |seen: Seen, event: Event<'_>| sink.event(StreamEvent { flow: id, key, seen, from, event });
-        let mut interest = own.arrive(&segment, seen, &mut emit);
+        let mut interest = own.arrive(&segment, seen, (other.told(), since_last), &mut emit);
         let in_order = !own.has_hole() && !other.has_hole();
         self.has_data |= segment.declared_len > 0;
         if !in_order && interest == Interest::Keep {
             interest = self.settle(id, from, seen, sink);
         }
-        match interest {
-            Interest::Ignore => Fate::Ignored,
-            Interest::Keep if !in_order && segment.flags.has(Flags::FIN) => Fate::Ending,
-            Interest::Keep => self.fate(),
+        match (interest, self.fate()) {
+            (Interest::Ignore, _) => Fate::Ignored,
+            (Interest::Keep, Fate::Open) if !in_order && segment.flags.has(Flags::FIN) => Fate::Ending,
+            (Interest::Keep, fate) => fate,
         }
     }
 
@@ -133,7 +154,7 @@ impl Flow {
         if low.is_ended() && high.is_ended() { Fate::Ended } else { Fate::Open }
     }
 
-    /// Lets both halves give up what will not come.
+    /// Lets both halves give up what will not come, and tell what no longer waits.
     #[cold]
     fn settle(&mut self, id: FlowId, from: Side, seen: Seen, sink: &mut impl Sink) -> Interest {
         let key = &{ self.key };
@@ -142,27 +163,61 @@ impl Flow {
             let mut emit = |seen: Seen, event: Event<'_>| {
                 sink.event(StreamEvent { flow: id, key, seen, from: side, event })
             };
-            if own.settle(seen, other.is_seen(), &mut emit) == Interest::Ignore {
+            let mut told = other.told();
+            let interest = own.settle(seen, other.is_seen(), &mut told, &mut emit);
+            other.forgo(told);
+            if interest == Interest::Ignore {
                 return Interest::Ignore;
+            }
+        }
+        self.drain(id, seen, sink)
+    }
+
+    /// What one half tells may be what the other waits for, and so on; each round tells something.
+    fn drain(&mut self, id: FlowId, seen: Seen, sink: &mut impl Sink) -> Interest {
+        let key = &{ self.key };
+        let mut idle = 0;
+        for side in [Side::Low, Side::High].into_iter().cycle() {
+            let (own, other) = self.pair(side);
+            let mut told_any = false;
+            let mut emit = |seen: Seen, event: Event<'_>| {
+                told_any = true;
+                sink.event(StreamEvent { flow: id, key, seen, from: side, event })
+            };
+            if own.has_hole() && own.drain(seen, other.told(), &mut emit) == Interest::Ignore {
+                return Interest::Ignore;
+            }
+            idle = if told_any { 0_u8 } else { idle.saturating_add(1) };
+            if idle > 1 {
+                break;
             }
         }
         Interest::Keep
     }
 
-    /// Gives up the missing bytes of both directions now, to free what waits behind them.
+    /// Gives up all that anything waits for, to free it: missing bytes first, then the order of the two directions.
     #[cold]
     pub(super) fn relieve(&mut self, id: FlowId, seen: Seen, sink: &mut impl Sink) -> Interest {
         let key = &{ self.key };
-        for side in [Side::Low, Side::High] {
-            let (own, _) = self.pair(side);
+        loop {
+            let [low, high] = &self.halves;
+            let side = match (low.has_hole(), high.has_hole()) {
+                (false, false) => return Interest::Keep,
+                (true, false) => Side::Low,
+                (true, true) if !low.is_blocked() => Side::Low,
+                _ => Side::High,
+            };
+            let (own, other) = self.pair(side);
             let mut emit = |seen: Seen, event: Event<'_>| {
                 sink.event(StreamEvent { flow: id, key, seen, from: side, event })
             };
-            if own.skip(seen, &mut emit) == Interest::Ignore {
+            let mut told = other.told();
+            let interest = own.skip(seen, &mut told, &mut emit);
+            other.forgo(told);
+            if interest == Interest::Ignore || self.drain(id, seen, sink) == Interest::Ignore {
                 return Interest::Ignore;
             }
         }
-        Interest::Keep
     }
 
     /// A RST counts where it could be the sender's: near its next sequence number, or before it said anything
@@ -189,17 +244,21 @@ impl Flow {
     }
 
     /// Tells everything that waits: the flow is over.
-    pub(super) fn finish(&mut self, id: FlowId, now: Seen, sink: &mut impl Sink) {
+    pub(super) fn finish(&mut self, id: FlowId, now: Seen, sink: &mut impl Sink) -> Interest {
         let key = &{ self.key };
+        if self.relieve(id, now, sink) == Interest::Ignore {
+            return Interest::Ignore;
+        }
         for side in [Side::Low, Side::High] {
             let (own, _) = self.pair(side);
             let mut emit = |seen: Seen, event: Event<'_>| {
                 sink.event(StreamEvent { flow: id, key, seen, from: side, event })
             };
             if own.finish(now, &mut emit) == Interest::Ignore {
-                return;
+                return Interest::Ignore;
             }
         }
+        Interest::Keep
     }
 
     /// The side of which the capture has no packet.

@@ -3,6 +3,9 @@
 //! The first copy of a byte counts. A byte that is missing is waited for: while the other side has not acknowledged
 //! it, it may be sent again; once it is acknowledged, only the capture lacks it, and after a short grace for packets
 //! captured out of order the gap is told and reading goes on behind it.
+//!
+//! What acknowledges bytes of the other direction that were not told yet waits for them as well: an answer is told
+//! after what it answers, whatever the order in which a capture holds the two.
 
 use super::event::{Event, GapCause, Interest};
 use super::seq::ahead;
@@ -27,8 +30,14 @@ pub(super) struct Half {
     window_closed: bool,
     /// Time to live of its last packet.
     ttl: u8,
+    /// Marks of its last four packets, the last one lowest: see [`mark`].
+    recent: u64,
+    /// Packets that were captured twice.
+    duplicates: u32,
     /// Stream offset of `next`.
     offset: u64,
+    /// Where the other side's acknowledgments are no longer waited for, though not all before it was told.
+    forgone: u32,
     /// Exists while something waits for earlier bytes.
     hole: Option<Box<Hole>>,
 }
@@ -40,7 +49,7 @@ struct Hole {
     /// Captured bytes in `held`.
     bytes: usize,
     /// The FIN, by the offset it stands at.
-    fin: Option<(u64, Seen)>,
+    fin: Option<Fin>,
     /// When it opened.
     since: Seen,
     /// Segments of the flow since the missing bytes were acknowledged.
@@ -51,7 +60,44 @@ struct Held {
     bytes: Box<[u8]>,
     /// Bytes that were sent; more than `bytes` holds where the packet was cut.
     sent: u64,
+    /// Acknowledgment of its packet.
+    ack: Ack,
     seen: Seen,
+}
+
+#[derive(Clone, Copy)]
+struct Fin {
+    at: u64,
+    ack: Ack,
+    seen: Seen,
+}
+
+/// What a packet acknowledges, if anything.
+type Ack = Option<u32>;
+
+/// How far the other direction was told.
+#[derive(Clone, Copy)]
+pub(super) struct Told {
+    next: u32,
+    /// Whether more of it may be told, so that waiting makes sense.
+    more: bool,
+}
+
+impl Told {
+    /// Whether all that is acknowledged was told.
+    #[inline]
+    fn covers(self, ack: Ack) -> bool {
+        !self.more || ack.is_none_or(|ack| ahead(ack, self.next) <= 0)
+    }
+
+    /// Waits no longer for what is acknowledged.
+    fn forgo(&mut self, ack: Ack) {
+        if let Some(ack) = ack
+            && ahead(ack, self.next) > 0
+        {
+            self.next = ack;
+        }
+    }
 }
 
 impl Half {
@@ -70,6 +116,7 @@ impl Half {
     pub(super) fn see(&mut self, segment: &Segment<'_>) -> bool {
         self.seen = true;
         self.ttl = segment.ttl;
+        self.recent = self.recent << 16 | u64::from(mark(segment));
         let closed = segment.window == 0;
         let turned = closed != self.window_closed;
         self.window_closed = closed;
@@ -79,6 +126,25 @@ impl Half {
     /// Time to live of its last packet, where one was seen.
     pub(super) fn last_ttl(&self) -> Option<u8> {
         self.seen.then_some(self.ttl)
+    }
+
+    /// Packets that were captured twice, as far as that was noticed: those with payload, SYN or FIN.
+    pub(super) const fn duplicates(&self) -> u32 {
+        self.duplicates
+    }
+
+    /// Whether the last packet, which says nothing new, is another copy of one captured before: another interface saw
+    /// it, too. A retransmission is a new packet with an identification of its own; where there is none, as in IPv6,
+    /// it comes later than a copy.
+    pub(super) fn is_duplicate(&mut self, since_last: i64) -> bool {
+        let [last, earlier @ ..] = [0, 16, 32, 48].map(|lane: u32| self.recent.wrapping_shr(lane) & 0xffff);
+        let duplicate = if last == 0 {
+            (0..limits::DUPLICATE_NANOS).contains(&since_last)
+        } else {
+            earlier.contains(&last)
+        };
+        self.duplicates = self.duplicates.saturating_add(u32::from(duplicate));
+        duplicate
     }
 
     /// Whether its FIN was told.
@@ -100,6 +166,31 @@ impl Half {
     pub(super) fn begin(&mut self, next: u32) {
         self.known = true;
         self.next = next;
+        self.forgone = next;
+    }
+
+    /// How far it was told, for what the other side acknowledges.
+    #[inline]
+    pub(super) fn told(&self) -> Told {
+        let next = if ahead(self.forgone, self.next) > 0 { self.forgone } else { self.next };
+        Told { next, more: self.seen && self.known && !self.ended }
+    }
+
+    /// Notes how far the other side waits no longer.
+    pub(super) fn forgo(&mut self, told: Told) {
+        self.forgone = told.next;
+    }
+
+    /// Whether all that it waits for is of the other direction.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.first_waiting().is_some_and(|(at, _)| at <= self.offset)
+    }
+
+    /// Offset and acknowledgment of the first thing that waits.
+    fn first_waiting(&self) -> Option<(u64, Ack)> {
+        let hole = self.hole.as_ref()?;
+        let held = hole.held.first_key_value().map(|(&at, held)| (at, held.ack));
+        held.or(hole.fin.map(|fin| (fin.at, fin.ack)))
     }
 
     /// Notes that the other side acknowledged everything before `ack`.
@@ -116,39 +207,46 @@ impl Half {
         ahead(seq, self.next)
     }
 
-    /// Takes a segment without SYN or RST; returns what the receiver of the events last wanted.
+    /// Takes a segment without SYN or RST; returns what the receiver of the events last wanted. `told` is how far the
+    /// other direction was told, `since_last` the nanoseconds since the last packet of the flow.
     #[inline]
     pub(super) fn arrive(
         &mut self,
         segment: &Segment<'_>,
         seen: Seen,
+        (told, since_last): (Told, i64),
         emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
     ) -> Interest {
+        let fin = segment.flags.has(Flags::FIN);
         if self.ended {
+            if fin {
+                self.is_duplicate(since_last);
+            }
             return Interest::Keep;
         }
-        let fin = segment.flags.has(Flags::FIN);
-        if segment.seq == self.next && self.hole.is_none() {
+        let empty = segment.declared_len == 0 && !fin;
+        if segment.seq == self.next && self.hole.is_none() && (empty || told.covers(acknowledged(segment))) {
             let mut interest = Interest::Keep;
             if segment.declared_len > 0 {
                 interest = self.deliver(segment.payload, u64::from(segment.declared_len), seen, emit);
             }
-            if fin {
+            if fin && interest == Interest::Keep {
                 self.end(seen, emit);
             }
             return interest;
         }
-        self.arrive_out_of_order(segment, fin, seen, emit)
+        self.arrive_out_of_order(segment, seen, (told, since_last), emit)
     }
 
     #[cold]
     fn arrive_out_of_order(
         &mut self,
         segment: &Segment<'_>,
-        fin: bool,
         seen: Seen,
+        (told, since_last): (Told, i64),
         emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
     ) -> Interest {
+        let fin = segment.flags.has(Flags::FIN);
         let sent = u64::from(segment.declared_len);
         let ahead = self.distance(segment.seq);
         let known = u64::from(ahead.min(0).unsigned_abs());
@@ -159,6 +257,7 @@ impl Half {
         if let Some(offset) = self.offset.checked_sub(known)
             && !probe
             && !old.is_empty()
+            && !(repeated == sent && self.is_duplicate(since_last))
         {
             emit(seen, Event::Repeat { offset, bytes: old });
         }
@@ -167,26 +266,27 @@ impl Half {
         }
         let start = self.offset.saturating_add(u64::from(ahead.max(0).unsigned_abs()));
         let len = sent.saturating_sub(repeated);
+        let ack = acknowledged(segment);
         let mut interest = Interest::Keep;
         if len > 0 {
-            if start == self.offset && self.hole.is_none() {
+            if start == self.offset && self.hole.is_none() && told.covers(ack) {
                 interest = self.deliver(fresh, len, seen, emit);
             } else {
-                self.hold(start, fresh, len, seen, emit);
+                self.hold(start, (fresh, len, ack), seen, emit);
             }
+        }
+        if interest == Interest::Ignore {
+            return interest;
         }
         if fin {
             let at = start.saturating_add(len);
-            if at == self.offset && self.hole.is_none() {
+            if at == self.offset && self.hole.is_none() && told.covers(ack) {
                 self.end(seen, emit);
             } else {
-                self.hole_at(seen).fin.get_or_insert((at, seen));
+                self.hole_at(seen).fin.get_or_insert(Fin { at, ack, seen });
             }
         }
-        match interest {
-            Interest::Keep => self.drain(seen, emit),
-            Interest::Ignore => interest,
-        }
+        self.drain(seen, told, emit)
     }
 
     /// Gives up missing bytes that will not come any more; to be called after each segment of the flow while there
@@ -196,9 +296,10 @@ impl Half {
         &mut self,
         now: Seen,
         other_seen: bool,
+        told: &mut Told,
         emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
     ) -> Interest {
-        let acked = !other_seen || (self.has_ack && ahead(self.acked, self.next) > 0);
+        let acked = !other_seen || (self.has_ack && ahead(self.acked, self.next) > 0) || self.is_blocked();
         let Some(hole) = &mut self.hole else { return Interest::Keep };
         if acked {
             hole.waited = hole.waited.saturating_add(1);
@@ -207,7 +308,7 @@ impl Half {
             && (hole.waited > limits::GAP_GRACE_SEGMENTS
                 || now.at.nanos_since(hole.since.at) > limits::GAP_GRACE_NANOS);
         let full = hole.bytes > limits::HELD_BYTES || hole.held.len() > limits::HELD_SEGMENTS;
-        if waited || full { self.skip(now, emit) } else { Interest::Keep }
+        if waited || full { self.skip(now, told, emit) } else { Interest::Keep }
     }
 
     /// Captured bytes that wait.
@@ -215,17 +316,12 @@ impl Half {
         self.hole.as_ref().map_or(0, |hole| hole.bytes)
     }
 
-    /// Tells all that waits, with the gaps before it: nothing more will come.
+    /// Tells the gap at the end, where nothing waits any more and nothing will come.
     pub(super) fn finish(
         &mut self,
         now: Seen,
         emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
     ) -> Interest {
-        while self.hole.is_some() {
-            if self.skip(now, emit) == Interest::Ignore {
-                return Interest::Ignore;
-            }
-        }
         // Acknowledged, never captured. One number more may be a FIN that the capture lacks.
         if self.known && self.has_ack && !self.ended {
             let len = ahead(self.acked, self.next);
@@ -237,16 +333,17 @@ impl Half {
         Interest::Keep
     }
 
-    /// Gives up the bytes before the first thing that waits. Does all of it at once where the hole is empty.
-    pub(super) fn skip(&mut self, now: Seen, emit: &mut impl FnMut(Seen, Event<'_>) -> Interest) -> Interest {
+    /// Gives up what the first thing that waits is waiting for: earlier bytes, or else what its packet acknowledges.
+    pub(super) fn skip(
+        &mut self,
+        now: Seen,
+        told: &mut Told,
+        emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
+    ) -> Interest {
+        let (first, ack) = self.first_waiting().unwrap_or((self.offset, None));
         let Some(hole) = &mut self.hole else { return Interest::Keep };
         hole.waited = 0;
         hole.since = now;
-        let first = match (hole.held.keys().next(), hole.fin) {
-            (Some(&held), _) => held,
-            (None, Some((fin, _))) => fin,
-            (None, None) => self.offset,
-        };
         let lost = self.has_ack && ahead(self.acked, self.next) > 0;
         let len = first.saturating_sub(self.offset);
         if len > 0 {
@@ -254,8 +351,10 @@ impl Half {
             if self.tell_gap(len, cause, now, emit) == Interest::Ignore {
                 return Interest::Ignore;
             }
+        } else {
+            told.forgo(ack);
         }
-        self.drain(now, emit)
+        self.drain(now, *told, emit)
     }
 
     fn tell_gap(
@@ -271,14 +370,19 @@ impl Half {
     }
 
     /// Tells what no longer waits.
-    fn drain(&mut self, now: Seen, emit: &mut impl FnMut(Seen, Event<'_>) -> Interest) -> Interest {
+    pub(super) fn drain(
+        &mut self,
+        now: Seen,
+        told: Told,
+        emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
+    ) -> Interest {
         loop {
             let Some(hole) = &mut self.hole else { return Interest::Keep };
             let Some(first) = hole.held.first_entry() else {
                 match hole.fin {
-                    Some((at, seen)) if at <= self.offset => {
+                    Some(fin) if fin.at <= self.offset && told.covers(fin.ack) => {
                         self.hole = None;
-                        self.end(seen, emit);
+                        self.end(fin.seen, emit);
                     }
                     Some(_) => {}
                     None => self.hole = None,
@@ -286,7 +390,7 @@ impl Half {
                 return Interest::Keep;
             };
             let at = *first.key();
-            if at > self.offset {
+            if at > self.offset || !told.covers(first.get().ack) {
                 return Interest::Keep;
             }
             let held = first.remove();
@@ -348,8 +452,7 @@ impl Half {
     fn hold(
         &mut self,
         start: u64,
-        bytes: &[u8],
-        sent: u64,
+        (bytes, sent, ack): (&[u8], u64, Ack),
         seen: Seen,
         emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
     ) {
@@ -388,12 +491,31 @@ impl Half {
         for (from, to) in pieces {
             let bytes: Box<[u8]> = part(from, to).into();
             hole.bytes = hole.bytes.saturating_add(bytes.len());
-            hole.held.insert(from, Held { bytes, sent: to.saturating_sub(from), seen });
+            hole.held.insert(from, Held { bytes, sent: to.saturating_sub(from), ack, seen });
         }
         if let Some(offset) = conflict {
             emit(seen, Event::Conflict { offset });
         }
     }
+}
+
+/// By what a packet is known again: IP identification, sequence number, length and flags, folded. 0 where it has no
+/// identification.
+#[inline]
+fn mark(segment: &Segment<'_>) -> u16 {
+    if segment.ip_id == 0 {
+        return 0;
+    }
+    let [id, flags] = [u32::from(segment.ip_id), u32::from(segment.flags.0)];
+    let folded =
+        segment.seq ^ id.rotate_left(16) ^ segment.declared_len.rotate_left(8) ^ flags.rotate_left(27);
+    let [high, low, ..] = folded.wrapping_mul(0x9e37_79b1).to_be_bytes();
+    u16::from_be_bytes([high, low]) | 1
+}
+
+#[inline]
+fn acknowledged(segment: &Segment<'_>) -> Ack {
+    segment.flags.has(Flags::ACK).then_some(segment.ack)
 }
 
 /// An offset as an index: what does not fit lies past the end of any slice.

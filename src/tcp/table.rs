@@ -1,7 +1,7 @@
 //! All flows: finds the one a segment belongs to, opens, numbers, ends and forgets them.
 
 use super::event::{Closed, Event, FlowId, Interest, Sink, StreamEvent};
-use super::flow::{Fate, Flow};
+use super::flow::{Fate, Flow, Greeting};
 use crate::capture::Seen;
 use crate::limits;
 use crate::net::{Flags, FlowKey, Segment, Side, V4Key, V6Key};
@@ -39,6 +39,8 @@ pub struct Counters {
     pub evicted: u64,
     /// Times that a flow gave up a gap because too many bytes waited in all flows together.
     pub relieved: u64,
+    /// Packets with payload, SYN or FIN that were captured twice, on flows that were followed.
+    pub duplicates: u64,
 }
 
 /// What is known of a key.
@@ -139,9 +141,14 @@ impl Table {
             self.begin(segment, seen, sink);
             return;
         }
-        let first = flow.synchronize(segment);
-        let event = if first { Event::Syn { isn: segment.seq } } else { Event::SynAgain };
-        sink.event(StreamEvent { flow: id, key: &segment.key, seen, from: segment.from, event });
+        let event = match flow.synchronize(segment, seen.at) {
+            Greeting::First => Some(Event::Syn { isn: segment.seq }),
+            Greeting::Again => Some(Event::SynAgain),
+            Greeting::Copied => None,
+        };
+        if let Some(event) = event {
+            sink.event(StreamEvent { flow: id, key: &segment.key, seen, from: segment.from, event });
+        }
         self.advance(id, segment, seen, sink);
     }
 
@@ -168,7 +175,7 @@ impl Table {
             } else {
                 (segment.from, segment.seq)
             });
-            flow.synchronize(segment);
+            flow.synchronize(segment, seen.at);
         }
         let opener = flow.opener.map(|(side, _)| side);
         let id = self.place(flow);
@@ -251,16 +258,19 @@ impl Table {
     fn close(&mut self, id: FlowId, why: Closed, now: Seen, sink: &mut impl Sink) {
         let Some(Some(flow)) = self.flows.get_mut(id.index()) else { return };
         let held = flow.held_bytes();
-        flow.finish(id, now, sink);
+        let interest = flow.finish(id, now, sink);
         self.held_bytes = self.held_bytes.saturating_sub(held);
-        let (key, event) = (&flow.key, Event::Closed { why, unseen: flow.unseen() });
-        sink.event(StreamEvent { flow: id, key, seen: now, from: Side::Low, event });
+        if interest == Interest::Keep {
+            let (key, event) = (&flow.key, Event::Closed { why, unseen: flow.unseen() });
+            sink.event(StreamEvent { flow: id, key, seen: now, from: Side::Low, event });
+        }
         self.forget(id, if why == Closed::Ended { Memory::Keep } else { Memory::Drop });
     }
 
     fn forget(&mut self, id: FlowId, memory: Memory) {
         let Some(flow) = self.flows.get_mut(id.index()).and_then(Option::take) else { return };
         self.held_bytes = self.held_bytes.saturating_sub(flow.held_bytes());
+        self.counters.duplicates = self.counters.duplicates.saturating_add(flow.duplicates());
         self.open = self.open.saturating_sub(1);
         self.free.push(id);
         match memory {

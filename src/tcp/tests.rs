@@ -88,6 +88,8 @@ struct Run {
     log: Log,
     packets: u64,
     nanos: i64,
+    /// IP identification of the next packets.
+    ip_id: u16,
 }
 
 const A: Side = Side::Low;
@@ -115,7 +117,7 @@ impl Run {
             flags,
             window: 1000,
             ttl: 64,
-            ip_id: 0,
+            ip_id: self.ip_id,
             declared_len: sent as u32,
             payload,
         };
@@ -448,4 +450,115 @@ proptest! {
         run.log.stream(A);
         run.log.stream(B);
     }
+}
+
+#[test]
+fn an_answer_is_told_after_what_it_answers_whatever_the_order_of_the_capture() {
+    let mut run = opened();
+    run.send(B, Flags::ACK, 500, 103, b"answer");
+    run.send(B, Flags::ACK | Flags::FIN, 506, 103, b"");
+    assert_eq!(run.log.told.len(), 3, "{:?}", run.log.told);
+    run.send(A, Flags::ACK, 100, 500, b"ask");
+    run.send(A, Flags::ACK | Flags::FIN, 103, 507, b"");
+    assert_eq!(
+        run.log.told[3..],
+        [
+            Told::Data(A, 0, b"ask".into()),
+            Told::Data(B, 0, b"answer".into()),
+            Told::Fin(B),
+            Told::Fin(A),
+            Told::Closed(Closed::Ended),
+        ]
+    );
+}
+
+#[test]
+fn an_answer_to_what_was_never_captured_is_told_after_the_grace_and_the_next_one_at_once() {
+    let mut run = opened();
+    run.send(B, Flags::ACK, 500, 103, b"one");
+    for _ in 0..limits::GAP_GRACE_SEGMENTS {
+        assert_eq!(run.log.text(B), "");
+        run.send(A, Flags::ACK, 100, 500, b"");
+    }
+    assert_eq!(run.log.text(B), "one");
+    run.send(B, Flags::ACK, 503, 103, b"two");
+    assert_eq!(run.log.text(B), "onetwo");
+    run.finish();
+    assert!(run.log.has(&Told::Gap(A, 0, 3, GapCause::Lost)));
+}
+
+#[test]
+fn two_sides_that_wait_for_each_other_are_both_told_at_the_end() {
+    let mut run = opened();
+    run.send(A, Flags::ACK, 100, 503, b"abc");
+    run.send(B, Flags::ACK, 500, 103, b"xyz");
+    assert_eq!((run.log.text(A), run.log.text(B)), (String::new(), String::new()));
+    run.finish();
+    assert_eq!((run.log.text(A).as_str(), run.log.text(B).as_str()), ("abc", "xyz"));
+}
+
+#[test]
+fn one_direction_alone_waits_for_nobody() {
+    let mut run = Run::default();
+    run.send(B, Flags::ACK, 500, 103, b"one");
+    run.send(B, Flags::ACK, 503, 203, b"two");
+    assert_eq!(run.log.text(B), "onetwo");
+}
+
+#[test]
+fn a_packet_that_two_interfaces_saw_is_no_repeat() {
+    let mut run = Run { ip_id: 7, ..Run::default() };
+    let twice = |run: &mut Run, from, flags, seq, ack, payload: &[u8]| {
+        run.ip_id += 1;
+        run.send(from, flags, seq, ack, payload);
+        run.send(from, flags, seq, ack, payload);
+    };
+    twice(&mut run, A, Flags::SYN, 99, 0, b"");
+    twice(&mut run, B, Flags::SYN | Flags::ACK, 499, 100, b"");
+    twice(&mut run, A, Flags::ACK, 100, 500, b"hello");
+    twice(&mut run, B, Flags::ACK, 500, 105, b"");
+    twice(&mut run, A, Flags::ACK | Flags::FIN, 105, 500, b"");
+    let all = [
+        Told::Opened { stream: 0, opener: Some(A) },
+        Told::Syn(A),
+        Told::Syn(B),
+        Told::Data(A, 0, b"hello".into()),
+        Told::Fin(A),
+    ];
+    assert_eq!(run.log.told, all);
+    run.finish();
+    assert_eq!(run.table.counters().duplicates, 4);
+}
+
+#[test]
+fn bytes_sent_again_in_a_packet_of_their_own_are_a_repeat() {
+    let mut run = opened();
+    for (id, pause) in [(1, 0), (2, 0), (0, 200_000_000), (0, 200_000_000)] {
+        (run.ip_id, run.nanos) = (id, run.nanos + pause);
+        run.send(A, Flags::ACK, 100, 500, b"abc");
+    }
+    assert_eq!(run.log.told.iter().filter(|told| matches!(told, Told::Repeat(..))).count(), 3);
+    // Without an identification, only a copy can come at once.
+    run.nanos -= 999_999;
+    run.send(A, Flags::ACK, 100, 500, b"abc");
+    run.finish();
+    assert_eq!(run.table.counters().duplicates, 1);
+}
+
+#[test]
+fn nothing_is_told_of_a_flow_that_is_ignored() {
+    let told = |late: bool| {
+        let mut run = opened();
+        run.log.ignore_after_data = true;
+        if late {
+            run.send(A, Flags::ACK, 103, 500, b"def");
+        } else {
+            run.send(A, Flags::ACK | Flags::FIN, 100, 500, b"abc");
+        }
+        run.finish();
+        run.log.told.split_off(3)
+    };
+    assert_eq!(told(false), [Told::Data(A, 0, b"abc".into())]);
+    let gap = Told::Gap(A, 0, 3, GapCause::Unseen);
+    assert_eq!(told(true), [gap, Told::Data(A, 3, b"def".into())]);
 }

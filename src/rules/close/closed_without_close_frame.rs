@@ -1,8 +1,9 @@
 use crate::connection::{CloseState, Connection, Outcome, Transport};
 use crate::gateway::relay;
 use crate::role::Role;
+use crate::rules::gateway::idle_timeout_close::Idle;
 use crate::rules::rule::rule;
-use crate::rules::{Check, Confidence, Finding, Origin, quote, trust};
+use crate::rules::{Check, Confidence, Context, Finding, Origin, Severity, quote, trust};
 
 rule! {
     /// # What it finds
@@ -23,14 +24,15 @@ rule! {
     ///
     /// # What it does not report
     /// Connections that are still open when the capture ends, and those of which only one side was captured. Where
-    /// bytes are missing a Close may be among them: then it is only possible.
+    /// bytes are missing a Close may be among them: then it is only possible. Where the silence before it is one that a
+    /// known idle limit explains, it is a warning.
     pub static RULE = "WS-CL-001" "closed-without-close-frame" {
         severity: Error, category: Close, reference: "RFC 6455 §7.1.1, §7.1.5",
-        explains: ["client-aborts-after-101", "stream-ends-mid-frame"], check: Check::Connection(check),
+        explains: ["client-aborts-after-101", "stream-ends-mid-frame"], check: Check::InContext(check),
     }
 }
 
-fn check(connection: &Connection, found: &mut Vec<Finding>) {
+fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let Some((by, end)) = connection.ending.by else { return };
     let session = matches!(connection.outcome, Outcome::Established | Outcome::Unseen);
     let unseen = Role::BOTH.iter().any(|&role| connection.quality.unseen[role]);
@@ -42,11 +44,13 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         Transport::Reset => "RST",
         _ => "FIN",
     };
+    let timed = Idle::of(connection, context).is_some();
     let quiet = super::quiet_before(connection, end);
     let silence = quiet.filter(|quiet| *quiet >= LONG).map_or(String::new(), |quiet| {
         format!(" after {} of silence, which is how a timer looks", quote::seconds(quiet))
     });
     let mut finding = Finding::new(&RULE, end, format!("{} ended TCP without a Close frame", by.name()))
+        .at_most(if timed { Severity::Warning } else { Severity::Error })
         .doubted(&doubt, Confidence::Possible)
         .origin(by)
         .blame(by)

@@ -12,6 +12,7 @@ pub(super) mod close_restart_or_overload;
 pub(super) mod close_unanswered;
 pub(super) mod closed_without_close_frame;
 pub(super) mod data_after_close;
+pub(super) mod reconnect_without_backoff;
 pub(super) mod reset_around_close;
 pub(super) mod tcp_close_order;
 
@@ -65,7 +66,7 @@ fn quiet_before(connection: &Connection, end: crate::capture::Seen) -> Option<f6
 }
 
 /// Whether the sender closed because its pings stayed unanswered.
-fn ping_timeout(close: &Close) -> bool {
+pub(super) fn ping_timeout(close: &Close) -> bool {
     let reason = close.reason.to_ascii_lowercase();
     close.code == Some(1011) && reason.contains("ping") && reason.contains("timeout")
 }

@@ -5,6 +5,7 @@ pub(super) mod close_1010_mandatory_extension;
 pub(super) mod extension_accepted_not_offered;
 pub(super) mod extension_header_malformed;
 pub(super) mod extension_name_unregistered;
+pub(super) mod extension_negotiated_unused;
 pub(super) mod extension_offer_illegal;
 pub(super) mod extension_offered_not_accepted;
 pub(super) mod extension_response_params_illegal;

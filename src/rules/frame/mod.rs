@@ -6,9 +6,11 @@ pub(super) mod fragmentation_sequence_broken;
 pub(super) mod framing_lost;
 pub(super) mod http_bytes_in_stream;
 pub(super) mod length_encoding_invalid;
+pub(super) mod masking_key_weak;
 pub(super) mod opcode_reserved;
 pub(super) mod server_frame_masked;
 pub(super) mod stream_ends_mid_frame;
+pub(super) mod text_not_utf8;
 
 use super::{Confidence, Finding, Rule, quote, trust};
 use crate::connection::{Anomaly, Connection, RoleEvidence};

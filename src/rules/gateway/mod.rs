@@ -4,7 +4,12 @@ pub(super) mod close_1014_bad_gateway;
 pub(super) mod close_1014_from_client;
 pub(super) mod close_1014_rejected_by_peer;
 pub(super) mod gateway_accepted_before_upstream;
+pub(super) mod gateway_block_page;
 pub(super) mod gateway_error_before_upgrade;
+pub(super) mod idle_timeout_close;
+pub(super) mod keepalive_insufficient;
+pub(super) mod lifetime_limit_close;
+pub(super) mod mass_disconnect;
 
 use crate::connection::{Close, Connection};
 use crate::role::Role;
@@ -29,6 +34,7 @@ pub(super) fn spoke(response: &crate::connection::Response) -> bool {
         signs.iter().any(|sign| sign.signature.proof == crate::gateway::Proof::OwnAnswer)
     };
     match response.head.status {
+        _ if gateway_block_page::is_block_page(response) => false,
         502..=504 | 520..=527 | 530 => true,
         401 | 403 | 407 | 426 => false,
         400.. => own(),

@@ -1,10 +1,12 @@
 //! The opening handshake.
 
 pub(super) mod client_aborts_after_101;
+pub(super) mod handshake_slow;
 pub(super) mod handshake_unanswered;
 pub(super) mod request_body_or_early_data;
 pub(super) mod request_connection_upgrade_missing;
 pub(super) mod request_key_invalid;
+pub(super) mod request_key_reused;
 pub(super) mod request_line_invalid;
 pub(super) mod request_singleton_duplicated;
 pub(super) mod request_upgrade_missing;
@@ -37,6 +39,11 @@ const FORWARDED: [&str; 6] = [
 /// Those of them that a request has, as written.
 pub(super) fn forwarded(request: &Request) -> Vec<String> {
     quote::fields(&request.head.head, &FORWARDED)
+}
+
+/// Whether a proxy added its fields to the request.
+pub(super) fn is_forwarded(request: &Request) -> bool {
+    FORWARDED.iter().any(|name| request.head.head.field(name).is_some())
 }
 
 /// Whether the request asks for WebSocket as RFC 6455 §4.1 wants it, as far as proxies matter.

@@ -1,0 +1,121 @@
+use super::idle_timeout_close::Idle;
+use crate::connection::{Connection, Outcome};
+use crate::gateway::Parting;
+use crate::role::Role;
+use crate::rules::rule::rule;
+use crate::rules::{Blame, Check, Confidence, Context, Finding, quote};
+
+rule! {
+    /// # What it finds
+    /// At least five sessions, and at least three in ten of those then open, that one server's side ended within a
+    /// second, by cutting TCP or by a Close with 1001 or 1011 to 1014.
+    ///
+    /// # Why it matters
+    /// Single faults do not end many sessions together. Everybody reconnects at once, which is the next burst of load.
+    ///
+    /// # What causes it
+    /// A restart, reload or crash of the gateway or the server. A path that breaks looks the same where the server's
+    /// resets come from something between.
+    ///
+    /// # How to fix
+    /// Drain sessions gradually before a restart and send 1012 or 1001. Let clients wait for a random time before they
+    /// reconnect.
+    ///
+    /// # What it does not report
+    /// Sessions that end with 1000 or a code of the application, or after a silence that a known idle limit explains.
+    pub static RULE = "WS-GW-011" "mass-disconnect" {
+        severity: Warning, category: Gateway, reference: "RFC 6455 §7.2.3, §7.4.1",
+        explains: ["closed-without-close-frame", "close-going-away", "close-restart-or-overload"],
+        check: Check::InContext(check),
+    }
+}
+
+fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
+    let Some(parting) = Parting::of(connection) else { return };
+    let failed = parting.by == Role::Server && parting.how.is_failure();
+    if !failed || connection.outcome != Outcome::Established || Idle::of(connection, context).is_some() {
+        return;
+    }
+    let Some(burst) = context.census.burst(connection.tcp.server, parting.seen.at) else { return };
+    let many = burst.count >= FEWEST && u64::from(burst.count) * 10 >= u64::from(burst.open) * 3;
+    if !many || connection.first.at >= burst.from {
+        return;
+    }
+    found.push(
+        Finding::new(&RULE, parting.seen, format!("{} sessions ended at once", burst.count))
+            .confidence(Confidence::Likely)
+            .origin(Role::Server)
+            .blame(Blame::Server)
+            .message(format!(
+                "the server's side ended {} of the {} sessions that were open to {} within {}, this one among them: a restart, a reload, or a crash",
+                burst.count,
+                burst.open,
+                connection.tcp.server,
+                quote::seconds(burst.until.seconds_since(burst.from))
+            ))
+            .shows(parting.seen, "the server's side ends this session")
+            .help("find out what restarted or failed on the server's side at this second, and drain sessions before a restart"),
+    );
+}
+
+/// Sessions that are many.
+const FEWEST: u32 = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::connection::Connection;
+    use crate::role::Role::{self, Client, Server};
+    use crate::rules::Confidence;
+    use crate::rules::testing::{ANSWER, REQUEST, Scene, judged_together, named};
+
+    /// Sessions begun a second apart, of which the first `ended` end 100 s later within 50 ms each.
+    fn sessions(all: u32, ended: u32, end: impl Fn(Scene, Role) -> Scene) -> Vec<Connection> {
+        (0..all)
+            .map(|i| {
+                let start = f64::from(i);
+                let scene = Scene::tcp_at(start).request(REQUEST).answer(ANSWER, "").messages(Client, 1);
+                let scene = scene.after(99.0 - start + f64::from(i) * 0.05).messages(Client, 1);
+                if i < ended {
+                    end(scene, Server).build()
+                } else {
+                    scene.after(50.0).messages(Client, 1).build()
+                }
+            })
+            .collect()
+    }
+
+    fn told(connections: &[Connection]) -> usize {
+        let judged = judged_together(connections, &[]);
+        judged.iter().filter(|findings| named(findings, RULE.name).is_some()).count()
+    }
+
+    #[test]
+    fn many_sessions_that_end_together_are_told_on_each() {
+        let all = sessions(8, 6, Scene::fin);
+        assert_eq!(told(&all), 6);
+        let judged = judged_together(&all, &[]);
+        let finding = named(&judged[0], RULE.name).unwrap();
+        assert_eq!(finding.confidence, Confidence::Likely);
+        assert!(finding.message.contains("6 of the 8 sessions"), "{}", finding.message);
+        assert!(finding.consequences.iter().any(|f| f.rule.name == "closed-without-close-frame"));
+    }
+
+    #[test]
+    fn few_a_small_share_and_ordinary_closes_are_silent() {
+        assert_eq!(told(&sessions(4, 4, Scene::fin)), 0);
+        assert_eq!(told(&sessions(30, 6, Scene::fin)), 0);
+        assert_eq!(told(&sessions(8, 8, |scene, by| scene.close(by, 1000, "").fin(by))), 0);
+        assert_eq!(told(&sessions(8, 8, |scene, by| scene.fin(by.other()))), 0);
+    }
+
+    #[test]
+    fn short_sessions_in_a_row_are_silent() {
+        let row: Vec<Connection> = (0..9)
+            .map(|i| {
+                Scene::tcp_at(f64::from(i) * 0.06).request(REQUEST).answer(ANSWER, "").fin(Server).build()
+            })
+            .collect();
+        assert_eq!(told(&row), 0);
+    }
+}

@@ -1,0 +1,155 @@
+use crate::connection::Connection;
+use crate::role::Role;
+use crate::rules::rule::rule;
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, close, quote, trust};
+
+rule! {
+    /// # What it finds
+    /// A Ping that no Pong followed within 20 s, or until its sender gave up because of it.
+    ///
+    /// # Why it matters
+    /// It separates a dead path from a program that stands still, and comes before 1011 `keepalive ping timeout` and
+    /// 1006.
+    ///
+    /// # What causes it
+    /// A blocked event loop, a debugger, a suspended machine, a reader that waits for its own writer; or packets that
+    /// are lost, which shows in bytes that are sent again.
+    ///
+    /// # How to fix
+    /// Free the loop of the silent program from long work. If bytes are sent again, look at the path instead.
+    ///
+    /// # What it does not report
+    /// Pings after a Close, pings that a later Pong covers, captures that end or lack bytes of the other side in that
+    /// time.
+    pub static RULE = "WS-TR-004" "ping-unanswered" {
+        severity: Warning, category: Transport, reference: "RFC 6455 §5.5.2, §5.5.3",
+        explains: ["close-internal-error", "closed-without-close-frame"], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    for from in Role::BOTH {
+        found.extend(unanswered(connection, from));
+    }
+}
+
+fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
+    let to = from.other();
+    let frames = connection.frames.as_ref()?;
+    let ping = frames[from].pings.unanswered?;
+    if trust::doubt(connection, to).is_some() {
+        return None;
+    }
+    let over =
+        connection.closes.first().map(|close| close.seen).or(connection.ending.by.map(|(_, seen)| seen));
+    if over.is_some_and(|over| over.packet <= ping.packet) {
+        return None;
+    }
+    let gave_up = connection.closes.first().filter(|close| close.from == from && close::ping_timeout(close));
+    let waited = trust::elapsed(connection, ping, over.unwrap_or(connection.last))?;
+    if waited < PATIENCE && gave_up.is_none() {
+        return None;
+    }
+    let talks = frames[to].last.is_some_and(|seen| seen.at > ping.at);
+    let lost = super::repeats_in_vain(connection, from, 2);
+    let pings = match frames[from].pings.unanswered_count {
+        0 | 1 => String::from("a Ping"),
+        count => format!("{count} Pings"),
+    };
+    let (blame, why) = if lost {
+        (
+            Blame::Network,
+            String::from("its bytes were sent again, so they did not arrive or nobody acknowledged them"),
+        )
+    } else if talks {
+        (
+            to.into(),
+            format!("the {} sent other data meanwhile, so its program does not answer pings", to.name()),
+        )
+    } else if waited < TIME_TO_REPEAT {
+        (to.into(), format!("the {} sent nothing at all in that time", to.name()))
+    } else {
+        let system = format!("no byte was sent again, so the system of the {} took them", to.name());
+        (to.into(), format!("{system} and its program stood still"))
+    };
+    let mut finding = Finding::new(&RULE, ping, format!("pings unanswered by the {}", to.name()))
+        .confidence(Confidence::Likely)
+        .origin(if lost { Origin::Network } else { to.into() })
+        .blame(blame)
+        .message(format!("{pings} of the {} had no Pong for {}; {why}", from.name(), quote::seconds(waited)))
+        .shows(ping, format!("the first Ping of the {} without an answer", from.name()))
+        .help(if lost {
+            String::from("find out where packets are lost or dropped between the two")
+        } else {
+            format!("find out what blocked the {} at this time, so that it did not answer pings", to.name())
+        });
+    if let Some(close) = gave_up {
+        finding =
+            finding.shows(close.seen, format!("the {} gives up with {}", from.name(), quote::close(close)));
+    }
+    if let Some(slowest) = frames[from].pings.slowest_answer {
+        let slowest = quote::seconds(slowest as f64 / 1e9);
+        finding = finding.shows(
+            ping,
+            format!(
+                "{} Pings before were answered, the slowest after {slowest}",
+                frames[from].pings.answered
+            ),
+        );
+    }
+    Some(finding)
+}
+
+/// Seconds that common libraries wait for a Pong.
+const PATIENCE: f64 = 20.0;
+
+/// Seconds after which TCP has sent again what nobody acknowledged.
+const TIME_TO_REPEAT: f64 = 5.0;
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::connection::{Connection, Repeats, Span};
+    use crate::role::Role::{Client, Server};
+    use crate::rules::Blame;
+    use crate::rules::testing::Scene;
+
+    #[test]
+    fn a_keepalive_timeout_is_the_silent_programs() {
+        let scene = Scene::session("", "").pings(Server, 3).after(2.0);
+        let findings = scene.close(Server, 1011, "keepalive ping timeout").fin(Server).findings();
+        assert_eq!((findings.len(), findings[0].rule.name), (1, RULE.name));
+        assert!(findings[0].blame == Blame::Client && findings[0].message.contains("3 Pings of the server"));
+        assert_eq!(findings[0].consequences[0].rule.name, "close-internal-error");
+    }
+
+    #[test]
+    fn retransmissions_blame_the_path() {
+        let scene = Scene::session("", "").pings(Client, 1);
+        let scene = scene.after(0.5).packet(|_| ()).with(|c: &mut Connection| {
+            let from = c.last;
+            c.tcp.repeats.client = Some(Repeats { count: 5, span: Span { from, until: from } });
+        });
+        let scene = scene.after(25.0).packet(|_| ()).with(|c: &mut Connection| {
+            let until = c.last;
+            c.tcp.repeats.client =
+                c.tcp.repeats.client.map(|r| Repeats { span: Span { until, ..r.span }, ..r });
+        });
+        assert_eq!(scene.finds(RULE.name).blame, Blame::Network);
+    }
+
+    #[test]
+    fn a_peer_that_talks_and_never_pongs_is_told() {
+        let finding =
+            Scene::session("", "").pings(Client, 2).after(30.0).messages(Server, 3).finds(RULE.name);
+        assert!(finding.message.contains("other data meanwhile"));
+    }
+
+    #[test]
+    fn short_waits_gaps_and_late_pings_are_silent() {
+        Scene::session("", "").pings(Client, 1).after(5.0).fin(Client).silent(RULE.name);
+        Scene::session("", "").pings(Client, 1).gap(Server).after(30.0).fin(Client).silent(RULE.name);
+        let closing = Scene::session("", "").close(Server, 1000, "").pings(Client, 1).after(30.0);
+        closing.close(Client, 1000, "").fin(Server).silent(RULE.name);
+    }
+}

@@ -1,0 +1,80 @@
+use crate::connection::Connection;
+use crate::role::Role;
+use crate::rules::rule::rule;
+use crate::rules::{Check, Finding, quote};
+
+rule! {
+    /// # What it finds
+    /// A side that announced a TCP window of zero for at least 5 s.
+    ///
+    /// # Why it matters
+    /// It does not read, so the other side cannot send: messages pile up there, pings go unanswered, and proxies cut the
+    /// connection when their send timeout is over.
+    ///
+    /// # What causes it
+    /// A consumer slower than its producer, a blocked program, or a reader that was paused and never resumed.
+    ///
+    /// # How to fix
+    /// Read continuously and bound the queue behind it, or drop what nobody needs. Proxies: `proxy_send_timeout`.
+    ///
+    /// # What it does not report
+    /// Shorter stalls, which are ordinary flow control.
+    pub static RULE = "WS-TR-005" "receiver-stalled" {
+        severity: Warning, category: Transport, reference: "RFC 9293 §3.8.6",
+        explains: [], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    for role in Role::BOTH {
+        let Some(stall) = connection.tcp.stall[role].filter(|stall| stall.nanos() >= LONG) else { continue };
+        let name = role.name();
+        let seconds = quote::seconds(stall.nanos() as f64 / 1e9);
+        found.push(
+            Finding::new(&RULE, stall.from, format!("{name} stopped reading"))
+                .origin(role)
+                .blame(role)
+                .message(format!(
+                    "the {name} announced a window of zero for {seconds}, so the {} could not send",
+                    role.other().name()
+                ))
+                .shows(stall.from, format!("window of the {name} falls to zero"))
+                .shows(stall.until, format!("it opens or the connection ends, {seconds} later"))
+                .help(format!("find out why the program of the {name} did not read at this time")),
+        );
+    }
+}
+
+/// Nanoseconds of a stall that are worth a word.
+const LONG: i64 = 5_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::connection::{Connection, Span};
+    use crate::role::Role::Client;
+    use crate::rules::testing::Scene;
+    use crate::rules::{Blame, Confidence};
+
+    fn stalled(seconds: f64) -> Scene {
+        let mut from = None;
+        let scene = Scene::session("", "")
+            .with(|c: &mut Connection| from = Some(c.last))
+            .after(seconds)
+            .messages(Client, 1);
+        scene.with(|c: &mut Connection| c.tcp.stall.client = from.map(|from| Span { from, until: c.last }))
+    }
+
+    #[test]
+    fn a_reader_that_stops_is_to_blame() {
+        let finding = stalled(7.0).finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Certain));
+        assert!(finding.message.contains("7.0 s"));
+    }
+
+    #[test]
+    fn short_stalls_are_silent() {
+        stalled(4.0).silent(RULE.name);
+        Scene::session("", "").silent(RULE.name);
+    }
+}

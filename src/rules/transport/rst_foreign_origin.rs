@@ -1,0 +1,85 @@
+use crate::connection::Connection;
+use crate::rules::rule::rule;
+use crate::rules::{Blame, Check, Confidence, Finding, Origin};
+
+rule! {
+    /// # What it finds
+    /// A RST whose time to live differs by more than 2 from the packets of the same side before it.
+    ///
+    /// # Why it matters
+    /// It was most probably not sent by that side but by something on the path, in its name. Its log shows nothing.
+    ///
+    /// # What causes it
+    /// A firewall, intrusion prevention system, NAT gateway or load balancer that ends the flow by policy or because it
+    /// has forgotten it.
+    ///
+    /// # How to fix
+    /// Look at the session tables and logs of the boxes between; the difference in time to live tells how far away the
+    /// sender is.
+    ///
+    /// # What it does not report
+    /// Resets that look like their side's other packets: boxes near it, or those that keep the time to live, are not
+    /// seen. A route that changed in that moment looks the same.
+    pub static RULE = "WS-TR-003" "rst-foreign-origin" {
+        severity: Warning, category: Transport, reference: "RFC 9293 §3.5.2; RFC 1812 §5.3.1",
+        explains: ["closed-without-close-frame"], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    let Some(reset) = connection.tcp.reset else { return };
+    let Some(usual) = reset.usual_ttl.filter(|usual| usual.abs_diff(reset.ttl) > HOPS) else { return };
+    // A reset after the session was over, or after the first end of TCP, ended nothing.
+    let first = connection.ending.by.is_some_and(|(_, seen)| seen.packet == reset.seen.packet);
+    if !first || connection.ending.close == Some(crate::connection::CloseState::Clean) {
+        return;
+    }
+    let from = reset.from.name();
+    found.push(
+        Finding::new(&RULE, reset.seen, format!("RST that the {from} did not send"))
+            .confidence(Confidence::Likely)
+            .origin(Origin::Network)
+            .blame(Blame::Network)
+            .message(format!(
+                "the RST in the name of the {from} has time to live {}, its other packets {usual}: something on the path sent it",
+                reset.ttl
+            ))
+            .shows(reset.seen, format!("RST in the name of the {from}, time to live {}, expected {usual}", reset.ttl))
+            .help("look at the logs and session tables of firewalls, NAT gateways and load balancers on the path"),
+    );
+}
+
+/// Differences up to this are changes of route.
+const HOPS: u8 = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::connection::{Connection, Reset};
+    use crate::role::Role::{Client, Server};
+    use crate::rules::testing::Scene;
+    use crate::rules::{Blame, Confidence};
+
+    fn reset(scene: Scene, ttl: u8, usual_ttl: Option<u8>) -> Scene {
+        scene.reset(Server).with(|c: &mut Connection| {
+            c.tcp.reset = c.ending.by.map(|(from, seen)| Reset { from, seen, ttl, usual_ttl });
+        })
+    }
+
+    #[test]
+    fn a_reset_from_elsewhere_is_the_networks_and_the_root() {
+        let findings = reset(Scene::session("", "").messages(Client, 1), 255, Some(52)).findings();
+        assert_eq!((findings.len(), findings[0].rule.name), (1, RULE.name));
+        assert_eq!((findings[0].blame, findings[0].confidence), (Blame::Network, Confidence::Likely));
+        assert_eq!(findings[0].consequences[0].rule.name, "closed-without-close-frame");
+    }
+
+    #[test]
+    fn usual_unknown_and_late_resets_are_silent() {
+        reset(Scene::session("", ""), 53, Some(52)).silent(RULE.name);
+        reset(Scene::session("", ""), 64, None).silent(RULE.name);
+        let closed = Scene::session("", "").close(Client, 1000, "").close(Server, 1000, "");
+        reset(closed, 255, Some(52)).silent(RULE.name);
+        Scene::session("", "").reset(Server).silent(RULE.name);
+    }
+}

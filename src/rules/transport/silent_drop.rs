@@ -1,0 +1,162 @@
+use crate::connection::{Connection, Transport};
+use crate::gateway::{Kind, TIMERS, Way};
+use crate::role::Role;
+use crate::rules::rule::rule;
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote, trust};
+
+rule! {
+    /// # What it finds
+    /// A session in which, after a silence of at least 30 s, one side's data was sent again and again without an answer,
+    /// or was answered by a RST at once.
+    ///
+    /// # Why it matters
+    /// Both programs still believe in a connection that the path has forgotten. Data is lost, and it takes minutes until
+    /// somebody notices.
+    ///
+    /// # What causes it
+    /// A NAT gateway, firewall or load balancer that drops idle flows without telling: Azure Load Balancer after 4
+    /// minutes unless told otherwise, others after 5 to 30. Or a host that slept, crashed or lost its network.
+    ///
+    /// # How to fix
+    /// Send a Ping at half the shortest limit on the path. Let the load balancer reset idle flows (TCP reset on idle).
+    ///
+    /// # What it does not report
+    /// Shorter silences, captures that lack a part of the other side, and TCP keepalive probes. Unless the silence was as
+    /// long as a limit that is known for it, this is only possible: the other host may be gone.
+    pub static RULE = "WS-TR-002" "silent-drop" {
+        severity: Error, category: Transport, reference: "RFC 9293 §3.8; RFC 6455 §5.5.2",
+        explains: ["closed-without-close-frame", "ping-unanswered", "rst-foreign-origin"],
+        check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    let (Some(silence), Some(frames)) = (connection.silence, &connection.frames) else { return };
+    let pause = silence.nanos() as f64 / 1e9;
+    let spoke = |role: Role| frames[role].last.is_some_and(|seen| seen.at >= silence.until.at);
+    let speaker = match (spoke(Role::Client), spoke(Role::Server)) {
+        (true, false) => Role::Client,
+        (false, true) => Role::Server,
+        _ => return,
+    };
+    let silent = speaker.other();
+    if pause < LONG || Role::BOTH.iter().any(|&role| trust::doubt(connection, role).is_some()) {
+        return;
+    }
+    let repeats = connection.tcp.repeats[speaker].filter(|_| super::repeats_in_vain(connection, speaker, 3));
+    let reset = connection.tcp.reset.filter(|reset| {
+        reset.from == silent && (0..AT_ONCE).contains(&reset.seen.at.nanos_since(silence.until.at))
+    });
+    // An end in good order by the silent side shows that it is there and was reached.
+    let ended = connection.ending.by.is_some_and(|(by, _)| by == silent)
+        && connection.ending.transport == Transport::Fin;
+    if (repeats.is_none() && reset.is_none()) || ended {
+        return;
+    }
+    let known = TIMERS.iter().filter(|timer| timer.kind == Kind::Idle && timer.ways.contains(&Way::Silence));
+    let known = known
+        .filter(|timer| pause >= timer.seconds && pause <= timer.seconds * 2.0)
+        .max_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    let sure = known.is_some_and(|timer| timer.confirmed) && repeats.is_some();
+    let like = known.map_or(String::new(), |timer| {
+        format!("; {} forgets a flow after {:.0} s", timer.product, timer.seconds)
+    });
+    let then = match (repeats, reset) {
+        (Some(repeats), _) => format!(
+            "its data was sent again {} times in {} without an answer",
+            repeats.count,
+            quote::seconds(repeats.span.nanos() as f64 / 1e9)
+        ),
+        _ => String::from("its first packet was answered with RST"),
+    };
+    let mut finding = Finding::new(&RULE, silence.until, "connection forgotten during a silence")
+        .confidence(if sure { Confidence::Likely } else { Confidence::Possible })
+        .origin(Origin::Network)
+        .blame(Blame::Network)
+        .message(format!(
+            "after {} of silence the {} spoke and {then}: the path, or the host of the {}, no longer knew the connection{like}",
+            quote::seconds(pause),
+            speaker.name(),
+            silent.name()
+        ))
+        .shows(silence.from, "last data before the silence")
+        .shows(silence.until, format!("the {} speaks again", speaker.name()))
+        .help("send a Ping at half the shortest idle limit of the path, and let load balancers reset idle flows");
+    if let Some(repeats) = repeats {
+        finding = finding
+            .shows(repeats.span.until, format!("sent again for the last time, {} in all", repeats.count));
+    }
+    if let Some(reset) = reset {
+        finding = finding.shows(
+            reset.seen,
+            format!("RST in the name of the {}, time to live {}", silent.name(), reset.ttl),
+        );
+    }
+    found.push(finding);
+}
+
+/// Seconds of silence below which nothing forgets a flow.
+const LONG: f64 = 30.0;
+
+/// Nanoseconds within which a RST answers a packet.
+const AT_ONCE: i64 = 1_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::connection::{Connection, Repeats, Reset, Span};
+    use crate::role::Role::{self, Client, Server};
+    use crate::rules::testing::Scene;
+    use crate::rules::{Blame, Confidence};
+
+    fn paused(seconds: f64) -> Scene {
+        let mut from = None;
+        let scene = Scene::session("", "").messages(Client, 1).messages(Server, 1);
+        let scene = scene.with(|c: &mut Connection| from = Some(c.last)).after(seconds).messages(Client, 1);
+        scene.with(|c: &mut Connection| c.silence = from.map(|from| Span { from, until: c.last }))
+    }
+
+    /// Sent again, so many seconds after the first time and so often.
+    fn repeated(scene: Scene, by: Role, after: f64, count: u32) -> Scene {
+        let mut from = None;
+        let scene = scene.after(after).packet(|seen| from = Some(seen)).after(6.0);
+        scene.packet(|_| ()).with(|c: &mut Connection| {
+            let span = from.map(|from| Span { from, until: c.last });
+            c.tcp.repeats[by] = span.map(|span| Repeats { count, span });
+        })
+    }
+
+    fn answered_by_reset(scene: Scene) -> Scene {
+        scene.reset(Server).with(|c: &mut Connection| {
+            c.tcp.reset = c.ending.by.map(|(from, seen)| Reset { from, seen, ttl: 60, usual_ttl: Some(64) });
+        })
+    }
+
+    #[test]
+    fn data_in_vain_after_four_minutes_is_the_networks() {
+        let finding = repeated(paused(241.0), Client, 0.3, 6).finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Network, Confidence::Likely));
+        assert!(finding.message.contains("sent again 6 times") && finding.message.contains("Azure"));
+        let finding = repeated(paused(45.0), Client, 0.3, 3).finds(RULE.name);
+        assert_eq!(finding.confidence, Confidence::Possible);
+    }
+
+    #[test]
+    fn a_reset_at_once_is_possible_and_the_root() {
+        let findings = answered_by_reset(paused(400.0)).findings();
+        assert_eq!((findings.len(), findings[0].rule.name), (1, RULE.name));
+        assert_eq!(findings[0].confidence, Confidence::Possible);
+    }
+
+    #[test]
+    fn answers_short_pauses_probes_and_gaps_are_silent() {
+        repeated(paused(20.0), Client, 0.3, 6).silent(RULE.name);
+        repeated(paused(241.0), Client, 0.3, 2).silent(RULE.name);
+        repeated(paused(241.0), Client, 75.0, 6).silent(RULE.name);
+        repeated(paused(241.0).messages(Server, 1), Client, 0.3, 6).silent(RULE.name);
+        repeated(paused(241.0), Client, 0.3, 6).gap(Server).silent(RULE.name);
+        repeated(paused(241.0), Client, 0.3, 6).fin(Server).silent(RULE.name);
+        answered_by_reset(paused(400.0).after(9.0)).silent(RULE.name);
+        paused(400.0).silent(RULE.name);
+    }
+}

@@ -1,0 +1,164 @@
+use crate::connection::{Connection, Transport, Unused};
+use crate::role::Role;
+use crate::rules::rule::rule;
+use crate::rules::{Blame, Check, Confidence, Context, Finding, Severity, quote};
+
+rule! {
+    /// # What it finds
+    /// TCP connections that a client tried to open to a server it uses for WebSocket, and that were refused with a RST
+    /// or never answered. They are told on that client's WebSocket connection which lies nearest in time.
+    ///
+    /// # Why it matters
+    /// No WebSocket can begin without TCP. Browsers show only 1006.
+    ///
+    /// # What causes it
+    /// Refused: nothing listened on the port at that time, as during a restart. Unanswered: a firewall, a full accept
+    /// queue, or a host that is gone.
+    ///
+    /// # How to fix
+    /// Check listener, port and firewall at that second.
+    ///
+    /// # What it does not report
+    /// Attempts at servers with which this client has no WebSocket in the capture, a single lost SYN, and connections of
+    /// which only one side was captured. Where the client got through later it is a warning.
+    pub static RULE = "WS-TR-001" "tcp-connect-failed" {
+        severity: Error, category: Transport, reference: "RFC 6455 §4.1 step 4; RFC 9293 §3.5",
+        explains: [], check: Check::InContext(check),
+    }
+}
+
+fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
+    let (client, server) = (connection.tcp.client.ip, connection.tcp.server);
+    if Role::BOTH.iter().any(|&role| connection.quality.unseen[role]) {
+        return;
+    }
+    let Some((from, until)) = context.census.nearest(connection) else { return };
+    for refused in [true, false] {
+        let mut failed = context.unused.iter().filter(|unused| {
+            unused.server == server
+                && unused.client.ip == client
+                && failure(unused) == Some(refused)
+                && from < unused.opened.at
+                && unused.opened.at <= until
+        });
+        let Some(first) = failed.next() else { continue };
+        let rest = failed.clone().count();
+        let later = context.census.last_of(client, server).is_some_and(|last| last > first.opened.at);
+        let what = if refused { "refused with RST" } else { "never answered" };
+        let mut finding = Finding::new(&RULE, first.opened, format!("TCP connection {what}"))
+            .at_most(if later { Severity::Warning } else { Severity::Error })
+            .confidence(if refused { Confidence::Certain } else { Confidence::Likely })
+            .origin(if refused { crate::rules::Origin::Server } else { crate::rules::Origin::Network })
+            .blame(if refused { Blame::Server } else { Blame::Network })
+            .message(format!(
+                "{} of {client} to {server} {what}{}",
+                if rest == 0 { String::from("a connection attempt") } else { format!("{} connection attempts", rest + 1) },
+                if later { "; a later one got through" } else { "" }
+            ))
+            .help(if refused {
+                "find out why nothing listened on this port at this second: a restart, a crash, or the wrong port"
+            } else {
+                "look for a firewall, a full accept queue, or a host that is gone between this client and the server"
+            });
+        for unused in std::iter::once(first).chain(failed).take(SHOWN) {
+            finding = finding
+                .shows(unused.opened, format!("SYN from {}, sent {} times", unused.client, unused.syns));
+            if let Some((_, _, end)) = unused.ended.filter(|_| refused) {
+                finding = finding.shows(
+                    end,
+                    format!(
+                        "RST from {server}, {} later",
+                        quote::seconds(end.at.seconds_since(unused.opened.at))
+                    ),
+                );
+            }
+        }
+        found.push(finding);
+    }
+}
+
+/// Whether an attempt was refused (`true`) or ignored (`false`); `None` where it was neither for sure.
+fn failure(unused: &Unused) -> Option<bool> {
+    match (unused.accepted, unused.ended) {
+        (None, Some((Role::Server, Transport::Reset, _))) => Some(true),
+        (None, None | Some((Role::Client, ..))) if unused.syns >= SYNS => Some(false),
+        _ => None,
+    }
+}
+
+/// SYNs without an answer that are no accident.
+const SYNS: u32 = 3;
+
+/// Attempts shown one by one.
+const SHOWN: usize = 3;
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::capture::{PacketId, Seen};
+    use crate::connection::{Connection, Transport, Unused};
+    use crate::role::Role::Server;
+    use crate::rules::testing::{ANSWER, REQUEST, Scene, judged_together, named};
+    use crate::rules::{Blame, Confidence, Severity};
+    use crate::time::Timestamp;
+
+    fn session(start: f64) -> Connection {
+        Scene::tcp_at(start).request(REQUEST).answer(ANSWER, "").build()
+    }
+
+    fn attempt(at: f64, syns: u32, refused: bool, like: &Connection) -> Unused {
+        let opened = Seen {
+            packet: PacketId::new(0, (at * 1e3) as u64),
+            at: Timestamp::from_nanos((at * 1e9) as i64),
+        };
+        Unused {
+            capture: 0,
+            stream: 9,
+            client: like.tcp.client,
+            server: like.tcp.server,
+            opened,
+            syns,
+            accepted: None,
+            ended: refused.then_some((Server, Transport::Reset, opened)),
+        }
+    }
+
+    #[test]
+    fn refused_attempts_are_told_once_on_the_nearest_session() {
+        let sessions = [session(1.0), session(60.0)];
+        let tries: Vec<Unused> =
+            (0..4).map(|i| attempt(50.0 + f64::from(i), 1, true, &sessions[0])).collect();
+        let judged = judged_together(&sessions, &tries);
+        assert!(named(&judged[0], RULE.name).is_none());
+        let finding = named(&judged[1], RULE.name).unwrap();
+        assert_eq!(
+            (finding.blame, finding.confidence, finding.severity),
+            (Blame::Server, Confidence::Certain, Severity::Warning)
+        );
+        assert!(finding.message.contains("4 connection attempts") && finding.message.contains("got through"));
+    }
+
+    #[test]
+    fn unanswered_attempts_are_the_networks() {
+        let sessions = [session(1.0)];
+        let judged = judged_together(&sessions, &[attempt(50.0, 4, false, &sessions[0])]);
+        let finding = named(&judged[0], RULE.name).unwrap();
+        assert_eq!((finding.blame, finding.severity), (Blame::Network, Severity::Error));
+    }
+
+    #[test]
+    fn accepted_other_and_half_seen_attempts_are_silent() {
+        let silent = |sessions: &[Connection], unused: Unused| {
+            assert!(named(&judged_together(sessions, &[unused])[0], RULE.name).is_none());
+        };
+        let here = [session(1.0)];
+        let accepted = Some(here[0].first);
+        silent(&here, Unused { accepted, ..attempt(5.0, 3, true, &here[0]) });
+        silent(&here, attempt(5.0, 1, false, &here[0]));
+        let mut other = attempt(5.0, 3, true, &here[0]);
+        other.server.port = 9;
+        silent(&here, other);
+        let half = [Scene::session("", "").unseen(Server).build()];
+        silent(&half, attempt(5.0, 3, false, &half[0]));
+    }
+}
