@@ -159,7 +159,7 @@ pub const TLS_WAITING: usize = 64 << 10;
 pub const TLS_WAITING_TOTAL: usize = 32 << 20;
 
 /// Ended TLS connections that wait for a key.
-pub const TLS_PARKED: usize = 4096;
+pub const TLS_PARKED: usize = 1024;
 
 /// Bytes of handshake messages kept to compute an extended master secret (RFC 7627), where RSA keys are known.
 pub const TLS_TRANSCRIPT: usize = 64 << 10;

@@ -285,40 +285,33 @@ fn tls_warnings(unread: &Unread, log: &KeyLog) -> Vec<String> {
         many if many.len() < limits::TLS_NAMES => format!(" (server names {})", many.join(", ")),
         many => format!(" (server names {} and perhaps others)", many.join(", ")),
     };
-    let secrets = log.len();
     let mut warnings = Vec::new();
-    let mut warn = |count: u64, why: &str| {
-        let names = std::mem::take(&mut names);
-        match count {
-            0 => {}
-            1 => warnings.push(format!("1 TLS connection could not be read{names}: {why}")),
-            _ => warnings.push(format!("{count} TLS connections could not be read{names}: {why}")),
+    let mut warn = |count: u64, why_one: &str, why_many: &str| match count {
+        0 => {}
+        1 => warnings
+            .push(format!("1 TLS connection could not be read{}: {why_one}", std::mem::take(&mut names))),
+        _ => {
+            let names = std::mem::take(&mut names);
+            warnings.push(format!("{count} TLS connections could not be read{names}: {why_many}"));
         }
     };
-    if unread.no_keys > 0 {
-        warn(unread.no_keys, "no key log was given");
-    }
-    if unread.other_keys > 0 {
-        let secrets = if secrets == 1 {
-            String::from("the one secret")
-        } else {
-            format!("none of the {secrets} secrets")
-        };
-        let belongs = if secrets.starts_with("the") { "belongs to another session" } else { "belongs to it" };
-        warn(unread.other_keys, &format!("{secrets} of the key log {belongs}"));
-    }
-    if unread.wrong_keys > 0 {
-        warn(unread.wrong_keys, "the key log names it, but its secrets do not open it");
-    }
-    if unread.unsupported > 0 {
-        warn(unread.unsupported, "its version or cipher suite is not supported");
-    }
-    if unread.lost > 0 {
-        warn(unread.lost, "the capture lacks its hello messages, or its key came too late");
-    }
-    if unread.failed > 0 {
-        warn(unread.failed, "its handshake was not completed");
-    }
+    warn(unread.no_keys, "no key log was given", "no key log was given");
+    let secrets = log.len();
+    warn(
+        unread.other_keys,
+        &format!("none of the key log's secrets is of this connection ({secrets} given)"),
+        &format!("none of the key log's secrets is of these connections ({secrets} given)"),
+    );
+    warn(
+        unread.wrong_keys,
+        "the key log has secrets of this connection that do not open it",
+        "the key log has secrets of these connections that do not open them",
+    );
+    let unsupported = "this version or cipher suite of TLS is not supported";
+    warn(unread.unsupported, unsupported, unsupported);
+    let lost = "the capture lacks the hello messages, or the key came too late";
+    warn(unread.lost, lost, lost);
+    warn(unread.failed, "its handshake was not completed", "their handshakes were not completed");
     if unread.unlisted > 0 {
         warnings.push(format!(
             "{} of the TLS connections that could not be read are not listed: the limit is {}",

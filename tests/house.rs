@@ -19,13 +19,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     // The endpoints in a PROXY protocol header are those of net.
     ("http", &["net", "capture", "limits", "time"]),
     ("websocket", &["capture", "limits", "time"]),
-    ("connection", &["websocket", "http", "tcp", "net", "capture", "role", "limits", "time"]),
+    ("tls", &["net", "capture", "role", "limits", "time"]),
+    ("connection", &["tls", "websocket", "http", "tcp", "net", "capture", "role", "limits", "time"]),
     ("legs", &["connection", "websocket", "http", "net", "capture", "role", "confidence", "limits", "time"]),
     (
         "gateway",
         &[
             "legs",
             "connection",
+            "tls",
             "websocket",
             "http",
             "net",
@@ -42,6 +44,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "gateway",
             "legs",
             "connection",
+            "tls",
             "websocket",
             "http",
             "net",
@@ -53,7 +56,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     // Wires the stages up to the findings, and hands these to whatever observes it; it knows no report.
-    ("pipeline", &["rules", "gateway", "legs", "connection", "tcp", "net", "capture", "error", "limits"]),
+    (
+        "pipeline",
+        &["rules", "gateway", "legs", "connection", "tls", "tcp", "net", "capture", "error", "limits"],
+    ),
     // Arranges what the pipeline hands out: connections, findings, the summary.
     (
         "report",
@@ -62,6 +68,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "rules",
             "legs",
             "connection",
+            "tls",
             "websocket",
             "http",
             "net",
@@ -82,6 +89,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "rules",
             "legs",
             "connection",
+            "tls",
             "websocket",
             "capture",
             "error",
@@ -96,6 +104,14 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// Crates that one folder, or one file, keeps to itself, so that they can be replaced in an afternoon.
 const FENCES: &[(&str, &[&str])] = &[
     ("pcap_parser", &["capture/"]),
+    ("aes", &["tls/"]),
+    ("aes_gcm", &["tls/"]),
+    ("cbc", &["tls/"]),
+    ("ccm", &["tls/"]),
+    ("chacha20poly1305", &["tls/"]),
+    ("hkdf", &["tls/"]),
+    ("hmac", &["tls/"]),
+    ("sha2", &["tls/"]),
     ("flate2", &["capture/", "websocket/deflate.rs"]),
     ("ruzstd", &["capture/"]),
     ("lz4_flex", &["capture/"]),
@@ -115,7 +131,7 @@ const FENCES: &[(&str, &[&str])] = &[
 
 /// Nothing below these reads a file, a clock or the environment.
 const IMPURE: &[(&str, &[&str])] = &[
-    ("std::fs", &["capture/open.rs"]),
+    ("std::fs", &["capture/open.rs", "cli/keys.rs"]),
     ("std::env", &["cli/", "main.rs"]),
     ("std::process", &["cli/", "main.rs"]),
     ("Instant", &["cli/"]),
@@ -225,7 +241,7 @@ fn unsafe_code_is_forbidden() {
 
 #[test]
 fn parsers_deny_what_may_panic() {
-    for folder in ["capture", "net", "tcp", "http", "websocket"] {
+    for folder in ["capture", "net", "tcp", "tls", "http", "websocket"] {
         let text = fs::read_to_string(root().join("src").join(folder).join("mod.rs")).unwrap();
         for lint in ["unwrap_used", "expect_used", "panic", "indexing_slicing", "arithmetic_side_effects"] {
             assert!(text.contains(&format!("clippy::{lint},")), "{folder} does not deny clippy::{lint}");

@@ -7,6 +7,7 @@ mod exit;
 mod explain;
 mod extract;
 mod inputs;
+mod keys;
 mod progress;
 mod rule_list;
 mod run;

@@ -5,17 +5,17 @@ use super::complain;
 use super::config::Config;
 use super::exit::{Outcome, Status};
 use super::inputs;
+use super::keys::keys;
 use super::printed;
 use super::progress::Progress;
 use super::scope::Scope;
 use crate::capture::Merged;
-use crate::connection::Connection;
+use crate::connection::{self, Connection};
 use crate::legs::LegPair;
 use crate::pipeline::{self, Observer, Summary};
 use crate::report::{JsonReport, TableReport};
 use crate::rules::{Finding, Severity};
 use crate::time::Timestamp;
-use crate::tls::KeyLog;
 use std::io;
 
 /// Reports on all inputs that can be read, complains of the others.
@@ -48,29 +48,6 @@ pub(super) fn analyze(config: &Config) -> Status {
     printed(config.page.color, status, |out| report.report.write(&summary, out))
 }
 
-/// What all key logs hold.
-///
-/// # Errors
-/// Why one that was named cannot be read, or that it is no key log.
-fn keys(config: &Config) -> Result<KeyLog, String> {
-    let mut keys = KeyLog::default();
-    for path in &config.key_logs {
-        let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        // A browser that has not spoken TLS yet leaves an empty file.
-        if keys.read(&text) == 0 && !text.is_empty() {
-            complain(&format!(
-                "{}: no TLS secrets in it, expected lines such as CLIENT_RANDOM",
-                path.display()
-            ));
-        }
-    }
-    // Others write this file; whether it is there is not for us to judge.
-    if let Some(text) = config.environment_key_log.as_ref().and_then(|path| std::fs::read(path).ok()) {
-        keys.read(&text);
-    }
-    Ok(keys)
-}
-
 /// Hands on to the report what was selected, and remembers the gravest finding of it.
 struct Tally<'a> {
     worst: Option<Severity>,
@@ -85,7 +62,8 @@ impl Observer for Tally<'_> {
         if !self.scope.admits(&connection, &findings, self.begins) {
             return;
         }
-        self.connections += 1;
+        // What could not be read may be no WebSocket at all.
+        self.connections += u64::from(connection.outcome != connection::Outcome::Encrypted);
         self.worst = self.worst.max(findings.iter().map(|finding| finding.severity).max());
         match &mut self.report {
             Report::Table(report) => report.connection(connection, findings),

@@ -236,30 +236,6 @@ impl Flow {
         }
     }
 
-    /// Bytes that are kept until it is known what they are; none once there are frames.
-    #[inline]
-    pub(super) fn buffered(&self) -> usize {
-        match &self.stage {
-            Stage::Frames(_) | Stage::Over => 0,
-            Stage::Http(exchange) => exchange.buffered(),
-            Stage::Http2(multiplex) => multiplex.buffered(),
-            Stage::Unknown(identify, _) => identify.buffered(),
-        }
-    }
-
-    /// Gives up what is not known to be WebSocket yet, to free the bytes that wait.
-    pub(super) fn give_up(&mut self) -> Protocol {
-        self.bounded = true;
-        if let Stage::Http2(multiplex) = &mut self.stage {
-            multiplex.give_up(self.last);
-            return Protocol::Http2;
-        }
-        if let Stage::Http(exchange) = std::mem::replace(&mut self.stage, Stage::Over) {
-            self.take_attempts(*exchange, true);
-        }
-        if self.attempts.is_empty() { Protocol::Nothing } else { Protocol::Open }
-    }
-
     /// Lets one layer of TLS work, and takes what comes out of it.
     fn work(
         &mut self,
@@ -293,7 +269,8 @@ impl Flow {
     /// What is left to say of TLS of which nothing was read.
     fn unread(&self, tunnel: Option<String>) -> Option<Connection> {
         let session = self.tls.last()?.as_ref()?;
-        if session.is_readable() || !self.attempts.is_empty() {
+        // Joined midway it is only counted: not even who is client is known.
+        if session.is_readable() || !self.attempts.is_empty() || self.client.is_none() {
             return None;
         }
         let mut connection = Connection::begun(self.start.first);
@@ -316,6 +293,34 @@ impl Flow {
     /// The flow is forgotten: gives back the room of what waits.
     pub(super) fn forget(&mut self, keys: &mut Keyring) {
         self.tls.iter_mut().flatten().for_each(|session| session.forget(keys));
+    }
+
+    /// Bytes that are kept until it is known what they are; none once there are frames.
+    #[inline]
+    pub(super) fn buffered(&self) -> usize {
+        let inside = match &self.stage {
+            Stage::Frames(_) | Stage::Over => 0,
+            Stage::Http(exchange) => exchange.buffered(),
+            Stage::Http2(multiplex) => multiplex.buffered(),
+            Stage::Unknown(identify, _) => identify.buffered(),
+        };
+        // What a key opens is ours: only a stranger's records are counted.
+        let records = self.tls.iter().flatten().filter(|session| !session.is_readable());
+        inside + records.map(|session| session.buffered()).sum::<usize>()
+    }
+
+    /// Gives up what is not known to be WebSocket yet, to free the bytes that wait.
+    pub(super) fn give_up(&mut self, keys: &mut Keyring) -> Protocol {
+        self.forget(keys);
+        self.bounded = true;
+        if let Stage::Http2(multiplex) = &mut self.stage {
+            multiplex.give_up(self.last);
+            return Protocol::Http2;
+        }
+        if let Stage::Http(exchange) = std::mem::replace(&mut self.stage, Stage::Over) {
+            self.take_attempts(*exchange, true);
+        }
+        if self.attempts.is_empty() { Protocol::Nothing } else { Protocol::Open }
     }
 
     /// Takes a gap in the bytes of one side.

@@ -119,6 +119,10 @@ impl Identify {
                     }
                 }
             },
+            // TLS joined midway: nothing opens it, but it is told as what it is.
+            _ if client.is_none() && first.starts_with(&[0x17, 3, 3]) => {
+                Identified::Tls { waiting: Default::default(), skip, proxied: self.proxied }
+            }
             _ if client.is_some() && !self.gap => Identified::Nothing,
             _ => self.probe(client, from, fresh, skip),
         }

@@ -166,7 +166,7 @@ impl<E: FnMut(Carried)> Connections<E> {
             if after > before && (large || self.buffered > 2 * limits::BUFFERED_TOTAL) {
                 self.counters.given_up += 1;
                 self.buffered -= after;
-                protocol = flow.give_up();
+                protocol = flow.give_up(&mut self.keys);
             }
         }
         match protocol {

@@ -32,14 +32,18 @@ pub(super) struct Play {
 
 impl Play {
     pub(super) fn new(opener: Option<Side>) -> Play {
+        Play::with_keys(opener, crate::tls::Keyring::default())
+    }
+
+    fn with_keys(opener: Option<Side>, keys: crate::tls::Keyring) -> Play {
         let out = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
         let sink = out.clone();
         let emit: Box<dyn FnMut(Carried)> = Box::new(move |carried| {
-            if let Carried::WebSocket(connection) = carried {
+            if let Carried::WebSocket(connection) | Carried::Encrypted(connection) = carried {
                 sink.borrow_mut().push(*connection);
             }
         });
-        let connections = Connections::new(crate::tls::Keyring::default(), emit);
+        let connections = Connections::new(keys, emit);
         let mut play = Play { connections, out, offsets: [0; 2], packet: 0, ignored: false };
         play.event(C, Event::Opened { stream: 7, opener });
         play
@@ -271,6 +275,66 @@ fn other_traffic_is_left_alone() {
     play.data(C, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     play.data(S, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     assert!(play.close().is_empty());
+}
+
+/// An upgrade and its end inside TLS.
+fn sealed() -> crate::tls::testing::Packets {
+    crate::tls::testing::conversation(&[REQUEST, SWITCHING, CLIENT_1010, SERVER_1010])
+}
+
+fn keyring(may_grow: bool) -> crate::tls::Keyring {
+    let mut log = crate::tls::KeyLog::default();
+    log.read(crate::tls::testing::key_log(|_| true).as_bytes());
+    crate::tls::Keyring::new(log, may_grow)
+}
+
+#[test]
+fn a_websocket_is_found_inside_tls_after_a_proxy_header_and_in_a_tunnel() {
+    let connect: &[(Side, &[u8])] = &[
+        (C, b"CONNECT ws.example:443 HTTP/1.1\r\nHost: ws.example:443\r\n\r\n"),
+        (S, b"HTTP/1.1 200 Connection established\r\n\r\n"),
+    ];
+    let proxy: &[(Side, &[u8])] = &[(C, b"PROXY TCP4 192.0.2.1 192.0.2.2 5000 443\r\n")];
+    for before in [&[], connect, proxy] {
+        let mut play = Play::with_keys(Some(C), keyring(false));
+        before.iter().for_each(|(from, bytes)| play.data(*from, bytes));
+        sealed().iter().for_each(|(from, bytes)| play.data(*from, bytes));
+        play.event(S, Event::Fin);
+        let c = one(play.close());
+        assert_eq!((c.outcome, c.ending.close), (Outcome::Established, Some(CloseState::Clean)));
+        assert_eq!(c.closes.len(), 2);
+        assert_eq!(c.tls.unwrap().server_name.as_deref(), Some("ws.example"));
+        assert_eq!(c.tunnel.as_deref(), (before == connect).then_some("ws.example:443"));
+        assert_eq!(c.proxied.is_some(), before == proxy);
+        assert_eq!(play.connections.counters(), Counters { tls: 1, tls_opened: 1, ..Counters::default() });
+    }
+}
+
+#[test]
+fn tls_without_a_key_is_told_with_its_ending_and_is_no_websocket() {
+    let mut play = opened();
+    sealed().iter().for_each(|(from, bytes)| play.data(*from, bytes));
+    play.event(S, Event::Fin);
+    let c = one(play.close());
+    assert_eq!((c.outcome, c.ending.transport, c.ending.close), (Outcome::Encrypted, Transport::Fin, None));
+    assert_eq!(c.ending.by.map(|(role, _)| role), Some(Role::Server));
+    let tls = c.tls.unwrap();
+    assert_eq!((tls.server_name.as_deref(), tls.opened), (Some("ws.example"), crate::tls::Opened::NoKeys));
+    assert_eq!(play.connections.unread().no_keys, 1);
+    assert_eq!(play.connections.counters(), Counters { tls: 1, ..Counters::default() });
+}
+
+#[test]
+fn a_key_that_comes_after_the_connection_ended_opens_it() {
+    let mut play = Play::with_keys(Some(C), crate::tls::Keyring::new(Default::default(), true));
+    sealed().iter().for_each(|(from, bytes)| play.data(*from, bytes));
+    play.event(S, Event::Fin);
+    assert!(play.close().is_empty(), "it waits");
+    play.connections.secrets(crate::tls::testing::key_log(|_| true).as_bytes());
+    play.connections.finish();
+    let c = one(play.out.take());
+    assert_eq!((c.outcome, c.closes.len(), c.ending.transport), (Outcome::Established, 2, Transport::Fin));
+    assert_eq!(c.request.map(|request| request.seen.packet.number()), Some(6), "as its packet was seen");
 }
 
 #[test]

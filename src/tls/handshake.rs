@@ -71,6 +71,11 @@ impl Messages {
         message(&self.partial)
     }
 
+    /// Bytes of a message that is not whole.
+    pub(super) fn buffered(&self) -> usize {
+        self.partial.len()
+    }
+
     /// Forgets the message in progress: part of it is lost.
     pub(super) fn gap(&mut self) {
         *self = Messages::default();
@@ -125,6 +130,9 @@ pub(super) const RETRY: [u8; 32] = [
     0xCF, 0x21, 0xAD, 0x74, 0xE5, 0x9A, 0x61, 0x11, 0xBE, 0x1D, 0x8C, 0x02, 0x1E, 0x65, 0xB8, 0x91, 0xC2,
     0xA2, 0x11, 0x16, 0x7A, 0xBB, 0x8C, 0x5E, 0x07, 0x9E, 0x09, 0xE2, 0xC8, 0xA8, 0x33, 0x9C,
 ];
+
+/// Bytes of the longest name of the DNS (RFC 1035 §2.3.4).
+const LONGEST_NAME: usize = 255;
 
 /// Extension numbers.
 const SERVER_NAME: u16 = 0;
@@ -238,6 +246,8 @@ fn server_name(mut data: Cursor<'_>) -> Option<String> {
     let mut list = Cursor(data.vector16()?);
     let [kind] = list.array::<1>()?;
     let name = list.vector16()?;
+    // No name of the DNS is longer; what is longer would only fill memory.
+    let name = name.get(..LONGEST_NAME).unwrap_or(name);
     (*kind == 0).then(|| String::from_utf8_lossy(name).into_owned())
 }
 

@@ -3,7 +3,7 @@
 //! Nothing here can be printed: no type that holds a secret implements `Debug` or `Display`.
 
 use crate::limits;
-use hashbrown::HashMap;
+use std::collections::HashMap;
 
 /// Secrets of any number of connections.
 #[derive(Default)]

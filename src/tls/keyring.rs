@@ -2,7 +2,7 @@
 
 use super::keylog::{KeyLog, Label, Secret};
 use crate::limits;
-use hashbrown::HashMap;
+use std::collections::HashMap;
 
 /// See the module. Shared by all connections of a run.
 #[derive(Default)]

@@ -39,6 +39,8 @@ mod schedule;
 mod session;
 mod suite;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 pub use alert::{Alert, AlertDescription};

@@ -80,8 +80,7 @@ pub(super) struct Records {
     /// Whether the record in `partial` was handed out.
     given: bool,
     lost: Option<Lost>,
-    /// Whether bodies are of no use: they are passed over then, and records come without them.
-    pub(super) skim: bool,
+    skim: bool,
 }
 
 /// Where the next byte stands.
@@ -146,6 +145,25 @@ impl Records {
         self.complete(bytes)
     }
 
+    /// From now on bodies are of no use: records that span several pieces come without them, at their first piece.
+    pub(super) fn skim(&mut self) {
+        if !self.skim {
+            self.skim = true;
+            // What is kept of a record is given up, its end is not.
+            if self.given {
+                self.given = false;
+                self.partial.clear();
+            }
+            let header = Header::parse(&self.partial).filter(|_| self.at == Boundary::Known);
+            if let Some(header) = header {
+                let len = Header::LEN.saturating_add(header.len()).saturating_sub(self.partial.len());
+                self.at = Boundary::Skip(len as u64);
+                self.partial.clear();
+            }
+            self.partial.shrink_to_fit();
+        }
+    }
+
     /// Takes a gap of `len` bytes.
     pub(super) fn gap(&mut self, len: u64) {
         let partial = if self.given { 0 } else { self.partial.len() as u64 };
@@ -176,6 +194,11 @@ impl Records {
         };
     }
 
+    /// Bytes of a record that is not whole.
+    pub(super) fn buffered(&self) -> usize {
+        self.partial.len()
+    }
+
     /// What is missing at the end of the stream.
     pub(super) fn end(&mut self) -> Option<Lost> {
         let partial = if self.given { 0 } else { self.partial.len() as u64 };
@@ -199,6 +222,12 @@ impl Records {
             return self.next(bytes);
         };
         let len = Header::LEN.saturating_add(header.len());
+        if self.skim {
+            // Only its header was in two pieces.
+            self.partial.clear();
+            self.at = Boundary::Skip(header.len() as u64);
+            return Some(Record { header, body: &[], lost: self.lost.take() });
+        }
         self.fill(bytes, len);
         if self.partial.len() < len {
             return None;
@@ -299,6 +328,23 @@ mod tests {
                 }
             }
             records.end();
+        }
+    }
+
+    #[test]
+    fn skimming_counts_records_without_their_bodies() {
+        let stream = [record(23, &[1; 40]), record(23, &[2; 100]), record(21, &[3; 30])].concat();
+        for piece in 1..stream.len() {
+            let mut records = Records::default();
+            let first = stream.len() / 4;
+            let mut found = read(&mut records, &stream[..first]);
+            records.skim();
+            for bytes in stream[first..].chunks(piece) {
+                found.extend(read(&mut records, bytes));
+            }
+            let kinds: Vec<ContentType> = found.iter().map(|(kind, ..)| *kind).collect();
+            assert_eq!(kinds.last(), Some(&ContentType::Alert), "pieces of {piece}");
+            assert!(kinds.len() <= 3 && records.partial.is_empty());
         }
     }
 

@@ -1,104 +1,14 @@
-//! Whole connections, made by a small peer that seals records with the keys that a session must find.
+//! Whole connections of the peers of [`super::testing`].
 
 use super::handshake::kind;
 use super::open::Opener;
-use super::schedule::{Hash, expand_label};
+use super::testing::*;
 use super::*;
 use crate::capture::{PacketId, Seen};
 use crate::net::Side;
 use crate::role::Role;
 use crate::time::Timestamp;
-use aes_gcm::aead::{AeadInOut, KeyInit, Nonce};
 use proptest::prelude::*;
-
-const C: Side = Side::Low;
-const S: Side = Side::High;
-const RANDOM: [u8; 32] = [0x41; 32];
-const SUITE: CipherSuite = CipherSuite(0x1301);
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn vector16(bytes: &[u8]) -> Vec<u8> {
-    [&u16::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
-}
-
-fn message(kind: u8, body: &[u8]) -> Vec<u8> {
-    let [_, len @ ..] = u32::try_from(body.len()).unwrap().to_be_bytes();
-    [&[kind][..], &len, body].concat()
-}
-
-fn record(kind: u8, body: &[u8]) -> Vec<u8> {
-    [&[kind, 3, 3][..], &vector16(body)].concat()
-}
-
-fn extension(number: u16, data: &[u8]) -> Vec<u8> {
-    [&number.to_be_bytes()[..], &vector16(data)].concat()
-}
-
-fn client_hello(early_data: bool) -> Vec<u8> {
-    let mut extensions =
-        [extension(0, &vector16(b"\0\0\x0aws.example")), extension(16, &vector16(b"\x08http/1.1"))].concat();
-    extensions.extend(extension(43, &[2, 3, 4]));
-    if early_data {
-        extensions.extend(extension(42, &[]));
-    }
-    let body = [&[3, 3][..], &RANDOM, &[0], &[0, 2, 0x13, 1], &[1, 0], &vector16(&extensions)].concat();
-    record(22, &message(kind::CLIENT_HELLO, &body))
-}
-
-fn server_hello(random: [u8; 32]) -> Vec<u8> {
-    let body = [&[3, 3][..], &random, &[0], &[0x13, 1], &[0], &vector16(&extension(43, &[3, 4]))].concat();
-    record(22, &message(kind::SERVER_HELLO, &body))
-}
-
-/// Seals records of one direction and phase of TLS 1.3 with AES-128-GCM.
-struct Sealer {
-    secret: Vec<u8>,
-    sequence: u64,
-}
-
-impl Sealer {
-    fn new(secret: u8) -> Sealer {
-        Sealer { secret: vec![secret; 32], sequence: 0 }
-    }
-
-    fn seal(&mut self, kind: u8, contents: &[u8]) -> Vec<u8> {
-        let key = expand_label(Hash::Sha256, &self.secret, "key", 16).unwrap();
-        let mut nonce = expand_label(Hash::Sha256, &self.secret, "iv", 12).unwrap();
-        for (byte, number) in nonce[4..].iter_mut().zip(self.sequence.to_be_bytes()) {
-            *byte ^= number;
-        }
-        self.sequence += 1;
-        let mut body = [contents, &[kind]].concat();
-        let header = [&[23, 3, 3][..], &u16::try_from(body.len() + 16).unwrap().to_be_bytes()].concat();
-        let cipher = aes_gcm::Aes128Gcm::new_from_slice(&key).unwrap();
-        let nonce = <&Nonce<aes_gcm::Aes128Gcm>>::try_from(&nonce[..]).unwrap();
-        let tag = cipher.encrypt_inout_detached(nonce, &header, body.as_mut_slice().into()).unwrap();
-        [&header[..], &body, &tag].concat()
-    }
-
-    fn update(&mut self) {
-        self.secret = expand_label(Hash::Sha256, &self.secret, "traffic upd", 32).unwrap();
-        self.sequence = 0;
-    }
-}
-
-/// The secrets of [`Peers`], one byte repeated each.
-const SECRETS: [(&str, u8); 5] = [
-    ("CLIENT_EARLY_TRAFFIC_SECRET", 0xE0),
-    ("CLIENT_HANDSHAKE_TRAFFIC_SECRET", 0xC1),
-    ("SERVER_HANDSHAKE_TRAFFIC_SECRET", 0x51),
-    ("CLIENT_TRAFFIC_SECRET_0", 0xC2),
-    ("SERVER_TRAFFIC_SECRET_0", 0x52),
-];
-
-fn key_log(wanted: impl Fn(&str) -> bool) -> String {
-    let random = hex(&RANDOM);
-    let lines = SECRETS.iter().filter(|(label, _)| wanted(label));
-    lines.map(|(label, byte)| format!("{label} {random} {}\n", hex(&[*byte; 32]))).collect()
-}
 
 fn keys(text: &str, may_grow: bool) -> Keyring {
     let mut log = KeyLog::default();
@@ -110,37 +20,13 @@ fn all_keys() -> Keyring {
     keys(&key_log(|_| true), false)
 }
 
-/// What a capture holds: pieces of a stream, each a packet; `None` for one that is missing.
-type Packets = Vec<(Side, Vec<u8>)>;
-
-/// A whole connection of TLS 1.3 with some data both ways.
-fn conversation() -> Packets {
-    let (mut ch, mut sh, mut c, mut s) =
-        (Sealer::new(0xC1), Sealer::new(0x51), Sealer::new(0xC2), Sealer::new(0x52));
-    let finished = message(kind::FINISHED, &[9; 32]);
-    let change = record(20, &[1]);
-    let extensions =
-        message(kind::ENCRYPTED_EXTENSIONS, &vector16(&extension(16, &vector16(b"\x08http/1.1"))));
-    let certificate = message(11, &[7; 300]);
-    let flight = [extensions, certificate, finished.clone()].concat();
-    vec![
-        (C, client_hello(false)),
-        (
-            S,
-            [server_hello([2; 32]), change.clone(), sh.seal(22, &flight[..100]), sh.seal(22, &flight[100..])]
-                .concat(),
-        ),
-        (C, [change, ch.seal(22, &finished), c.seal(23, b"GET / ")].concat()),
-        (S, [s.seal(22, &message(4, &[0; 40])), s.seal(23, b"HTTP")].concat()),
-        (C, [c.seal(23, b"HTTP/1.1\r\n\r\n"), c.seal(23, b"")].concat()),
-        (S, s.seal(23, b"/1.1 101 \r\n\r\n")),
-        (C, c.seal(23, b"more")),
-        (S, s.seal(21, &[1, 0])),
-    ]
-}
-
-const ASKED: &[u8] = b"GET / HTTP/1.1\r\n\r\nmore";
+const ASKED: &[u8] = b"GET / HTTP/1.1\r\n\r\n!";
 const ANSWERED: &[u8] = b"HTTP/1.1 101 \r\n\r\n";
+
+/// The whole connection that most tests use.
+fn talk() -> Packets {
+    conversation(&[ASKED, ANSWERED])
+}
 
 /// What came out of a session.
 #[derive(Default, PartialEq, Debug)]
@@ -211,10 +97,10 @@ impl Play {
 #[test]
 fn a_connection_is_opened_and_told_by_the_packets_that_brought_it() {
     let mut play = Play::new(all_keys());
-    play.all(&conversation());
+    play.all(&talk());
     let facts = play.finish();
     assert_eq!(play.heard.bytes, [ASKED.to_vec(), ANSWERED.to_vec()]);
-    assert_eq!(play.heard.seen, [(C, 3), (S, 4), (C, 5), (S, 6), (C, 7)]);
+    assert_eq!(play.heard.seen, [(C, 5), (C, 5), (S, 6), (S, 6)]);
     assert_eq!(play.heard.gaps, [vec![], vec![]]);
     assert_eq!(
         (facts.opened, facts.version, facts.cipher_suite),
@@ -230,7 +116,7 @@ fn a_connection_is_opened_and_told_by_the_packets_that_brought_it() {
 
 #[test]
 fn cut_at_every_byte_the_same_comes_out() {
-    let whole = conversation();
+    let whole = talk();
     for piece in [1, 2, 3, 7] {
         let mut play = Play::new(all_keys());
         for (from, bytes) in &whole {
@@ -244,12 +130,12 @@ fn cut_at_every_byte_the_same_comes_out() {
 #[test]
 fn without_keys_nothing_comes_out_and_the_hellos_are_told() {
     let mut play = Play::new(Keyring::default());
-    play.all(&conversation());
+    play.all(&talk());
     let facts = play.finish();
     assert_eq!(play.heard, Heard::default());
     assert_eq!((facts.opened, facts.server_name.as_deref()), (Opened::NoKeys, Some("ws.example")));
     assert_eq!((facts.alpn, facts.alpn_offered), (None, vec![String::from("http/1.1")]));
-    assert_eq!((facts.sent.client.records, facts.sent.server.records), (7, 8));
+    assert_eq!((facts.sent.client.records, facts.sent.server.records), (6, 9));
 }
 
 #[test]
@@ -261,7 +147,7 @@ fn keys_of_others_are_told_from_wrong_ones() {
     let wrong = wrong.replace(&hex(&[0x51; 32]), &hex(&[1; 32])).replace(&hex(&[0x52; 32]), &hex(&[2; 32]));
     for (text, expected) in [(other, Opened::OtherKeys), (wrong, Opened::WrongKeys)] {
         let mut play = Play::new(keys(&text, false));
-        play.all(&conversation());
+        play.all(&talk());
         assert_eq!(play.finish().opened, expected);
         assert_eq!(play.heard, Heard::default());
     }
@@ -270,7 +156,7 @@ fn keys_of_others_are_told_from_wrong_ones() {
 #[test]
 fn with_the_keys_of_one_side_the_other_is_a_gap() {
     let mut play = Play::new(keys(&key_log(|label| label != "CLIENT_TRAFFIC_SECRET_0"), false));
-    play.all(&conversation());
+    play.all(&talk());
     let facts = play.finish();
     assert_eq!(facts.opened, Opened::Only(Role::Server));
     assert_eq!(facts.unopened(), Some(Role::Client));
@@ -281,7 +167,7 @@ fn with_the_keys_of_one_side_the_other_is_a_gap() {
 #[test]
 fn traffic_secrets_alone_are_enough() {
     let mut play = Play::new(keys(&key_log(|label| label.ends_with("_0")), false));
-    play.all(&conversation());
+    play.all(&talk());
     assert_eq!(play.finish().opened, Opened::Yes);
     assert_eq!(play.heard.bytes, [ASKED.to_vec(), ANSWERED.to_vec()]);
     assert_eq!(play.heard.gaps, [vec![], vec![]]);
@@ -293,7 +179,7 @@ fn secrets_may_come_after_what_they_open_line_by_line() {
     let lines: Vec<&str> = log.lines().collect();
     for until in 0..=lines.len() {
         let mut play = Play::new(keys("", true));
-        for (at, (from, bytes)) in conversation().iter().enumerate() {
+        for (at, (from, bytes)) in talk().iter().enumerate() {
             play.data(*from, bytes);
             if let Some(line) = lines[..until].get(at) {
                 play.keys.add(line.as_bytes());
@@ -310,7 +196,7 @@ fn secrets_may_come_after_what_they_open_line_by_line() {
 #[test]
 fn what_waits_for_a_key_is_bounded() {
     let mut play = Play::new(keys("", true));
-    play.all(&conversation());
+    play.all(&talk());
     let mut s = Sealer::new(0x52);
     for _ in 0..100 {
         let bytes = s.seal(23, &[0; 4000]);
@@ -321,48 +207,55 @@ fn what_waits_for_a_key_is_bounded() {
     assert!(play.keys.reserve(crate::limits::TLS_WAITING_TOTAL), "all room was given back");
 }
 
-#[test]
-fn a_lost_record_is_a_gap_of_its_length_and_what_follows_is_opened() {
-    let (mut c, mut s) = (Sealer::new(0xC2), Sealer::new(0x52));
+/// A session past its hellos that has the traffic secrets only.
+fn greeted() -> Play {
     let mut play = Play::new(keys(&key_log(|label| label.ends_with("_0")), false));
     play.data(C, &client_hello(false));
     play.data(S, &server_hello([2; 32]));
+    play
+}
+
+#[test]
+fn whole_records_that_are_lost_are_a_gap_of_their_length() {
+    let (mut play, mut c) = (greeted(), Sealer::new(0xC2));
     play.data(C, &c.seal(23, b"before"));
-    // Two whole records.
     let lost = [c.seal(23, &[1; 100]), c.seal(23, &[2; 200])].concat();
     play.session.gap(C, lost.len() as u64);
     play.data(C, &c.seal(23, b"after"));
-    // The middle of one record.
-    let cut = s.seal(23, &[3; 500]);
-    play.data(S, &s.seal(23, b"x").to_vec());
-    let last = s.seal(23, b"end");
-    let mut play_server = Play::new(keys(&key_log(|label| label.ends_with("_0")), false));
-    play_server.data(C, &client_hello(false));
-    play_server.data(S, &server_hello([2; 32]));
-    play_server.data(S, &cut[..200]);
-    play_server.session.gap(S, 100);
-    play_server.data(S, &cut[300..]);
-    play_server.data(S, &{
-        let mut again = Sealer::new(0x52);
-        again.sequence = 1;
-        again.seal(23, b"x")
-    });
-    play_server.data(S, &last);
-    play_server.finish();
-    assert_eq!(play_server.heard.bytes[1], b"xend");
-    assert_eq!(play_server.heard.gaps[1], [(0, 500)]);
     play.finish();
     assert_eq!(play.heard.bytes[0], b"beforeafter");
     assert_eq!(play.heard.gaps[0], [(6, 300)]);
 }
 
 #[test]
+fn a_record_that_is_damaged_is_a_gap_of_its_length() {
+    let (mut play, mut s) = (greeted(), Sealer::new(0x52));
+    let cut = s.seal(23, &[3; 500]);
+    play.data(S, &cut[..200]);
+    play.session.gap(S, 100);
+    play.data(S, &cut[300..]);
+    play.data(S, &s.seal(23, b"next"));
+    play.data(S, &s.seal(23, b" end"));
+    play.finish();
+    assert_eq!(play.heard.bytes[1], b"next end");
+    assert_eq!(play.heard.gaps[1], [(0, 500)]);
+}
+
+#[test]
+fn a_gap_at_the_end_is_told_when_all_is_over() {
+    let (mut play, mut s) = (greeted(), Sealer::new(0x52));
+    play.data(S, &s.seal(23, b"begin"));
+    play.session.gap(S, 400);
+    play.finish();
+    assert_eq!(play.heard.bytes[1], b"begin");
+    assert_eq!(play.heard.gaps[1].len(), 1);
+}
+
+#[test]
 fn a_key_update_is_followed_even_where_it_is_lost() {
     for lost in [false, true] {
         let mut c = Sealer::new(0xC2);
-        let mut play = Play::new(keys(&key_log(|label| label.ends_with("_0")), false));
-        play.data(C, &client_hello(false));
-        play.data(S, &server_hello([2; 32]));
+        let mut play = greeted();
         play.data(C, &c.seal(23, b"one "));
         let update = c.seal(22, &message(kind::KEY_UPDATE, &[0]));
         match lost {
@@ -433,7 +326,7 @@ fn early_data_without_their_key_are_a_gap() {
 #[test]
 fn a_hello_retry_request_makes_the_client_say_it_again() {
     let retry = super::handshake::RETRY;
-    let rest = conversation();
+    let rest = talk();
     let mut packets = vec![(C, client_hello(true)), (S, server_hello(retry)), (C, record(20, &[1]))];
     packets.extend(rest);
     let mut play = Play::new(all_keys());
@@ -444,7 +337,7 @@ fn a_hello_retry_request_makes_the_client_say_it_again() {
 
 #[test]
 fn a_server_that_was_captured_before_its_client_waits() {
-    let mut packets = conversation();
+    let mut packets = talk();
     packets.swap(0, 1);
     let mut play = Play::new(all_keys());
     play.all(&packets);
@@ -463,10 +356,9 @@ fn an_alert_in_the_clear_is_told_with_its_side() {
     assert_eq!((alert.from, alert.description.to_string()), (Role::Server, String::from("protocol_version")));
 }
 
-/// RFC 8448 §3: the server's first protected record, up to the tag, opened with its handshake traffic secret.
+/// RFC 8448 §3: the record with the client's Finished message.
 #[test]
 fn the_first_record_of_the_client_in_rfc_8448_is_opened() {
-    // "Client: send handshake record", the client's Finished message.
     let secret = "b3eddb126e067f35a780b3abf45e2d8f3b1a950738f52e9600746a0e27a55a21";
     let sealed = "1703030035 75ec4dc238cce60b298044a71e219c56cc77b0517fe9b93c7a4bfc44d87f38f80338ac98fc46deb384bd1caeacab6867d726c40546";
     let bytes = |digits: &str| -> Vec<u8> {
@@ -493,7 +385,7 @@ proptest! {
         changes in proptest::collection::vec((any::<proptest::sample::Index>(), any::<proptest::sample::Index>(), any::<u8>()), 0..6),
         missing in proptest::collection::vec((any::<proptest::sample::Index>(), 1usize..60), 0..3),
     ) {
-        let mut packets = conversation();
+        let mut packets = talk();
         for (packet, byte, value) in changes {
             let at = packet.index(packets.len());
             let bytes = &mut packets[at].1;

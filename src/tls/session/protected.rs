@@ -1,0 +1,278 @@
+//! Records as they come: in the clear, under the keys of TLS 1.2 or 1.3, or sealed for good.
+
+use super::Progress::{self, Done, NeedsKey, NeedsPeer};
+use super::{EarlyData, Out, Plain, Session, join};
+use crate::capture::Seen;
+use crate::net::Side;
+use crate::tls::facts::Version;
+use crate::tls::keyring::Keyring;
+use crate::tls::protect::{Attempt, Opening, Phase, Protection, Tls12, Tls13};
+use crate::tls::record::{ContentType, Header, Lost, Record};
+use std::mem::take;
+
+impl Session {
+    pub(super) fn process(
+        &mut self,
+        from: Side,
+        record: Record<'_>,
+        seen: Seen,
+        keys: &mut Keyring,
+        out: &mut Out<'_>,
+    ) -> Progress {
+        match self.direction(from).protection {
+            Protection::Clear => self.clear(from, record, seen, keys, out),
+            Protection::Tls12(_) => self.tls12(from, record, seen, keys, out),
+            Protection::Tls13(_) => self.tls13(from, record, seen, keys, out),
+            Protection::Sealed => {
+                self.unread(from, record.header.len());
+                if self.readable {
+                    self.tell_unread(seen, keys, out);
+                }
+                Done
+            }
+        }
+    }
+
+    /// A record before protection.
+    pub(super) fn clear(
+        &mut self,
+        from: Side,
+        record: Record<'_>,
+        seen: Seen,
+        keys: &mut Keyring,
+        out: &mut Out<'_>,
+    ) -> Progress {
+        if record.lost.is_some() {
+            self.direction(from).messages.gap();
+        }
+        match record.header.kind {
+            ContentType::Handshake => self.handshake(from, record.body, keys),
+            ContentType::Alert => self.alert(from, record.body, seen),
+            ContentType::Heartbeat => {}
+            ContentType::ChangeCipherSpec | ContentType::ApplicationData => {
+                // Without the ServerHello nothing is known of keys.
+                let Some(hello) = self.server_hello.as_ref() else { return NeedsPeer };
+                if self.client_hello.is_none() {
+                    return NeedsPeer;
+                }
+                let (version, suite) = (Version(hello.version), hello.suite);
+                let is_change = record.header.kind == ContentType::ChangeCipherSpec;
+                if version == Version::TLS13 && is_change {
+                    return Done;
+                }
+                let floor = match self.is_client(from) && self.early_data != EarlyData::None {
+                    true => Phase::Early,
+                    false => Phase::Handshake,
+                };
+                self.direction(from).protection = match version {
+                    _ if suite.parts().is_none() => Protection::Sealed,
+                    Version::TLS13 => Protection::Tls13(Box::new(Tls13::new(suite, floor))),
+                    Version::TLS12 => Protection::Tls12(Box::default()),
+                    _ => Protection::Sealed,
+                };
+                if !is_change {
+                    return self.process(from, record, seen, keys, out);
+                }
+            }
+        }
+        Done
+    }
+
+    pub(super) fn tls12(
+        &mut self,
+        from: Side,
+        record: Record<'_>,
+        seen: Seen,
+        keys: &mut Keyring,
+        out: &mut Out<'_>,
+    ) -> Progress {
+        let Protection::Tls12(mut state) = take(&mut self.direction(from).protection) else { return Done };
+        let mut scratch = take(&mut keys.scratch);
+        let mut tries = self.tries;
+        let lost = join(self.direction(from).lost, record.lost);
+        let mut attempt =
+            Attempt { header: &record.header, body: record.body, lost, tries: &mut tries, out: &mut scratch };
+        let mut progress = Done;
+        let mut opening = None;
+        if state.has_keys() {
+            opening = state.open(&mut attempt);
+        } else {
+            let masters = self.masters(keys);
+            self.direction(from).tried |= !masters.is_empty();
+            for master in &masters {
+                let Some(opener) = self.opener12(from, master) else { continue };
+                opening = state.begin(opener, &mut attempt);
+                if opening.is_some() {
+                    self.keep_master(*master, keys);
+                    break;
+                }
+            }
+            if opening.is_none() && keys.may_grow() {
+                progress = NeedsKey;
+            }
+        }
+        self.tries = tries;
+        let is_first = !state.has_keys();
+        self.direction(from).protection = Protection::Tls12(state);
+        match opening {
+            Some(opening) => self.opened_record(from, opening, lost, &scratch, seen, keys, out),
+            None if progress == NeedsKey => {}
+            None if is_first || self.tries == 0 => {
+                self.direction(from).protection = Protection::Sealed;
+                self.unread(from, record.header.len());
+            }
+            None => self.failed(from, record, lost),
+        }
+        keys.scratch = scratch;
+        progress
+    }
+
+    pub(super) fn tls13(
+        &mut self,
+        from: Side,
+        record: Record<'_>,
+        seen: Seen,
+        keys: &mut Keyring,
+        out: &mut Out<'_>,
+    ) -> Progress {
+        match record.header.kind {
+            ContentType::ApplicationData => {}
+            // A client that cannot compute keys says so in the clear.
+            ContentType::Alert => {
+                self.alert(from, record.body, seen);
+                return Done;
+            }
+            _ => return Done,
+        }
+        let is_client = self.is_client(from);
+        if is_client && self.early_data == EarlyData::Offered {
+            // Only EncryptedExtensions tell whether the server reads early data.
+            match self.direction(from.other()).protection {
+                Protection::Sealed => self.early_data = EarlyData::Accepted,
+                _ => return NeedsPeer,
+            }
+        }
+        let Protection::Tls13(mut state) = take(&mut self.direction(from).protection) else { return Done };
+        if self.early_data != EarlyData::Accepted {
+            state.skip_early_data();
+        }
+        let mut scratch = take(&mut keys.scratch);
+        let mut tries = self.tries;
+        let lost = join(self.direction(from).lost, record.lost);
+        let mut attempt =
+            Attempt { header: &record.header, body: record.body, lost, tries: &mut tries, out: &mut scratch };
+        let random = self.client_hello.as_ref().map(|hello| hello.random).unwrap_or_default();
+        let log = keys.log();
+        let secrets = |phase: Phase| match phase.label(is_client) {
+            Some(label) => log.secrets(&random, label).collect(),
+            None => Vec::new(),
+        };
+        let has_keys = state.has_keys(secrets);
+        let opening = state.open(&mut attempt, secrets);
+        let complete = opening.is_some() || !secrets(Phase::Application).is_empty();
+        self.tries = tries;
+        self.direction(from).protection = Protection::Tls13(state);
+        self.direction(from).tried |= has_keys;
+        let mut progress = Done;
+        match opening {
+            Some(opening) => self.opened_record(from, opening, lost, &scratch, seen, keys, out),
+            // The log may be written while the capture runs, a line at a time.
+            None if !complete && keys.may_grow() => progress = NeedsKey,
+            None if !has_keys || self.tries == 0 => {
+                self.direction(from).protection = Protection::Sealed;
+                self.unread(from, record.header.len());
+                if self.readable {
+                    self.tell_unread(seen, keys, out);
+                }
+            }
+            None => self.failed(from, record, lost),
+        }
+        keys.scratch = scratch;
+        progress
+    }
+
+    /// What no key opens counts as lost.
+    pub(super) fn failed(&mut self, from: Side, record: Record<'_>, lost: Option<Lost>) {
+        let len = Header::LEN.saturating_add(record.header.len()) as u64;
+        self.direction(from).lost = join(lost, Some(Lost { span: len, least: 1, most: 1 }));
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one record and where it goes")]
+    pub(super) fn opened_record(
+        &mut self,
+        from: Side,
+        opening: Opening,
+        lost: Option<Lost>,
+        bytes: &[u8],
+        seen: Seen,
+        keys: &mut Keyring,
+        out: &mut Out<'_>,
+    ) {
+        let early = self.early_data;
+        let direction = self.direction(from);
+        direction.opened = true;
+        direction.lost = None;
+        let phase = match &direction.protection {
+            Protection::Tls13(state) => state.phase(),
+            _ => None,
+        };
+        if lost.is_some() {
+            direction.messages.gap();
+        }
+        if let Some(lost) = lost {
+            let records = match phase {
+                // Before the first record of the application's keys none of its data can be lost, but early ones.
+                Some(Phase::Handshake) if opening.fresh && early == EarlyData::Accepted => lost.least,
+                Some(Phase::Handshake) => 0,
+                Some(Phase::Early | Phase::Application) | None => opening.skipped,
+            };
+            if records > 0 {
+                let len = lost.span.saturating_sub(opening.overhead.saturating_mul(records)).max(1);
+                direction.unread = direction.unread.saturating_add(len);
+            }
+        }
+        match opening.kind {
+            ContentType::ApplicationData if bytes.is_empty() => {}
+            ContentType::ApplicationData => {
+                self.readable = true;
+                self.tell_unread(seen, keys, out);
+                let direction = self.direction(from);
+                let offset = direction.plain;
+                direction.plain = offset.saturating_add(bytes.len() as u64);
+                out(Plain::Data { from, offset, bytes, seen }, keys);
+            }
+            ContentType::Handshake => self.handshake(from, bytes, keys),
+            ContentType::Alert => self.alert(from, bytes, seen),
+            // The keys of a renegotiation follow.
+            ContentType::ChangeCipherSpec => {
+                if let Protection::Tls12(state) = &mut self.direction(from).protection {
+                    **state = Tls12::default();
+                }
+            }
+            ContentType::Heartbeat => {}
+        }
+    }
+
+    /// Counts the contents of a record that cannot be opened.
+    pub(super) fn unread(&mut self, from: Side, record: usize) {
+        let direction = self.direction(from);
+        // A tag and a type, or an explicit nonce and a tag: what a record has at least beside its contents.
+        direction.unread = direction.unread.saturating_add(record.saturating_sub(17) as u64);
+    }
+
+    /// Tells gaps of both sides, once anything can be told.
+    pub(super) fn tell_unread(&mut self, seen: Seen, keys: &mut Keyring, out: &mut Out<'_>) {
+        if !self.readable {
+            return;
+        }
+        for from in [Side::Low, Side::High] {
+            let direction = self.direction(from);
+            let len = take(&mut direction.unread);
+            if len > 0 {
+                let offset = direction.plain;
+                direction.plain = offset.saturating_add(len);
+                out(Plain::Gap { from, offset, len, seen }, keys);
+            }
+        }
+    }
+}
