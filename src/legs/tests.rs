@@ -33,6 +33,9 @@ fn inner(serial: u64, start: i64, request: &str, answer: &str) -> Connection {
 /// The same connection later, in that capture.
 fn moved(mut leg: Connection, capture: u16, nanos: i64) -> Connection {
     leg.tcp.capture = capture;
+    // Every connection has numbers of its own.
+    let isn = u32::try_from(nanos.rem_euclid(1 << 31)).unwrap() + leg.tcp.isn.client.unwrap_or_default() + 1;
+    leg.tcp.isn = Sides { client: Some(isn), server: Some(isn) };
     let opened = leg.tcp.opened.iter_mut().chain(&mut leg.tcp.accepted);
     let request = leg.request.iter_mut().map(|request| &mut request.seen);
     let response = leg.response.iter_mut().map(|response| &mut response.seen);
@@ -233,7 +236,7 @@ fn one_connection_seen_on_both_sides_of_a_translation_is_no_pair() {
     // Its own upstream leg is found all the same, once.
     let pairs = matched(&[
         numbered(outer(REQUEST, ANSWER)),
-        numbered(moved(inner(1, 0, REQUEST, ANSWER), 0, MILLI)),
+        numbered(inner(1, 1, REQUEST, ANSWER)),
         inner(2, 10, REQUEST, ANSWER),
     ]);
     assert_eq!(pairs.iter().map(|pair| (pair.client, pair.upstream)).collect::<Vec<_>>(), [(0, 2)]);
