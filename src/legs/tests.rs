@@ -26,7 +26,6 @@ fn outer(request: &str, answer: &str) -> Connection {
 fn inner(serial: u64, start: i64, request: &str, answer: &str) -> Connection {
     let mut leg = Scene::tcp().request(request).answer(answer, "").build();
     leg.serial = serial;
-    leg.tcp.isn = Sides { client: Some(serial as u32 + 1000), server: Some(serial as u32 + 2000) };
     (leg.tcp.client, leg.tcp.server) = (endpoint([10, 1, 0, 1], 40_000), endpoint([10, 1, 0, 20], 8080));
     moved(leg, 0, start * MILLI)
 }
@@ -34,6 +33,9 @@ fn inner(serial: u64, start: i64, request: &str, answer: &str) -> Connection {
 /// The same connection later, in that capture.
 fn moved(mut leg: Connection, capture: u16, nanos: i64) -> Connection {
     leg.tcp.capture = capture;
+    // Every connection has numbers of its own.
+    let isn = u32::try_from(nanos.rem_euclid(1 << 31)).unwrap() + leg.tcp.isn.client.unwrap_or_default() + 1;
+    leg.tcp.isn = Sides { client: Some(isn), server: Some(isn) };
     let opened = leg.tcp.opened.iter_mut().chain(&mut leg.tcp.accepted);
     let request = leg.request.iter_mut().map(|request| &mut request.seen);
     let response = leg.response.iter_mut().map(|response| &mut response.seen);
@@ -120,7 +122,6 @@ fn attempts_of_one_client_with_one_key_are_no_legs() {
 fn a_key_that_two_waiting_clients_use_proves_nothing() {
     let mut other = moved(outer(REQUEST, ANSWER), 0, MILLI);
     other.tcp.client.port = 9;
-    other.tcp.isn.client = Some(77);
     none(&[outer(REQUEST, ANSWER), other, inner(2, 10, REQUEST, ANSWER)]);
 }
 
@@ -235,7 +236,7 @@ fn one_connection_seen_on_both_sides_of_a_translation_is_no_pair() {
     // Its own upstream leg is found all the same, once.
     let pairs = matched(&[
         numbered(outer(REQUEST, ANSWER)),
-        numbered(moved(inner(1, 0, REQUEST, ANSWER), 0, MILLI)),
+        numbered(inner(1, 1, REQUEST, ANSWER)),
         inner(2, 10, REQUEST, ANSWER),
     ]);
     assert_eq!(pairs.iter().map(|pair| (pair.client, pair.upstream)).collect::<Vec<_>>(), [(0, 2)]);

@@ -338,6 +338,7 @@ pub fn both(client: Scene, upstream: Scene) -> Both {
     let tcp = &mut upstream.tcp;
     (tcp.client, tcp.server) = (endpoint([10, 1, 0, 1], 40_000), endpoint([10, 1, 0, 20], 8080));
     (upstream.serial, upstream.tcp.stream) = (1, 1);
+    upstream.tcp.isn = Sides { client: Some(7_000), server: Some(9_000) };
     Both { client, upstream: renumber(upstream, 100) }
 }
 
