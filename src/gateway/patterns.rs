@@ -7,7 +7,7 @@ use crate::connection::Outcome;
 use crate::net::Endpoint;
 use crate::role::Role;
 use crate::time::Timestamp;
-use hashbrown::HashMap;
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 /// All patterns in the first `covers` records.
