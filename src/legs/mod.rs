@@ -1,9 +1,9 @@
 //! The two connections around one gateway.
 //!
 //! A *client leg* runs from a client to a gateway, an *upstream leg* from that gateway to what stands behind it. A chain
-//! of gateways is so many pairs in a row. Legs are matched by what passes through a gateway unchanged ([`marks`]), else
-//! by addresses and time ([`by_time`]); one connection that was captured twice, before and after an address
-//! translation, is never taken for two ([`duplicates`]).
+//! of gateways is so many pairs in a row. Legs are matched by what passes through a gateway unchanged (`marks`), else
+//! by addresses and time (`by_time`); one connection that was captured twice, before and after an address
+//! translation, is never taken for two (`duplicates`).
 
 mod by_time;
 mod changes;

@@ -21,7 +21,7 @@ pub struct Paired {
 }
 
 /// Matches legs. Each connection is the client leg of one pair at most, and the upstream leg of one at most; pairs come
-/// in order of their client legs, and no row of pairs is longer than [`CHAIN`].
+/// in order of their client legs, and no row of pairs is longer than eight pairs.
 pub fn pair(connections: &[&Connection]) -> Vec<Paired> {
     let twice = duplicates::seen_twice(connections);
     let mut links = Links { parent: vec![None; connections.len()] };
