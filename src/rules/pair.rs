@@ -306,9 +306,12 @@ fn absorb(legs: &Legs<'_>, root: &mut Finding, finding: &Finding) {
             root.related.push(*serial);
         }
     }
+    let how = Evidence { packet: first(legs.upstream).packet, text: matched(legs) };
+    if !root.evidence.contains(&how) {
+        root.evidence.push(how);
+    }
     let room = EVIDENCE.saturating_sub(root.evidence.len());
-    let new =
-        finding.evidence.iter().filter(|new| root.evidence.iter().all(|known| known.packet != new.packet));
+    let new = finding.evidence.iter().filter(|new| root.evidence.iter().all(|known| !tells(known, new)));
     let lines: Vec<Evidence> = new
         .take(room)
         .map(|evidence| Evidence {
@@ -320,6 +323,11 @@ fn absorb(legs: &Legs<'_>, root: &mut Finding, finding: &Finding) {
         })
         .collect();
     root.evidence.extend(lines);
+}
+
+/// Whether a line is told already; which leg it is on is told by its packet.
+fn tells(known: &Evidence, new: &Evidence) -> bool {
+    known.packet == new.packet && (known.text.contains(&new.text) || new.text.contains(&known.text))
 }
 
 /// Lines of evidence of one finding about a pair.

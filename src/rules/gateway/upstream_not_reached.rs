@@ -110,7 +110,7 @@ fn not_connected(connection: &Connection, tried: &Attempts<'_>) -> Option<Findin
         .origin(Origin::Gateway)
         .blame(Blame::Upstream)
         .message(format!(
-            "the gateway tried {}{times} before it answered the client, which {what}",
+            "the gateway tried {}{times} before it answered the client; that host {what}",
             tried.upstream
         ))
         .help(help);
