@@ -9,7 +9,8 @@
 //!  file, stdin, .gz ──▶ capture/     ──Packet──▶      records of pcap and pcapng, damage
 //!                       net/         ──Segment──▶     link layer, tunnels, IP, fragments, TCP header
 //!                       tcp/         ──StreamEvent──▶ bytes of each direction in order, gaps, FIN, RST
-//!                       http/                         heads, bodies and PROXY headers of HTTP/1.1
+//!                       tls/                          the same bytes opened, where a key is known
+//!                       http/                         heads and bodies of HTTP/1.1, PROXY headers; frames and HPACK of HTTP/2
 //!                       websocket/   ──FrameEvent──▶  frames, Close, the lists of the handshake
 //!                       connection/  ──Connection──▶  every fact about one WebSocket connection; no opinion
 //!                       legs/         ──LegPair──▶    the two connections around one gateway
