@@ -11,6 +11,7 @@ use crate::net::{self, Decoded};
 use crate::rules::{Finding, Selection};
 use crate::tcp;
 use crate::tls::{KeyLog, Keyring};
+use crate::websocket::Depth;
 use bench::Bench;
 
 /// Receives what an analysis finds, connection by connection, in the order in which they become final.
@@ -61,6 +62,8 @@ pub struct Totals {
 pub struct Options {
     /// Which rules speak, and what they demand.
     pub selection: Selection,
+    /// How far payloads are read.
+    pub depth: Depth,
 }
 
 /// [`analyze_with`] default options.
@@ -86,7 +89,7 @@ pub fn analyze_with(
     let mut bench = Bench::new(&options.selection);
     // Only pcapng can bring keys after the packets that they open.
     let more_keys = input.infos().iter().any(|capture| capture.format == Format::Pcapng);
-    let mut pipeline = Pipeline::new(Keyring::new(keys, more_keys), |carried: Carried| {
+    let mut pipeline = Pipeline::new(Keyring::new(keys, more_keys), options.depth, |carried: Carried| {
         bench.take(carried);
         if bench.is_full() {
             bench.settle(limits::WAITING_CONNECTIONS / 2, &mut totals, observer);
@@ -155,11 +158,11 @@ struct Pipeline<E> {
 }
 
 impl<E: FnMut(Carried)> Pipeline<E> {
-    fn new(keys: Keyring, emit: E) -> Self {
+    fn new(keys: Keyring, depth: Depth, emit: E) -> Self {
         Pipeline {
             net: net::Decoder::new(),
             tcp: tcp::Table::default(),
-            connections: Connections::new(keys, emit),
+            connections: Connections::new(keys, depth, emit),
             last: None,
         }
     }

@@ -68,6 +68,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     pub(super) require_extension: Vec<String>,
 
+    /// Inflate and check every compressed message, not only where the end of its session asks for it
+    #[arg(long)]
+    pub(super) decode: bool,
+
     /// Succeed where the input holds no WebSocket
     #[arg(long)]
     pub(super) allow_empty: bool,

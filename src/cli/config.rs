@@ -7,6 +7,7 @@ use crate::pipeline::Options;
 use crate::report::{Glyphs, Page, Secrets};
 use crate::rules::selection::{Level, Requirement, Selection, named};
 use crate::rules::{Rule, Severity};
+use crate::websocket::Depth;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
@@ -64,7 +65,10 @@ impl Config {
             n => return Err(format!("-: standard input was named {n} times and can be read only once")),
         }
         Ok(Config {
-            options: Options { selection: args.selection()? },
+            options: Options {
+                selection: args.selection()?,
+                depth: if args.decode { Depth::All } else { Depth::WhereAsked },
+            },
             format: args.format,
             page,
             secrets: if args.show_secrets { Secrets::Shown } else { Secrets::Hidden },

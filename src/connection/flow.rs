@@ -15,6 +15,8 @@ use crate::net::{Endpoint, FlowKey, Side};
 use crate::role::{Role, Sides};
 use crate::tcp::Closed;
 use crate::tls::{self, Keyring, Plain};
+use crate::websocket::Reading;
+use std::sync::Arc;
 
 /// What is known of a flow before its first payload.
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +109,7 @@ pub(super) struct Flow {
     /// Whether it was counted as HTTP/2.
     counted: bool,
     last: Seen,
+    reading: Arc<Reading>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -144,7 +147,7 @@ enum Stage {
 }
 
 impl Flow {
-    pub(super) fn new(start: Start, key: FlowKey) -> Flow {
+    pub(super) fn new(start: Start, key: FlowKey, reading: Arc<Reading>) -> Flow {
         Flow {
             start,
             key,
@@ -160,6 +163,7 @@ impl Flow {
             bounded: false,
             counted: false,
             last: start.first,
+            reading,
         }
     }
 
@@ -523,9 +527,10 @@ impl Flow {
                 };
                 let joined =
                     self.start.opener.is_none() || self.directions.iter().any(|direction| direction.gaps > 0);
+                let reading = Arc::clone(&self.reading);
                 self.stage = match version {
-                    Version::Http1 => Stage::Http(Box::new(Exchange::new(tunnel, joined))),
-                    Version::Http2(begun) => Stage::Http2(Box::new(Multiplex::new(begun, tunnel))),
+                    Version::Http1 => Stage::Http(Box::new(Exchange::new(tunnel, joined, reading))),
+                    Version::Http2(begun) => Stage::Http2(Box::new(Multiplex::new(begun, tunnel, reading))),
                 };
                 self.client.get_or_insert((client, RoleEvidence::Http));
                 let [low, high] = waiting;
@@ -535,7 +540,7 @@ impl Flow {
                 }
             }
             Identified::Frames { client } => {
-                self.stage = Stage::Frames(Box::new(Session::joined(self.start.first)));
+                self.stage = Stage::Frames(Box::new(Session::joined(self.start.first, &self.reading)));
                 self.client.get_or_insert((client, RoleEvidence::Masking));
                 Ok(0)
             }
@@ -574,7 +579,8 @@ impl Flow {
         match heard {
             Heard::Session(session) => self.stage = Stage::Frames(session),
             Heard::Http2(tunnel, rest) => {
-                self.stage = Stage::Http2(Box::new(Multiplex::new(Begun::Upgrade, tunnel)));
+                self.stage =
+                    Stage::Http2(Box::new(Multiplex::new(Begun::Upgrade, tunnel, Arc::clone(&self.reading))));
                 if let Some((client, _)) = self.client {
                     let depth = self.tls.len();
                     return self.replay(depth, client, rest.client, client.other(), rest.server, keys);

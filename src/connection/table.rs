@@ -7,7 +7,9 @@ use crate::limits;
 use crate::net::Side;
 use crate::tcp::{Closed, Event, Interest, Sink, StreamEvent};
 use crate::tls::{self, Keyring};
+use crate::websocket::{Depth, Reading};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What a flow turned out to have carried.
 #[derive(Clone, Debug)]
@@ -29,6 +31,7 @@ pub struct Connections<E> {
     /// Flows of HTTP/2 that are open now.
     http2: u32,
     keys: Keyring,
+    reading: Arc<Reading>,
     /// Flows that ended and hold records for which a key may still come.
     parked: Vec<Parked>,
     unread: Unread,
@@ -83,14 +86,15 @@ enum Entry {
 }
 
 impl<E: FnMut(Carried)> Connections<E> {
-    /// None yet.
-    pub fn new(keys: Keyring, emit: E) -> Self {
+    /// None yet; their payloads will be read as `depth` says.
+    pub fn new(keys: Keyring, depth: Depth, emit: E) -> Self {
         Connections {
             flows: Vec::new(),
             buffered: 0,
             counters: Counters::default(),
             http2: 0,
             keys,
+            reading: Arc::new(Reading::new(depth)),
             parked: Vec::new(),
             unread: Unread::default(),
             emit,
@@ -202,7 +206,7 @@ impl<E: FnMut(Carried)> Sink for Connections<E> {
         match e.event {
             Event::Data { .. } | Event::Gap { .. } => {
                 if let Entry::Idle(start) = self.entry(&e) {
-                    let flow = Box::new(Flow::new(*start, *e.key));
+                    let flow = Box::new(Flow::new(*start, *e.key, Arc::clone(&self.reading)));
                     *self.entry(&e) = Entry::Busy(flow);
                 }
                 return self.carry(&e);

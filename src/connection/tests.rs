@@ -6,7 +6,7 @@ use crate::net::{FlowKey, Side};
 use crate::role::Role;
 use crate::tcp::{Closed, Event, FlowId, GapCause, Interest, Sink, StreamEvent};
 use crate::time::Timestamp;
-use crate::websocket::Violation;
+use crate::websocket::{Depth, Violation};
 use proptest::prelude::*;
 
 const C: Side = Side::Low;
@@ -43,7 +43,7 @@ impl Play {
                 sink.borrow_mut().push(*connection);
             }
         });
-        let connections = Connections::new(keys, emit);
+        let connections = Connections::new(keys, Depth::WhereAsked, emit);
         let mut play = Play { connections, out, offsets: [0; 2], packet: 0, ignored: false };
         play.event(C, Event::Opened { stream: 7, opener });
         play
@@ -410,7 +410,8 @@ fn apis_report_what_was_received() {
 
 #[test]
 fn unfinished_heads_of_many_flows_are_bounded_together() {
-    let mut connections = Connections::new(crate::tls::Keyring::default(), |_: Carried| {});
+    let mut connections =
+        Connections::new(crate::tls::Keyring::default(), Depth::WhereAsked, |_: Carried| {});
     let (key, _) = FlowKey::v4(([10, 0, 0, 5], 51234), ([10, 0, 0, 9], 80), 0);
     let seen = Seen { packet: PacketId::new(0, 1), at: Timestamp::default() };
     let mut event = |flow: u32, event: Event<'_>| {
