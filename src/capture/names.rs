@@ -14,11 +14,16 @@ impl HostNames {
         self.0.get(&address).map(String::as_str)
     }
 
-    /// Takes over the names of addresses that have none.
-    pub fn join(&mut self, other: &HostNames) {
-        for (address, name) in &other.0 {
-            self.add(*address, name.clone());
+    /// Gives an address a name, unless it has one or there is no room.
+    pub fn name(&mut self, address: IpAddr, name: &str) {
+        if self.0.len() < HOST_NAMES {
+            self.0.entry(address).or_insert_with(|| name.to_owned());
         }
+    }
+
+    /// All of them, by address.
+    pub fn iter(&self) -> impl Iterator<Item = (IpAddr, &str)> {
+        self.0.iter().map(|(address, name)| (*address, name.as_str()))
     }
 
     /// Takes one record of a name resolution block (draft-ietf-opsawg-pcapng §4.5): the address, then names, each with
@@ -30,13 +35,7 @@ impl HostNames {
         let Some((address, names)) = value.split_first_chunk::<N>() else { return };
         let first = names.split(|&byte| byte == 0).next().unwrap_or_default();
         if !first.is_empty() && first.len() <= HOST_NAME {
-            self.add(IpAddr::from(*address), String::from_utf8_lossy(first).into_owned());
-        }
-    }
-
-    fn add(&mut self, address: IpAddr, name: String) {
-        if self.0.len() < HOST_NAMES {
-            self.0.entry(address).or_insert(name);
+            self.name(IpAddr::from(*address), &String::from_utf8_lossy(first));
         }
     }
 }
