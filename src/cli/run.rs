@@ -44,7 +44,7 @@ pub(super) fn analyze(config: &Config) -> Status {
     }
 
     let outcome = Outcome { unreadable, worst: report.worst, connections: report.connections };
-    let status = outcome.status(config.fail_on, config.allow_empty);
+    let status = outcome.status(config.verdict);
     printed(config.page.color, status, |out| report.report.write(&summary, out))
 }
 
