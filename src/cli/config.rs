@@ -1,6 +1,6 @@
 //! What was typed, in these surroundings, means this.
 
-use super::args::{Args, ColorWhen, FailOn, Format};
+use super::args::{Args, ColorWhen, FailOn, Format, Output};
 use super::scope::Scope;
 use super::suggest::near_rules;
 use crate::pipeline::Options;
@@ -21,6 +21,9 @@ pub(super) struct Config {
     pub(super) environment_key_log: Option<PathBuf>,
     pub(super) format: Format,
     pub(super) page: Page,
+    pub(super) outputs: Vec<Output>,
+    /// The page of a file, which takes colour only where that was asked for.
+    pub(super) file_page: Page,
     pub(super) secrets: Secrets,
     pub(super) fail_on: FailOn,
     pub(super) allow_empty: bool,
@@ -67,6 +70,8 @@ impl Config {
             options: Options { selection: args.selection()? },
             format: args.format,
             page,
+            file_page: page.colored(args.color == ColorWhen::Always),
+            outputs: args.outputs,
             secrets: if args.show_secrets { Secrets::Shown } else { Secrets::Hidden },
             fail_on: args.fail_on,
             allow_empty: args.allow_empty,
