@@ -41,9 +41,11 @@ pub(super) struct Args {
     #[arg(value_name = "CAPTURE", required = true)]
     pub(super) captures: Vec<PathBuf>,
 
-    /// TLS secrets in the format of NSS, as browsers write them for SSLKEYLOGFILE; may be given several times
-    #[arg(long = "keylog", value_name = "FILE")]
-    pub(super) key_logs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) reading: Reading,
+
+    #[command(flatten)]
+    pub(super) judging: Judging,
 
     /// How to print what was found
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
@@ -53,29 +55,22 @@ pub(super) struct Args {
     #[arg(short, long = "output", value_name = "FORMAT=FILE", value_parser = Output::parse)]
     pub(super) outputs: Vec<Output>,
 
-    /// From which severity on findings make the exit status 1
-    #[arg(long, value_enum, default_value_t, value_name = "SEVERITY")]
-    pub(super) fail_on: FailOn,
+    #[command(flatten)]
+    pub(super) verdict: Verdict,
 
-    /// Only these rules: codes, names, or categories (WS-EX, extension)
-    #[arg(long, value_name = "RULE", value_delimiter = ',')]
-    pub(super) select: Vec<String>,
+    #[command(flatten)]
+    pub(super) paper: Paper,
 
-    /// All rules but these
-    #[arg(long, value_name = "RULE", value_delimiter = ',')]
-    pub(super) ignore: Vec<String>,
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
 
-    /// How grave a rule's findings are: RULE=error, warning, info or off; the last word on a rule counts
-    #[arg(long, value_name = "RULE=SEVERITY", value_delimiter = ',')]
-    pub(super) severity: Vec<String>,
-
-    /// An extension that sessions must have, everywhere or at NAME@HOST/PATH, in which * stands for any text
-    #[arg(long, value_name = "NAME")]
-    pub(super) require_extension: Vec<String>,
-
-    /// Succeed where the input holds no WebSocket
-    #[arg(long)]
-    pub(super) allow_empty: bool,
+/// What is read, and which of it is told; shared by all commands that read captures. The help is each option's own.
+#[derive(clap::Args, Debug)]
+pub(super) struct Reading {
+    /// TLS secrets in the format of NSS, as browsers write them for SSLKEYLOGFILE; may be given several times
+    #[arg(long = "keylog", value_name = "FILE")]
+    pub(super) key_logs: Vec<PathBuf>,
 
     /// Leave out connections that ended before: 2026-11-22T11:31:54Z, or +12.5 seconds after the first packet
     #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
@@ -93,7 +88,43 @@ pub(super) struct Args {
     /// Print values of query parameters, which often are tokens
     #[arg(long)]
     pub(super) show_secrets: bool,
+}
 
+/// What is asked of the rules; shared by all commands that judge.
+#[derive(clap::Args, Debug)]
+pub(super) struct Judging {
+    /// Only these rules: codes, names, or categories (WS-EX, extension)
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub(super) select: Vec<String>,
+
+    /// All rules but these
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub(super) ignore: Vec<String>,
+
+    /// How grave a rule's findings are: RULE=error, warning, info or off; the last word on a rule counts
+    #[arg(long, value_name = "RULE=SEVERITY", value_delimiter = ',')]
+    pub(super) severity: Vec<String>,
+
+    /// An extension that sessions must have, everywhere or at NAME@HOST/PATH, in which * stands for any text
+    #[arg(long, value_name = "NAME")]
+    pub(super) require_extension: Vec<String>,
+}
+
+/// What the exit status depends on; shared by all commands that pass or fail.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub(super) struct Verdict {
+    /// From which severity on findings make the exit status 1
+    #[arg(long, value_enum, default_value_t, value_name = "SEVERITY")]
+    pub(super) fail_on: FailOn,
+
+    /// Succeed where the input holds no WebSocket
+    #[arg(long)]
+    pub(super) allow_empty: bool,
+}
+
+/// What is written on; the same for every command.
+#[derive(clap::Args, Debug)]
+pub(super) struct Paper {
     /// When to colour; auto heeds the terminal, NO_COLOR and CLICOLOR_FORCE
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", global = true)]
     pub(super) color: ColorWhen,
@@ -101,9 +132,6 @@ pub(super) struct Args {
     /// Columns of the page; otherwise those of the terminal, or 80
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000), global = true)]
     pub(super) width: Option<u16>,
-
-    #[command(subcommand)]
-    pub(super) command: Option<Command>,
 }
 
 /// What else the program does.
@@ -181,7 +209,7 @@ pub(super) enum ListFormat {
     Json,
 }
 
-/// See [`Args::fail_on`].
+/// See [`Verdict::fail_on`].
 #[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
 pub(super) enum FailOn {
     #[default]
@@ -200,7 +228,7 @@ pub(super) enum Lang {
     PtBr,
 }
 
-/// See [`Args::color`].
+/// See [`Paper::color`].
 #[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
 pub(super) enum ColorWhen {
     #[default]
@@ -228,7 +256,7 @@ mod tests {
     fn captures_and_commands_share_the_first_place() {
         let args = parse("wsanalyze --format json a.pcap - --fail-on warning").unwrap();
         assert_eq!(args.captures, [PathBuf::from("a.pcap"), PathBuf::from("-")]);
-        assert_eq!((args.format, args.fail_on), (Format::Json, FailOn::Warning));
+        assert_eq!((args.format, args.verdict.fail_on), (Format::Json, FailOn::Warning));
         assert!(args.command.is_none());
         let Some(Command::Explain { topics, .. }) = parse("wsanalyze explain 1010 1014").unwrap().command
         else {
@@ -261,9 +289,9 @@ mod tests {
     fn rules_come_in_lists_and_options_are_repeated() {
         let args =
             parse("wsanalyze a.pcap --select WS-EX,close --ignore WS-EX-001 --ignore gateway").unwrap();
-        assert_eq!((args.select.len(), args.ignore.len()), (2, 2));
+        assert_eq!((args.judging.select.len(), args.judging.ignore.len()), (2, 2));
         let args = parse("wsanalyze --severity a=info,b=off --require-extension x@h/p* a.pcap").unwrap();
-        assert_eq!((args.severity.len(), args.require_extension[0].as_str()), (2, "x@h/p*"));
+        assert_eq!((args.judging.severity.len(), args.judging.require_extension[0].as_str()), (2, "x@h/p*"));
     }
 
     #[test]

@@ -49,10 +49,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Status {
             }
         },
         Some(Command::Explain { ref topics, lang }) => {
-            explain::explain(topics, lang.into(), args.page(&surroundings))
+            explain::explain(topics, lang.into(), args.paper.page(&surroundings))
         }
         Some(Command::Extract { id, ref output, ref captures }) => extract::extract(id, output, captures),
-        Some(Command::Rules { format }) => rule_list::list(format, args.page(&surroundings)),
+        Some(Command::Rules { format }) => rule_list::list(format, args.paper.page(&surroundings)),
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) fn analyze(config: &Config) -> Status {
 
     let outcome = Outcome { unreadable, worst: tally.worst, connections: tally.connections };
     match tally.reports.write(&summary) {
-        Ok(()) => outcome.status(config.fail_on, config.allow_empty),
+        Ok(()) => outcome.status(config.verdict),
         Err(reasons) => {
             reasons.iter().for_each(|reason| complain(reason));
             Status::Unreadable

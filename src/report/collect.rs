@@ -184,7 +184,9 @@ mod tests {
         }
         assert_eq!(
             nothing["end"],
-            serde_json::json!({ "close": null, "transport": "open", "by": null, "packet": null, "time": null })
+            serde_json::json!({
+                "close": null, "transport": "open", "error": null, "by": null, "packet": null, "time": null
+            })
         );
         assert_eq!(nothing["outcome"], "unseen");
         let empty = one(Scene::session("", "").raw_close(crate::role::Role::Client, b"").build());
