@@ -3,12 +3,14 @@
 
 mod args;
 mod config;
+mod destination;
 mod exit;
 mod explain;
 mod extract;
 mod inputs;
 mod keys;
 mod progress;
+mod reports;
 mod rule_list;
 mod run;
 mod scope;
