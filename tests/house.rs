@@ -123,6 +123,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("serde", &["report/"]),
     ("serde_json", &["report/", "cli/"]),
     ("clap", &["cli/"]),
+    ("toml", &["cli/file.rs"]),
     ("indicatif", &["cli/"]),
     ("terminal_size", &["cli/"]),
     ("jiff", &["time.rs"]),
@@ -131,7 +132,7 @@ const FENCES: &[(&str, &[&str])] = &[
 
 /// Nothing below these reads a file, a clock or the environment.
 const IMPURE: &[(&str, &[&str])] = &[
-    ("std::fs", &["capture/open.rs", "cli/keys.rs"]),
+    ("std::fs", &["capture/open.rs", "cli/keys.rs", "cli/file.rs"]),
     ("std::env", &["cli/", "main.rs"]),
     ("std::process", &["cli/", "main.rs"]),
     ("Instant", &["cli/"]),
