@@ -125,6 +125,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("clap", &["cli/"]),
     ("toml", &["cli/file.rs"]),
     ("indicatif", &["cli/"]),
+    ("tempfile", &["cli/"]),
     ("terminal_size", &["cli/"]),
     ("jiff", &["time.rs"]),
     ("thiserror", &["error.rs"]),
@@ -132,7 +133,7 @@ const FENCES: &[(&str, &[&str])] = &[
 
 /// Nothing below these reads a file, a clock or the environment.
 const IMPURE: &[(&str, &[&str])] = &[
-    ("std::fs", &["capture/open.rs", "cli/keys.rs", "cli/file.rs"]),
+    ("std::fs", &["capture/open.rs", "cli/destination.rs", "cli/file.rs", "cli/keys.rs"]),
     ("std::env", &["cli/", "main.rs"]),
     ("std::process", &["cli/", "main.rs"]),
     ("Instant", &["cli/"]),

@@ -67,6 +67,7 @@ const CONNECTION: Shape = Object(&[
     ("server", Endpoint),
     ("carrier", OneOf(&["http/1.1", "http/2"])),
     ("stream_id", OrNull(&Count)),
+    ("tcp", TCP),
     ("tls", OrNull(&TLS)),
     ("first_packet", Count),
     ("last_packet", Count),
@@ -74,6 +75,7 @@ const CONNECTION: Shape = Object(&[
     ("ended", Time),
     ("role", OneOf(&["direct", "client-leg", "upstream-leg"])),
     ("request", OrNull(&REQUEST)),
+    ("interim", List(&Count)),
     ("response", OrNull(&RESPONSE)),
     ("missing_extensions", List(&Text)),
     (
@@ -81,10 +83,20 @@ const CONNECTION: Shape = Object(&[
         OneOf(&["established", "invalid", "rejected", "garbled", "unanswered", "unseen", "encrypted"]),
     ),
     ("frames", OrNull(&Object(&[("client", FRAMES), ("server", FRAMES)]))),
+    ("silence", OrNull(&Object(&[("seconds", Seconds), ("from", MARK), ("until", MARK)]))),
     ("closes", List(&CLOSE)),
     ("end", END),
     ("sees", OrNull(&Object(&[("client", OrNull(&SEES)), ("server", OrNull(&SEES))]))),
     ("findings", List(&Count)),
+]);
+
+const MARK: Shape = Object(&[("capture", Count), ("packet", Count), ("time", Time)]);
+
+const TCP: Shape = Object(&[
+    ("opened", OrNull(&MARK)),
+    ("accepted", OrNull(&MARK)),
+    ("fins", Object(&[("client", OrNull(&MARK)), ("server", OrNull(&MARK))])),
+    ("reset", OrNull(&Object(&[("from", SIDE), ("packet", Count), ("time", Time)]))),
 ]);
 
 const TLS: Shape = Object(&[
@@ -197,6 +209,10 @@ const FRAMES: Shape = Object(&[
     ("reserved", Count),
     ("payload_bytes", Count),
     ("messages", Count),
+    ("compressed", Count),
+    ("pings_answered", Count),
+    ("first", OrNull(&MARK)),
+    ("last", OrNull(&MARK)),
 ]);
 
 const SIDE: Shape = OneOf(&["client", "server"]);
@@ -213,6 +229,7 @@ const CLOSE: Shape = Object(&[
 const END: Shape = Object(&[
     ("close", OrNull(&OneOf(&["clean", "unechoed", "none"]))),
     ("transport", OneOf(&["fin", "reset", "stream-reset", "open"])),
+    ("error", OrNull(&Text)),
     ("by", OrNull(&SIDE)),
     ("packet", OrNull(&Count)),
     ("time", OrNull(&Time)),

@@ -4,6 +4,7 @@
 mod args;
 mod config;
 mod defaults;
+mod destination;
 mod exit;
 mod explain;
 mod extract;
@@ -11,6 +12,7 @@ mod file;
 mod inputs;
 mod keys;
 mod progress;
+mod reports;
 mod rule_list;
 mod run;
 mod scope;

@@ -103,6 +103,8 @@ pub struct Connection {
     pub carrier: &'static str,
     /// The HTTP/2 stream; null on HTTP/1.1.
     pub stream_id: Option<u32>,
+    /// How its TCP connection began and ended.
+    pub tcp: Tcp,
     /// Facts about TLS; null on a connection without it.
     pub tls: Option<Tls>,
     /// Number of its first packet.
@@ -117,6 +119,8 @@ pub struct Connection {
     pub role: &'static str,
     /// The upgrade request; null where the capture began later.
     pub request: Option<Request>,
+    /// Statuses of interim answers before the final one.
+    pub interim: Vec<u16>,
     /// The final answer; null where none was seen.
     pub response: Option<Response>,
     /// Names of extensions that were offered, and are absent from a 101 (2xx on HTTP/2).
@@ -126,6 +130,8 @@ pub struct Connection {
     pub outcome: &'static str,
     /// Frames of both sides; null unless frames could be read.
     pub frames: Option<BothSides<Frames>>,
+    /// The longest time in which neither side sent payload, between two packets that did; null where there is none.
+    pub silence: Option<Silence>,
     /// Every Close frame on the wire, in order of time.
     pub closes: Vec<Close>,
     /// How it ended.
@@ -134,6 +140,52 @@ pub struct Connection {
     pub sees: Option<BothSides<Option<Sees>>>,
     /// Ids of the findings about it, also of those about its other leg that concern it.
     pub findings: Vec<usize>,
+}
+
+/// A packet and its time.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Mark {
+    /// Index of the capture.
+    pub capture: u16,
+    /// Its number there.
+    pub packet: u64,
+    /// Its time.
+    pub time: String,
+}
+
+/// What TCP did around a connection. On HTTP/2 it carries other streams, too.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Tcp {
+    /// The SYN; null where the capture began later.
+    pub opened: Option<Mark>,
+    /// The SYN-ACK.
+    pub accepted: Option<Mark>,
+    /// The first FIN of each side.
+    pub fins: BothSides<Option<Mark>>,
+    /// The first RST.
+    pub reset: Option<Reset>,
+}
+
+/// A RST.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Reset {
+    /// Whose it says it is: `client` or `server`.
+    pub from: &'static str,
+    /// The packet.
+    pub packet: u64,
+    /// Its time.
+    pub time: String,
+}
+
+/// A time without payload of either side.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Silence {
+    /// Its length.
+    pub seconds: f64,
+    /// The packet before it.
+    pub from: Mark,
+    /// The packet after it.
+    pub until: Mark,
 }
 
 /// Two legs of one session, around one gateway.
@@ -320,6 +372,14 @@ pub struct Frames {
     pub reserved: u64,
     pub payload_bytes: u64,
     pub messages: u64,
+    /// Data frames with RSV1, which permessage-deflate sets on a compressed message.
+    pub compressed: u64,
+    /// Pings of this side that a Pong answered.
+    pub pings_answered: u64,
+    /// The first frame.
+    pub first: Option<Mark>,
+    /// The last packet with payload after the handshake.
+    pub last: Option<Mark>,
 }
 
 /// A Close frame.
@@ -346,6 +406,8 @@ pub struct End {
     pub close: Option<&'static str>,
     /// `fin`, `reset` or `open`.
     pub transport: &'static str,
+    /// The error code of a stream-reset by its name, as `CANCEL`.
+    pub error: Option<String>,
     /// Who ended the transport first; null while it is open.
     pub by: Option<&'static str>,
     /// Where.
@@ -404,6 +466,16 @@ pub struct Finding {
     pub display_filter: String,
     /// What followed from it: findings of other rules on the same connection that have no other cause.
     pub consequences: Vec<Consequence>,
+    /// Why it does not count; absent where it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<Suppression>,
+}
+
+/// See [`Finding::suppressed`].
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Suppression {
+    /// The reason that was given for it.
+    pub justification: String,
 }
 
 /// One thing to check in a packet.
