@@ -5,6 +5,7 @@ mod bench;
 mod front;
 mod ledger;
 mod part;
+mod quality;
 mod streams;
 mod warnings;
 
@@ -17,6 +18,7 @@ use crate::rules::{Finding, Selection};
 use crate::tls::KeyLog;
 use front::Front;
 use ledger::Ledger;
+pub use quality::Quality;
 use warnings::{checksum_note, flow_warnings, name_links, net_warnings, tcp_warnings, tls_warnings};
 
 /// Receives what an analysis finds, connection by connection, in the order in which they become final.
@@ -60,6 +62,8 @@ pub struct Totals {
     pub rejected: u64,
     /// Of these, without an answer.
     pub unanswered: u64,
+    /// What the input lacks.
+    pub quality: Quality,
 }
 
 /// What may be asked of an analysis.
@@ -102,6 +106,11 @@ pub fn analyze_with(
     totals.tcp_connections = counts.tcp.flows;
     let mut captures = input.infos();
     totals.packets = captures.iter().map(|capture| capture.packets).sum();
+    totals.quality.cut = captures.iter().map(|capture| capture.cut).sum();
+    totals.quality.dropped = captures.iter().map(|capture| capture.dropped).sum();
+    totals.quality.incomplete = captures.iter().map(|capture| u64::from(!capture.complete)).sum();
+    totals.quality.duplicates = counts.tcp.duplicates;
+    totals.quality.encrypted = unread.unopened();
     if let Some(first) = captures.first_mut() {
         first.warnings.extend(net_warnings(net.counters()));
         first.warnings.extend(tcp_warnings(counts.tcp));
@@ -122,6 +131,7 @@ pub fn analyze_with(
 
 impl Totals {
     fn count(&mut self, connection: &Connection) {
+        self.quality.count(connection);
         self.websocket_connections += u64::from(connection.outcome != Outcome::Encrypted);
         match connection.outcome {
             Outcome::Established => self.established += 1,

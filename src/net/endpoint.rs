@@ -114,9 +114,11 @@ impl FlowKey {
         let (a, b) = match self {
             FlowKey::V4(k) => (wide(k.ip[0], k.ip[1]), wide(k.ports, k.tag)),
             FlowKey::V6(k) => {
-                let [low, high] = k.ip.map(|ip| {
-                    let [a, b] = [0, 8].map(|at| u64::from_be_bytes(std::array::from_fn(|i| ip[at + i])));
-                    a.wrapping_mul(SPREAD).rotate_left(29) ^ b
+                let [low, high] = k.ip.map(|ip| match ip.as_chunks::<8>() {
+                    ([a, b], _) => {
+                        u64::from_be_bytes(*a).wrapping_mul(SPREAD).rotate_left(29) ^ u64::from_be_bytes(*b)
+                    }
+                    _ => 0,
                 });
                 (low.rotate_left(7) ^ high, wide(k.ports, k.tag))
             }

@@ -26,7 +26,7 @@ pub(super) fn all(front: &Front) -> Vec<Part> {
 /// The part to which a flow belongs.
 #[inline]
 pub(super) fn of(key: &FlowKey) -> usize {
-    (u64::from(key.scatter()) * limits::PARTS as u64 >> 32) as usize
+    ((u64::from(key.scatter()) * limits::PARTS as u64) >> 32) as usize
 }
 
 impl Part {
