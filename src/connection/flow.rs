@@ -9,7 +9,7 @@ use super::identify::{Identified, Identify, Version};
 use super::multiplex::{Begun, Multiplex};
 use super::session::Session;
 use super::stream::Finished;
-use crate::capture::Seen;
+use crate::capture::{PacketId, Seen};
 use crate::limits;
 use crate::net::{Endpoint, FlowKey, Side};
 use crate::role::{Role, Sides};
@@ -21,7 +21,6 @@ use std::sync::Arc;
 /// What is known of a flow before its first payload.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Start {
-    stream: u32,
     opener: Option<Side>,
     first: Seen,
     opened: Option<Seen>,
@@ -33,8 +32,13 @@ pub(super) struct Start {
 }
 
 impl Start {
-    pub(super) fn new(stream: u32, opener: Option<Side>, first: Seen) -> Start {
-        Start { stream, opener, first, opened: None, accepted: None, isn: [None; 2], syns: 0, ended: None }
+    pub(super) fn new(opener: Option<Side>, first: Seen) -> Start {
+        Start { opener, first, opened: None, accepted: None, isn: [None; 2], syns: 0, ended: None }
+    }
+
+    /// The first packet of the flow.
+    pub(super) fn first(&self) -> PacketId {
+        self.first.packet
     }
 
     /// Notes the SYN of one side, with its sequence number the first time.
@@ -63,7 +67,7 @@ impl Start {
         let role = |side| if side == client { Role::Client } else { Role::Server };
         Some(Unused {
             capture: self.first.packet.capture(),
-            stream: self.stream,
+            stream: 0,
             client: key.endpoint(client),
             server: key.endpoint(client.other()),
             opened: self.opened?,
@@ -120,6 +124,8 @@ struct Direction {
     last_gap: Option<Seen>,
     /// What was sent again since something new was sent.
     repeats: Option<Repeats>,
+    /// Its first FIN.
+    fin: Option<Seen>,
     /// Since when its window is closed, and the longest time that it was.
     closed: Option<Seen>,
     stall: Option<Span>,
@@ -165,6 +171,11 @@ impl Flow {
             last: start.first,
             reading,
         }
+    }
+
+    /// Its first packet.
+    pub(super) fn first(&self) -> PacketId {
+        self.start.first()
     }
 
     /// Takes the next bytes of one side.
@@ -405,6 +416,9 @@ impl Flow {
     pub(super) fn end(&mut self, from: Side, transport: Transport, seen: Seen) {
         self.last = seen;
         self.start.end(from, transport, seen);
+        if transport == Transport::Fin {
+            self.directions[from.index()].fin.get_or_insert(seen);
+        }
         self.window(from, false, seen);
     }
 
@@ -616,7 +630,7 @@ impl Flow {
         };
         connection.tcp = TcpFacts {
             capture: self.start.first.packet.capture(),
-            stream: self.start.stream,
+            stream: 0,
             client: self.key.endpoint(client),
             server: self.key.endpoint(client.other()),
             roles,
@@ -626,6 +640,7 @@ impl Flow {
                 client: self.start.isn[client.index()],
                 server: self.start.isn[client.other().index()],
             },
+            fins: Sides { client: of.client.fin, server: of.server.fin },
             reset: self.reset.map(|(side, seen, ttl, usual_ttl)| Reset {
                 from: role(self.client, side),
                 seen,

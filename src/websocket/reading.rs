@@ -1,9 +1,9 @@
-//! How far payloads are read, and what all connections of a run may spend on it together.
+//! How far payloads are read, and what all connections of one part of a run may spend on it together.
 
 use crate::limits;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Shared by all connections of a run.
+/// Shared by all connections of one part of a run.
 #[derive(Default, Debug)]
 pub struct Reading {
     depth: Depth,
@@ -38,8 +38,8 @@ impl Reading {
     pub(super) fn take(&self, bytes: usize) -> bool {
         let before = self.kept.fetch_add(bytes, Ordering::Relaxed);
         let bound = match self.depth {
-            Depth::WhereAsked => limits::COMPRESSED_TOTAL,
-            Depth::All => limits::INFLATING_TOTAL,
+            Depth::WhereAsked => limits::COMPRESSED_TOTAL / limits::PARTS,
+            Depth::All => limits::INFLATING_TOTAL / limits::PARTS,
         };
         let has_room = before.saturating_add(bytes) <= bound;
         if !has_room {
@@ -57,7 +57,7 @@ impl Reading {
         match self.depth {
             Depth::All => limits::INFLATED,
             Depth::WhereAsked => {
-                let left = limits::INFLATED_TOTAL.saturating_sub(self.inflated.load(Ordering::Relaxed));
+                let left = (limits::INFLATED_TOTAL / limits::PARTS as u64).saturating_sub(self.inflated.load(Ordering::Relaxed));
                 left.min(limits::INFLATED)
             }
         }
