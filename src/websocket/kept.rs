@@ -137,7 +137,7 @@ mod tests {
 
     fn about(number: u64) -> About {
         let seen = Seen { packet: PacketId::new(3, number), ..packet(number) };
-        About { text: number % 2 == 0, offset: number * 1000, seen }
+        About { text: number.is_multiple_of(2), offset: number * 1000, seen }
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Reading {
         match self.depth {
             Depth::All => limits::INFLATED,
             Depth::WhereAsked => {
-                let left = (limits::INFLATED_TOTAL / limits::PARTS as u64).saturating_sub(self.inflated.load(Ordering::Relaxed));
+                let left = INFLATED_SHARE.saturating_sub(self.inflated.load(Ordering::Relaxed));
                 left.min(limits::INFLATED)
             }
         }
@@ -68,3 +68,6 @@ impl Reading {
         self.inflated.fetch_add(bytes, Ordering::Relaxed);
     }
 }
+
+/// The share of one part in [`limits::INFLATED_TOTAL`].
+const INFLATED_SHARE: u64 = limits::INFLATED_TOTAL / limits::PARTS as u64;
