@@ -75,6 +75,10 @@ impl Merged {
     #[inline]
     #[allow(clippy::should_implement_trait, reason = "an iterator cannot lend")]
     pub fn next(&mut self) -> Option<Item<'_>> {
+        // One capture alone needs no order.
+        if self.readers.len() == 1 && self.started {
+            return self.readers.first_mut()?.next();
+        }
         if self.advance() { self.current() } else { None }
     }
 
