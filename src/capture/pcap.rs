@@ -82,21 +82,36 @@ impl Layout {
     }
 
     /// Reads up to the next packet.
-    #[inline]
+    #[inline(always)]
     pub(super) fn advance(&mut self, window: &mut Window, tally: &mut Tally) -> Option<Record> {
-        if let Some(header) = self.record(window.bytes())
-            && self.acceptable(header)
-            && !self.suspect(header)
-            && window.has(self.header.wrapping_add(header.captured as usize))
-        {
-            return Some(self.take(header, window, tally));
-        }
-        self.advance_with_care(window, tally)
+        let next = self.record(window.bytes()).filter(|&header| {
+            self.acceptable(header)
+                && !self.suspect(header)
+                && window.has(self.header.wrapping_add(header.captured as usize))
+        });
+        let header = match next {
+            Some(header) => header,
+            None => self.find(window, tally)?,
+        };
+        let captured = header.captured as usize;
+        let data = window.range(self.header, captured);
+        window.consume(self.header.wrapping_add(captured));
+        self.last = Some(header.seconds);
+        let at = self.time(header);
+        let number = tally.packet(at, self.link, header.captured, header.original);
+        Some(Record::Packet {
+            number,
+            at,
+            link: self.link,
+            original_len: header.original,
+            fcs_len: self.fcs_len,
+            data,
+        })
     }
 
-    /// The same where the window must be filled, or something is odd.
+    /// Makes the window begin with a record and hold the whole of it, where it must be filled or something is odd.
     #[cold]
-    fn advance_with_care(&mut self, window: &mut Window, tally: &mut Tally) -> Option<Record> {
+    fn find(&mut self, window: &mut Window, tally: &mut Tally) -> Option<Header> {
         loop {
             if !window.fill(self.header) {
                 let have = window.bytes().len();
@@ -131,26 +146,7 @@ impl Layout {
                 self.resume(window, tally, "a doubtful record header that no other one follows");
                 continue;
             }
-            return Some(self.take(header, window, tally));
-        }
-    }
-
-    /// Takes the record that the window begins with, and that is there whole.
-    #[inline]
-    fn take(&mut self, header: Header, window: &mut Window, tally: &mut Tally) -> Record {
-        let captured = header.captured as usize;
-        let data = window.range(self.header, captured);
-        window.consume(self.header.wrapping_add(captured));
-        self.last = Some(header.seconds);
-        let at = self.time(header);
-        let number = tally.packet(at, self.link, header.captured, header.original);
-        Record::Packet {
-            number,
-            at,
-            link: self.link,
-            original_len: header.original,
-            fcs_len: self.fcs_len,
-            data,
+            return Some(header);
         }
     }
 

@@ -111,7 +111,7 @@ impl Decoder {
     }
 
     /// Finds the segment of a packet. It borrows from the packet, or from the decoder where it came in fragments.
-    #[inline]
+    #[inline(always)]
     pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Decoded<'a> {
         let Some((segment, bytes, addresses)) = plain::segment(packet) else { return self.walk(packet) };
         let counters = &mut self.counters;

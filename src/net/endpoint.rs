@@ -101,7 +101,7 @@ impl Hash for LongKey {
 
 impl FlowKey {
     /// The key of a packet from `source` to `destination`, and which side of it the source is.
-    #[inline]
+    #[inline(always)]
     pub fn v4(source: ([u8; 4], u16), destination: ([u8; 4], u16), tag: u32) -> (FlowKey, Side) {
         if tag != 0 {
             let mapped = |(ip, port)| (Ipv4Addr::from(ip).to_ipv6_mapped().octets(), port);
