@@ -11,6 +11,7 @@ Examples:
   tcpdump -s 0 -w - 'port 80' | wsanalyze -   from standard input, until tcpdump is stopped
   wsanalyze --keylog keys.log edge.pcapng     wss too: SSLKEYLOGFILE is read as well
   wsanalyze --format json edge.pcapng         everything, for a program
+  wsanalyze -o json=out.json edge.pcapng      the page, and everything in a file
   wsanalyze explain 1010 1014                 two close codes, and how they differ
   wsanalyze explain WS-EX-012                 the manual of a rule
   wsanalyze explain 'RSV1 must be clear'      what a message in a log means
@@ -19,8 +20,11 @@ Exit status:
   0  nothing at or above --fail-on
   1  findings at or above it
   2  wrong usage
-  3  an input could not be read as a capture
+  3  an input could not be read as a capture, or a report not be written
   4  no WebSocket handshake or frame in the input (0 with --allow-empty)
+
+Every option can also be set in the environment (WSANALYZE_FAIL_ON=warning) and in wsanalyze.toml (fail-on = \"warning\").
+What was typed counts first, then the environment, then the file.
 
 A capture with the name of a command is given as ./explain.";
 
@@ -50,11 +54,18 @@ pub(super) struct Args {
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(super) format: Format,
 
+    /// Write a report into a file as well: json=report.json; repeatable
+    #[arg(short, long = "output", value_name = "FORMAT=FILE", value_parser = Output::parse)]
+    pub(super) outputs: Vec<Output>,
+
     #[command(flatten)]
     pub(super) verdict: Verdict,
 
     #[command(flatten)]
     pub(super) paper: Paper,
+
+    #[command(flatten)]
+    pub(super) settings: Settings,
 
     #[command(subcommand)]
     pub(super) command: Option<Command>,
@@ -117,6 +128,18 @@ pub(super) struct Verdict {
     pub(super) allow_empty: bool,
 }
 
+/// Where options are set that were not typed; the same for every command.
+#[derive(clap::Args, Debug)]
+pub(super) struct Settings {
+    /// The configuration file, instead of the first wsanalyze.toml from this folder upward, or below XDG_CONFIG_HOME
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) config: Option<PathBuf>,
+
+    /// Read no configuration file
+    #[arg(long, global = true, conflicts_with = "config")]
+    pub(super) isolated: bool,
+}
+
 /// What is written on; the same for every command.
 #[derive(clap::Args, Debug)]
 pub(super) struct Paper {
@@ -158,7 +181,7 @@ pub(super) enum Command {
     Rules {
         /// How to print them
         #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
-        format: Format,
+        format: ListFormat,
     },
 }
 
@@ -167,6 +190,38 @@ pub(super) enum Command {
 /// See [`Args::format`].
 #[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
 pub(super) enum Format {
+    #[default]
+    Table,
+    Json,
+}
+
+/// See [`Args::outputs`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Output {
+    pub(super) format: Format,
+    pub(super) path: PathBuf,
+}
+
+impl Output {
+    fn parse(text: &str) -> Result<Output, String> {
+        let formats = || {
+            let names = Format::value_variants().iter().filter_map(|format| format.to_possible_value());
+            names.map(|name| name.get_name().to_owned()).collect::<Vec<_>>().join(", ")
+        };
+        match text.split_once('=') {
+            Some((_, "" | "-")) => Err(String::from("expected a file; --format is for standard output")),
+            Some((format, path)) => match Format::from_str(format, true) {
+                Ok(format) => Ok(Output { format, path: PathBuf::from(path) }),
+                Err(_) => Err(format!("{format:?} is no format: expected one of {}", formats())),
+            },
+            None => Err(format!("expected FORMAT=FILE, with one of {}", formats())),
+        }
+    }
+}
+
+/// How the list of rules is printed.
+#[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
+pub(super) enum ListFormat {
     #[default]
     Table,
     Json,
@@ -230,6 +285,22 @@ mod tests {
             parse("wsanalyze rules --color never").unwrap().command,
             Some(Command::Rules { .. })
         ));
+    }
+
+    #[test]
+    fn a_report_for_a_file_is_a_format_and_a_name() {
+        let args = parse("wsanalyze a -o json=out=1.json --output table=page.txt").unwrap();
+        let outputs: Vec<_> = args.outputs.iter().map(|o| (o.format, o.path.to_str().unwrap())).collect();
+        assert_eq!(outputs, [(Format::Json, "out=1.json"), (Format::Table, "page.txt")]);
+        for (line, says) in [
+            ("wsanalyze a -o out.json", "FORMAT=FILE"),
+            ("wsanalyze a -o poem=out.txt", "expected one of table, json"),
+            ("wsanalyze a -o json=", "expected a file"),
+            ("wsanalyze a -o json=-", "standard output"),
+        ] {
+            let error = parse(line).unwrap_err();
+            assert!(error.exit_code() == 2 && error.to_string().contains(says), "{line}: {error}");
+        }
     }
 
     #[test]

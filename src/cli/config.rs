@@ -1,6 +1,6 @@
 //! What was typed, in these surroundings, means this.
 
-use super::args::{Args, ColorWhen, Format, Judging, Paper, Reading, Verdict};
+use super::args::{Args, ColorWhen, Format, Judging, Output, Paper, Reading, Verdict};
 use super::scope::Scope;
 use super::suggest::near_rules;
 use crate::pipeline::Options;
@@ -21,6 +21,9 @@ pub(super) struct Config {
     pub(super) environment_key_log: Option<PathBuf>,
     pub(super) format: Format,
     pub(super) page: Page,
+    pub(super) outputs: Vec<Output>,
+    /// The page of a file, which takes colour only where that was asked for.
+    pub(super) file_page: Page,
     pub(super) secrets: Secrets,
     pub(super) verdict: Verdict,
     pub(super) scope: Scope,
@@ -66,6 +69,8 @@ impl Config {
             options: Options { selection: args.judging.selection()? },
             format: args.format,
             page,
+            file_page: page.colored(args.paper.color == ColorWhen::Always),
+            outputs: args.outputs,
             secrets: args.reading.secrets(),
             verdict: args.verdict,
             progress: surroundings.stderr_is_terminal,
