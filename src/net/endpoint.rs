@@ -86,7 +86,7 @@ impl Hash for ShortKey {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         let [low, high] = self.ip;
-        state.write_u64(u64::from(low) << 32 | u64::from(high));
+        state.write_u64(wide(low, high));
         state.write_u32(self.ports);
     }
 }
@@ -95,7 +95,7 @@ impl Hash for LongKey {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.ip.iter().for_each(|&ip| state.write_u128(u128::from_ne_bytes(ip)));
-        state.write_u64(u64::from(self.ports) << 32 | u64::from(self.tag));
+        state.write_u64(wide(self.ports, self.tag));
     }
 }
 
@@ -132,6 +132,25 @@ impl FlowKey {
         }
     }
 
+    /// A number that spreads flows evenly over its range, the same in every run.
+    #[inline]
+    pub fn scatter(&self) -> u32 {
+        let (a, b) = match self {
+            FlowKey::Short(k) => (wide(k.ip[0], k.ip[1]), k.ports.into()),
+            FlowKey::Long(k) => {
+                let [low, high] = k.ip.map(|ip| match ip.as_chunks::<8>() {
+                    ([a, b], _) => {
+                        u64::from_be_bytes(*a).wrapping_mul(SPREAD).rotate_left(29) ^ u64::from_be_bytes(*b)
+                    }
+                    _ => 0,
+                });
+                (low.rotate_left(7) ^ high, wide(k.ports, k.tag))
+            }
+        };
+        let mixed = (a ^ a >> 29).wrapping_mul(SPREAD) ^ b;
+        ((mixed ^ mixed >> 32).wrapping_mul(SPREAD) >> 32) as u32
+    }
+
     /// The endpoint on one side.
     pub fn endpoint(&self, side: Side) -> Endpoint {
         let (ips, ports): ([IpAddr; 2], u32) = match self {
@@ -149,6 +168,14 @@ impl FlowKey {
 #[inline]
 fn both(low: u16, high: u16) -> u32 {
     u32::from(low) << 16 | u32::from(high)
+}
+
+/// 2^64 divided by the golden ratio: neighbours come to lie far apart.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+#[inline]
+fn wide(upper: u32, lower: u32) -> u64 {
+    u64::from(upper) << 32 | u64::from(lower)
 }
 
 #[cfg(test)]
@@ -178,6 +205,27 @@ mod tests {
         assert_ne!(inside, FlowKey::v4(a, b, 8).0);
         assert_eq!((inside, side.other()), FlowKey::v4(b, a, 7));
         assert_eq!(inside.endpoint(side), outside.endpoint(Side::Low));
+    }
+
+    #[test]
+    fn flows_are_spread_evenly_whatever_differs_in_them() {
+        let v4 = |client: [u8; 4], port| FlowKey::v4((client, port), ([192, 0, 2, 9], 443), 0).0;
+        let v6 = |n: u16, port| {
+            let mut client = [0xfd; 16];
+            client[14..].copy_from_slice(&n.to_be_bytes());
+            FlowKey::v6((client, port), ([0x20; 16], 443), 0).0
+        };
+        let kinds: [&dyn Fn(u16) -> FlowKey; 4] = [
+            &|n| v4([10, 0, 0, 1], 20_000 + n),
+            &|n| v4([10, 0, (n >> 8) as u8, n as u8], 50_000),
+            &|n| v6(7, 20_000 + n),
+            &|n| v6(n, 50_000),
+        ];
+        for (kind, key) in kinds.iter().enumerate() {
+            let mut parts = [0; 16];
+            (0..16_000).for_each(|n| parts[(key(n).scatter() >> 28) as usize] += 1);
+            assert!(parts.iter().all(|part| (800..1200).contains(part)), "{kind}: {parts:?}");
+        }
     }
 
     #[test]

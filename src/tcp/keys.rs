@@ -86,7 +86,7 @@ impl<K: Copy + Eq + Hash> Index<K> {
         let slot = Slot::gone(isn);
         self.slots.insert(key, slot);
         self.gone.push_back((key, slot));
-        if self.gone.len() > limits::REMEMBERED_FLOWS
+        if self.gone.len() > limits::REMEMBERED_FLOWS / limits::PARTS
             && let Some((key, slot)) = self.gone.pop_front()
             && self.slots.get(&key) == Some(&slot)
         {
