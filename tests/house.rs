@@ -58,7 +58,19 @@ const LAYERS: &[(&str, &[&str])] = &[
     // Wires the stages up to the findings, and hands these to whatever observes it; it knows no report.
     (
         "pipeline",
-        &["rules", "gateway", "legs", "connection", "tls", "tcp", "net", "capture", "error", "limits"],
+        &[
+            "rules",
+            "gateway",
+            "legs",
+            "connection",
+            "tls",
+            "tcp",
+            "net",
+            "capture",
+            "role",
+            "error",
+            "limits",
+        ],
     ),
     // Arranges what the pipeline hands out: connections, findings, the summary.
     (
