@@ -2,9 +2,10 @@
 
 use super::place::Place;
 use super::policy::{self, Standing};
-use super::{Rule, Selection, quote};
+use super::{Check, Rule, Selection, Severity, Suppressed, fingerprint_of_run, quote};
 use crate::capture::PacketId;
 use crate::connection::{Connection, Outcome};
+use crate::net::Endpoint;
 use crate::role::Role;
 use std::ops::RangeInclusive;
 
@@ -76,6 +77,12 @@ pub struct Account {
     pub expected: String,
     /// What to do first where it is not met.
     pub help: &'static str,
+    /// How grave it is where it is not met.
+    pub severity: Severity,
+    /// The same in another run with the same policy.
+    pub fingerprint: String,
+    /// Why it does not count where it is not met, if so: set by who knows what does not count.
+    pub suppressed: Option<Suppressed>,
     /// How many connections could be judged by it.
     pub judged: u64,
     /// How many of these did not meet it.
@@ -91,6 +98,10 @@ pub struct Connected {
     pub serial: u64,
     /// Its first packet.
     pub first: PacketId,
+    /// Who asked.
+    pub client: Endpoint,
+    /// Who was asked.
+    pub server: Endpoint,
 }
 
 /// Keeps the accounts of a run: what it holds grows with the policy, not with the traffic.
@@ -163,6 +174,7 @@ impl Demand {
                 format!("the {} to close with {}", side.name(), codes.join(", "))
             }
             Demand::Handshake { longest } => format!("an answer within {}", seconds(*longest)),
+            Demand::Pings { shortest: 0, longest } => format!("pings at most {} apart", seconds(*longest)),
             Demand::Pings { shortest, longest } => {
                 format!("pings {} to {} apart", seconds(*shortest), seconds(*longest))
             }
@@ -222,6 +234,12 @@ impl Ledger {
             rule: demand.rule(),
             expected: demand.expected(),
             help: demand.help(),
+            severity: selection.severity(demand.rule()),
+            fingerprint: fingerprint_of_run(
+                demand.rule(),
+                &format!("{}\n{}", expectation.name, expectation.place),
+            ),
+            suppressed: None,
             judged: 0,
             unmet: 0,
             shown: None,
@@ -236,7 +254,12 @@ impl Ledger {
 
     /// Takes one connection.
     pub fn add(&mut self, connection: &Connection) {
-        let connected = Connected { serial: connection.serial, first: connection.first.packet };
+        let connected = Connected {
+            serial: connection.serial,
+            first: connection.first.packet,
+            client: connection.tcp.client,
+            server: connection.tcp.server,
+        };
         for ((expectation, accounts), count) in
             self.expectations.iter().zip(&mut self.accounts).zip(&mut self.counts)
         {
@@ -273,6 +296,16 @@ impl Account {
     /// Whether every connection met it; `None` where there was nothing to judge.
     pub fn met(&self) -> Option<bool> {
         self.shown.as_ref().map(|(standing, _)| standing.met)
+    }
+
+    /// Whether it is not met, and that counts.
+    pub fn counts(&self) -> bool {
+        self.met() == Some(false) && self.suppressed.is_none()
+    }
+
+    /// Whether it is about the run as a whole, and not about each connection.
+    pub fn is_of_run(&self) -> bool {
+        matches!(self.rule.check, Check::Run)
     }
 
     fn enter(&mut self, standing: Standing, by: Connected) {

@@ -3,6 +3,7 @@
 pub mod codes;
 pub mod expectation;
 pub mod selection;
+pub mod suppression;
 
 mod capture;
 mod close;
@@ -30,12 +31,13 @@ mod trust;
 
 pub use context::Context;
 pub use finding::{Blame, Confidence, Evidence, Finding, Origin, Severity};
-pub use identity::{CauseKey, cause_key, fingerprint};
+pub use identity::{CauseKey, cause_key, fingerprint, fingerprint_of_run};
 pub use pair::judge_chain;
 pub use place::Place;
 pub use policy::Standing;
 pub use rule::{Category, Check, Rule};
 pub use selection::Selection;
+pub use suppression::{Suppressed, Suppressions};
 
 use crate::connection::{Connection, Outcome};
 use std::cmp::Reverse;
