@@ -105,6 +105,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "tls",
             "websocket",
             "capture",
+            "role",
             "error",
             "limits",
             "time",

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 const FAULT: &str = "fixtures/captures/ext_1010_reason_list.pcapng";
 const CLEAN: &str = "fixtures/captures/fr_pmd_takeover.pcapng";
-const NO_WEBSOCKET: &str = "fixtures/captures/relay_noroute.pcapng";
+const NO_WEBSOCKET: &str = "fixtures/broken/no_packets.pcap";
 
 fn written(test: &str, text: &str) -> PathBuf {
     let file = scratch(test).join("wsanalyze.toml");
