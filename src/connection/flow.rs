@@ -4,10 +4,11 @@ use super::carrier::Carrier;
 use super::chunk::Waiting;
 use super::ending::Transport;
 use super::exchange::{Exchange, Heard};
-use super::facts::{Connection, Outcome, Quality, Repeats, Reset, RoleEvidence, Span, TcpFacts, Unused};
+use super::facts::{Connection, Outcome, Quality, Repeats, Reset, RoleEvidence, Span, TcpFacts};
 use super::identify::{Identified, Identify, Version};
 use super::multiplex::{Begun, Multiplex};
 use super::session::Session;
+use super::start::Start;
 use super::stream::Finished;
 use crate::capture::{PacketId, Seen};
 use crate::limits;
@@ -17,66 +18,6 @@ use crate::tcp::Closed;
 use crate::tls::{self, Keyring, Plain};
 use crate::websocket::Reading;
 use std::sync::Arc;
-
-/// What is known of a flow before its first payload.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Start {
-    opener: Option<Side>,
-    first: Seen,
-    opened: Option<Seen>,
-    accepted: Option<Seen>,
-    isn: [Option<u32>; 2],
-    syns: u32,
-    /// The first FIN or RST, and who sent it.
-    ended: Option<(Side, Transport, Seen)>,
-}
-
-impl Start {
-    pub(super) fn new(opener: Option<Side>, first: Seen) -> Start {
-        Start { opener, first, opened: None, accepted: None, isn: [None; 2], syns: 0, ended: None }
-    }
-
-    /// The first packet of the flow.
-    pub(super) fn first(&self) -> PacketId {
-        self.first.packet
-    }
-
-    /// Notes the SYN of one side, with its sequence number the first time.
-    pub(super) fn synchronize(&mut self, from: Side, isn: Option<u32>, seen: Seen) {
-        let opens = self.opener == Some(from);
-        self.syns += u32::from(opens);
-        if isn.is_some() {
-            let place = if opens { &mut self.opened } else { &mut self.accepted };
-            place.get_or_insert(seen);
-            self.isn[from.index()] = isn;
-        }
-    }
-
-    /// Notes the end of one side.
-    pub(super) fn end(&mut self, from: Side, transport: Transport, seen: Seen) {
-        // Told in the order of cause and effect; but a reset is told at once, a FIN after what it waits for.
-        let before = |first: Seen| (seen.at, seen.packet) < (first.at, first.packet);
-        if self.ended.is_none_or(|(_, transport, first)| transport == Transport::Reset && before(first)) {
-            self.ended = Some((from, transport, seen));
-        }
-    }
-
-    /// The facts of a flow that ends without a payload; `None` where its SYN was not seen.
-    pub(super) fn unused(&self, key: &FlowKey) -> Option<Unused> {
-        let client = self.opener?;
-        let role = |side| if side == client { Role::Client } else { Role::Server };
-        Some(Unused {
-            capture: self.first.packet.capture(),
-            stream: 0,
-            client: key.endpoint(client),
-            server: key.endpoint(client.other()),
-            opened: self.opened?,
-            syns: self.syns,
-            accepted: self.accepted,
-            ended: self.ended.map(|(side, transport, seen)| (role(side), transport, seen)),
-        })
-    }
-}
 
 /// What a flow carries, as far as it was heard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -178,8 +119,20 @@ impl Flow {
         self.start.first()
     }
 
-    /// Takes the next bytes of one side.
+    /// Takes the next bytes of one side where they are frames and not encrypted; false where only [`Flow::data`] can.
     #[inline]
+    pub(super) fn frames(&mut self, from: Side, offset: u64, bytes: &[u8], seen: Seen) -> bool {
+        let Stage::Frames(session) = &mut self.stage else { return false };
+        if !self.tls.is_empty() {
+            return false;
+        }
+        self.last = seen;
+        self.directions[from.index()].repeats = None;
+        session.data(role(self.client, from), offset, bytes, seen);
+        true
+    }
+
+    /// Takes the next bytes of one side.
     pub(super) fn data(
         &mut self,
         from: Side,

@@ -9,7 +9,7 @@ use crate::capture::Seen;
 use std::sync::Arc;
 
 /// Reads the payloads of one direction. It knows of messages by frames alone, and of compression by what was agreed.
-#[derive(Debug)]
+#[derive(Default, Debug)]
 pub struct Messages {
     current: Current,
     text: Utf8,
@@ -18,9 +18,10 @@ pub struct Messages {
 }
 
 /// What the extensions make of the messages of one direction.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Transform {
     /// Nothing is known of it, so that no payload can be judged.
+    #[default]
     Unknown,
     /// They are sent as they are.
     Plain,
@@ -32,9 +33,10 @@ pub enum Transform {
 }
 
 /// What the message in progress is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 enum Current {
     /// None, or one that is not looked at.
+    #[default]
     Skipped,
     Text,
     Compressed {
