@@ -10,7 +10,7 @@ use self::groups::{Groups, Upstream};
 use super::Secrets;
 use super::page::Page;
 use crate::capture::{PacketId, Seen};
-use crate::connection::Connection;
+use crate::connection::{Connection, Outcome};
 use crate::legs::LegPair;
 use crate::pipeline::{Observer, Summary};
 use crate::report::escape;
@@ -23,6 +23,7 @@ use std::io;
 pub struct TableReport {
     secrets: Secrets,
     groups: Groups,
+    taken: Taken,
     /// By serial of the client leg, what stands behind its gateway; until that connection comes.
     upstreams: HashMap<u64, Upstream>,
 }
@@ -30,7 +31,7 @@ pub struct TableReport {
 impl TableReport {
     /// An empty report.
     pub fn new(secrets: Secrets) -> TableReport {
-        TableReport { secrets, groups: Groups::default(), upstreams: HashMap::new() }
+        TableReport { secrets, groups: Groups::default(), taken: Taken::default(), upstreams: HashMap::new() }
     }
 
     /// Lays it out on a page; it may go to several.
@@ -55,12 +56,13 @@ impl TableReport {
         if let Some(limitations) = headline::limitations(summary, page) {
             writeln!(out, "\n{limitations}")?;
         }
-        writeln!(out, "\n{}", headline::closing(summary, total, page))
+        writeln!(out, "\n{}", headline::closing(summary, self.taken, total, page))
     }
 }
 
 impl Observer for TableReport {
     fn connection(&mut self, connection: Connection, findings: Vec<Finding>) {
+        self.taken.count(&connection);
         let upstream = self.upstreams.remove(&connection.serial);
         for finding in findings {
             self.groups.add(&connection, finding, upstream, self.secrets);
@@ -70,6 +72,20 @@ impl Observer for TableReport {
     fn legs(&mut self, pair: LegPair) {
         let upstream = Upstream { server: pair.upstream, stream: pair.upstream_stream };
         self.upstreams.insert(pair.client_leg, upstream);
+    }
+}
+
+/// WebSocket connections that this report is about: where some were selected, fewer than there are.
+#[derive(Clone, Copy, Default, Debug)]
+struct Taken {
+    connections: u64,
+    established: u64,
+}
+
+impl Taken {
+    fn count(&mut self, connection: &Connection) {
+        self.connections += u64::from(connection.outcome != Outcome::Encrypted);
+        self.established += u64::from(connection.outcome == Outcome::Established);
     }
 }
 
