@@ -26,13 +26,13 @@ fuzz_target!(|data: &[u8]| {
         match what >> 1 & 7 {
             6 => session.gap(from, len as u64),
             7 => keys.add(piece),
-            _ => session.data(from, piece, seen, &mut keys, &mut |_| opened += 1),
+            _ => session.data(from, piece, seen, &mut keys, &mut |_, _| opened += 1),
         }
         rest = if what >> 1 & 7 == 6 { tail } else { after };
     }
     keys.seal();
     let seen = Seen { packet: PacketId::new(0, number + 1), at: Timestamp::from_nanos(number as i64) };
-    session.finish(seen, &mut keys, &mut |_| opened += 1);
+    session.finish(seen, &mut keys, &mut |_, _| opened += 1);
     let _ = session.facts(Side::Low, &keys);
     session.forget(&mut keys);
 });
