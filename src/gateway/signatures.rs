@@ -116,6 +116,7 @@ static SIGNATURES: &[Signature] = &[
     sign("Varnish", Body("Backend fetch failed"), OwnAnswer),
     sign("Varnish", Body("Guru Meditation"), OwnAnswer),
     sign("Squid", Field("X-Squid-Error", ""), OwnAnswer),
+    sign("Squid", Field("X-Transformed-From", "HTTP/0.9"), OwnAnswer),
     sign("Squid", Field("Via", "squid"), Passed),
     reported("AWS Application Load Balancer", Field("Server", "awselb"), OwnAnswer),
     reported("Amazon CloudFront", Field("X-Cache", "Error from cloudfront"), OwnAnswer),

@@ -1,5 +1,6 @@
 use crate::connection::Connection;
-use crate::gateway::{Party, ending};
+use crate::gateway::{Parting, Party, ending};
+use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Context, Finding, Origin, pair, quote};
 
@@ -35,14 +36,16 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
         return;
     }
     let Some(end) = verdict.reasons.first().and_then(|reason| reason.seen) else { return };
-    let quiet = legs.client.silence.filter(|span| span.until.at >= end.at || span.until == legs.client.last);
+    let quiet = [(legs.client, Role::Server), (legs.upstream, Role::Client)].into_iter().find_map(|(leg, by)| {
+        let parting = Parting::of(leg).filter(|parting| parting.by == by)?;
+        parting.quiet.map(|nanos| nanos as f64 / 1e9).filter(|seconds| *seconds >= WORTH_A_WORD)
+    });
     let open = [(legs.client, "client leg"), (legs.upstream, "upstream leg")]
         .into_iter()
         .find(|(leg, _)| leg.ending.by.is_none())
         .map_or(String::new(), |(_, name)| format!("; the {name} was left open"));
-    let silence = quiet.map_or(String::new(), |span| {
-        format!(" after {} of silence", quote::seconds(span.nanos() as f64 / 1e9))
-    });
+    let silence =
+        quiet.map_or(String::new(), |seconds| format!(" after {} of silence", quote::seconds(seconds)));
     found.push(pair::because(
         &verdict,
         pair::about(&RULE, &legs, end, "gateway ended a session that both ends kept")
@@ -58,6 +61,9 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     ));
 }
 
+/// Seconds of silence that may be the reason.
+const WORTH_A_WORD: f64 = 5.0;
+
 #[cfg(test)]
 mod tests {
     use super::RULE;
@@ -72,6 +78,7 @@ mod tests {
         assert_eq!((findings[0].rule.name, findings[0].blame), (RULE.name, Blame::Gateway));
         let below: Vec<_> = findings[0].consequences.iter().map(|below| below.rule.name).collect();
         assert_eq!(below, ["idle-timeout-close", "closed-without-close-frame"]);
+        assert!(findings[0].message.contains("after 60.0 s of silence"), "{}", findings[0].message);
         assert!(findings[0].message.contains("upstream leg was left open"), "{}", findings[0].message);
         assert!(rest.is_empty());
     }
