@@ -332,7 +332,8 @@ fn absorb(legs: &Legs<'_>, root: &mut Finding, finding: &Finding) {
 
 /// Whether a line is told already; which leg it is on is told by its packet.
 fn tells(known: &Evidence, new: &Evidence) -> bool {
-    known.packet == new.packet && (known.text.contains(&new.text) || new.text.contains(&known.text))
+    let alike = known.text.contains(&new.text) || new.text.contains(&known.text);
+    known.packet == new.packet && (alike || known.text.starts_with("upstream leg: "))
 }
 
 /// Lines of evidence of one finding about a pair.

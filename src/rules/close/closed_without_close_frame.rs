@@ -50,7 +50,11 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     // A FIN is what a program does with its socket. A RST also comes from a kernel that clears up after a program, and
     // from things on the path.
     let unclear = connection.ending.transport == Transport::Reset && silence.is_empty() && !timed;
-    let why = if unclear { "; a RST does not tell why: a program that was killed or left bytes unread, or something on the path" } else { "" };
+    let why = if unclear {
+        "; a RST does not tell why: a program that was killed or left bytes unread, or something on the path"
+    } else {
+        ""
+    };
     let mut finding = Finding::new(&RULE, end, format!("{} ended {} without a Close frame", by.name(), quote::transport(connection)))
         .at_most(if timed { Severity::Warning } else { Severity::Error })
         .doubted(&doubt, Confidence::Possible)

@@ -140,6 +140,9 @@ fn meaning(status: u16) -> &'static str {
 
 fn help(status: u16) -> &'static str {
     match status {
+        200..=299 => {
+            "find out what listens at the address and port that the gateway uses: its answer is no HTTP"
+        }
         502 | 520 | 521 | 523 => {
             "check that the upstream listens on the port and scheme (ws or wss) that the gateway uses, and read the gateway's error log at this second"
         }

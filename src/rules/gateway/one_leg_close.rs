@@ -1,5 +1,6 @@
 use crate::connection::Connection;
-use crate::gateway::{Parting, Party, ending};
+use crate::gateway::{Kind, Parting, Party, TIMERS, Timer, ending, identify};
+use crate::legs::Legs;
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Context, Finding, Origin, pair, quote};
@@ -36,10 +37,11 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
         return;
     }
     let Some(end) = verdict.reasons.first().and_then(|reason| reason.seen) else { return };
-    let quiet = [(legs.client, Role::Server), (legs.upstream, Role::Client)].into_iter().find_map(|(leg, by)| {
-        let parting = Parting::of(leg).filter(|parting| parting.by == by)?;
-        parting.quiet.map(|nanos| nanos as f64 / 1e9).filter(|seconds| *seconds >= WORTH_A_WORD)
-    });
+    let quiet =
+        [(legs.client, Role::Server), (legs.upstream, Role::Client)].into_iter().find_map(|(leg, by)| {
+            let parting = Parting::of(leg).filter(|parting| parting.by == by)?;
+            parting.quiet.map(|nanos| nanos as f64 / 1e9).filter(|seconds| *seconds >= WORTH_A_WORD)
+        });
     let open = [(legs.client, "client leg"), (legs.upstream, "upstream leg")]
         .into_iter()
         .find(|(leg, _)| leg.ending.by.is_none())
@@ -55,10 +57,26 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
             .message(format!(
                 "the gateway ended TCP{silence}, and neither the client nor the upstream had{open}"
             ))
-            .help(
-                "read the gateway's log at this moment, and compare its timeouts with the silence before it",
-            ),
+            .help(match quiet.and_then(|seconds| own_timer(&legs, seconds)) {
+                Some(timer) => format!(
+                    "send a Ping every {:.0} s, or raise the limit of {}: {}",
+                    (timer.seconds / 2.0).min(25.0),
+                    timer.product,
+                    timer.setting
+                ),
+                None => String::from(
+                    "read the gateway's log at this moment, and compare its timeouts with the silence before it",
+                ),
+            }),
     ));
+}
+
+/// The idle limit of that length of the product that the answer names.
+fn own_timer(legs: &Legs<'_>, seconds: f64) -> Option<&'static Timer> {
+    let response = legs.client.response.as_ref()?;
+    let signs = identify(&response.head, &response.body);
+    let named = |timer: &Timer| signs.iter().any(|sign| sign.signature.product == timer.product);
+    TIMERS.iter().find(|timer| timer.kind == Kind::Idle && timer.fits(seconds) && named(timer))
 }
 
 /// Seconds of silence that may be the reason.
