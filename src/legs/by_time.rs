@@ -35,19 +35,30 @@ pub(super) fn matches(connections: &[&Connection], free: &[(bool, bool)]) -> Vec
             if !free[child].1 {
                 continue;
             }
+            // More candidates than are considered would be no match, whatever each of them says.
+            let in_window = |parent: usize| apart(connections, parent, child) <= WINDOW;
+            let crowded = place.checked_sub(LOOKED_BACK + 1).is_some_and(|far| in_window(group[far]));
+            if crowded {
+                continue;
+            }
             let earlier = group[..place].iter().rev().copied();
-            let near = earlier.take_while(|&parent| apart(connections, parent, child) <= WINDOW);
-            let fits = |named: bool| {
+            let near: Vec<usize> = earlier.take_while(|&parent| in_window(parent)).collect();
+            if near.is_empty() {
+                continue;
+            }
+            let named = forwarded_for(connections[child]);
+            let fits = |means: Means| {
                 let fit = |&parent: &usize| {
-                    free[parent].0 && is_plausible(connections[parent], connections[child], named, &reaches)
+                    free[parent].0
+                        && is_plausible(connections[parent], connections[child], means, &named, &reaches)
                 };
-                let mut fitting = near.clone().take(LOOKED_BACK).filter(fit);
+                let mut fitting = near.iter().copied().filter(fit);
                 let parent = fitting.next()?;
-                (fitting.next().is_none() && near.clone().nth(LOOKED_BACK).is_none()).then_some(parent)
+                fitting.next().is_none().then_some(parent)
             };
-            if let Some(parent) = fits(true) {
+            if let Some(parent) = fits(Means::Forwarded) {
                 found.push(Match { child, parent, means: Means::Forwarded, confidence: Confidence::Likely });
-            } else if let Some(parent) = fits(false) {
+            } else if let Some(parent) = fits(Means::Timing) {
                 found.push(Match { child, parent, means: Means::Timing, confidence: Confidence::Possible });
             }
         }
@@ -76,11 +87,13 @@ fn apart(connections: &[&Connection], parent: usize, child: usize) -> i64 {
 }
 
 /// Whether the second may be the upstream leg of the first. Its client must be the gateway's host: the same address, or
-/// one that no client of this gateway has; then the two must end together as well.
+/// one that no client of this gateway has; then the two must end together as well. `named` are the addresses that the
+/// child's request names.
 fn is_plausible(
     parent: &Connection,
     child: &Connection,
-    named: bool,
+    means: Means,
+    named: &[IpAddr],
     reaches: &HashSet<(IpAddr, crate::net::Endpoint)>,
 ) -> bool {
     if are_siblings(parent, child)
@@ -89,11 +102,11 @@ fn is_plausible(
     {
         return false;
     }
-    if named {
-        return forwarded_for(child).contains(&parent.tcp.client.ip);
+    let is_named = named.contains(&parent.tcp.client.ip);
+    if means == Means::Forwarded {
+        return is_named;
     }
-    let other_name = forwarded_for(child);
-    if !other_name.is_empty() && !other_name.contains(&parent.tcp.client.ip) {
+    if !named.is_empty() && !is_named {
         return false;
     }
     // Two keys that a gateway keeps would be equal; that they differ says it makes its own, which needs its own host.
