@@ -72,9 +72,8 @@ impl Head {
         let name = name.as_bytes();
         let sign = Sign::of(name);
         let ranges = if self.signs.may_have(sign) { &*self.ranges } else { &[] };
-        let is_named = move |range: &&'a FieldRange| {
-            range.sign == sign && self.name(range).eq_ignore_ascii_case(name)
-        };
+        let is_named =
+            move |range: &&'a FieldRange| range.sign == sign && self.name(range).eq_ignore_ascii_case(name);
         ranges.iter().filter(is_named).map(|range| self.value(range))
     }
 
@@ -209,7 +208,8 @@ fn has_odd_bytes(raw: &[u8]) -> bool {
     let is_odd = |byte: u8| (byte < b' ') & !matches!(byte, b'\t' | b'\r' | b'\n') | (byte == 0x7f);
     let odd = raw.iter().fold(false, |odd, &byte| odd | is_odd(byte));
     let next = raw.get(1..).unwrap_or_default();
-    let lone = raw.iter().zip(next).fold(false, |lone, (&byte, &next)| lone | (byte == b'\r') & (next != b'\n'));
+    let lone =
+        raw.iter().zip(next).fold(false, |lone, (&byte, &next)| lone | (byte == b'\r') & (next != b'\n'));
     odd || lone || raw.last() == Some(&b'\r')
 }
 
