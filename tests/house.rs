@@ -58,7 +58,19 @@ const LAYERS: &[(&str, &[&str])] = &[
     // Wires the stages up to the findings, and hands these to whatever observes it; it knows no report.
     (
         "pipeline",
-        &["rules", "gateway", "legs", "connection", "tls", "tcp", "net", "capture", "error", "limits"],
+        &[
+            "rules",
+            "gateway",
+            "legs",
+            "connection",
+            "tls",
+            "tcp",
+            "net",
+            "capture",
+            "role",
+            "error",
+            "limits",
+        ],
     ),
     // Arranges what the pipeline hands out: connections, findings, the summary.
     (
@@ -124,7 +136,9 @@ const FENCES: &[(&str, &[&str])] = &[
     ("serde", &["report/"]),
     ("serde_json", &["report/", "cli/"]),
     ("clap", &["cli/"]),
+    ("toml", &["cli/file.rs"]),
     ("indicatif", &["cli/"]),
+    ("tempfile", &["cli/"]),
     ("terminal_size", &["cli/"]),
     ("jiff", &["time.rs"]),
     ("thiserror", &["error.rs"]),
@@ -132,7 +146,7 @@ const FENCES: &[(&str, &[&str])] = &[
 
 /// Nothing below these reads a file, a clock or the environment.
 const IMPURE: &[(&str, &[&str])] = &[
-    ("std::fs", &["capture/open.rs", "cli/keys.rs"]),
+    ("std::fs", &["capture/open.rs", "cli/destination.rs", "cli/file.rs", "cli/keys.rs"]),
     ("std::env", &["cli/", "main.rs"]),
     ("std::process", &["cli/", "main.rs"]),
     ("Instant", &["cli/"]),

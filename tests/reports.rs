@@ -19,16 +19,19 @@ enum Shape {
     OneOf(&'static [&'static str]),
     OrNull(&'static Shape),
     List(&'static Shape),
+    /// An address and a name, any number of them.
+    Names,
     /// Exactly these keys.
     Object(&'static [(&'static str, Shape)]),
 }
-use Shape::{Bool, Count, Endpoint, List, Object, OneOf, OrNull, Seconds, Text, Time};
+use Shape::{Bool, Count, Endpoint, List, Names, Object, OneOf, OrNull, Seconds, Text, Time};
 
 const REPORT: Shape = Object(&[
     ("schema", OneOf(&["wsanalyze.report/1"])),
     ("tool", Object(&[("name", OneOf(&["wsanalyze"])), ("version", Text)])),
     ("captures", List(&CAPTURE)),
     ("totals", TOTALS),
+    ("quality", QUALITY),
     ("connections", List(&CONNECTION)),
     ("leg_pairs", List(&LEG_PAIR)),
     ("findings", List(&FINDING)),
@@ -42,9 +45,27 @@ const CAPTURE: Shape = Object(&[
     ("bytes", Count),
     ("first", OrNull(&Time)),
     ("last", OrNull(&Time)),
+    ("packets_cut", Count),
+    ("packets_lost", Count),
     ("complete", Bool),
     ("warnings", List(&Text)),
     ("notes", List(&Text)),
+    ("host_names", Names),
+]);
+
+const QUALITY: Shape = Object(&[
+    ("packets_cut", Count),
+    ("packets_lost", Count),
+    ("packets_duplicated", Count),
+    ("captures_incomplete", Count),
+    ("late_start", Count),
+    ("without_handshake", Count),
+    ("one_direction", Count),
+    ("with_gaps", Count),
+    ("not_followed", Count),
+    ("still_open", Count),
+    ("encrypted", Count),
+    ("cannot_conclude", List(&Text)),
 ]);
 
 const TOTALS: Shape = Object(&[
@@ -67,6 +88,7 @@ const CONNECTION: Shape = Object(&[
     ("server", Endpoint),
     ("carrier", OneOf(&["http/1.1", "http/2"])),
     ("stream_id", OrNull(&Count)),
+    ("tcp", TCP),
     ("tls", OrNull(&TLS)),
     ("first_packet", Count),
     ("last_packet", Count),
@@ -74,6 +96,7 @@ const CONNECTION: Shape = Object(&[
     ("ended", Time),
     ("role", OneOf(&["direct", "client-leg", "upstream-leg"])),
     ("request", OrNull(&REQUEST)),
+    ("interim", List(&Count)),
     ("response", OrNull(&RESPONSE)),
     ("missing_extensions", List(&Text)),
     (
@@ -81,10 +104,20 @@ const CONNECTION: Shape = Object(&[
         OneOf(&["established", "invalid", "rejected", "garbled", "unanswered", "unseen", "encrypted"]),
     ),
     ("frames", OrNull(&Object(&[("client", FRAMES), ("server", FRAMES)]))),
+    ("silence", OrNull(&Object(&[("seconds", Seconds), ("from", MARK), ("until", MARK)]))),
     ("closes", List(&CLOSE)),
     ("end", END),
     ("sees", OrNull(&Object(&[("client", OrNull(&SEES)), ("server", OrNull(&SEES))]))),
     ("findings", List(&Count)),
+]);
+
+const MARK: Shape = Object(&[("capture", Count), ("packet", Count), ("time", Time)]);
+
+const TCP: Shape = Object(&[
+    ("opened", OrNull(&MARK)),
+    ("accepted", OrNull(&MARK)),
+    ("fins", Object(&[("client", OrNull(&MARK)), ("server", OrNull(&MARK))])),
+    ("reset", OrNull(&Object(&[("from", SIDE), ("packet", Count), ("time", Time)]))),
 ]);
 
 const TLS: Shape = Object(&[
@@ -197,6 +230,10 @@ const FRAMES: Shape = Object(&[
     ("reserved", Count),
     ("payload_bytes", Count),
     ("messages", Count),
+    ("compressed", Count),
+    ("pings_answered", Count),
+    ("first", OrNull(&MARK)),
+    ("last", OrNull(&MARK)),
 ]);
 
 const SIDE: Shape = OneOf(&["client", "server"]);
@@ -213,6 +250,7 @@ const CLOSE: Shape = Object(&[
 const END: Shape = Object(&[
     ("close", OrNull(&OneOf(&["clean", "unechoed", "none"]))),
     ("transport", OneOf(&["fin", "reset", "stream-reset", "open"])),
+    ("error", OrNull(&Text)),
     ("by", OrNull(&SIDE)),
     ("packet", OrNull(&Count)),
     ("time", OrNull(&Time)),
@@ -265,6 +303,9 @@ impl Shape {
                 }
                 value.is_array()
             }
+            Names => value.as_object().is_some_and(|names| {
+                names.iter().all(|(ip, name)| ip.parse::<std::net::IpAddr>().is_ok() && name.is_string())
+            }),
             Object(fields) => {
                 for (name, shape) in fields {
                     match value.get(name) {

@@ -11,6 +11,7 @@ Examples:
   tcpdump -s 0 -w - 'port 80' | wsanalyze -   from standard input, until tcpdump is stopped
   wsanalyze --keylog keys.log edge.pcapng     wss too: SSLKEYLOGFILE is read as well
   wsanalyze --format json edge.pcapng         everything, for a program
+  wsanalyze -o json=out.json edge.pcapng      the page, and everything in a file
   wsanalyze explain 1010 1014                 two close codes, and how they differ
   wsanalyze explain WS-EX-012                 the manual of a rule
   wsanalyze explain 'RSV1 must be clear'      what a message in a log means
@@ -19,8 +20,11 @@ Exit status:
   0  nothing at or above --fail-on
   1  findings at or above it
   2  wrong usage
-  3  an input could not be read as a capture
+  3  an input could not be read as a capture, or a report not be written
   4  no WebSocket handshake or frame in the input (0 with --allow-empty)
+
+Every option can also be set in the environment (WSANALYZE_FAIL_ON=warning) and in wsanalyze.toml (fail-on = \"warning\").
+What was typed counts first, then the environment, then the file.
 
 A capture with the name of a command is given as ./explain.";
 
@@ -40,37 +44,39 @@ pub(super) struct Args {
     #[arg(value_name = "CAPTURE", required = true)]
     pub(super) captures: Vec<PathBuf>,
 
-    /// TLS secrets in the format of NSS, as browsers write them for SSLKEYLOGFILE; may be given several times
-    #[arg(long = "keylog", value_name = "FILE")]
-    pub(super) key_logs: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) reading: Reading,
+
+    #[command(flatten)]
+    pub(super) judging: Judging,
 
     /// How to print what was found
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(super) format: Format,
 
-    /// From which severity on findings make the exit status 1
-    #[arg(long, value_enum, default_value_t, value_name = "SEVERITY")]
-    pub(super) fail_on: FailOn,
+    /// Write a report into a file as well: json=report.json; repeatable
+    #[arg(short, long = "output", value_name = "FORMAT=FILE", value_parser = Output::parse)]
+    pub(super) outputs: Vec<Output>,
 
-    /// Only these rules: codes, names, or categories (WS-EX, extension)
-    #[arg(long, value_name = "RULE", value_delimiter = ',')]
-    pub(super) select: Vec<String>,
+    #[command(flatten)]
+    pub(super) verdict: Verdict,
 
-    /// All rules but these
-    #[arg(long, value_name = "RULE", value_delimiter = ',')]
-    pub(super) ignore: Vec<String>,
+    #[command(flatten)]
+    pub(super) paper: Paper,
 
-    /// How grave a rule's findings are: RULE=error, warning, info or off; the last word on a rule counts
-    #[arg(long, value_name = "RULE=SEVERITY", value_delimiter = ',')]
-    pub(super) severity: Vec<String>,
+    #[command(flatten)]
+    pub(super) settings: Settings,
 
-    /// An extension that sessions must have, everywhere or at NAME@HOST/PATH, in which * stands for any text
-    #[arg(long, value_name = "NAME")]
-    pub(super) require_extension: Vec<String>,
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
 
-    /// Succeed where the input holds no WebSocket
-    #[arg(long)]
-    pub(super) allow_empty: bool,
+/// What is read, and which of it is told; shared by all commands that read captures. The help is each option's own.
+#[derive(clap::Args, Debug)]
+pub(super) struct Reading {
+    /// TLS secrets in the format of NSS, as browsers write them for SSLKEYLOGFILE; may be given several times
+    #[arg(long = "keylog", value_name = "FILE")]
+    pub(super) key_logs: Vec<PathBuf>,
 
     /// Leave out connections that ended before: 2026-11-22T11:31:54Z, or +12.5 seconds after the first packet
     #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
@@ -88,7 +94,55 @@ pub(super) struct Args {
     /// Print values of query parameters, which often are tokens
     #[arg(long)]
     pub(super) show_secrets: bool,
+}
 
+/// What is asked of the rules; shared by all commands that judge.
+#[derive(clap::Args, Debug)]
+pub(super) struct Judging {
+    /// Only these rules: codes, names, or categories (WS-EX, extension)
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub(super) select: Vec<String>,
+
+    /// All rules but these
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub(super) ignore: Vec<String>,
+
+    /// How grave a rule's findings are: RULE=error, warning, info or off; the last word on a rule counts
+    #[arg(long, value_name = "RULE=SEVERITY", value_delimiter = ',')]
+    pub(super) severity: Vec<String>,
+
+    /// An extension that sessions must have, everywhere or at NAME@HOST/PATH, in which * stands for any text
+    #[arg(long, value_name = "NAME")]
+    pub(super) require_extension: Vec<String>,
+}
+
+/// What the exit status depends on; shared by all commands that pass or fail.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub(super) struct Verdict {
+    /// From which severity on findings make the exit status 1
+    #[arg(long, value_enum, default_value_t, value_name = "SEVERITY")]
+    pub(super) fail_on: FailOn,
+
+    /// Succeed where the input holds no WebSocket
+    #[arg(long)]
+    pub(super) allow_empty: bool,
+}
+
+/// Where options are set that were not typed; the same for every command.
+#[derive(clap::Args, Debug)]
+pub(super) struct Settings {
+    /// The configuration file, instead of the first wsanalyze.toml from this folder upward, or below XDG_CONFIG_HOME
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) config: Option<PathBuf>,
+
+    /// Read no configuration file
+    #[arg(long, global = true, conflicts_with = "config")]
+    pub(super) isolated: bool,
+}
+
+/// What is written on; the same for every command.
+#[derive(clap::Args, Debug)]
+pub(super) struct Paper {
     /// When to colour; auto heeds the terminal, NO_COLOR and CLICOLOR_FORCE
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", global = true)]
     pub(super) color: ColorWhen,
@@ -96,9 +150,6 @@ pub(super) struct Args {
     /// Columns of the page; otherwise those of the terminal, or 80
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000), global = true)]
     pub(super) width: Option<u16>,
-
-    #[command(subcommand)]
-    pub(super) command: Option<Command>,
 }
 
 /// What else the program does.
@@ -130,7 +181,7 @@ pub(super) enum Command {
     Rules {
         /// How to print them
         #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
-        format: Format,
+        format: ListFormat,
     },
 }
 
@@ -144,7 +195,39 @@ pub(super) enum Format {
     Json,
 }
 
-/// See [`Args::fail_on`].
+/// See [`Args::outputs`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Output {
+    pub(super) format: Format,
+    pub(super) path: PathBuf,
+}
+
+impl Output {
+    fn parse(text: &str) -> Result<Output, String> {
+        let formats = || {
+            let names = Format::value_variants().iter().filter_map(|format| format.to_possible_value());
+            names.map(|name| name.get_name().to_owned()).collect::<Vec<_>>().join(", ")
+        };
+        match text.split_once('=') {
+            Some((_, "" | "-")) => Err(String::from("expected a file; --format is for standard output")),
+            Some((format, path)) => match Format::from_str(format, true) {
+                Ok(format) => Ok(Output { format, path: PathBuf::from(path) }),
+                Err(_) => Err(format!("{format:?} is no format: expected one of {}", formats())),
+            },
+            None => Err(format!("expected FORMAT=FILE, with one of {}", formats())),
+        }
+    }
+}
+
+/// How the list of rules is printed.
+#[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
+pub(super) enum ListFormat {
+    #[default]
+    Table,
+    Json,
+}
+
+/// See [`Verdict::fail_on`].
 #[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
 pub(super) enum FailOn {
     #[default]
@@ -163,7 +246,7 @@ pub(super) enum Lang {
     PtBr,
 }
 
-/// See [`Args::color`].
+/// See [`Paper::color`].
 #[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
 pub(super) enum ColorWhen {
     #[default]
@@ -191,7 +274,7 @@ mod tests {
     fn captures_and_commands_share_the_first_place() {
         let args = parse("wsanalyze --format json a.pcap - --fail-on warning").unwrap();
         assert_eq!(args.captures, [PathBuf::from("a.pcap"), PathBuf::from("-")]);
-        assert_eq!((args.format, args.fail_on), (Format::Json, FailOn::Warning));
+        assert_eq!((args.format, args.verdict.fail_on), (Format::Json, FailOn::Warning));
         assert!(args.command.is_none());
         let Some(Command::Explain { topics, .. }) = parse("wsanalyze explain 1010 1014").unwrap().command
         else {
@@ -205,12 +288,28 @@ mod tests {
     }
 
     #[test]
+    fn a_report_for_a_file_is_a_format_and_a_name() {
+        let args = parse("wsanalyze a -o json=out=1.json --output table=page.txt").unwrap();
+        let outputs: Vec<_> = args.outputs.iter().map(|o| (o.format, o.path.to_str().unwrap())).collect();
+        assert_eq!(outputs, [(Format::Json, "out=1.json"), (Format::Table, "page.txt")]);
+        for (line, says) in [
+            ("wsanalyze a -o out.json", "FORMAT=FILE"),
+            ("wsanalyze a -o poem=out.txt", "expected one of table, json"),
+            ("wsanalyze a -o json=", "expected a file"),
+            ("wsanalyze a -o json=-", "standard output"),
+        ] {
+            let error = parse(line).unwrap_err();
+            assert!(error.exit_code() == 2 && error.to_string().contains(says), "{line}: {error}");
+        }
+    }
+
+    #[test]
     fn rules_come_in_lists_and_options_are_repeated() {
         let args =
             parse("wsanalyze a.pcap --select WS-EX,close --ignore WS-EX-001 --ignore gateway").unwrap();
-        assert_eq!((args.select.len(), args.ignore.len()), (2, 2));
+        assert_eq!((args.judging.select.len(), args.judging.ignore.len()), (2, 2));
         let args = parse("wsanalyze --severity a=info,b=off --require-extension x@h/p* a.pcap").unwrap();
-        assert_eq!((args.severity.len(), args.require_extension[0].as_str()), (2, "x@h/p*"));
+        assert_eq!((args.judging.severity.len(), args.judging.require_extension[0].as_str()), (2, "x@h/p*"));
     }
 
     #[test]

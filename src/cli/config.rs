@@ -1,6 +1,6 @@
 //! What was typed, in these surroundings, means this.
 
-use super::args::{Args, ColorWhen, FailOn, Format};
+use super::args::{Args, ColorWhen, Format, Judging, Output, Paper, Reading, Verdict};
 use super::scope::Scope;
 use super::suggest::near_rules;
 use crate::pipeline::Options;
@@ -21,9 +21,11 @@ pub(super) struct Config {
     pub(super) environment_key_log: Option<PathBuf>,
     pub(super) format: Format,
     pub(super) page: Page,
+    pub(super) outputs: Vec<Output>,
+    /// The page of a file, which takes colour only where that was asked for.
+    pub(super) file_page: Page,
     pub(super) secrets: Secrets,
-    pub(super) fail_on: FailOn,
-    pub(super) allow_empty: bool,
+    pub(super) verdict: Verdict,
     pub(super) scope: Scope,
     /// Whether a progress bar may be drawn on standard error.
     pub(super) progress: bool,
@@ -52,7 +54,7 @@ impl Config {
     /// # Errors
     /// What is wrong with them, where each alone is well formed.
     pub(super) fn new(args: Args, surroundings: &Surroundings) -> Result<Config, String> {
-        let page = args.page(surroundings);
+        let page = args.paper.page(surroundings);
         match args.captures.iter().filter(|path| path.as_path() == Path::new("-")).count() {
             0 => {}
             1 if surroundings.stdin_is_terminal => {
@@ -64,24 +66,37 @@ impl Config {
             n => return Err(format!("-: standard input was named {n} times and can be read only once")),
         }
         Ok(Config {
-            options: Options { selection: args.selection()? },
+            options: Options { selection: args.judging.selection()? },
             format: args.format,
             page,
-            secrets: if args.show_secrets { Secrets::Shown } else { Secrets::Hidden },
-            fail_on: args.fail_on,
-            allow_empty: args.allow_empty,
-            scope: Scope { since: args.since, until: args.until, filters: args.filters },
+            file_page: page.colored(args.paper.color == ColorWhen::Always),
+            outputs: args.outputs,
+            secrets: args.reading.secrets(),
+            verdict: args.verdict,
             progress: surroundings.stderr_is_terminal,
             captures: args.captures,
-            key_logs: args.key_logs,
+            key_logs: args.reading.key_logs.clone(),
+            scope: args.reading.scope(),
             environment_key_log: surroundings.key_log.clone(),
         })
     }
 }
 
-impl Args {
+impl Reading {
+    /// Which connections are told.
+    pub(super) fn scope(self) -> Scope {
+        Scope { since: self.since, until: self.until, filters: self.filters }
+    }
+
+    /// What becomes of values that often are tokens.
+    pub(super) fn secrets(&self) -> Secrets {
+        if self.show_secrets { Secrets::Shown } else { Secrets::Hidden }
+    }
+}
+
+impl Judging {
     /// What is asked of the rules. What is ignored stays silent, whatever else was said of it.
-    fn selection(&self) -> Result<Selection, String> {
+    pub(super) fn selection(&self) -> Result<Selection, String> {
         let all = |option: &str, words: &[String]| -> Result<Vec<&'static Rule>, String> {
             Ok(words.iter().map(|word| rules(option, word)).collect::<Result<Vec<_>, _>>()?.concat())
         };
@@ -111,7 +126,9 @@ impl Args {
             .level(&all("--ignore", &self.ignore)?, Level::Off)
             .require(self.require_extension.iter().map(parse).collect::<Result<_, _>>()?))
     }
+}
 
+impl Paper {
     /// The page to write on.
     pub(super) fn page(&self, surroundings: &Surroundings) -> Page {
         let width = self.width.or(surroundings.columns).or(surroundings.terminal_width).unwrap_or(80);
@@ -181,7 +198,7 @@ mod tests {
 
     #[test]
     fn the_width_is_the_one_asked_for_then_the_environments_then_the_terminals() {
-        let width = |line: &str, surroundings: &Surroundings| args(line).page(surroundings).width();
+        let width = |line: &str, surroundings: &Surroundings| args(line).paper.page(surroundings).width();
         let terminal = Surroundings { terminal_width: Some(132), ..PIPE };
         assert_eq!(width("wsanalyze a", &PIPE), 80);
         assert_eq!(width("wsanalyze a", &terminal), 132);
@@ -191,7 +208,7 @@ mod tests {
 
     #[test]
     fn what_was_typed_about_colour_beats_the_surroundings() {
-        let color = |line: &str, color: bool| args(line).page(&Surroundings { color, ..PIPE }).color;
+        let color = |line: &str, color: bool| args(line).paper.page(&Surroundings { color, ..PIPE }).color;
         assert!(color("wsanalyze a", true) && !color("wsanalyze a", false));
         assert!(!color("wsanalyze a --color never", true) && color("wsanalyze a --color always", false));
         assert!(color("wsanalyze explain 1010 --color always", false));
@@ -200,7 +217,7 @@ mod tests {
     #[test]
     fn a_locale_without_utf8_gets_ascii() {
         let glyphs = |locale: Option<&str>| {
-            args("wsanalyze a").page(&Surroundings { locale: locale.map(str::to_owned), ..PIPE }).glyphs
+            args("wsanalyze a").paper.page(&Surroundings { locale: locale.map(str::to_owned), ..PIPE }).glyphs
         };
         assert_eq!(glyphs(None), Glyphs::Unicode);
         assert_eq!(glyphs(Some("en_GB.UTF-8")), Glyphs::Unicode);

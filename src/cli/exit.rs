@@ -1,6 +1,6 @@
 //! The exit status, on which scripts rely.
 
-use super::args::FailOn;
+use super::args::{FailOn, Verdict};
 use crate::rules::Severity;
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ pub enum Status {
     Findings = 1,
     /// Wrong usage.
     Usage = 2,
-    /// An input could not be read as a capture at all, or the report could not be written.
+    /// An input could not be read as a capture at all, or a report could not be written.
     Unreadable = 3,
     /// No WebSocket handshake or frame in the input.
     Empty = 4,
@@ -38,7 +38,7 @@ pub(super) struct Outcome {
 
 impl Outcome {
     /// The status for it. What could not be read weighs most, for the answer may lie there; then what was found.
-    pub(super) fn status(self, fail_on: FailOn, allow_empty: bool) -> Status {
+    pub(super) fn status(self, Verdict { fail_on, allow_empty }: Verdict) -> Status {
         let threshold = match fail_on {
             FailOn::Error => Some(Severity::Error),
             FailOn::Warning => Some(Severity::Warning),
@@ -63,8 +63,10 @@ mod tests {
 
     #[test]
     fn findings_count_from_the_threshold_on() {
-        let found = |worst, fail_on| Outcome { worst: Some(worst), ..WELL }.status(fail_on, false);
-        assert_eq!(WELL.status(FailOn::Info, false), Status::Clean);
+        let found = |worst, fail_on| {
+            Outcome { worst: Some(worst), ..WELL }.status(Verdict { fail_on, allow_empty: false })
+        };
+        assert_eq!(WELL.status(Verdict { fail_on: FailOn::Info, allow_empty: false }), Status::Clean);
         assert_eq!(found(Severity::Error, FailOn::Error), Status::Findings);
         assert_eq!(found(Severity::Warning, FailOn::Error), Status::Clean);
         assert_eq!(found(Severity::Warning, FailOn::Warning), Status::Findings);
@@ -76,15 +78,15 @@ mod tests {
     #[test]
     fn nothing_to_judge_is_no_success_unless_allowed() {
         let empty = Outcome { connections: 0, ..WELL };
-        assert_eq!(empty.status(FailOn::Error, false), Status::Empty);
-        assert_eq!(empty.status(FailOn::Never, false), Status::Empty);
-        assert_eq!(empty.status(FailOn::Error, true), Status::Clean);
+        assert_eq!(empty.status(Verdict { fail_on: FailOn::Error, allow_empty: false }), Status::Empty);
+        assert_eq!(empty.status(Verdict { fail_on: FailOn::Never, allow_empty: false }), Status::Empty);
+        assert_eq!(empty.status(Verdict { fail_on: FailOn::Error, allow_empty: true }), Status::Clean);
     }
 
     #[test]
     fn what_could_not_be_read_weighs_most() {
         let all = Outcome { unreadable: true, worst: Some(Severity::Error), connections: 0 };
-        assert_eq!(all.status(FailOn::Error, true), Status::Unreadable);
+        assert_eq!(all.status(Verdict { fail_on: FailOn::Error, allow_empty: true }), Status::Unreadable);
     }
 
     #[test]

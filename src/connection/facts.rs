@@ -69,6 +69,7 @@ impl Connection {
                 opened: None,
                 accepted: None,
                 isn: Sides::default(),
+                fins: Sides::default(),
                 reset: None,
                 stall: Sides::default(),
                 repeats: Sides::default(),
@@ -149,6 +150,8 @@ pub struct TcpFacts {
     /// Initial sequence number of each side, where its SYN was seen. Two captures of one connection agree in both,
     /// whatever address translation lies between them.
     pub isn: Sides<Option<u32>>,
+    /// The first FIN of each side.
+    pub fins: Sides<Option<Seen>>,
     /// The reset that ended it.
     pub reset: Option<Reset>,
     /// The longest time that each side announced a window of zero.

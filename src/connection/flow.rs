@@ -117,6 +117,8 @@ struct Direction {
     last_gap: Option<Seen>,
     /// What was sent again since something new was sent.
     repeats: Option<Repeats>,
+    /// Its first FIN.
+    fin: Option<Seen>,
     /// Since when its window is closed, and the longest time that it was.
     closed: Option<Seen>,
     stall: Option<Span>,
@@ -401,6 +403,9 @@ impl Flow {
     pub(super) fn end(&mut self, from: Side, transport: Transport, seen: Seen) {
         self.last = seen;
         self.start.end(from, transport, seen);
+        if transport == Transport::Fin {
+            self.directions[from.index()].fin.get_or_insert(seen);
+        }
         self.window(from, false, seen);
     }
 
@@ -620,6 +625,7 @@ impl Flow {
                 client: self.start.isn[client.index()],
                 server: self.start.isn[client.other().index()],
             },
+            fins: Sides { client: of.client.fin, server: of.server.fin },
             reset: self.reset.map(|(side, seen, ttl, usual_ttl)| Reset {
                 from: role(self.client, side),
                 seen,

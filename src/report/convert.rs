@@ -25,9 +25,12 @@ pub(super) fn capture(info: &CaptureInfo) -> model::Capture {
         bytes: info.bytes,
         first: info.first.map(|at| at.to_string()),
         last: info.last.map(|at| at.to_string()),
+        packets_cut: info.cut,
+        packets_lost: info.dropped,
         complete: info.complete,
         warnings: info.warnings.clone(),
         notes: info.notes.clone(),
+        host_names: info.names.iter().map(|(address, name)| (address.to_string(), name.to_owned())).collect(),
     }
 }
 
@@ -64,6 +67,7 @@ pub(super) fn connection(c: &facts::Connection, secrets: Secrets) -> model::Conn
         server: c.tcp.server.to_string(),
         carrier: if c.carrier.http2().is_some() { "http/2" } else { "http/1.1" },
         stream_id: c.carrier.http2().map(|http2| http2.stream),
+        tcp: tcp(&c.tcp),
         tls: c.tls.as_deref().map(tls),
         first_packet: c.first.packet.number(),
         last_packet: c.last.packet.number(),
@@ -71,6 +75,7 @@ pub(super) fn connection(c: &facts::Connection, secrets: Secrets) -> model::Conn
         ended: c.last.at.to_string(),
         role: "direct",
         request: c.request.as_ref().map(|r| request(r, secrets)),
+        interim: c.interim.clone(),
         response: c.response.as_ref().map(response),
         missing_extensions: c.missing_extensions(),
         outcome: match c.outcome {
@@ -83,8 +88,13 @@ pub(super) fn connection(c: &facts::Connection, secrets: Secrets) -> model::Conn
             Outcome::Encrypted => "encrypted",
         },
         frames: c.frames.as_ref().map(|f| BothSides { client: frames(&f.client), server: frames(&f.server) }),
+        silence: c.silence.filter(|span| span.nanos() > 0).map(|span| model::Silence {
+            seconds: span.nanos() as f64 / 1e9,
+            from: mark(span.from),
+            until: mark(span.until),
+        }),
         closes: c.closes.iter().map(close).collect(),
-        end: end(&c.ending),
+        end: end(c),
         sees: sees(&c.ending.sees),
         findings: Vec::new(),
     }
@@ -132,6 +142,25 @@ pub(super) fn finding(c: &facts::Connection, finding: &Finding) -> model::Findin
                 packet: f.seen.packet.number(),
             })
             .collect(),
+        suppressed: None,
+    }
+}
+
+/// What all captures lack.
+pub(super) fn quality(q: &pipeline::Quality) -> model::Quality {
+    model::Quality {
+        packets_cut: q.cut,
+        packets_lost: q.dropped,
+        packets_duplicated: q.duplicates,
+        captures_incomplete: q.incomplete,
+        late_start: q.late_start,
+        without_handshake: q.without_handshake,
+        one_direction: q.one_direction,
+        with_gaps: q.gaps,
+        not_followed: q.bounded,
+        still_open: q.open,
+        encrypted: q.encrypted,
+        cannot_conclude: q.limitations(),
     }
 }
 
@@ -166,6 +195,23 @@ pub(super) fn target(target: &str, secrets: Secrets) -> String {
     match secrets {
         Secrets::Hidden => crate::http::redacted_target(target),
         Secrets::Shown => target.to_owned(),
+    }
+}
+
+fn mark(seen: Seen) -> model::Mark {
+    model::Mark { capture: seen.packet.capture(), packet: seen.packet.number(), time: seen.at.to_string() }
+}
+
+fn tcp(tcp: &facts::TcpFacts) -> model::Tcp {
+    model::Tcp {
+        opened: tcp.opened.map(mark),
+        accepted: tcp.accepted.map(mark),
+        fins: BothSides { client: tcp.fins.client.map(mark), server: tcp.fins.server.map(mark) },
+        reset: tcp.reset.map(|reset| model::Reset {
+            from: reset.from.name(),
+            packet: reset.seen.packet.number(),
+            time: reset.seen.at.to_string(),
+        }),
     }
 }
 
@@ -263,6 +309,10 @@ fn frames(f: &facts::FrameFacts) -> model::Frames {
         reserved: f.reserved,
         payload_bytes: f.payload_bytes,
         messages: f.messages,
+        compressed: f.compressed,
+        pings_answered: f.pings.answered,
+        first: f.first.map(mark),
+        last: f.last.map(mark),
     }
 }
 
@@ -277,7 +327,11 @@ fn close(c: &facts::Close) -> model::Close {
     }
 }
 
-fn end(ending: &facts::Ending) -> model::End {
+fn end(c: &facts::Connection) -> model::End {
+    let ending = &c.ending;
+    // A GOAWAY that excludes the stream ends it as a RST_STREAM does.
+    let error = c.carrier.http2().filter(|_| ending.transport == Transport::StreamReset);
+    let error = error.and_then(|http2| http2.reset.or(http2.goaway)).map(|(_, code, _)| code.to_string());
     let seen = ending.by.map(|(_, seen)| seen);
     model::End {
         close: ending.close.map(|state| match state {
@@ -291,6 +345,7 @@ fn end(ending: &facts::Ending) -> model::End {
             Transport::StreamReset => "stream-reset",
             Transport::Open => "open",
         },
+        error,
         by: ending.by.map(|(role, _)| role.name()),
         packet: seen.map(|seen| seen.packet.number()),
         time: seen.map(|seen| seen.at.to_string()),

@@ -4,6 +4,7 @@
 //! none may change its meaning within version 1 of [`SCHEMA`].
 
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The name of this shape.
 pub const SCHEMA: &str = "wsanalyze.report/1";
@@ -19,6 +20,8 @@ pub struct Report {
     pub captures: Vec<Capture>,
     /// Counts over all of them.
     pub totals: Totals,
+    /// What they lack, and what cannot be concluded because of it.
+    pub quality: Quality,
     /// Every WebSocket connection or attempt at one, and TLS connections that could not be read, in order of its first packet.
     pub connections: Vec<Connection>,
     /// Pairs of connections around one gateway, in order of their client legs.
@@ -53,12 +56,18 @@ pub struct Capture {
     pub first: Option<String>,
     /// Time of the last record.
     pub last: Option<String>,
+    /// Of these, records that hold the beginning of their packet only.
+    pub packets_cut: u64,
+    /// Packets that the capturing system says it lost.
+    pub packets_lost: u64,
     /// False where the file ends inside a record or is damaged.
     pub complete: bool,
     /// What is wrong with it.
     pub warnings: Vec<String>,
     /// What is curious about it and harms nothing.
     pub notes: Vec<String>,
+    /// What it calls hosts, by address.
+    pub host_names: BTreeMap<String, String>,
 }
 
 /// Counts over all inputs.
@@ -75,6 +84,35 @@ pub struct Totals {
     pub unanswered: u64,
     /// Findings by severity.
     pub findings: Counts,
+}
+
+/// What the captures lack: nobody's fault on the wire, and a bound on what can be said of it.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Quality {
+    /// Packets of which the captures hold the beginning only.
+    pub packets_cut: u64,
+    /// Packets that the capturing systems say they lost.
+    pub packets_lost: u64,
+    /// Packets that were captured twice, and counted once.
+    pub packets_duplicated: u64,
+    /// Captures that are damaged or end inside a record.
+    pub captures_incomplete: u64,
+    /// WebSocket connections that were joined after their first packet.
+    pub late_start: u64,
+    /// Of these, those whose handshake is not in the captures.
+    pub without_handshake: u64,
+    /// WebSocket connections of which one direction is not in the captures.
+    pub one_direction: u64,
+    /// WebSocket connections that lack bytes of a direction that was captured.
+    pub with_gaps: u64,
+    /// WebSocket connections that were not followed to their end, because a bound of the program was reached.
+    pub not_followed: u64,
+    /// WebSocket connections that were still open when the captures ended.
+    pub still_open: u64,
+    /// TLS connections that no key opened.
+    pub encrypted: u64,
+    /// What cannot be concluded because of it, one sentence each.
+    pub cannot_conclude: Vec<String>,
 }
 
 /// How many findings of each severity.
@@ -103,6 +141,8 @@ pub struct Connection {
     pub carrier: &'static str,
     /// The HTTP/2 stream; null on HTTP/1.1.
     pub stream_id: Option<u32>,
+    /// How its TCP connection began and ended.
+    pub tcp: Tcp,
     /// Facts about TLS; null on a connection without it.
     pub tls: Option<Tls>,
     /// Number of its first packet.
@@ -117,6 +157,8 @@ pub struct Connection {
     pub role: &'static str,
     /// The upgrade request; null where the capture began later.
     pub request: Option<Request>,
+    /// Statuses of interim answers before the final one.
+    pub interim: Vec<u16>,
     /// The final answer; null where none was seen.
     pub response: Option<Response>,
     /// Names of extensions that were offered, and are absent from a 101 (2xx on HTTP/2).
@@ -126,6 +168,8 @@ pub struct Connection {
     pub outcome: &'static str,
     /// Frames of both sides; null unless frames could be read.
     pub frames: Option<BothSides<Frames>>,
+    /// The longest time in which neither side sent payload, between two packets that did; null where there is none.
+    pub silence: Option<Silence>,
     /// Every Close frame on the wire, in order of time.
     pub closes: Vec<Close>,
     /// How it ended.
@@ -134,6 +178,52 @@ pub struct Connection {
     pub sees: Option<BothSides<Option<Sees>>>,
     /// Ids of the findings about it, also of those about its other leg that concern it.
     pub findings: Vec<usize>,
+}
+
+/// A packet and its time.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Mark {
+    /// Index of the capture.
+    pub capture: u16,
+    /// Its number there.
+    pub packet: u64,
+    /// Its time.
+    pub time: String,
+}
+
+/// What TCP did around a connection. On HTTP/2 it carries other streams, too.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Tcp {
+    /// The SYN; null where the capture began later.
+    pub opened: Option<Mark>,
+    /// The SYN-ACK.
+    pub accepted: Option<Mark>,
+    /// The first FIN of each side.
+    pub fins: BothSides<Option<Mark>>,
+    /// The first RST.
+    pub reset: Option<Reset>,
+}
+
+/// A RST.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Reset {
+    /// Whose it says it is: `client` or `server`.
+    pub from: &'static str,
+    /// The packet.
+    pub packet: u64,
+    /// Its time.
+    pub time: String,
+}
+
+/// A time without payload of either side.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Silence {
+    /// Its length.
+    pub seconds: f64,
+    /// The packet before it.
+    pub from: Mark,
+    /// The packet after it.
+    pub until: Mark,
 }
 
 /// Two legs of one session, around one gateway.
@@ -320,6 +410,14 @@ pub struct Frames {
     pub reserved: u64,
     pub payload_bytes: u64,
     pub messages: u64,
+    /// Data frames with RSV1, which permessage-deflate sets on a compressed message.
+    pub compressed: u64,
+    /// Pings of this side that a Pong answered.
+    pub pings_answered: u64,
+    /// The first frame.
+    pub first: Option<Mark>,
+    /// The last packet with payload after the handshake.
+    pub last: Option<Mark>,
 }
 
 /// A Close frame.
@@ -346,6 +444,8 @@ pub struct End {
     pub close: Option<&'static str>,
     /// `fin`, `reset` or `open`.
     pub transport: &'static str,
+    /// The error code of a stream-reset by its name, as `CANCEL`.
+    pub error: Option<String>,
     /// Who ended the transport first; null while it is open.
     pub by: Option<&'static str>,
     /// Where.
@@ -404,6 +504,16 @@ pub struct Finding {
     pub display_filter: String,
     /// What followed from it: findings of other rules on the same connection that have no other cause.
     pub consequences: Vec<Consequence>,
+    /// Why it does not count; absent where it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<Suppression>,
+}
+
+/// See [`Finding::suppressed`].
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Suppression {
+    /// The reason that was given for it.
+    pub justification: String,
 }
 
 /// One thing to check in a packet.

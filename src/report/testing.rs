@@ -1,6 +1,7 @@
 //! Findings made by hand, on connections made by hand, and a summary around them.
 
-use crate::capture::{CaptureInfo, Format, PacketId, Seen};
+use super::{Collector, Secrets, model};
+use crate::capture::{CaptureInfo, Format, HostNames, PacketId, Seen};
 use crate::connection::Connection;
 use crate::pipeline::{Summary, Totals};
 use crate::role::Role::{Client, Server};
@@ -128,6 +129,16 @@ pub fn well() -> Connection {
         .build()
 }
 
+/// The report on these connections.
+pub fn report(connections: Vec<(Connection, Vec<Finding>)>) -> model::Report {
+    let summary = summary(connections.len() as u64);
+    let mut collector = Collector::new(Secrets::Hidden);
+    for (connection, findings) in connections {
+        collector.add(&connection, &findings);
+    }
+    collector.finish(&summary)
+}
+
 /// One capture of ten seconds with so many WebSocket connections.
 pub fn summary(connections: u64) -> Summary {
     let capture = CaptureInfo {
@@ -138,9 +149,12 @@ pub fn summary(connections: u64) -> Summary {
         bytes: 40_211,
         first: Some(Timestamp::from_nanos(0)),
         last: Some(Timestamp::from_nanos(10_000_000_000)),
+        cut: 0,
+        dropped: 0,
         complete: true,
         warnings: Vec::new(),
         notes: Vec::new(),
+        names: HostNames::default(),
     };
     let totals = Totals {
         packets: 120,
