@@ -22,7 +22,7 @@ impl Sign {
     #[inline]
     fn of(name: &[u8]) -> Sign {
         let (Some(first), Some(last)) = (name.first(), name.last()) else { return Sign(0) };
-        let length = (name.len() & 0xff) as u8;
+        let length = u8::try_from(name.len()).unwrap_or(u8::MAX);
         let (first, last) = (first | 0x20, last | 0x20);
         Sign(length.wrapping_mul(11) ^ first.wrapping_mul(5) ^ last.wrapping_mul(29))
     }
