@@ -1,6 +1,6 @@
 use super::idle_timeout_close::Idle;
 use crate::connection::{Connection, Outcome};
-use crate::gateway::Parting;
+use crate::gateway::{BURST, Parting};
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Context, Finding, quote};
@@ -37,7 +37,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         return;
     }
     let Some(burst) = context.census.burst(connection.tcp.server, parting.seen.at) else { return };
-    let many = burst.count >= FEWEST && u64::from(burst.count) * 10 >= u64::from(burst.open) * 3;
+    let many = burst.count >= BURST && u64::from(burst.count) * 10 >= u64::from(burst.open) * 3;
     if !many || connection.first.at >= burst.from {
         return;
     }
@@ -57,9 +57,6 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
             .help("find out what restarted or failed on the server's side at this second, and drain sessions before a restart"),
     );
 }
-
-/// Sessions that are many.
-const FEWEST: u32 = 5;
 
 #[cfg(test)]
 mod tests {

@@ -143,6 +143,7 @@ mod tests {
     use super::RULE;
     use crate::capture::{PacketId, Seen};
     use crate::connection::{Transport, Unused};
+    use crate::legs::Unconnected;
     use crate::net::Endpoint;
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::{REQUEST, Scene, both, flat};
@@ -169,7 +170,7 @@ mod tests {
 
     fn judged(unused: &[Unused]) -> Vec<crate::rules::Finding> {
         let connection = Scene::answered("HTTP/1.1 502 Bad Gateway\r\n", "").build();
-        judge(&connection, &Context { unused, ..Context::alone() })
+        judge(&connection, &Context { unused: &Unconnected::new(unused), ..Context::alone() })
     }
 
     #[test]
@@ -211,7 +212,8 @@ mod tests {
     fn sessions_and_attempts_at_another_time_are_silent() {
         let connection = Scene::session("", "").build();
         let unused = [attempt(1, true)];
-        let findings = judge(&connection, &Context { unused: &unused, ..Context::alone() });
+        let findings =
+            judge(&connection, &Context { unused: &Unconnected::new(&unused), ..Context::alone() });
         assert!(findings.is_empty());
         let late = Unused { opened: seen(90, 900), ..attempt(1, true) };
         assert!(flat(&judged(&[late])).iter().all(|finding| finding.rule.name != RULE.name));
