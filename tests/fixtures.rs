@@ -102,7 +102,9 @@ fn every_rule_finds_something_in_some_capture() {
         .flat_map(|path| rules_of(&report(path)).into_iter().map(str::to_owned).collect::<Vec<_>>())
         .collect();
     let rules: serde_json::Value = serde_json::from_str(&run(&["rules", "--format", "json"]).out).unwrap();
-    let names = rules.as_array().unwrap().iter().map(|rule| rule["name"].as_str().unwrap());
+    // What a check file asks for is broken only where there is one.
+    let names = rules.as_array().unwrap().iter().filter(|rule| rule["category"] != "policy");
+    let names = names.map(|rule| rule["name"].as_str().unwrap());
     assert_eq!(names.filter(|name| !found.contains(*name)).collect::<Vec<_>>(), [""; 0]);
 }
 
