@@ -12,6 +12,7 @@ fuzz_target!(|data: &[u8]| {
     let (log, records) = data.split_at((usize::from(*log_len) * 16).min(data.len()));
     let mut keys = KeyLog::default();
     keys.read(log);
+    let mut known = keys.clone();
     let mut keys = Keyring::new(keys, grows & 1 == 1);
     let (mut session, mut opened) = (Session::new(), 0usize);
     let mut number = 0;
@@ -25,7 +26,10 @@ fuzz_target!(|data: &[u8]| {
         let seen = Seen { packet: PacketId::new(0, number), at: Timestamp::from_nanos(number as i64) };
         match what >> 1 & 7 {
             6 => session.gap(from, len as u64),
-            7 => keys.add(piece),
+            7 => {
+                known.read(piece);
+                keys.renew(&known);
+            }
             _ => session.data(from, piece, seen, &mut keys, &mut |_, _| opened += 1),
         }
         rest = if what >> 1 & 7 == 6 { tail } else { after };

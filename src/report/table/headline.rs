@@ -1,7 +1,7 @@
 //! The first lines, on the captures, and the last one, which sums up.
 
-use super::{Taken, counted};
 use super::groups::BySeverity;
+use super::{Taken, counted};
 use crate::capture::CaptureInfo;
 use crate::pipeline::{Summary, Totals};
 use crate::report::escape;
@@ -59,7 +59,9 @@ pub(super) fn limitations(summary: &Summary, page: Page) -> Option<String> {
 pub(super) fn closing(summary: &Summary, taken: Taken, found: BySeverity, page: Page) -> String {
     let all = summary.totals.websocket_connections;
     let connections = match taken.connections {
-        some if some < all => format!("{some} of {}", counted(all, "WebSocket connection", "WebSocket connections")),
+        some if some < all => {
+            format!("{some} of {}", counted(all, "WebSocket connection", "WebSocket connections"))
+        }
         _ => counted(all, "WebSocket connection", "WebSocket connections"),
     };
     if found.sum() > 0 {
@@ -77,7 +79,10 @@ pub(super) fn closing(summary: &Summary, taken: Taken, found: BySeverity, page: 
         return format!("nothing found in {connections}, {} established", taken.established);
     }
     if all > 0 {
-        return format!("none of {} was selected", counted(all, "WebSocket connection", "WebSocket connections"));
+        return format!(
+            "none of {} was selected",
+            counted(all, "WebSocket connection", "WebSocket connections")
+        );
     }
     let (seen, advice) = instead(summary.totals);
     format!(
