@@ -3,10 +3,12 @@
 mod convert;
 pub mod escape;
 mod json;
+pub mod ladder;
 pub mod markdown;
 pub mod model;
 pub mod page;
 mod table;
+pub mod times;
 
 #[cfg(test)]
 mod testing;
