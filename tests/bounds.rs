@@ -45,10 +45,10 @@ fn connections_that_ended_are_forgotten() {
 #[test]
 fn twenty_thousand_equal_faults_are_one_row_and_little_memory() {
     alone("twenty_thousand_equal_faults_are_one_row_and_little_memory", 48 * MB, || {
-        let mut report = TableReport::new(Page::new(80, false, Glyphs::Unicode), Secrets::Hidden);
+        let mut report = TableReport::new(Secrets::Hidden);
         let summary = pipeline::analyze(endless(20 * MB, traffic::storm(1010)), &mut report, &mut |_, _| {});
         let mut page = Vec::new();
-        report.write(&summary, &mut page).unwrap();
+        report.write(Page::new(80, false, Glyphs::Unicode), &summary, &mut page).unwrap();
         assert!(page.len() < 10_000, "{}", page.len());
     });
 }

@@ -1,6 +1,6 @@
 //! The program as it is run: exit statuses, standard input and output, the page.
 
-use crate::support::{captures, program, read, run, run_with_input};
+use crate::support::{captures, program, read, root, run, run_with_input};
 use crate::traffic::{CLIENT, Flow, RESPONSE, SERVER, Wire, frame};
 use std::io::Read as _;
 use std::process::Stdio;
@@ -138,6 +138,52 @@ fn every_line_of_every_page_fits_eighty_columns() {
             assert!(line.width() <= 80, "{path}: {} columns: {line}", line.width());
         }
     }
+}
+
+#[test]
+fn several_reports_of_one_run_go_to_their_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let (json, page) = (format!("json={}", file("r.json")), format!("table={}", file("r.txt")));
+    let ran = run(&["--width", "80", "-o", &json, "-o", &page, "--color", "never", FAULT]);
+    assert_eq!((ran.status, ran.err.as_str()), (1, ""));
+    assert_eq!(ran.out, run(&[FAULT]).out);
+    assert_eq!(std::fs::read_to_string(file("r.txt")).unwrap(), ran.out);
+    let text = std::fs::read_to_string(file("r.json")).unwrap();
+    assert_eq!(text, run(&["--format", "json", FAULT]).out);
+    let output = program().args(["-o", &page, FAULT]).env("CLICOLOR_FORCE", "1").output().unwrap();
+    assert!(output.stdout.contains(&0x1b) && !std::fs::read(file("r.txt")).unwrap().contains(&0x1b));
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_told_before_anything_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::copy(root().join(FAULT), folder.path().join("in.pcapng")).unwrap();
+    let (input, twice) = (file("in.pcapng"), format!("json={}", file("r.json")));
+    let (nowhere, onto) = (format!("json={}", file("none/r.json")), format!("json={input}"));
+    for (outputs, status, says) in [
+        (&[nowhere.as_str()][..], 3, "none/r.json: No such file"),
+        (&[&twice, &twice], 2, "two reports"),
+        (&[&onto], 2, "would replace it"),
+        (&["json"], 2, "FORMAT=FILE"),
+    ] {
+        let args: Vec<&str> =
+            outputs.iter().flat_map(|output| ["-o", output]).chain([input.as_str()]).collect();
+        let ran = run(&args);
+        assert_eq!((ran.status, ran.out.as_str()), (status, ""), "{outputs:?}: {}", ran.err);
+        assert!(ran.err.contains(says), "{outputs:?}: {}", ran.err);
+    }
+    assert_eq!(std::fs::read(&input).unwrap(), read(FAULT));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_report_that_was_not_written_whole_makes_the_status_3() {
+    let ran = run(&["-o", "json=/dev/full", FAULT]);
+    assert_eq!((ran.status, ran.out), (3, run(&[FAULT]).out), "the others are written all the same");
+    assert!(ran.err.starts_with("wsanalyze: /dev/full: "), "{}", ran.err);
 }
 
 #[test]

@@ -124,6 +124,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("serde_json", &["report/", "cli/"]),
     ("clap", &["cli/"]),
     ("indicatif", &["cli/"]),
+    ("tempfile", &["cli/"]),
     ("terminal_size", &["cli/"]),
     ("jiff", &["time.rs"]),
     ("thiserror", &["error.rs"]),
@@ -131,7 +132,7 @@ const FENCES: &[(&str, &[&str])] = &[
 
 /// Nothing below these reads a file, a clock or the environment.
 const IMPURE: &[(&str, &[&str])] = &[
-    ("std::fs", &["capture/open.rs", "cli/keys.rs"]),
+    ("std::fs", &["capture/open.rs", "cli/destination.rs", "cli/keys.rs"]),
     ("std::env", &["cli/", "main.rs"]),
     ("std::process", &["cli/", "main.rs"]),
     ("Instant", &["cli/"]),

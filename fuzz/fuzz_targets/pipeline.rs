@@ -6,27 +6,40 @@ use libfuzzer_sys::fuzz_target;
 use std::io::Cursor;
 use wsanalyze::capture::{Merged, Reader};
 use wsanalyze::connection::Connection;
+use wsanalyze::legs::LegPair;
 use wsanalyze::pipeline::{self, Observer};
-use wsanalyze::report::{Glyphs, JsonReport, Page, Secrets, TableReport, escape};
+use wsanalyze::report::{Collector, Document, Glyphs, Page, Secrets, TableReport, escape};
 use wsanalyze::rules::Finding;
 
-struct Both(TableReport, JsonReport);
+struct Both(TableReport, Collector);
 
 impl Observer for Both {
     fn connection(&mut self, connection: Connection, findings: Vec<Finding>) {
-        self.0.connection(connection.clone(), findings.clone());
-        self.1.connection(connection, findings);
+        self.1.add(&connection, &findings);
+        self.0.connection(connection, findings);
+    }
+
+    fn legs(&mut self, pair: LegPair) {
+        self.1.legs(pair.clone());
+        self.0.legs(pair);
     }
 }
 
-fn reports(data: &[u8]) -> Option<[Vec<u8>; 2]> {
+fn reports(data: &[u8]) -> Option<Vec<Vec<u8>>> {
     let reader = Reader::from_read("fuzz", 0, Box::new(Cursor::new(data.to_vec()))).ok()?;
     let page = Page::new(80, false, Glyphs::Unicode);
-    let mut both = Both(TableReport::new(page, Secrets::Hidden), JsonReport::new(Secrets::Hidden));
+    let mut both = Both(TableReport::new(Secrets::Hidden), Collector::new(Secrets::Hidden));
     let summary = pipeline::analyze(Merged::new(vec![reader]), &mut both, &mut |_, _| ());
-    let mut out = [Vec::new(), Vec::new()];
-    both.0.write(&summary, &mut out[0]).expect("memory takes everything");
-    both.1.write(&summary, &mut out[1]).expect("memory takes everything");
+    let mut table = Vec::new();
+    both.0.write(page, &summary, &mut table).expect("memory takes everything");
+    let report = both.1.finish(&summary);
+    let document = |format: &Document| {
+        let mut out = Vec::new();
+        format.write(&report, &mut out).expect("memory takes everything");
+        out
+    };
+    let mut out = vec![table];
+    out.extend(Document::ALL.iter().map(document));
     Some(out)
 }
 

@@ -11,6 +11,7 @@ Examples:
   tcpdump -s 0 -w - 'port 80' | wsanalyze -   from standard input, until tcpdump is stopped
   wsanalyze --keylog keys.log edge.pcapng     wss too: SSLKEYLOGFILE is read as well
   wsanalyze --format json edge.pcapng         everything, for a program
+  wsanalyze -o json=out.json edge.pcapng      the page, and everything in a file
   wsanalyze explain 1010 1014                 two close codes, and how they differ
   wsanalyze explain WS-EX-012                 the manual of a rule
   wsanalyze explain 'RSV1 must be clear'      what a message in a log means
@@ -19,7 +20,7 @@ Exit status:
   0  nothing at or above --fail-on
   1  findings at or above it
   2  wrong usage
-  3  an input could not be read as a capture
+  3  an input could not be read as a capture, or a report not be written
   4  no WebSocket handshake or frame in the input (0 with --allow-empty)
 
 A capture with the name of a command is given as ./explain.";
@@ -49,6 +50,10 @@ pub(super) struct Args {
     /// How to print what was found
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(super) format: Format,
+
+    /// Write a report into a file as well: json=report.json; repeatable
+    #[arg(short, long = "output", value_name = "FORMAT=FILE", value_parser = Output::parse)]
+    pub(super) outputs: Vec<Output>,
 
     #[command(flatten)]
     pub(super) verdict: Verdict,
@@ -129,6 +134,24 @@ pub(super) struct Paper {
     pub(super) width: Option<u16>,
 }
 
+/// A look at captures: which, what of them, and how times are told.
+#[derive(clap::Args, Debug)]
+pub(super) struct View {
+    /// Captures, as for the report
+    #[arg(value_name = "CAPTURE", required = true)]
+    pub(super) captures: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) reading: Reading,
+
+    #[command(flatten)]
+    pub(super) judging: Judging,
+
+    /// How times are told; relative counts from the first packet of the capture
+    #[arg(long, value_enum, default_value_t, value_name = "TIME")]
+    pub(super) time: TimeStyle,
+}
+
 /// What else the program does.
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
@@ -141,6 +164,14 @@ pub(super) enum Command {
         /// The language of codes and comparisons
         #[arg(long, value_enum, default_value_t, value_name = "LANGUAGE", ignore_case = true)]
         lang: Lang,
+    },
+    /// Draw one session: who sent what, when, on all its legs
+    Ladder {
+        /// Id of one of its connections, as in the JSON report and the list of connections
+        #[arg(value_name = "ID")]
+        id: usize,
+        #[command(flatten)]
+        view: View,
     },
     /// Write the packets of one connection into a new pcapng file
     Extract {
@@ -158,7 +189,7 @@ pub(super) enum Command {
     Rules {
         /// How to print them
         #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
-        format: Format,
+        format: ListFormat,
     },
 }
 
@@ -172,6 +203,38 @@ pub(super) enum Format {
     Json,
 }
 
+/// See [`Args::outputs`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Output {
+    pub(super) format: Format,
+    pub(super) path: PathBuf,
+}
+
+impl Output {
+    fn parse(text: &str) -> Result<Output, String> {
+        let formats = || {
+            let names = Format::value_variants().iter().filter_map(|format| format.to_possible_value());
+            names.map(|name| name.get_name().to_owned()).collect::<Vec<_>>().join(", ")
+        };
+        match text.split_once('=') {
+            Some((_, "" | "-")) => Err(String::from("expected a file; --format is for standard output")),
+            Some((format, path)) => match Format::from_str(format, true) {
+                Ok(format) => Ok(Output { format, path: PathBuf::from(path) }),
+                Err(_) => Err(format!("{format:?} is no format: expected one of {}", formats())),
+            },
+            None => Err(format!("expected FORMAT=FILE, with one of {}", formats())),
+        }
+    }
+}
+
+/// How the list of rules is printed.
+#[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
+pub(super) enum ListFormat {
+    #[default]
+    Table,
+    Json,
+}
+
 /// See [`Verdict::fail_on`].
 #[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
 pub(super) enum FailOn {
@@ -180,6 +243,16 @@ pub(super) enum FailOn {
     Warning,
     Info,
     Never,
+}
+
+/// How times are told.
+#[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
+pub(super) enum TimeStyle {
+    Utc,
+    Local,
+    #[default]
+    Relative,
+    Epoch,
 }
 
 /// The language of an explanation.
@@ -230,6 +303,22 @@ mod tests {
             parse("wsanalyze rules --color never").unwrap().command,
             Some(Command::Rules { .. })
         ));
+    }
+
+    #[test]
+    fn a_report_for_a_file_is_a_format_and_a_name() {
+        let args = parse("wsanalyze a -o json=out=1.json --output table=page.txt").unwrap();
+        let outputs: Vec<_> = args.outputs.iter().map(|o| (o.format, o.path.to_str().unwrap())).collect();
+        assert_eq!(outputs, [(Format::Json, "out=1.json"), (Format::Table, "page.txt")]);
+        for (line, says) in [
+            ("wsanalyze a -o out.json", "FORMAT=FILE"),
+            ("wsanalyze a -o poem=out.txt", "expected one of table, json"),
+            ("wsanalyze a -o json=", "expected a file"),
+            ("wsanalyze a -o json=-", "standard output"),
+        ] {
+            let error = parse(line).unwrap_err();
+            assert!(error.exit_code() == 2 && error.to_string().contains(says), "{line}: {error}");
+        }
     }
 
     #[test]

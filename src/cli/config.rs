@@ -1,6 +1,6 @@
 //! What was typed, in these surroundings, means this.
 
-use super::args::{Args, ColorWhen, Format, Judging, Paper, Reading, Verdict};
+use super::args::{Args, ColorWhen, Format, Judging, Output, Paper, Reading, Verdict};
 use super::scope::Scope;
 use super::suggest::near_rules;
 use crate::pipeline::Options;
@@ -13,16 +13,25 @@ use std::path::{Path, PathBuf};
 /// A run, with nothing left to decide.
 #[derive(Debug)]
 pub(super) struct Config {
+    pub(super) input: Input,
+    pub(super) format: Format,
+    pub(super) page: Page,
+    pub(super) outputs: Vec<Output>,
+    /// The page of a file, which takes colour only where that was asked for.
+    pub(super) file_page: Page,
+    pub(super) verdict: Verdict,
+}
+
+/// What is read, how it is judged, and which of it is told: what all commands that read captures have in common.
+#[derive(Debug)]
+pub(super) struct Input {
     pub(super) captures: Vec<PathBuf>,
     pub(super) options: Options,
     /// Key logs that were named; each must be there.
     pub(super) key_logs: Vec<PathBuf>,
     /// The key log that the environment names for programs that write one: it need not be there.
     pub(super) environment_key_log: Option<PathBuf>,
-    pub(super) format: Format,
-    pub(super) page: Page,
     pub(super) secrets: Secrets,
-    pub(super) verdict: Verdict,
     pub(super) scope: Scope,
     /// Whether a progress bar may be drawn on standard error.
     pub(super) progress: bool,
@@ -52,7 +61,29 @@ impl Config {
     /// What is wrong with them, where each alone is well formed.
     pub(super) fn new(args: Args, surroundings: &Surroundings) -> Result<Config, String> {
         let page = args.paper.page(surroundings);
-        match args.captures.iter().filter(|path| path.as_path() == Path::new("-")).count() {
+        Ok(Config {
+            input: Input::new(args.captures, args.reading, &args.judging, surroundings)?,
+            format: args.format,
+            page,
+            file_page: page.colored(args.paper.color == ColorWhen::Always),
+            outputs: args.outputs,
+            verdict: args.verdict,
+        })
+    }
+}
+
+impl Input {
+    /// What was named, to be read and judged as was asked.
+    ///
+    /// # Errors
+    /// As [`Config::new`].
+    pub(super) fn new(
+        captures: Vec<PathBuf>,
+        reading: Reading,
+        judging: &Judging,
+        surroundings: &Surroundings,
+    ) -> Result<Input, String> {
+        match captures.iter().filter(|path| path.as_path() == Path::new("-")).count() {
             0 => {}
             1 if surroundings.stdin_is_terminal => {
                 return Err(String::from(
@@ -62,17 +93,14 @@ impl Config {
             1 => {}
             n => return Err(format!("-: standard input was named {n} times and can be read only once")),
         }
-        Ok(Config {
-            options: Options { selection: args.judging.selection()? },
-            format: args.format,
-            page,
-            secrets: args.reading.secrets(),
-            verdict: args.verdict,
-            progress: surroundings.stderr_is_terminal,
-            captures: args.captures,
-            key_logs: args.reading.key_logs.clone(),
-            scope: args.reading.scope(),
+        Ok(Input {
+            captures,
+            options: Options { selection: judging.selection()? },
+            key_logs: reading.key_logs.clone(),
             environment_key_log: surroundings.key_log.clone(),
+            secrets: reading.secrets(),
+            scope: reading.scope(),
+            progress: surroundings.stderr_is_terminal,
         })
     }
 }
@@ -231,7 +259,7 @@ mod tests {
     }
 
     fn selection(line: &str) -> Result<Selection, String> {
-        Config::new(args(line), &PIPE).map(|config| config.options.selection)
+        Config::new(args(line), &PIPE).map(|config| config.input.options.selection)
     }
 
     #[test]

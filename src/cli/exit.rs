@@ -13,7 +13,7 @@ pub enum Status {
     Findings = 1,
     /// Wrong usage.
     Usage = 2,
-    /// An input could not be read as a capture at all, or the report could not be written.
+    /// An input could not be read as a capture at all, or a report could not be written.
     Unreadable = 3,
     /// No WebSocket handshake or frame in the input.
     Empty = 4,

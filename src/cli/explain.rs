@@ -6,7 +6,7 @@ use super::complain;
 use super::exit::Status;
 use super::printed;
 use super::suggest::near_rules;
-use crate::report::markdown;
+use crate::report::manual;
 use crate::report::page::{self, HEADING, Page, QUIET, wrap};
 use crate::rules::codes::messages::{self, Message};
 use crate::rules::codes::{self, Code, Kind, Language};
@@ -177,7 +177,7 @@ fn comparison(one: u16, other: u16, language: Language, page: Page) -> Option<St
 }
 
 fn section(heading: &str, text: &str, page: Page) -> String {
-    format!("\n{}\n{}", page.paint(HEADING, heading), markdown::render(text, page, 2))
+    format!("\n{}\n{}", page.paint(HEADING, heading), manual::render(text, page, 2))
 }
 
 /// A message's chapter.
@@ -226,7 +226,7 @@ fn rule_list(names: &[&str]) -> String {
 fn rule_text(rule: &Rule, page: Page) -> String {
     let severity = page.paint(page::severity(rule.severity), rule.severity.name());
     let mut text = format!("{severity} {}\n", page.paint(HEADING, &format!("{} {}", rule.code, rule.name)));
-    for (heading, manual) in markdown::sections(rule.manual) {
+    for (heading, manual) in manual::sections(rule.manual) {
         text.push_str(&section(&heading, &manual, page));
     }
     let about = format!("about {}; {}", rule.category.name(), rule.reference);

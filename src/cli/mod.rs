@@ -3,16 +3,19 @@
 
 mod args;
 mod config;
+mod destination;
 mod exit;
 mod explain;
 mod extract;
 mod inputs;
 mod keys;
 mod progress;
+mod reports;
 mod rule_list;
 mod run;
 mod scope;
 mod suggest;
+mod views;
 
 pub use exit::Status;
 
@@ -48,6 +51,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Status {
         },
         Some(Command::Explain { ref topics, lang }) => {
             explain::explain(topics, lang.into(), args.paper.page(&surroundings))
+        }
+        Some(Command::Ladder { id, view }) => {
+            views::ladder(id, view, &surroundings, args.paper.page(&surroundings))
         }
         Some(Command::Extract { id, ref output, ref captures }) => extract::extract(id, output, captures),
         Some(Command::Rules { format }) => rule_list::list(format, args.paper.page(&surroundings)),

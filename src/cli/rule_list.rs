@@ -1,6 +1,6 @@
 //! `wsanalyze rules`: every rule, with a sentence each.
 
-use super::args::Format;
+use super::args::ListFormat;
 use super::exit::Status;
 use super::printed;
 use crate::report;
@@ -9,10 +9,10 @@ use crate::rules::RULES;
 use std::io;
 
 /// Prints the list.
-pub(super) fn list(format: Format, page: Page) -> Status {
+pub(super) fn list(format: ListFormat, page: Page) -> Status {
     printed(page.color, Status::Clean, |mut out| match format {
-        Format::Table => table(page, out),
-        Format::Json => report::write_rules(&mut out),
+        ListFormat::Table => table(page, out),
+        ListFormat::Json => report::json::write_rules(&mut out),
     })
 }
 

@@ -139,6 +139,7 @@ pub(super) fn finding(c: &facts::Connection, finding: &Finding) -> model::Findin
                 packet: f.seen.packet.number(),
             })
             .collect(),
+        suppressed: None,
     }
 }
 

@@ -1,10 +1,11 @@
 //! What was found, for people and for programs: one file a format. Reports compute nothing; they arrange facts.
 
+mod collect;
 mod convert;
 pub mod escape;
-mod json;
+pub mod json;
 pub mod ladder;
-pub mod markdown;
+pub mod manual;
 pub mod model;
 pub mod page;
 mod table;
@@ -13,9 +14,33 @@ pub mod times;
 #[cfg(test)]
 mod testing;
 
-pub use json::{JsonReport, write_rules};
+pub use collect::Collector;
 pub use page::{Glyphs, Page};
 pub use table::TableReport;
+
+use std::io;
+
+/// A format that shows a whole report at once. The table is laid out as findings come and shows causes only.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Document {
+    /// Everything, for programs.
+    Json,
+}
+
+impl Document {
+    /// All of them.
+    pub const ALL: &[Document] = &[Document::Json];
+
+    /// Writes `report` in this format.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(self, report: &model::Report, mut out: &mut dyn io::Write) -> io::Result<()> {
+        match self {
+            Document::Json => json::write(report, &mut out),
+        }
+    }
+}
 
 /// What becomes of the values of query parameters, which often are tokens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -466,6 +466,16 @@ pub struct Finding {
     pub display_filter: String,
     /// What followed from it: findings of other rules on the same connection that have no other cause.
     pub consequences: Vec<Consequence>,
+    /// Why it does not count; absent where it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<Suppression>,
+}
+
+/// See [`Finding::suppressed`].
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Suppression {
+    /// The reason that was given for it.
+    pub justification: String,
 }
 
 /// One thing to check in a packet.

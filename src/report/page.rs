@@ -36,6 +36,11 @@ impl Page {
         Page { width: width.max(Self::NARROWEST), color, glyphs }
     }
 
+    /// The same page with colour or without.
+    pub fn colored(self, color: bool) -> Page {
+        Page { color, ..self }
+    }
+
     /// Columns.
     pub fn width(self) -> usize {
         self.width

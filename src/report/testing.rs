@@ -1,5 +1,6 @@
 //! Findings made by hand, on connections made by hand, and a summary around them.
 
+use super::{Collector, Secrets, model};
 use crate::capture::{CaptureInfo, Format, PacketId, Seen};
 use crate::connection::Connection;
 use crate::pipeline::{Summary, Totals};
@@ -126,6 +127,16 @@ pub fn well() -> Connection {
         .close(Server, 1000, "")
         .fin(Client)
         .build()
+}
+
+/// The report on these connections.
+pub fn report(connections: Vec<(Connection, Vec<Finding>)>) -> model::Report {
+    let summary = summary(connections.len() as u64);
+    let mut collector = Collector::new(Secrets::Hidden);
+    for (connection, findings) in connections {
+        collector.add(&connection, &findings);
+    }
+    collector.finish(&summary)
 }
 
 /// One capture of ten seconds with so many WebSocket connections.

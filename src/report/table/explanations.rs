@@ -4,7 +4,7 @@ use super::Places;
 use super::grid::server_and_target;
 use super::groups::{Example, Group};
 use crate::report::page::{HEADING, Page, QUIET, severity, wrap};
-use crate::report::{escape, markdown};
+use crate::report::{escape, manual};
 use std::collections::BTreeMap;
 use std::collections::HashSet;
 
@@ -44,9 +44,9 @@ fn chapter(groups: &[&Group], places: Places<'_>, page: Page) -> String {
         ("When you see it", "What causes it"),
         ("How to fix it", "How to fix"),
     ] {
-        let Some(manual) = rule.section(section) else { continue };
+        let Some(text_of_section) = rule.section(section) else { continue };
         text.push_str(&format!("\n{}\n", page.paint(HEADING, heading)));
-        text.push_str(&markdown::render(&manual, page, 2));
+        text.push_str(&manual::render(&text_of_section, page, 2));
     }
     text.push_str(&format!("\n{}\n", page.paint(HEADING, "In this capture")));
     for group in groups.iter().take(GROUPS) {

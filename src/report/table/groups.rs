@@ -63,7 +63,7 @@ pub(super) struct Consequence {
 
 /// All groups. A fault is told once for each server that has it; where more than [`limits::REPORT_PER_SERVER`] have
 /// it, once for all of them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Groups {
     /// By server, at most [`limits::REPORT_GROUPS`] of them.
     by_cause: HashMap<CauseKey, Group>,

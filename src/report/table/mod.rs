@@ -21,7 +21,6 @@ use std::io;
 /// Collects findings by cause, in bounded memory, and lays them out.
 #[derive(Debug)]
 pub struct TableReport {
-    page: Page,
     secrets: Secrets,
     groups: Groups,
     /// By serial of the client leg, what stands behind its gateway; until that connection comes.
@@ -29,19 +28,18 @@ pub struct TableReport {
 }
 
 impl TableReport {
-    /// An empty report for this page.
-    pub fn new(page: Page, secrets: Secrets) -> TableReport {
-        TableReport { page, secrets, groups: Groups::default(), upstreams: HashMap::new() }
+    /// An empty report.
+    pub fn new(secrets: Secrets) -> TableReport {
+        TableReport { secrets, groups: Groups::default(), upstreams: HashMap::new() }
     }
 
-    /// Writes the page.
+    /// Lays it out on a page; it may go to several.
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn write(self, summary: &Summary, out: &mut impl io::Write) -> io::Result<()> {
-        let TableReport { page, groups, .. } = self;
-        let (total, untold) = (groups.total(), groups.untold());
-        let groups = groups.in_order();
+    pub fn write(&self, page: Page, summary: &Summary, out: &mut impl io::Write) -> io::Result<()> {
+        let (total, untold) = (self.groups.total(), self.groups.untold());
+        let groups = self.groups.clone().in_order();
         let places = Places { summary };
 
         writeln!(out, "{}", headline::captures(summary, page))?;

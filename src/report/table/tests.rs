@@ -10,12 +10,12 @@ fn page(width: usize) -> Page {
 }
 
 fn written(page: Page, summary: &Summary, connections: Vec<(Connection, Vec<Finding>)>) -> String {
-    let mut report = TableReport::new(page, Secrets::Hidden);
+    let mut report = TableReport::new(Secrets::Hidden);
     for (connection, findings) in connections {
         report.connection(connection, findings);
     }
     let mut out = Vec::new();
-    report.write(summary, &mut out).unwrap();
+    report.write(page, summary, &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -83,13 +83,13 @@ fn equal_causes_are_one_row_with_a_count_and_five_examples() {
 
 #[test]
 fn a_flood_of_causes_is_counted() {
-    let mut report = TableReport::new(page(80), Secrets::Hidden);
+    let mut report = TableReport::new(Secrets::Hidden);
     for n in 0..2 * limits::REPORT_GROUPS + 50 {
         let (connection, findings) = info(&format!("cause {n}"));
         report.connection(connection, findings);
     }
     let mut out = Vec::new();
-    report.write(&summary(500), &mut out).unwrap();
+    report.write(page(80), &summary(500), &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     assert!(text.contains("and 50 more of other kinds; --format json lists them"));
     assert!(text.ends_with("450 info in 500 WebSocket connections\n"));
@@ -140,11 +140,11 @@ fn hostile_text_reaches_no_terminal() {
 #[test]
 fn values_of_a_query_are_hidden_unless_asked_for() {
     let show = |secrets| {
-        let mut report = TableReport::new(page(100), secrets);
+        let mut report = TableReport::new(secrets);
         let (connection, findings) = refused(0);
         report.connection(connection, findings);
         let mut out = Vec::new();
-        report.write(&summary(1), &mut out).unwrap();
+        report.write(page(100), &summary(1), &mut out).unwrap();
         String::from_utf8(out).unwrap()
     };
     assert!(show(Secrets::Hidden).contains("/chat?token=…") && !show(Secrets::Hidden).contains("s3cret"));
@@ -231,13 +231,13 @@ fn a_session_through_a_gateway_shows_all_three_hosts_in_eighty_columns() {
     let both = crate::rules::testing::both(client, upstream);
     let (found, rest) = both.findings();
     let (pair, connections) = both.into_parts();
-    let mut report = TableReport::new(page(80), Secrets::Hidden);
+    let mut report = TableReport::new(Secrets::Hidden);
     report.legs(pair);
     for (connection, findings) in connections.into_iter().zip([found, rest]) {
         report.connection(connection, findings);
     }
     let mut out = Vec::new();
-    report.write(&summary(2), &mut out).unwrap();
+    report.write(page(80), &summary(2), &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     let row: Vec<&str> = text.lines().skip_while(|line| !line.contains("10.0.0.5:51234")).take(3).collect();
     for (line, shown) in row.iter().zip(["10.0.0.5:51234 →", "10.0.0.9:80 →", "10.1.0.20:8080"]) {

@@ -1,0 +1,114 @@
+//! The reports of one run, each in its format and to its place.
+
+use super::args::Format;
+use super::config::Config;
+use super::destination::{Destination, real};
+use super::exit::Status;
+use crate::connection::Connection;
+use crate::legs::LegPair;
+use crate::pipeline::{Observer, Summary};
+use crate::report::{Collector, Document, Page, TableReport};
+use crate::rules::Finding;
+use std::path::Path;
+
+/// What observes a run for all of them: what several formats need is gathered once.
+pub(super) struct Reports {
+    table: Option<TableReport>,
+    pages: Vec<(Page, Destination)>,
+    collector: Option<Collector>,
+    documents: Vec<(Document, Destination)>,
+}
+
+impl Reports {
+    /// Opens every place before anything is read.
+    ///
+    /// # Errors
+    /// Which place cannot be written to, and why, and how the program ends.
+    pub(super) fn open(config: &Config) -> Result<Reports, (Status, String)> {
+        let mut reports = Reports { table: None, pages: Vec::new(), collector: None, documents: Vec::new() };
+        let color = config.page.color && config.format == Format::Table;
+        reports.add(config, config.format, config.page, Destination::standard(color));
+        for output in &config.outputs {
+            let place = Destination::file(&output.path).map_err(|reason| (Status::Unreadable, reason))?;
+            if let Some(target) = place.target() {
+                reports.is_free(target, config).map_err(|reason| {
+                    (Status::Usage, format!("--output: {}: {reason}", output.path.display()))
+                })?;
+            }
+            reports.add(config, output.format, config.file_page, place);
+        }
+        Ok(reports)
+    }
+
+    fn add(&mut self, config: &Config, format: Format, page: Page, place: Destination) {
+        let document = match format {
+            Format::Table => {
+                self.table.get_or_insert_with(|| TableReport::new(config.input.secrets));
+                self.pages.push((page, place));
+                return;
+            }
+            Format::Json => Document::Json,
+        };
+        self.collector.get_or_insert_with(|| Collector::new(config.input.secrets));
+        self.documents.push((document, place));
+    }
+
+    /// Whether nothing else of this run is at `target`.
+    fn is_free(&self, target: &Path, config: &Config) -> Result<(), &'static str> {
+        let pages = self.pages.iter().map(|(_, place)| place);
+        let mut places = pages.chain(self.documents.iter().map(|(_, place)| place));
+        if places.any(|place| place.target() == Some(target)) {
+            return Err("two reports cannot go to one file");
+        }
+        if config
+            .input
+            .captures
+            .iter()
+            .chain(&config.input.key_logs)
+            .any(|path| real(path).is_ok_and(|real| real == target))
+        {
+            return Err("is read by this run, and the report would replace it");
+        }
+        Ok(())
+    }
+
+    /// Writes all of them, each as far as it can be.
+    ///
+    /// # Errors
+    /// Why some could not be written.
+    pub(super) fn write(self, summary: &Summary) -> Result<(), Vec<String>> {
+        let mut failed = Vec::new();
+        for (page, mut place) in self.pages {
+            let written = self.table.as_ref().map_or(Ok(()), |table| table.write(page, summary, &mut place));
+            failed.extend(place.finish(written).err());
+        }
+        if let Some(collector) = self.collector {
+            let report = collector.finish(summary);
+            for (document, mut place) in self.documents {
+                let written = document.write(&report, &mut place);
+                failed.extend(place.finish(written).err());
+            }
+        }
+        if failed.is_empty() { Ok(()) } else { Err(failed) }
+    }
+}
+
+impl Observer for Reports {
+    fn connection(&mut self, connection: Connection, findings: Vec<Finding>) {
+        if let Some(collector) = &mut self.collector {
+            collector.add(&connection, &findings);
+        }
+        if let Some(table) = &mut self.table {
+            table.connection(connection, findings);
+        }
+    }
+
+    fn legs(&mut self, pair: LegPair) {
+        if let Some(collector) = &mut self.collector {
+            collector.legs(pair.clone());
+        }
+        if let Some(table) = &mut self.table {
+            table.legs(pair);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! `wsanalyze connections`, `ladder` and `timeline`: looks at captures that are no report.
+
+use super::args::{FailOn, TimeStyle, Verdict, View};
+use super::config::{Input, Surroundings};
+use super::exit::Status;
+use super::run::{Told, tell};
+use super::{complain, printed};
+use crate::report::ladder::{self, Ladder};
+use crate::report::times::Times;
+use crate::report::{Collector, Page};
+use crate::time::Zone;
+
+/// Draws the session that connection `id` belongs to.
+pub(super) fn ladder(id: usize, view: View, surroundings: &Surroundings, page: Page) -> Status {
+    let times = view.time.times();
+    let input = match input(view, surroundings) {
+        Ok(input) => input,
+        Err(status) => return status,
+    };
+    let Told { observer, summary, outcome } = match tell(&input, Collector::new(input.secrets)) {
+        Ok(told) => told,
+        Err(status) => return status,
+    };
+    let report = observer.finish(&summary);
+    let sessions = ladder::sessions(&report);
+    let Some(session) = sessions.iter().find(|session| session.has(id)) else {
+        complain(&match report.connections.len() {
+            0 => format!("{id}: the input holds no such connection, for it holds none"),
+            count => format!("{id}: connections are numbered 0 to {}", count - 1),
+        });
+        return if outcome.unreadable { Status::Unreadable } else { Status::Usage };
+    };
+    let text = ladder::text::render(&Ladder::new(&report, session), &report, page, &times);
+    printed(page.color, outcome.status(LOOK), |out| out.write_all(text.as_bytes()))
+}
+
+/// A look is no judgement: only what cannot be read or is not there makes it fail.
+const LOOK: Verdict = Verdict { fail_on: FailOn::Never, allow_empty: false };
+
+fn input(view: View, surroundings: &Surroundings) -> Result<Input, Status> {
+    Input::new(view.captures, view.reading, &view.judging, surroundings).map_err(|reason| {
+        complain(&reason);
+        Status::Usage
+    })
+}
+
+impl TimeStyle {
+    fn times(self) -> Times {
+        match self {
+            TimeStyle::Utc => Times::Utc,
+            TimeStyle::Local => Times::Local(Zone::of_this_machine()),
+            TimeStyle::Relative => Times::Relative,
+            TimeStyle::Epoch => Times::Epoch,
+        }
+    }
+}
