@@ -220,6 +220,12 @@ pub const CENSUS: usize = 1 << 17;
 /// TCP connections without payload that are remembered: among them are a gateway's failed attempts at its upstream.
 pub const UNUSED: usize = 1 << 12;
 
+/// Connections that a time line draws one by one; of more, so many of the longest are kept. A screen has no more lines.
+pub const TIMELINE_LIVES: usize = 60;
+
+/// Stretches of time in which a time line counts connections. Twice the columns of any picture drawn from them.
+pub const TIMELINE_BINS: usize = 1 << 10;
+
 /// Servers for which one fault is told apart in a table. Where more have it, it is told once for all.
 pub const REPORT_PER_SERVER: usize = 3;
 

@@ -165,6 +165,11 @@ pub(super) enum Command {
         #[arg(long, value_enum, default_value_t, value_name = "LANGUAGE", ignore_case = true)]
         lang: Lang,
     },
+    /// Draw all connections over time: when they open, how long they live, how they end
+    Timeline {
+        #[command(flatten)]
+        view: View,
+    },
     /// Draw one session: who sent what, when, on all its legs
     Ladder {
         /// Id of one of its connections, as in the JSON report and the list of connections

@@ -52,6 +52,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Status {
         Some(Command::Explain { ref topics, lang }) => {
             explain::explain(topics, lang.into(), args.paper.page(&surroundings))
         }
+        Some(Command::Timeline { view }) => {
+            views::timeline(view, &surroundings, args.paper.page(&surroundings))
+        }
         Some(Command::Ladder { id, view }) => {
             views::ladder(id, view, &surroundings, args.paper.page(&surroundings))
         }

@@ -6,6 +6,7 @@ use super::exit::Status;
 use super::run::{Told, tell};
 use super::{complain, printed};
 use crate::report::ladder::{self, Ladder};
+use crate::report::timeline::{self, Timeline};
 use crate::report::times::Times;
 use crate::report::{Collector, Page};
 use crate::time::Zone;
@@ -31,6 +32,22 @@ pub(super) fn ladder(id: usize, view: View, surroundings: &Surroundings, page: P
         return if outcome.unreadable { Status::Unreadable } else { Status::Usage };
     };
     let text = ladder::text::render(&Ladder::new(&report, session), &report, page, &times);
+    printed(page.color, outcome.status(LOOK), |out| out.write_all(text.as_bytes()))
+}
+
+/// Draws all connections over time.
+pub(super) fn timeline(view: View, surroundings: &Surroundings, page: Page) -> Status {
+    let times = view.time.times();
+    let input = match input(view, surroundings) {
+        Ok(input) => input,
+        Err(status) => return status,
+    };
+    let Told { observer, summary, outcome } = match tell(&input, Timeline::new(input.secrets)) {
+        Ok(told) => told,
+        Err(status) => return status,
+    };
+    let begins = summary.captures.iter().filter_map(|capture| capture.first).min();
+    let text = timeline::text::render(&observer, begins, page, &times);
     printed(page.color, outcome.status(LOOK), |out| out.write_all(text.as_bytes()))
 }
 

@@ -9,6 +9,7 @@ pub mod manual;
 pub mod model;
 pub mod page;
 mod table;
+pub mod timeline;
 pub mod times;
 
 #[cfg(test)]

@@ -79,14 +79,8 @@ impl Events<'_> {
 
     fn opening(&mut self) {
         let (opened, accepted) = (&self.connection.tcp.opened, &self.connection.tcp.accepted);
-        let (Some(first), text) = (match (opened, accepted) {
-            (Some(opened), Some(_)) => (Some(opened), "TCP opens"),
-            (Some(opened), None) => (Some(opened), "TCP opens, as far as the capture shows"),
-            (None, accepted) => (accepted.as_ref(), "TCP opens"),
-        }) else {
-            return;
-        };
-        let mut row = Row { shape: self.exchange(), text: String::from(text), ..self.at(first) };
+        let Some(first) = opened.as_ref().or(accepted.as_ref()) else { return };
+        let mut row = Row { shape: self.exchange(), text: String::from("TCP opens"), ..self.at(first) };
         if let (Some(_), Some(accepted)) = (opened, accepted) {
             row.until = self.time(&accepted.time);
             row.packets.push(Packet { capture: accepted.capture, number: accepted.packet });

@@ -30,7 +30,7 @@ pub fn render(ladder: &Ladder, report: &Report, page: Page, times: &Times) -> St
 }
 
 /// Room between two lanes below which arrows are told in words, and above which they only grow longer.
-const NARROWEST: usize = 18;
+const NARROWEST: usize = 26;
 const WIDEST: usize = 56;
 
 fn when(row: &Row, ladder: &Ladder, times: &Times) -> String {
@@ -115,9 +115,9 @@ impl Canvas {
         let room = (self.gap * (right - left)).saturating_sub(1);
         let mut lines = self.label(row.shape, &text, room);
         for detail in row.details.iter().take(DETAILS) {
-            let mark = if detail.changed { self.glyph("   ≠ ", "   ! ") } else { "     " };
+            let mark = if detail.changed { self.glyph("≠ ", "! ") } else { "  " };
             let text = escape::terminal_at_most(&detail.text, LABEL);
-            let wrapped = wrap(&text, room.saturating_sub(1), mark);
+            let wrapped = wrap(&text, room, mark);
             lines.extend(wrapped.lines().map(str::to_owned));
         }
         for (index, line) in lines.iter().enumerate() {
@@ -130,7 +130,6 @@ impl Canvas {
     /// The line with the arrow and as much of the label as fits, and the rest below it.
     fn label(&self, shape: Shape, text: &str, room: usize) -> Vec<String> {
         let line = self.page.rule();
-        let arrows = matches!(shape, Shape::Arrow { .. } | Shape::Exchange { .. });
         let inner = room.saturating_sub(6);
         let wrapped = wrap(text, inner, "");
         let mut lines = wrapped.lines();
@@ -148,8 +147,7 @@ impl Canvas {
             }
             Shape::Note { .. } | Shape::Silence => format!("   {first}"),
         };
-        let indent = if arrows { "   " } else { "   " };
-        std::iter::once(head).chain(lines.map(|line| format!("{indent}{line}"))).collect()
+        std::iter::once(head).chain(lines.map(|line| format!("   {line}"))).collect()
     }
 
     /// One line of text between two lanes; the other lanes go on.
@@ -157,6 +155,9 @@ impl Canvas {
         let bar = self.glyph("│", "|");
         pad(&mut drawn, self.gutter);
         for lane in 0..self.lanes {
+            if lane > left && lane < right {
+                continue;
+            }
             pad(&mut drawn, self.gutter + lane * self.gap);
             drawn.push_str(bar);
             if lane == left {
@@ -164,7 +165,6 @@ impl Canvas {
                 pad(&mut drawn, self.gutter + left * self.gap + 1 + room);
             }
         }
-        let _ = right;
         drawn
     }
 
@@ -200,12 +200,16 @@ fn list(ladder: &Ladder, report: &Report, page: Page, stamps: &[[String; 2]]) ->
             Shape::Exchange { left, right } | Shape::Note { left, right } => {
                 format!("{} and {}", name(left), name(right))
             }
-            Shape::Silence => String::from("all"),
+            Shape::Silence => String::from("everybody"),
         };
         let codes: Vec<&str> =
             row.findings.iter().filter_map(|id| report.findings.get(*id)).map(|f| f.code).collect();
         let codes = if codes.is_empty() { String::new() } else { format!(" [{}]", codes.join(", ")) };
-        let packets = if packets.is_empty() { String::new() } else { format!(", packet {packets}") };
+        let packets = match row.packets.len() {
+            0 => String::new(),
+            1 => format!(", packet {packets}"),
+            _ => format!(", packets {packets}"),
+        };
         text.push_str(&wrap(&format!("{at}{packets}: {who}"), page.width(), ""));
         text.push('\n');
         let what = escape::terminal_at_most(&row.text, LABEL);
