@@ -206,6 +206,7 @@ pub(super) enum Format {
     #[default]
     Table,
     Json,
+    Html,
 }
 
 /// See [`Args::outputs`].

@@ -48,6 +48,7 @@ impl Reports {
                 return;
             }
             Format::Json => Document::Json,
+            Format::Html => Document::Html,
         };
         self.collector.get_or_insert_with(|| Collector::new(config.input.secrets));
         self.documents.push((document, place));

@@ -3,6 +3,7 @@
 mod collect;
 mod convert;
 pub mod escape;
+pub mod html;
 pub mod json;
 pub mod ladder;
 pub mod manual;
@@ -26,11 +27,13 @@ use std::io;
 pub enum Document {
     /// Everything, for programs.
     Json,
+    /// Everything on one page, for a browser.
+    Html,
 }
 
 impl Document {
     /// All of them.
-    pub const ALL: &[Document] = &[Document::Json];
+    pub const ALL: &[Document] = &[Document::Json, Document::Html];
 
     /// Writes `report` in this format.
     ///
@@ -39,6 +42,7 @@ impl Document {
     pub fn write(self, report: &model::Report, mut out: &mut dyn io::Write) -> io::Result<()> {
         match self {
             Document::Json => json::write(report, &mut out),
+            Document::Html => html::write(report, &mut out),
         }
     }
 }

@@ -7,6 +7,7 @@ mod sessions;
 mod tests;
 pub mod text;
 
+pub use events::{listed, spelled};
 pub use sessions::{Session, sessions};
 
 use super::model::Report;
