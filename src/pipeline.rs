@@ -1,6 +1,7 @@
 //! The stages wired together; the only file that knows all of them.
 
 mod bench;
+mod quality;
 
 use crate::capture::{CaptureInfo, Format, Item, LinkType, Merged, Packet, Seen};
 use crate::connection::{Carried, Connection, Connections, Outcome, Unread};
@@ -12,6 +13,7 @@ use crate::rules::{Finding, Selection};
 use crate::tcp;
 use crate::tls::{KeyLog, Keyring};
 use bench::Bench;
+pub use quality::Quality;
 
 /// Receives what an analysis finds, connection by connection, in the order in which they become final.
 pub trait Observer {
@@ -54,6 +56,8 @@ pub struct Totals {
     pub rejected: u64,
     /// Of these, without an answer.
     pub unanswered: u64,
+    /// What the input lacks.
+    pub quality: Quality,
 }
 
 /// What may be asked of an analysis.
@@ -108,6 +112,7 @@ pub fn analyze_with(
     pipeline.finish();
     let Pipeline { net, tcp, connections, .. } = pipeline;
     let flows = connections.counters();
+    let encrypted = connections.unread().unopened();
     let tls_warnings = tls_warnings(connections.unread(), connections.keys().log());
     drop(connections);
     bench.settle(usize::MAX, &mut totals, observer);
@@ -116,6 +121,11 @@ pub fn analyze_with(
     totals.tcp_connections = tcp.counters().flows;
     let mut captures = input.infos();
     totals.packets = captures.iter().map(|capture| capture.packets).sum();
+    totals.quality.cut = captures.iter().map(|capture| capture.cut).sum();
+    totals.quality.dropped = captures.iter().map(|capture| capture.dropped).sum();
+    totals.quality.incomplete = captures.iter().map(|capture| u64::from(!capture.complete)).sum();
+    totals.quality.duplicates = tcp.counters().duplicates;
+    totals.quality.encrypted = encrypted;
     if let Some(first) = captures.first_mut() {
         first.warnings.extend(net_warnings(net.counters()));
         first.warnings.extend(tcp_warnings(tcp.counters()));
@@ -182,6 +192,7 @@ impl<E: FnMut(Carried)> Pipeline<E> {
 
 impl Totals {
     fn count(&mut self, connection: &Connection) {
+        self.quality.count(connection);
         self.websocket_connections += u64::from(connection.outcome != Outcome::Encrypted);
         match connection.outcome {
             Outcome::Established => self.established += 1,

@@ -58,7 +58,19 @@ const LAYERS: &[(&str, &[&str])] = &[
     // Wires the stages up to the findings, and hands these to whatever observes it; it knows no report.
     (
         "pipeline",
-        &["rules", "gateway", "legs", "connection", "tls", "tcp", "net", "capture", "error", "limits"],
+        &[
+            "rules",
+            "gateway",
+            "legs",
+            "connection",
+            "tls",
+            "tcp",
+            "net",
+            "capture",
+            "role",
+            "error",
+            "limits",
+        ],
     ),
     // Arranges what the pipeline hands out: connections, findings, the summary.
     (
@@ -125,6 +137,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("serde", &["report/"]),
     ("serde_json", &["report/", "cli/"]),
     ("clap", &["cli/"]),
+    ("toml", &["cli/file.rs"]),
     ("indicatif", &["cli/"]),
     ("tempfile", &["cli/"]),
     ("terminal_size", &["cli/"]),
@@ -134,7 +147,7 @@ const FENCES: &[(&str, &[&str])] = &[
 
 /// Nothing below these reads a file, a clock or the environment.
 const IMPURE: &[(&str, &[&str])] = &[
-    ("std::fs", &["capture/open.rs", "cli/destination.rs", "cli/keys.rs"]),
+    ("std::fs", &["capture/open.rs", "cli/destination.rs", "cli/file.rs", "cli/keys.rs"]),
     ("std::env", &["cli/", "main.rs"]),
     ("std::process", &["cli/", "main.rs"]),
     ("Instant", &["cli/"]),

@@ -20,6 +20,9 @@ mod reports;
 /// The command line: what it accepts, prints and returns.
 mod cli;
 
+/// Options come from the command line, the environment and a file, in this order.
+mod settings;
+
 /// Memory stays bounded, whatever the length and the malice of the input.
 mod bounds;
 

@@ -58,6 +58,15 @@ pub struct Unread {
     pub unlisted: u64,
 }
 
+impl Unread {
+    /// How many hold something that a key might open: all but those that failed before anything was encrypted.
+    pub fn unopened(&self) -> u64 {
+        [self.no_keys, self.other_keys, self.wrong_keys, self.unsupported, self.lost]
+            .iter()
+            .fold(0, |sum, count| sum.saturating_add(*count))
+    }
+}
+
 /// Counts over all flows.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Counters {
