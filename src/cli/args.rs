@@ -183,6 +183,23 @@ pub(super) enum Command {
         #[arg(long, value_enum, default_value_t, value_name = "LANGUAGE", ignore_case = true)]
         lang: Lang,
     },
+    /// List every connection, one a line: outcome, codes, who closed, how long, how many frames, what was found
+    Connections {
+        #[command(flatten)]
+        view: View,
+        /// More columns: role, carrier, stream, packets, host, extensions
+        #[arg(long)]
+        wide: bool,
+        /// Cut nothing to the width of the page
+        #[arg(long)]
+        no_trunc: bool,
+        /// Put together connections with the same first finding, server and path, or client
+        #[arg(long, value_enum, value_name = "WHAT")]
+        group_by: Option<GroupBy>,
+        /// Show at most so many, of each group where there are groups
+        #[arg(long, value_name = "COUNT")]
+        limit: Option<usize>,
+    },
     /// Draw all connections over time: when they open, how long they live, how they end
     Timeline {
         #[command(flatten)]
@@ -267,6 +284,14 @@ pub(super) enum FailOn {
     Warning,
     Info,
     Never,
+}
+
+/// See [`Command::Connections`].
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(super) enum GroupBy {
+    Cause,
+    Endpoint,
+    Client,
 }
 
 /// How times are told.

@@ -24,6 +24,7 @@ pub use exit::Status;
 use self::args::Command;
 use self::config::{Config, Surroundings};
 use self::defaults::Outside;
+use crate::report::connections::{Columns, Layout, Long};
 use crate::report::escape;
 use std::ffi::OsString;
 use std::io;
@@ -45,6 +46,16 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Status {
         },
         Some(Command::Explain { ref topics, lang }) => {
             explain::explain(topics, lang.into(), args.paper.page(&surroundings))
+        }
+        Some(Command::Connections { view, wide, no_trunc, group_by, limit }) => {
+            let layout = Layout {
+                columns: if wide { Columns::All } else { Columns::Few },
+                long: if no_trunc { Long::Kept } else { Long::Cut },
+                group: group_by.map(Into::into),
+                limit,
+                times: view.time.times(),
+            };
+            views::connections(view, &layout, &surroundings, args.paper.page(&surroundings))
         }
         Some(Command::Timeline { view }) => {
             views::timeline(view, &surroundings, args.paper.page(&surroundings))

@@ -1,15 +1,30 @@
 //! `wsanalyze connections`, `ladder` and `timeline`: looks at captures that are no report.
 
-use super::args::{FailOn, TimeStyle, Verdict, View};
+use super::args::{FailOn, GroupBy, TimeStyle, Verdict, View};
 use super::config::{Input, Surroundings};
 use super::exit::Status;
 use super::run::{Told, tell};
 use super::{complain, printed};
+use crate::report::connections::{self, Layout};
 use crate::report::ladder::{self, Ladder};
 use crate::report::timeline::{self, Timeline};
 use crate::report::times::Times;
 use crate::report::{Collector, Page};
 use crate::time::Zone;
+
+/// Lists every connection.
+pub(super) fn connections(view: View, layout: &Layout, surroundings: &Surroundings, page: Page) -> Status {
+    let input = match input(view, surroundings) {
+        Ok(input) => input,
+        Err(status) => return status,
+    };
+    let Told { observer, summary, outcome } = match tell(&input, Collector::new(input.secrets)) {
+        Ok(told) => told,
+        Err(status) => return status,
+    };
+    let text = connections::render(&observer.finish(&summary), page, layout);
+    printed(page.color, outcome.status(LOOK), |out| out.write_all(text.as_bytes()))
+}
 
 /// Draws the session that connection `id` belongs to.
 pub(super) fn ladder(id: usize, view: View, surroundings: &Surroundings, page: Page) -> Status {
@@ -62,12 +77,22 @@ fn input(view: View, surroundings: &Surroundings) -> Result<Input, Status> {
 }
 
 impl TimeStyle {
-    fn times(self) -> Times {
+    pub(super) fn times(self) -> Times {
         match self {
             TimeStyle::Utc => Times::Utc,
             TimeStyle::Local => Times::Local(Zone::of_this_machine()),
             TimeStyle::Relative => Times::Relative,
             TimeStyle::Epoch => Times::Epoch,
+        }
+    }
+}
+
+impl From<GroupBy> for connections::GroupBy {
+    fn from(by: GroupBy) -> Self {
+        match by {
+            GroupBy::Cause => connections::GroupBy::Cause,
+            GroupBy::Endpoint => connections::GroupBy::Endpoint,
+            GroupBy::Client => connections::GroupBy::Client,
         }
     }
 }

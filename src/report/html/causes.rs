@@ -3,10 +3,10 @@
 use super::manual::{Section, sections};
 use super::page::{Change, changes};
 use crate::limits;
+use crate::report::escape;
 use crate::report::ladder::Session;
 use crate::report::model::{Connection, Finding, Report};
 use crate::report::times::Times;
-use crate::report::escape;
 use crate::rules::RULES;
 use crate::time::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -28,6 +28,8 @@ pub(super) struct Cause {
     pub(super) more: usize,
     /// Of all its findings, for the filters.
     pub(super) keys: Keys,
+    /// Ids of its findings.
+    pub(super) findings: Vec<usize>,
 }
 
 /// By what something is filtered; words apart by spaces.
@@ -74,9 +76,9 @@ pub(super) struct Filter {
 
 /// The causes, the gravest first, then by first packet.
 pub(super) fn causes(report: &Report, places: &Places<'_>) -> Vec<Cause> {
-    let mut groups: HashMap<(&str, &str), Vec<&Finding>> = HashMap::new();
+    let mut groups: HashMap<CauseKey<'_>, Vec<&Finding>> = HashMap::new();
     for finding in &report.findings {
-        groups.entry((finding.code, &finding.title)).or_default().push(finding);
+        groups.entry(key(finding)).or_default().push(finding);
     }
     let mut groups: Vec<Vec<&Finding>> = groups.into_values().collect();
     let gravity = |severity: &str| ["error", "warning", "info"].iter().position(|s| *s == severity);
@@ -88,10 +90,18 @@ pub(super) fn causes(report: &Report, places: &Places<'_>) -> Vec<Cause> {
     groups.iter().enumerate().filter_map(|(n, group)| cause(n, group, report, places)).collect()
 }
 
+/// What findings of one cause have in common: rule, title, and who must mend it.
+type CauseKey<'a> = (&'static str, &'a str, &'static str);
+
+fn key(finding: &Finding) -> CauseKey<'_> {
+    (finding.code, &finding.title, finding.blame)
+}
+
 fn cause(n: usize, group: &[&Finding], report: &Report, places: &Places<'_>) -> Option<Cause> {
     let first = group.first()?;
     let rule = RULES.iter().find(|rule| rule.code == first.code);
-    let severity = ["error", "warning", "info"].into_iter().find(|s| group.iter().any(|f| f.severity == *s))?;
+    let severity =
+        ["error", "warning", "info"].into_iter().find(|s| group.iter().any(|f| f.severity == *s))?;
     let sure = ["certain", "likely", "possible"].into_iter();
     let confidence = sure.into_iter().find(|c| group.iter().any(|f| f.confidence == *c))?;
     Some(Cause {
@@ -109,6 +119,7 @@ fn cause(n: usize, group: &[&Finding], report: &Report, places: &Places<'_>) -> 
         cases: group.iter().take(CASES).map(|finding| case(finding, report, places)).collect(),
         more: group.len().saturating_sub(CASES),
         keys: keys(group.iter().copied(), report),
+        findings: group.iter().map(|finding| finding.id).collect(),
     })
 }
 
@@ -118,10 +129,12 @@ fn who(finding: &Finding) -> String {
         "none" => "nobody must mend it",
         "unknown" => "who must mend it is not known",
         "capture" => "the capture is at fault",
-        blame => return match finding.origin {
-            Some(origin) => format!("{origin} spoke, {blame} must mend it"),
-            None => format!("{blame} must mend it"),
-        },
+        blame => {
+            return match finding.origin {
+                Some(origin) => format!("{origin} spoke, {blame} must mend it"),
+                None => format!("{blame} must mend it"),
+            };
+        }
     };
     match finding.origin {
         Some(origin) => format!("{origin} spoke, {blame}"),

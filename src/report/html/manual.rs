@@ -65,8 +65,10 @@ fn collected(blocks: Vec<Block>) -> Vec<Part> {
 fn spans(words: &str) -> Vec<Span> {
     let pieces = words.split('`').enumerate().filter(|(_, piece)| !piece.is_empty());
     pieces
-        .map(|(index, piece)| {
-            if index % 2 == 1 { Span::Code(piece.to_owned()) } else { Span::Words(piece.to_owned()) }
-        })
+        .map(
+            |(index, piece)| {
+                if index % 2 == 1 { Span::Code(piece.to_owned()) } else { Span::Words(piece.to_owned()) }
+            },
+        )
         .collect()
 }

@@ -109,13 +109,13 @@ impl<'a> Page<'a> {
         let shown = worth_a_ladder(report, &sessions);
         let places = Places { report, sessions: &sessions, of, shown };
         let causes = causes(report, &places);
-        let anchors: HashMap<(&str, &str), &Cause> =
-            causes.iter().map(|cause| ((cause.code, cause.title.as_str()), cause)).collect();
+        let by_finding: HashMap<usize, &Cause> =
+            causes.iter().flat_map(|cause| cause.findings.iter().map(move |id| (*id, cause))).collect();
         let views: Vec<SessionView> = places
             .shown
             .iter()
             .filter_map(|index| sessions.get(*index))
-            .map(|session| session_view(session, report, &places, &anchors))
+            .map(|session| session_view(session, report, &places, &by_finding))
             .collect();
         let rows: Vec<ConnectionRow> = report
             .connections
@@ -124,7 +124,8 @@ impl<'a> Page<'a> {
             .map(|connection| row(connection, report, &places))
             .collect();
         let (hops, more_hops) = hops(report);
-        let begins = report.captures.iter().filter_map(|c| c.first.as_deref().and_then(Timestamp::parse)).min();
+        let begins =
+            report.captures.iter().filter_map(|c| c.first.as_deref().and_then(Timestamp::parse)).min();
         let (severities, endpoints, codes) = choices(report);
         Page {
             policy: policy(),
@@ -155,11 +156,12 @@ fn worth_a_ladder(report: &Report, sessions: &[Session]) -> BTreeSet<usize> {
     let gravity = |session: &Session| {
         let severities = session.legs.iter().filter_map(|leg| report.connections.get(leg.connection));
         let findings = severities.flat_map(|connection| &connection.findings);
-        let worst = findings.filter_map(|id| report.findings.get(*id)).map(|finding| match finding.severity {
-            "error" => 0,
-            "warning" => 1,
-            _ => 2,
-        });
+        let worst =
+            findings.filter_map(|id| report.findings.get(*id)).map(|finding| match finding.severity {
+                "error" => 0,
+                "warning" => 1,
+                _ => 2,
+            });
         worst.min().unwrap_or(3)
     };
     let mut ranked: Vec<(usize, usize)> =
@@ -167,7 +169,8 @@ fn worth_a_ladder(report: &Report, sessions: &[Session]) -> BTreeSet<usize> {
     ranked.sort_unstable();
     ranked.truncate(limits::PAGE_SESSIONS);
     // Without a finding there is little to see: of those, a few.
-    let faultless = ranked.iter().filter(|(gravity, _)| *gravity == 3).map(|(_, index)| *index).take(FAULTLESS);
+    let faultless =
+        ranked.iter().filter(|(gravity, _)| *gravity == 3).map(|(_, index)| *index).take(FAULTLESS);
     let faulty = ranked.iter().filter(|(gravity, _)| *gravity < 3).map(|(_, index)| *index);
     faulty.chain(faultless).collect()
 }
@@ -183,7 +186,11 @@ fn title(report: &Report) -> String {
     match report.captures.as_slice() {
         [] => String::from("no capture"),
         [one] => name(&one.path),
-        [first, rest @ ..] => format!("{} and {}", name(&first.path), plural(rest.len() as u64, "more capture", "more captures")),
+        [first, rest @ ..] => format!(
+            "{} and {}",
+            name(&first.path),
+            plural(rest.len() as u64, "more capture", "more captures")
+        ),
     }
 }
 
@@ -217,21 +224,29 @@ fn verdict(report: &Report) -> Verdict {
 
 fn facts(report: &Report) -> Vec<(String, String)> {
     let totals = &report.totals;
-    let times = |f: fn(&model::Capture) -> Option<&str>| report.captures.iter().filter_map(f).filter_map(Timestamp::parse);
+    let times = |f: fn(&model::Capture) -> Option<&str>| {
+        report.captures.iter().filter_map(f).filter_map(Timestamp::parse)
+    };
     let first = times(|capture| capture.first.as_deref()).min();
     let last = times(|capture| capture.last.as_deref()).max();
     let mut facts = Vec::new();
     if let (Some(first), Some(last)) = (first, last) {
         let text = first.to_string();
         let second = text.split('.').next().unwrap_or(&text).replace('T', " ");
-        facts.push((String::from("Captured"), format!("{second} UTC, {}", seconds(last.seconds_since(first).max(0.0)))));
+        facts.push((
+            String::from("Captured"),
+            format!("{second} UTC, {}", seconds(last.seconds_since(first).max(0.0))),
+        ));
     }
     let mut add = |name: &str, value: String| facts.push((name.to_owned(), value));
     add("Packets", totals.packets.to_string());
-    add("TCP connections", match totals.tls_connections {
-        0 => totals.tcp_connections.to_string(),
-        tls => format!("{} ({tls} TLS, {} opened)", totals.tcp_connections, totals.tls_decrypted),
-    });
+    add(
+        "TCP connections",
+        match totals.tls_connections {
+            0 => totals.tcp_connections.to_string(),
+            tls => format!("{} ({tls} TLS, {} opened)", totals.tcp_connections, totals.tls_decrypted),
+        },
+    );
     add("WebSocket connections", totals.websocket_connections.to_string());
     for (name, count) in [
         ("Established", totals.established),
@@ -296,7 +311,8 @@ pub(super) fn changes(pair: &model::LegPair) -> impl Iterator<Item = Change> + '
             true => (&change.client_leg, &change.upstream_leg),
             false => (&change.upstream_leg, &change.client_leg),
         };
-        let shown = |value: &Option<String>| value.as_ref().map(|value| escape::terminal_at_most(value, VALUE));
+        let shown =
+            |value: &Option<String>| value.as_ref().map(|value| escape::terminal_at_most(value, VALUE));
         Change {
             field: match change.field {
                 "target" => String::from("Target"),
@@ -328,7 +344,7 @@ fn session_view(
     session: &Session,
     report: &Report,
     places: &Places<'_>,
-    causes: &HashMap<(&str, &str), &Cause>,
+    causes: &HashMap<usize, &Cause>,
 ) -> SessionView {
     let id = session.client_leg();
     let connections: Vec<&Connection> =
@@ -364,7 +380,7 @@ fn session_view(
         findings: found
             .iter()
             .filter_map(|finding| {
-                let cause = causes.get(&(finding.code, finding.title.as_str()))?;
+                let cause = causes.get(&finding.id)?;
                 Some((cause.anchor.clone(), finding.severity, cause.title.clone()))
             })
             .collect(),
@@ -395,7 +411,10 @@ fn session_facts(connection: &Connection) -> Vec<(&'static str, String)> {
     let mut facts = vec![("Lasted", duration(connection))];
     if let Some(tls) = &connection.tls {
         let version = tls.version.as_deref().unwrap_or("of a version that was not seen");
-        facts.push(("TLS", format!("{version} {}", tls.cipher_suite.as_deref().unwrap_or_default()).trim().to_owned()));
+        facts.push((
+            "TLS",
+            format!("{version} {}", tls.cipher_suite.as_deref().unwrap_or_default()).trim().to_owned(),
+        ));
     }
     if connection.carrier == "http/2" {
         let stream = connection.stream_id.map(|id| format!(", stream {id}")).unwrap_or_default();
@@ -440,12 +459,24 @@ fn outcome(connection: &Connection) -> String {
 }
 
 fn row(connection: &Connection, report: &Report, places: &Places<'_>) -> ConnectionRow {
-    let found: Vec<&model::Finding> =
-        connection.findings.iter().take(limits::PAGE_CAUSES).filter_map(|id| report.findings.get(*id)).collect();
+    let found: Vec<&model::Finding> = connection
+        .findings
+        .iter()
+        .take(limits::PAGE_CAUSES)
+        .filter_map(|id| report.findings.get(*id))
+        .collect();
     let frames = |frames: &model::Frames| {
-        [frames.text, frames.binary, frames.continuation, frames.ping, frames.pong, frames.close, frames.reserved]
-            .iter()
-            .fold(0u64, |sum, n| sum.saturating_add(*n))
+        [
+            frames.text,
+            frames.binary,
+            frames.continuation,
+            frames.ping,
+            frames.pong,
+            frames.close,
+            frames.reserved,
+        ]
+        .iter()
+        .fold(0u64, |sum, n| sum.saturating_add(*n))
     };
     let severities: BTreeSet<String> = found.iter().map(|finding| finding.severity.to_owned()).collect();
     let codes: BTreeSet<String> =

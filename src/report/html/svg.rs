@@ -1,11 +1,11 @@
 //! Ladders and time lines as shapes with places; the templates write them down as SVG.
 
+use crate::report::escape;
 use crate::report::ladder::{Ladder, Row, Shape, text::packets};
 use crate::report::model::Report;
 use crate::report::page::wrap;
 use crate::report::timeline::{End, Life, Timeline, text::seconds};
 use crate::report::times::Times;
-use crate::report::escape;
 use crate::time::Timestamp;
 
 /// A ladder as it is drawn.
@@ -84,13 +84,24 @@ pub(super) fn ladder(ladder: &Ladder, report: &Report) -> LadderPicture {
         .enumerate()
         .map(|(index, lane)| LanePicture {
             x: x(index),
-            anchor: if index == 0 { "start" } else if index == last { "end" } else { "middle" },
+            anchor: if index == 0 {
+                "start"
+            } else if index == last {
+                "end"
+            } else {
+                "middle"
+            },
             name: lane.name,
             addresses: lane
                 .addresses
                 .iter()
                 .enumerate()
-                .map(|(n, address)| Line { x: x(index), y: 34 + 15 * n, class: "quiet", text: address.clone() })
+                .map(|(n, address)| Line {
+                    x: x(index),
+                    y: 34 + 15 * n,
+                    class: "address",
+                    text: address.clone(),
+                })
                 .collect(),
         })
         .collect();
@@ -196,12 +207,7 @@ fn arrow(from: usize, to: usize, y: usize, both: bool) -> Arrow {
         heads.push(head(from + towards, -towards));
     }
     let inset = |x: i64| usize::try_from(x).unwrap_or(0);
-    Arrow {
-        x1: inset(from + if both { 6 * towards } else { 0 }),
-        x2: inset(to - 6 * towards),
-        y,
-        heads,
-    }
+    Arrow { x1: inset(from + if both { 6 * towards } else { 0 }), x2: inset(to - 6 * towards), y, heads }
 }
 
 /// All connections over time, as they are drawn.
@@ -263,7 +269,9 @@ pub(super) fn timeline(timeline: &Timeline, begins: Option<Timestamp>) -> Option
     };
     let scale: Vec<Tick> = (0..=4)
         .map(|quarter| {
-            let at = Timestamp::from_nanos(from.as_nanos().saturating_add((span * f64::from(quarter) / 4.0) as i64));
+            let at = Timestamp::from_nanos(
+                from.as_nanos().saturating_add((span * f64::from(quarter) / 4.0) as i64),
+            );
             Tick {
                 x: x(at),
                 anchor: match quarter {
@@ -384,10 +392,12 @@ fn series(timeline: &Timeline, left: usize, right: usize, top: usize) -> Vec<Ser
         }
         let base = top + drawn.len() * 56 + 50;
         let place = |column: usize| left + column * (right - left) / COLUMNS;
-        let bars = columns.iter().enumerate().filter(|(_, column)| part(column) > 0).map(|(index, column)| {
-            let height = ((part(column) as f64 / most as f64 * HEIGHT as f64).ceil() as usize).clamp(1, HEIGHT);
-            (place(index), (place(index + 1) - place(index)).max(1), base - height, height)
-        });
+        let bars =
+            columns.iter().enumerate().filter(|(_, column)| part(column) > 0).map(|(index, column)| {
+                let height =
+                    ((part(column) as f64 / most as f64 * HEIGHT as f64).ceil() as usize).clamp(1, HEIGHT);
+                (place(index), (place(index + 1) - place(index)).max(1), base - height, height)
+            });
         drawn.push(Series { name, class, y: base, most, bars: bars.collect() });
     }
     drawn

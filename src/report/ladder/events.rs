@@ -277,7 +277,11 @@ impl Events<'_> {
 
     fn arrow(&self, from: &str) -> Shape {
         let (left, right) = (self.leg.lane, self.leg.lane + 1);
-        if from == "client" { Shape::Arrow { from: left, to: right } } else { Shape::Arrow { from: right, to: left } }
+        if from == "client" {
+            Shape::Arrow { from: left, to: right }
+        } else {
+            Shape::Arrow { from: right, to: left }
+        }
     }
 
     fn exchange(&self) -> Shape {
@@ -364,7 +368,9 @@ pub fn spelled(field: &str) -> String {
         "websocket" => String::from("WebSocket"),
         word => {
             let mut letters = word.chars();
-            letters.next().map_or(String::new(), |first| first.to_ascii_uppercase().to_string() + letters.as_str())
+            letters
+                .next()
+                .map_or(String::new(), |first| first.to_ascii_uppercase().to_string() + letters.as_str())
         }
     };
     field.split('-').map(word).collect::<Vec<_>>().join("-")

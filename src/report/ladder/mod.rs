@@ -102,8 +102,15 @@ impl Ladder {
     /// Draws up `session`.
     pub fn new(report: &Report, session: &Session) -> Ladder {
         let mut rows = events::rows(report, session);
-        rows.sort_by_key(|row| (row.at.is_none(), row.at, row.packets.first().copied()));
-        Ladder { lanes: sessions::lanes(report, session), rows: with_silences(rows), begins: session.begins(report) }
+        // What has no packet of its own is a remark on what has.
+        rows.sort_by_key(|row| {
+            (row.at.is_none(), row.at, row.packets.is_empty(), row.packets.first().copied())
+        });
+        Ladder {
+            lanes: sessions::lanes(report, session),
+            rows: with_silences(rows),
+            begins: session.begins(report),
+        }
     }
 }
 

@@ -110,10 +110,12 @@ pub(super) fn lanes(report: &Report, session: &Session) -> Vec<Lane> {
     (0..=last)
         .map(|lane| {
             let ends = |on_left: bool| {
-                let legs = session.legs.iter().filter(move |leg| {
-                    if on_left { leg.lane + 1 == lane } else { leg.lane == lane }
-                });
-                legs.filter_map(connection).map(move |c: &Connection| if on_left { &c.server } else { &c.client })
+                let legs = session
+                    .legs
+                    .iter()
+                    .filter(move |leg| if on_left { leg.lane + 1 == lane } else { leg.lane == lane });
+                legs.filter_map(connection)
+                    .map(move |c: &Connection| if on_left { &c.server } else { &c.client })
             };
             let mut addresses: Vec<String> = Vec::new();
             for address in ends(true).chain(ends(false)) {

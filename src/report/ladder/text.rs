@@ -1,10 +1,10 @@
 //! A ladder on a page of text.
 
 use super::{Ladder, Packet, Row, Shape};
+use crate::report::escape;
 use crate::report::model::Report;
 use crate::report::page::{Glyphs, HEADING, Page, QUIET, wrap};
 use crate::report::times::Times;
-use crate::report::escape;
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr as _;
 
@@ -20,7 +20,8 @@ pub fn render(ladder: &Ladder, report: &Report, page: Page, times: &Times) -> St
     if gap < NARROWEST {
         return list(ladder, report, page, &stamps);
     }
-    let mut canvas = Canvas { page, gutter, gap: gap.min(WIDEST), lanes: ladder.lanes.len(), text: String::new() };
+    let mut canvas =
+        Canvas { page, gutter, gap: gap.min(WIDEST), lanes: ladder.lanes.len(), text: String::new() };
     canvas.lanes(ladder);
     for (row, [at, packets]) in ladder.rows.iter().zip(&stamps) {
         let stamp = format!("  {at:>when$}  {packets:>packet$}  ");
@@ -99,7 +100,8 @@ impl Canvas {
             };
             style = style.fg_color(Some(color.into()));
         }
-        let codes: Vec<&str> = row.findings.iter().filter_map(|id| report.findings.get(*id)).map(|f| f.code).collect();
+        let codes: Vec<&str> =
+            row.findings.iter().filter_map(|id| report.findings.get(*id)).map(|f| f.code).collect();
         let mut text = escape::terminal_at_most(&row.text, LABEL);
         if self.page.glyphs == Glyphs::Ascii {
             text = text.replace('\u{21c4}', "<->");
@@ -236,7 +238,11 @@ fn pad(line: &mut String, column: usize) {
 }
 
 fn fit(text: &str, room: usize) -> String {
-    if text.width() <= room { text.to_owned() } else { escape::terminal_at_most(text, room.saturating_sub(1)) }
+    if text.width() <= room {
+        text.to_owned()
+    } else {
+        escape::terminal_at_most(text, room.saturating_sub(1))
+    }
 }
 
 /// Longest label or field that is drawn, in characters, and most fields of one row.

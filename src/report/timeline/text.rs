@@ -2,7 +2,7 @@
 
 use super::{Column, End, Life, Timeline};
 use crate::report::escape;
-use crate::report::page::{Glyphs, HEADING, Page, QUIET};
+use crate::report::page::{Glyphs, HEADING, Page, QUIET, wrap};
 use crate::report::times::Times;
 use crate::time::Timestamp;
 use anstyle::{AnsiColor, Style};
@@ -41,7 +41,7 @@ fn headline(
         times.brief(begins, from),
         ends.join(", ")
     );
-    format!("{}\n", super::super::page::wrap(&line, page.prose(), ""))
+    format!("{}\n", wrap(&line, page.prose(), ""))
 }
 
 /// One line a connection.
@@ -154,7 +154,7 @@ fn counts(
     times: &Times,
 ) -> String {
     const LABEL: usize = 10;
-    let room = page.width().saturating_sub(LABEL + 2 + 2 + 14).clamp(16, 240);
+    let room = page.width().saturating_sub(LABEL + 2 + 2 + 14).clamp(8, 240);
     let columns = timeline.bins().columns(room);
     let series: [(&str, fn(&Column) -> u64); 5] = [
         ("opened", |column| column.count.opened),
@@ -203,7 +203,9 @@ fn bursts(timeline: &Timeline, begins: Option<Timestamp>, page: Page, times: &Ti
         text.push_str(&format!("\n{}\n", page.paint(HEADING, "Bursts")));
     }
     for (what, (n, at, long)) in all {
-        text.push_str(&format!("  {n} {what} within {} at {}\n", seconds(long), times.brief(begins, at)));
+        let line = format!("{n} {what} within {} at {}", seconds(long), times.brief(begins, at));
+        text.push_str(&wrap(&line, page.prose(), "  "));
+        text.push('\n');
     }
     text
 }
@@ -222,7 +224,7 @@ fn longest(timeline: &Timeline, begins: Option<Timestamp>, page: Page, times: &T
             life.note,
             life.stream
         );
-        text.push_str(&super::super::page::wrap(&line, page.prose(), "  "));
+        text.push_str(&wrap(&line, page.prose(), "  "));
         text.push('\n');
     }
     text
@@ -253,7 +255,11 @@ pub fn seconds(seconds: f64) -> String {
 }
 
 fn fit(text: &str, room: usize) -> String {
-    if text.width() <= room { text.to_owned() } else { escape::terminal_at_most(text, room.saturating_sub(1)) }
+    if text.width() <= room {
+        text.to_owned()
+    } else {
+        escape::terminal_at_most(text, room.saturating_sub(1))
+    }
 }
 
 /// Columns that bars have at the least, before names are cut.
