@@ -32,6 +32,11 @@ pub const GAP_GRACE_SEGMENTS: u32 = 16;
 /// Capture time to wait for the same.
 pub const GAP_GRACE_NANOS: i64 = 1_000_000_000;
 
+/// Parts into which the flows of a run are divided, each with its share of the bounds on all of them (those that say so),
+/// so that what a bound takes away does not depend on the number of threads: these divide the parts among them. So there
+/// is no use for more threads than parts; more parts would make the shares too small for traffic that is not even.
+pub const PARTS: usize = 16;
+
 /// Flows that are open at once. Beyond it, one that was idle long makes place.
 pub const FLOWS: usize = 1 << 18;
 

@@ -70,6 +70,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "role",
             "error",
             "limits",
+            "time",
         ],
     ),
     // Arranges what the pipeline hands out: connections, findings, the summary.
