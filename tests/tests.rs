@@ -23,6 +23,9 @@ mod cli;
 /// Options come from the command line, the environment and a file, in this order.
 mod settings;
 
+/// Looks at captures that are no report, and the page for a browser.
+mod views;
+
 /// Memory stays bounded, whatever the length and the malice of the input.
 mod bounds;
 

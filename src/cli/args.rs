@@ -193,7 +193,7 @@ pub(super) enum Command {
         /// Cut nothing to the width of the page
         #[arg(long)]
         no_trunc: bool,
-        /// Put together connections with the same first finding, server and path, or client
+        /// Put together connections with the same gravest finding, server and path, or client
         #[arg(long, value_enum, value_name = "WHAT")]
         group_by: Option<GroupBy>,
         /// Show at most so many, of each group where there are groups

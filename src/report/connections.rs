@@ -1,7 +1,7 @@
 //! Every connection on a line of its own: `wsanalyze connections`.
 
 use super::escape;
-use super::model::{Connection, Frames, Report};
+use super::model::{Connection, Finding, Frames, Report};
 use super::page::{HEADING, Page, QUIET, color};
 use super::timeline::{note, text::seconds};
 use super::times::Times;
@@ -47,7 +47,7 @@ pub enum Long {
 /// By what connections are put together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum GroupBy {
-    /// The first thing that was found of them.
+    /// The gravest thing that was found of them.
     Cause,
     /// Server and path.
     Endpoint,
@@ -104,8 +104,8 @@ fn groups(report: &Report, by: Option<GroupBy>) -> Vec<(Option<String>, Vec<&Con
 }
 
 fn cause(connection: &Connection, report: &Report) -> String {
-    let first = connection.findings.first().and_then(|id| report.findings.get(*id));
-    first.map_or(String::from("nothing found"), |finding| format!("{} {}", finding.code, finding.title))
+    worst(connection, report)
+        .map_or(String::from("nothing found"), |finding| format!("{} {}", finding.code, finding.title))
 }
 
 fn endpoint(connection: &Connection) -> String {
@@ -121,7 +121,7 @@ fn host(endpoint: &str) -> &str {
 
 struct Column {
     name: &'static str,
-    cell: fn(&Connection, &Report, &Times, Page) -> String,
+    cell: fn(&Connection, &Report, &Times) -> String,
     align: Align,
     /// How far it may be cut on a narrow page; `None` where it is never cut.
     least: Option<usize>,
@@ -139,50 +139,47 @@ fn columns(which: Columns) -> Vec<Column> {
     use Align::{Left, Right};
     let column = |name, align, least, rank, cell| Column { name, cell, align, least, rank };
     let mut columns = vec![
-        column("ID", Right, None, 0, |c, _, _, _| c.id.to_string()),
-        column("STARTED", Right, None, 5, |c, report, times, _| {
+        column("ID", Right, None, 0, |c, _, _| c.id.to_string()),
+        column("STARTED", Right, None, 5, |c, report, times| {
             let begins = report.captures.get(usize::from(c.capture)).and_then(|c| c.first.as_deref());
             let at = Timestamp::parse(&c.started);
             at.map_or(String::new(), |at| times.brief(begins.and_then(Timestamp::parse), at))
         }),
-        column("CLIENT", Left, Some(9), 0, |c, _, _, _| c.client.clone()),
-        column("SERVER", Left, Some(9), 0, |c, _, _, _| c.server.clone()),
-        column("TARGET", Left, Some(6), 4, |c, _, _, _| {
+        column("CLIENT", Left, Some(13), 0, |c, _, _| c.client.clone()),
+        column("SERVER", Left, Some(13), 0, |c, _, _| c.server.clone()),
+        column("TARGET", Left, Some(6), 4, |c, _, _| {
             c.request.as_ref().map_or(String::new(), |r| escape::terminal_at_most(&r.target, CELL))
         }),
-        column("OUTCOME", Left, Some(7), 0, |c, _, _, _| match &c.response {
-            Some(response) if c.outcome == "rejected" => format!("rejected {}", response.status),
-            _ => c.outcome.to_owned(),
-        }),
-        column("CLOSED", Left, Some(6), 0, |c, _, _, page| codes(c, page)),
-        column("BY", Left, None, 1, |c, _, _, _| {
+        column("OUTCOME", Left, None, 0, |c, _, _| c.outcome.to_owned()),
+        column("END", Left, Some(4), 0, |c, _, _| codes(c)),
+        column("BY", Left, None, 1, |c, _, _| {
             let by = c.closes.first().map(|close| close.from).or(c.end.by);
             by.unwrap_or_default().to_owned()
         }),
-        column("LASTED", Right, None, 2, |c, _, _, _| lasted(c)),
-        column("FRAMES", Right, None, 3, |c, _, _, _| {
+        column("LASTED", Right, None, 2, |c, _, _| lasted(c)),
+        column("FRAMES", Right, None, 3, |c, _, _| {
             let both = c.frames.as_ref();
             both.map_or(String::new(), |both| format!("{}/{}", total(&both.client), total(&both.server)))
         }),
-        column("FOUND", Left, None, 1, |c, report, _, _| found(c, report)),
+        column("FOUND", Left, None, 1, |c, report, _| found(c, report)),
     ];
     if which == Columns::All {
         columns.extend([
-            column("ROLE", Left, None, 6, |c, _, _, _| c.role.to_owned()),
-            column("CARRIER", Left, None, 7, |c, _, _, _| match &c.tls {
+            column("ROLE", Left, None, 6, |c, _, _| c.role.to_owned()),
+            column("CARRIER", Left, None, 7, |c, _, _| match &c.tls {
                 Some(_) => format!("{}+tls", c.carrier),
                 None => c.carrier.to_owned(),
             }),
-            column("STREAM", Right, None, 7, |c, _, _, _| match c.stream_id {
+            column("STREAM", Right, None, 7, |c, _, _| match c.stream_id {
                 Some(id) => format!("{}:{id}", c.tcp_stream),
                 None => c.tcp_stream.to_string(),
             }),
-            column("PACKETS", Right, None, 8, |c, _, _, _| format!("{}-{}", c.first_packet, c.last_packet)),
-            column("HOST", Left, Some(6), 8, |c, _, _, _| {
+            column("PACKETS", Right, None, 8, |c, _, _| format!("{}-{}", c.first_packet, c.last_packet)),
+            column("HOST", Left, Some(6), 8, |c, _, _| {
                 let host = c.request.as_ref().and_then(|request| request.host.as_deref());
                 escape::terminal_at_most(host.unwrap_or_default(), CELL)
             }),
-            column("EXTENSIONS", Left, Some(10), 9, |c, _, _, _| {
+            column("EXTENSIONS", Left, Some(10), 9, |c, _, _| {
                 let agreed = c.response.as_ref().map(|response| super::ladder::listed(&response.extensions));
                 escape::terminal_at_most(&agreed.unwrap_or_default(), CELL)
             }),
@@ -191,8 +188,9 @@ fn columns(which: Columns) -> Vec<Column> {
     columns
 }
 
-/// `1010 → 1010`, the first Close of each side in order; or how it ended without one.
-fn codes(connection: &Connection, page: Page) -> String {
+/// `1010` where both sides closed with it, `1010/1000` where they differ, `1010/-` where one only closed; or how it ended
+/// without a Close.
+fn codes(connection: &Connection) -> String {
     let mut sides: Vec<(&str, String)> = Vec::new();
     for close in &connection.closes {
         if !sides.iter().any(|(from, _)| *from == close.from) {
@@ -201,8 +199,9 @@ fn codes(connection: &Connection, page: Page) -> String {
     }
     match sides.as_slice() {
         [] => note(connection),
-        [(_, one)] => format!("{one} {} -", page.arrow()),
-        [(_, one), (_, other), ..] => format!("{one} {} {other}", page.arrow()),
+        [(_, one)] => format!("{one}/-"),
+        [(_, one), (_, other), ..] if one == other => one.clone(),
+        [(_, one), (_, other), ..] => format!("{one}/{other}"),
     }
 }
 
@@ -220,13 +219,16 @@ fn total(frames: &Frames) -> u64 {
 
 /// The code of the gravest finding, and how many there are beside it.
 fn found(connection: &Connection, report: &Report) -> String {
-    let found = connection.findings.iter().filter_map(|id| report.findings.get(*id));
-    let worst = found.min_by_key(|finding| gravity(finding.severity));
-    match (worst, connection.findings.len()) {
+    match (worst(connection, report), connection.findings.len()) {
         (None, _) => String::new(),
         (Some(finding), 1) => finding.code.to_owned(),
         (Some(finding), n) => format!("{} +{}", finding.code, n - 1),
     }
+}
+
+fn worst<'a>(connection: &Connection, report: &'a Report) -> Option<&'a Finding> {
+    let found = connection.findings.iter().filter_map(|id| report.findings.get(*id));
+    found.min_by_key(|finding| gravity(finding.severity))
 }
 
 fn gravity(severity: &str) -> u8 {
@@ -247,7 +249,7 @@ fn table(
 ) {
     let cells: Vec<Vec<String>> = members
         .iter()
-        .map(|c| columns.iter().map(|column| (column.cell)(c, report, &layout.times, page)).collect())
+        .map(|c| columns.iter().map(|column| (column.cell)(c, report, &layout.times)).collect())
         .collect();
     let natural: Vec<usize> = columns
         .iter()
@@ -283,8 +285,7 @@ fn table(
 }
 
 fn style(connection: &Connection, report: &Report) -> Style {
-    let found = connection.findings.iter().filter_map(|id| report.findings.get(*id));
-    match found.map(|finding| gravity(finding.severity)).min() {
+    match worst(connection, report).map(|finding| gravity(finding.severity)) {
         Some(0) => Style::new().fg_color(Some(color(Severity::Error).into())),
         Some(1) => Style::new().fg_color(Some(color(Severity::Warning).into())),
         _ => Style::new(),
@@ -315,7 +316,11 @@ fn fitting(mut widths: Vec<usize>, columns: &[Column], page: usize) -> Vec<usize
             .max_by_key(|&index| rank(index));
         match last {
             Some(index) if spare < over || (rank(index) >= 5 && spare < 2 * over) => widths[index] = 0,
-            _ if spare == 0 => return widths,
+            // The last resort: every cell gives what it has.
+            _ if spare == 0 => match (0..widths.len()).max_by_key(|&index| widths[index]) {
+                Some(index) if widths[index] > 1 => widths[index] -= 1,
+                _ => return widths,
+            },
             _ => {
                 let widest = (0..widths.len())
                     .filter(|&index| columns[index].least.is_some_and(|least| widths[index] > least))

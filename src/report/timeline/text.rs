@@ -156,7 +156,8 @@ fn counts(
     const LABEL: usize = 10;
     let room = page.width().saturating_sub(LABEL + 2 + 2 + 14).clamp(8, 240);
     let columns = timeline.bins().columns(room);
-    let series: [(&str, fn(&Column) -> u64); 5] = [
+    type Part = fn(&Column) -> u64;
+    let series: [(&str, Part); 5] = [
         ("opened", |column| column.count.opened),
         ("closed", |column| column.count.closed),
         ("broken off", |column| column.count.broken),
