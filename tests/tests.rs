@@ -23,6 +23,9 @@ mod cli;
 /// Options come from the command line, the environment and a file, in this order.
 mod settings;
 
+/// Recorded traffic is held to a policy, and what is known or ignored does not count.
+mod policy;
+
 /// Looks at captures that are no report, and the page for a browser.
 mod views;
 

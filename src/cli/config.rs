@@ -1,14 +1,19 @@
 //! What was typed, in these surroundings, means this.
 
-use super::args::{Args, ColorWhen, Format, Judging, Output, Paper, Reading, Verdict};
+use super::args::{Analysis, ColorWhen, Format, Judging, Output, Paper, Reading, Verdict};
+use super::baseline;
+use super::complain;
+use super::file::File;
 use super::scope::Scope;
 use super::suggest::near_rules;
 use crate::pipeline::Options;
 use crate::report::{Glyphs, Page, Secrets};
 use crate::rules::selection::{Level, Requirement, Selection, named};
-use crate::rules::{Rule, Severity};
+use crate::rules::{Rule, Severity, Suppressions};
+use crate::time::Timestamp;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// A run, with nothing left to decide.
 #[derive(Debug)]
@@ -20,6 +25,11 @@ pub(super) struct Config {
     /// The page of a file, which takes colour only where that was asked for.
     pub(super) file_page: Page,
     pub(super) verdict: Verdict,
+    pub(super) show_suppressed: bool,
+    /// The report that is the baseline, so that none takes its place.
+    pub(super) baseline: Option<PathBuf>,
+    /// Whether the report is to say how the policy was met.
+    pub(super) purpose: Purpose,
 }
 
 /// What is read, how it is judged, and which of it is told: what all commands that read captures have in common.
@@ -27,6 +37,8 @@ pub(super) struct Config {
 pub(super) struct Input {
     pub(super) captures: Vec<PathBuf>,
     pub(super) options: Options,
+    /// What does not count.
+    pub(super) suppressions: Suppressions,
     /// Key logs that were named; each must be there.
     pub(super) key_logs: Vec<PathBuf>,
     /// The key log that the environment names for programs that write one: it need not be there.
@@ -35,6 +47,15 @@ pub(super) struct Input {
     pub(super) scope: Scope,
     /// Whether a progress bar may be drawn on standard error.
     pub(super) progress: bool,
+}
+
+/// What captures are read for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Purpose {
+    /// To tell what is in them.
+    Report,
+    /// To hold them to a policy.
+    Check,
 }
 
 /// What the program is run in.
@@ -52,35 +73,73 @@ pub(super) struct Surroundings {
     locale: Option<String>,
     /// `SSLKEYLOGFILE`.
     key_log: Option<PathBuf>,
+    /// The day by the clock, in UTC: `2026-11-22`.
+    today: String,
 }
 
 impl Config {
-    /// The meaning of `args`.
+    /// The meaning of what was typed and of what stands in a file.
     ///
     /// # Errors
-    /// What is wrong with them, where each alone is well formed.
-    pub(super) fn new(args: Args, surroundings: &Surroundings) -> Result<Config, String> {
-        let page = args.paper.page(surroundings);
+    /// What is wrong with it, where each part alone is well formed.
+    pub(super) fn new(
+        args: Analysis,
+        paper: &Paper,
+        file: File,
+        purpose: Purpose,
+        surroundings: &Surroundings,
+    ) -> Result<Config, String> {
+        let page = paper.page(surroundings);
+        let mut selection = args.judging.selection()?;
+        if purpose == Purpose::Check {
+            if file.expectations.is_empty() {
+                return Err(match file.path {
+                    Some(path) => {
+                        format!("{}: no [[expect]] in it, so there is nothing to check", path.display())
+                    }
+                    None => {
+                        String::from("check needs a policy: name a file with [[expect]] in it with --policy")
+                    }
+                });
+            }
+            selection = selection.expect(file.expectations);
+        }
+        let mut suppressions = Suppressions::default();
+        for entry in file.suppressions {
+            match entry.on(&surroundings.today) {
+                Ok(ignored) => suppressions.ignored.push(ignored),
+                Err(expired) => complain(&expired),
+            }
+        }
+        if let Some(path) = &args.known.baseline {
+            suppressions.known = baseline::read(path).map_err(|reason| format!("--baseline: {reason}"))?;
+        }
         Ok(Config {
-            input: Input::new(args.captures, args.reading, &args.judging, surroundings)?,
+            input: Input {
+                suppressions,
+                ..Input::new(args.captures, args.reading, selection, surroundings)?
+            },
             format: args.format,
             page,
-            file_page: page.colored(args.paper.color == ColorWhen::Always),
+            file_page: page.colored(paper.color == ColorWhen::Always),
             outputs: args.outputs,
             verdict: args.verdict,
+            show_suppressed: args.known.show_suppressed,
+            baseline: args.known.baseline,
+            purpose,
         })
     }
 }
 
 impl Input {
-    /// What was named, to be read and judged as was asked.
+    /// What was named, to be read and judged as was asked; everything counts.
     ///
     /// # Errors
-    /// As [`Config::new`].
+    /// That standard input cannot be read as it was named.
     pub(super) fn new(
         captures: Vec<PathBuf>,
         reading: Reading,
-        judging: &Judging,
+        selection: Selection,
         surroundings: &Surroundings,
     ) -> Result<Input, String> {
         match captures.iter().filter(|path| path.as_path() == Path::new("-")).count() {
@@ -95,7 +154,8 @@ impl Input {
         }
         Ok(Input {
             captures,
-            options: Options { selection: judging.selection()? },
+            options: Options { selection },
+            suppressions: Suppressions::default(),
             key_logs: reading.key_logs.clone(),
             environment_key_log: surroundings.key_log.clone(),
             secrets: reading.secrets(),
@@ -170,13 +230,19 @@ impl Paper {
 }
 
 /// The rules of that name, at least one.
-fn rules(option: &str, word: &str) -> Result<Vec<&'static Rule>, String> {
+pub(super) fn rules(option: &str, word: &str) -> Result<Vec<&'static Rule>, String> {
     let rules = named(word);
     if !rules.is_empty() {
         return Ok(rules);
     }
     let shown: String = word.chars().take(80).collect();
     Err(format!("{option}: {shown:?} is neither a rule nor a category; {}", near_rules(word)))
+}
+
+/// By the clock of this machine.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
 impl Surroundings {
@@ -190,6 +256,7 @@ impl Surroundings {
             terminal_width: terminal_size::terminal_size_of(&stdout).map(|(width, _)| width.0),
             stdin_is_terminal: io::stdin().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
+            today: now().day(),
             key_log: std::env::var_os("SSLKEYLOGFILE").filter(|name| !name.is_empty()).map(PathBuf::from),
             locale: if cfg!(windows) {
                 None
@@ -203,9 +270,11 @@ impl Surroundings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::args::Args;
     use clap::Parser as _;
 
     const PIPE: Surroundings = Surroundings {
+        today: String::new(),
         color: false,
         columns: None,
         terminal_width: None,
@@ -217,6 +286,11 @@ mod tests {
 
     fn args(line: &str) -> Args {
         Args::try_parse_from(line.split(' ')).unwrap()
+    }
+
+    fn read(line: &str, surroundings: &Surroundings) -> Result<Config, String> {
+        let Args { analysis, paper, .. } = args(line);
+        Config::new(analysis, &paper, File::default(), Purpose::Report, surroundings)
     }
 
     #[test]
@@ -250,7 +324,7 @@ mod tests {
 
     #[test]
     fn standard_input_is_read_once_and_never_from_a_keyboard() {
-        let config = |line: &str, surroundings: &Surroundings| Config::new(args(line), surroundings);
+        let config = |line: &str, surroundings: &Surroundings| read(line, surroundings);
         assert!(config("wsanalyze a -", &PIPE).is_ok());
         assert!(config("wsanalyze - -", &PIPE).unwrap_err().contains("2 times"));
         let keyboard = Surroundings { stdin_is_terminal: true, ..PIPE };
@@ -259,7 +333,7 @@ mod tests {
     }
 
     fn selection(line: &str) -> Result<Selection, String> {
-        Config::new(args(line), &PIPE).map(|config| config.input.options.selection)
+        read(line, &PIPE).map(|config| config.input.options.selection)
     }
 
     #[test]

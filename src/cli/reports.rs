@@ -1,7 +1,7 @@
 //! The reports of one run, each in its format and to its place.
 
 use super::args::Format;
-use super::config::Config;
+use super::config::{Config, Input};
 use super::destination::{Destination, real};
 use super::exit::Status;
 use crate::connection::Connection;
@@ -9,6 +9,7 @@ use crate::legs::LegPair;
 use crate::pipeline::{Observer, Summary};
 use crate::report::{Collector, Document, Page, TableReport};
 use crate::rules::Finding;
+use crate::rules::expectation::Account;
 use std::path::Path;
 
 /// What observes a run for all of them: what several formats need is gathered once.
@@ -43,7 +44,9 @@ impl Reports {
     fn add(&mut self, config: &Config, format: Format, page: Page, place: Destination) {
         let document = match format {
             Format::Table => {
-                self.table.get_or_insert_with(|| TableReport::new(config.input.secrets));
+                self.table.get_or_insert_with(|| {
+                    TableReport::new(config.input.secrets).showing_suppressed(config.show_suppressed)
+                });
                 self.pages.push((page, place));
                 return;
             }
@@ -61,16 +64,26 @@ impl Reports {
         if places.any(|place| place.target() == Some(target)) {
             return Err("two reports cannot go to one file");
         }
-        if config
-            .input
-            .captures
+        let Input { captures, key_logs, .. } = &config.input;
+        if captures
             .iter()
-            .chain(&config.input.key_logs)
+            .chain(key_logs)
+            .chain(&config.baseline)
             .any(|path| real(path).is_ok_and(|real| real == target))
         {
             return Err("is read by this run, and the report would replace it");
         }
         Ok(())
+    }
+
+    /// Takes how the run stood to its policy.
+    pub(super) fn policy(&mut self, accounts: &[Account]) {
+        if let Some(collector) = &mut self.collector {
+            collector.policy(accounts);
+        }
+        if let Some(table) = &mut self.table {
+            table.policy(accounts);
+        }
     }
 
     /// Writes all of them, each as far as it can be.

@@ -1,17 +1,17 @@
 //! `wsanalyze CAPTURE...`: reads, analyses, prints.
 
 use super::complain;
-use super::config::{Config, Input};
+use super::config::{Config, Input, Purpose};
 use super::exit::{Outcome, Status};
 use super::inputs;
 use super::keys::keys;
 use super::progress::Progress;
 use super::reports::Reports;
-use super::scope::Scope;
 use crate::capture::Merged;
 use crate::connection::{self, Connection};
 use crate::legs::LegPair;
 use crate::pipeline::{self, Observer, Summary};
+use crate::rules::expectation::Ledger;
 use crate::rules::{Finding, Severity};
 use crate::time::Timestamp;
 
@@ -24,10 +24,22 @@ pub(super) fn analyze(config: &Config) -> Status {
             return status;
         }
     };
-    let Told { observer: reports, summary, outcome } = match tell(&config.input, reports) {
-        Ok(told) => told,
-        Err(status) => return status,
-    };
+    let ledger = (config.purpose == Purpose::Check).then(|| Ledger::new(&config.input.options.selection));
+    let Told { observer: mut reports, ledger, summary, mut outcome } =
+        match tell(&config.input, ledger, reports) {
+            Ok(told) => told,
+            Err(status) => return status,
+        };
+    if let Some(ledger) = ledger {
+        let mut accounts = ledger.finish();
+        for account in accounts.iter_mut().filter(|account| account.is_of_run()) {
+            account.suppressed = config.input.suppressions.of_run(account.rule, &account.fingerprint);
+            if account.counts() {
+                outcome.of_run = outcome.of_run.max(Some(account.severity));
+            }
+        }
+        reports.policy(&accounts);
+    }
     match reports.write(&summary) {
         Ok(()) => outcome.status(config.verdict),
         Err(reasons) => {
@@ -40,15 +52,20 @@ pub(super) fn analyze(config: &Config) -> Status {
 /// What came of reading all input.
 pub(super) struct Told<O> {
     pub(super) observer: O,
+    pub(super) ledger: Option<Ledger>,
     pub(super) summary: Summary,
     pub(super) outcome: Outcome,
 }
 
-/// Reads all inputs that can be read, tells `observer` of what was selected, and complains of the others.
+/// Reads all inputs that can be read, tells `observer` and `ledger` of what was selected, and complains of the others.
 ///
 /// # Errors
 /// How the program ends where nothing can be read.
-pub(super) fn tell<O: Observer>(input: &Input, observer: O) -> Result<Told<O>, Status> {
+pub(super) fn tell<O: Observer>(
+    input: &Input,
+    ledger: Option<Ledger>,
+    observer: O,
+) -> Result<Told<O>, Status> {
     let (readers, mut unreadable) = inputs::open(&input.captures);
     if readers.is_empty() {
         return Err(Status::Unreadable);
@@ -58,8 +75,8 @@ pub(super) fn tell<O: Observer>(input: &Input, observer: O) -> Result<Told<O>, S
         Status::Unreadable
     })?;
     let merged = Merged::new(readers);
-    let (scope, begins) = (&input.scope, merged.begins());
-    let mut tally = Tally { worst: None, connections: 0, scope, begins, observer };
+    let begins = merged.begins();
+    let mut tally = Tally { worst: None, connections: 0, input, begins, ledger, observer };
     let mut progress = Progress::new(input.progress);
     let tell = &mut |read, total| progress.tell(read, total);
     let summary = pipeline::analyze_with(&input.options, keys, merged, &mut tally, tell);
@@ -68,27 +85,34 @@ pub(super) fn tell<O: Observer>(input: &Input, observer: O) -> Result<Told<O>, S
         complain(&error.to_string());
         unreadable = true;
     }
-    let outcome = Outcome { unreadable, worst: tally.worst, connections: tally.connections };
-    Ok(Told { observer: tally.observer, summary, outcome })
+    let Tally { worst, connections, ledger, observer, .. } = tally;
+    let outcome = Outcome { unreadable, worst, connections, of_run: None };
+    Ok(Told { observer, ledger, summary, outcome })
 }
 
 /// Hands on what was selected, and remembers the gravest finding of it.
 struct Tally<'a, O> {
     worst: Option<Severity>,
     connections: u64,
-    scope: &'a Scope,
+    input: &'a Input,
     begins: Option<Timestamp>,
+    ledger: Option<Ledger>,
     observer: O,
 }
 
 impl<O: Observer> Observer for Tally<'_, O> {
-    fn connection(&mut self, connection: Connection, findings: Vec<Finding>) {
-        if !self.scope.admits(&connection, &findings, self.begins) {
+    fn connection(&mut self, connection: Connection, mut findings: Vec<Finding>) {
+        if !self.input.scope.admits(&connection, &findings, self.begins) {
             return;
         }
         // What could not be read may be no WebSocket at all.
         self.connections += u64::from(connection.outcome != connection::Outcome::Encrypted);
-        self.worst = self.worst.max(findings.iter().map(|finding| finding.severity).max());
+        findings.iter_mut().for_each(|finding| self.input.suppressions.mark(&connection, finding));
+        let counting = findings.iter().filter(|finding| finding.suppressed.is_none());
+        self.worst = self.worst.max(counting.map(|finding| finding.severity).max());
+        if let Some(ledger) = &mut self.ledger {
+            ledger.add(&connection);
+        }
         self.observer.connection(connection, findings);
     }
 

@@ -18,7 +18,7 @@ pub(super) fn connections(view: View, layout: &Layout, surroundings: &Surroundin
         Ok(input) => input,
         Err(status) => return status,
     };
-    let Told { observer, summary, outcome } = match tell(&input, Collector::new(input.secrets)) {
+    let Told { observer, summary, outcome, .. } = match tell(&input, None, Collector::new(input.secrets)) {
         Ok(told) => told,
         Err(status) => return status,
     };
@@ -33,7 +33,7 @@ pub(super) fn ladder(id: usize, view: View, surroundings: &Surroundings, page: P
         Ok(input) => input,
         Err(status) => return status,
     };
-    let Told { observer, summary, outcome } = match tell(&input, Collector::new(input.secrets)) {
+    let Told { observer, summary, outcome, .. } = match tell(&input, None, Collector::new(input.secrets)) {
         Ok(told) => told,
         Err(status) => return status,
     };
@@ -57,7 +57,7 @@ pub(super) fn timeline(view: View, surroundings: &Surroundings, page: Page) -> S
         Ok(input) => input,
         Err(status) => return status,
     };
-    let Told { observer, summary, outcome } = match tell(&input, Timeline::new(input.secrets)) {
+    let Told { observer, summary, outcome, .. } = match tell(&input, None, Timeline::new(input.secrets)) {
         Ok(told) => told,
         Err(status) => return status,
     };
@@ -70,7 +70,10 @@ pub(super) fn timeline(view: View, surroundings: &Surroundings, page: Page) -> S
 const LOOK: Verdict = Verdict { fail_on: FailOn::Never, allow_empty: false };
 
 fn input(view: View, surroundings: &Surroundings) -> Result<Input, Status> {
-    Input::new(view.captures, view.reading, &view.judging, surroundings).map_err(|reason| {
+    let selection = view.judging.selection();
+    let input =
+        selection.and_then(|selection| Input::new(view.captures, view.reading, selection, surroundings));
+    input.map_err(|reason| {
         complain(&reason);
         Status::Usage
     })
