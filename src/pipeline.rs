@@ -14,13 +14,15 @@ use crate::connection::{Connection, Outcome};
 use crate::error::Error;
 use crate::legs::LegPair;
 use crate::net;
-use crate::rules::{Finding, Selection};
+use crate::rules::{self, Finding, Selection};
 use crate::tls::KeyLog;
 use crate::websocket::Depth;
 use front::Front;
 use ledger::Ledger;
 pub use quality::Quality;
-use warnings::{checksum_note, flow_warnings, name_links, net_warnings, tcp_warnings, tls_warnings};
+use warnings::{
+    checksum_note, flow_warnings, http3_note, name_links, net_warnings, tcp_warnings, tls_warnings,
+};
 
 /// Receives what an analysis finds, connection by connection, in the order in which they become final.
 pub trait Observer {
@@ -40,6 +42,8 @@ pub struct Summary {
     pub captures: Vec<CaptureInfo>,
     /// Counts over all of them.
     pub totals: Totals,
+    /// What the rules say of the run as a whole.
+    pub findings: Vec<Finding>,
     /// Inputs of which no packet could be read, because nothing here knows their link type.
     pub unreadable: Vec<Error>,
 }
@@ -63,6 +67,8 @@ pub struct Totals {
     pub rejected: u64,
     /// Of these, without an answer.
     pub unanswered: u64,
+    /// Of these, whose answer offers HTTP/3 as well (RFC 7838).
+    pub http3_offered: u64,
     /// What the input lacks.
     pub quality: Quality,
 }
@@ -119,6 +125,7 @@ pub fn analyze_with(
         first.warnings.extend(tcp_warnings(counts.tcp));
         first.warnings.extend(flow_warnings(counts.connections));
         first.warnings.extend(tls_warnings(&unread, &keys));
+        first.notes.extend(http3_note(net.counters(), totals.http3_offered));
         match checksum_note(net.counters()) {
             Ok(note) => first.notes.extend(note),
             Err(warning) => first.warnings.push(warning),
@@ -129,13 +136,16 @@ pub fn analyze_with(
         let unsupported = !links.is_empty() && !links.iter().any(|&link| net::is_supported(link));
         unsupported.then(|| Error::LinkType { path: reader.info().path, found: name_links(links) })
     });
-    Summary { unreadable: unreadable.collect(), captures, totals }
+    let findings = rules::capture_encrypted(&unread, keys.len(), &options.selection).into_iter().collect();
+    Summary { unreadable: unreadable.collect(), captures, totals, findings }
 }
 
 impl Totals {
     fn count(&mut self, connection: &Connection) {
         self.quality.count(connection);
         self.websocket_connections += u64::from(connection.outcome != Outcome::Encrypted);
+        let offer = connection.response.as_ref().and_then(|response| response.head.head.field("alt-svc"));
+        self.http3_offered += u64::from(offer.is_some_and(|offer| offer.starts_with(b"h3")));
         match connection.outcome {
             Outcome::Established => self.established += 1,
             Outcome::Rejected => self.rejected += 1,

@@ -119,30 +119,58 @@ fn a_capture_without_fault_gives_no_finding_above_information() {
     }
 }
 
+/// Captures whose keys lie in `fixtures/keys/`, and the paths of these.
+fn with_keys() -> Vec<(String, String)> {
+    let all = captures();
+    let of = |log: &String| {
+        all.iter()
+            .find(|capture| name(capture) == name(log))
+            .unwrap_or_else(|| panic!("{log} opens nothing"))
+            .clone()
+    };
+    files("fixtures/keys").into_iter().map(|log| (of(&log), log)).collect()
+}
+
 #[test]
-fn what_cannot_be_decoded_is_not_judged() {
-    for path in captures().iter().filter(|path| path.contains("/tls13")) {
-        let report = report(path);
-        for connection in report["connections"].as_array().unwrap() {
+fn what_cannot_be_decoded_is_listed_and_not_judged() {
+    let encrypted = with_keys();
+    assert!(encrypted.len() >= 5);
+    for (path, _) in encrypted {
+        let report = report(&path);
+        let connections = report["connections"].as_array().unwrap();
+        assert!(!connections.is_empty(), "{path}");
+        for connection in connections {
             assert_eq!(connection["outcome"], "encrypted", "{path}");
+            assert!(connection["tls"]["version"].is_string(), "{path}");
         }
+        assert_eq!(rules_of(&report), ["capture-encrypted"], "{path}");
+        let finding = &report["findings"][0];
+        assert!(finding["connection"].is_null() && finding["message"].to_string().contains("no key log"));
         assert_eq!(report["totals"]["websocket_connections"], 0, "{path}");
-        assert_eq!(run(&[path]).status, 4, "{path}");
+        assert_eq!(run(&[&path]).status, 4, "{path}");
     }
 }
 
 #[test]
-fn a_key_log_opens_what_is_encrypted() {
-    let log = root().join("fixtures/keys/tls13_aes128gcm.keys.log");
-    let log = log.to_str().unwrap();
-    let run = run(&["--format", "json", "--keylog", log, "fixtures/captures/tls13_aes128gcm.pcapng"]);
-    let report: serde_json::Value = serde_json::from_str(&run.out).unwrap();
-    assert_eq!(report["connections"][0]["tls"]["opened"], "yes");
-    assert!(rules_of(&report).contains(&"close-1010-mandatory-extension"));
-    // Nothing of a key is ever printed.
-    for line in fs::read_to_string(log).unwrap().lines() {
-        let secret = line.rsplit(' ').next().unwrap();
-        assert!(!run.out.contains(secret) && !run.err.contains(secret));
+fn a_key_log_opens_what_is_encrypted_and_only_that() {
+    for (path, log) in with_keys() {
+        let run = run(&["--format", "json", "--keylog", &log, &path]);
+        let report: serde_json::Value = serde_json::from_str(&run.out).unwrap();
+        if name(&path) == "tls13_wrong_keylog" {
+            assert_eq!(rules_of(&report), ["capture-encrypted"]);
+            let message = report["findings"][0]["message"].to_string();
+            assert!(message.contains("no key for them is in the key log"), "{message}");
+        } else {
+            assert_eq!(report["connections"][0]["tls"]["opened"], "yes", "{path}");
+            assert!(rules_of(&report).contains(&"close-1010-mandatory-extension"), "{path}");
+        }
+        // Nothing of a key is ever printed.
+        for line in
+            fs::read_to_string(root().join(&log)).unwrap().lines().filter(|line| !line.starts_with('#'))
+        {
+            let secret = line.rsplit(' ').next().unwrap();
+            assert!(secret.is_empty() || !run.out.contains(secret) && !run.err.contains(secret));
+        }
     }
 }
 

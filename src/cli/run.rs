@@ -86,7 +86,8 @@ pub(super) fn tell<O: Observer>(
         unreadable = true;
     }
     let Tally { worst, connections, ledger, observer, .. } = tally;
-    let outcome = Outcome { unreadable, worst, connections, of_run: None };
+    let of_run = summary.findings.iter().map(|finding| finding.severity).max();
+    let outcome = Outcome { unreadable, worst, connections, of_run };
     Ok(Told { observer, ledger, summary, outcome })
 }
 

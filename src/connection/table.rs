@@ -4,7 +4,7 @@ use super::ending::Transport;
 use super::facts::{Connection, Outcome, Unused};
 use super::flow::{Flow, Protocol};
 use super::start::Start;
-use crate::capture::PacketId;
+use crate::capture::{PacketId, Seen};
 use crate::limits;
 use crate::net::Side;
 use crate::tcp::{Closed, Event, FlowId, Interest, Sink, StreamEvent};
@@ -80,6 +80,8 @@ pub struct Unread {
     pub lost: u64,
     /// They ended before anything was encrypted, or an alert ended their handshake.
     pub failed: u64,
+    /// The first packet of the first one that a key might open.
+    pub first: Option<Seen>,
     /// Some of the names that clients asked for: those that stand first in the order of letters, so that it does not
     /// matter in which order they came.
     pub names: BTreeSet<String>,
@@ -195,7 +197,7 @@ impl Connections {
         let opened = flow.close(why, unseen, keys, &mut |connection| {
             if connection.outcome != Outcome::Encrypted {
                 told.push(Told::Carried(first, Carried::WebSocket(Box::new(connection))));
-            } else if unread.count(connection.tls.as_deref()) {
+            } else if unread.count(&connection) {
                 told.push(Told::Carried(first, Carried::Encrypted(Box::new(connection))));
             }
         });
@@ -360,10 +362,10 @@ impl Counters {
 
 impl Unread {
     /// Counts one; false where it is one too many to be listed.
-    fn count(&mut self, tls: Option<&tls::Facts>) -> bool {
+    fn count(&mut self, connection: &Connection) -> bool {
         use tls::Opened;
-        let Some(tls) = tls else { return false };
-        let total = self.total();
+        let Some(tls) = connection.tls.as_deref() else { return false };
+        let (total, failed) = (self.total(), self.failed);
         let counter = match tls.opened {
             // Alerts tell of failure where the keys open nothing else; so does an end before anything was encrypted.
             Opened::Nothing | Opened::Yes | Opened::Only(_) => &mut self.failed,
@@ -375,6 +377,9 @@ impl Unread {
             Opened::Lost => &mut self.lost,
         };
         *counter += 1;
+        if self.failed == failed {
+            self.begins(connection.first);
+        }
         if let Some(name) = &tls.server_name {
             self.name(name);
         }
@@ -393,6 +398,13 @@ impl Unread {
         self.failed += other.failed;
         self.unlisted += other.unlisted;
         other.names.iter().for_each(|name| self.name(name));
+        other.first.into_iter().for_each(|first| self.begins(first));
+    }
+
+    fn begins(&mut self, seen: Seen) {
+        if self.first.is_none_or(|first| seen.packet < first.packet) {
+            self.first = Some(seen);
+        }
     }
 
     fn name(&mut self, name: &str) {

@@ -11,6 +11,8 @@ pub struct Counters {
     pub tcp: u64,
     /// UDP datagrams that hold no tunnel known here.
     pub udp: u64,
+    /// Those that begin a QUIC connection.
+    pub quic: u64,
     /// IP packets with another protocol.
     pub other_ip: u64,
     /// Frames without IP.
@@ -52,6 +54,7 @@ impl Counters {
         [
             self.tcp,
             self.udp,
+            self.quic,
             self.other_ip,
             self.not_ip,
             self.encrypted,
@@ -68,6 +71,7 @@ impl Counters {
     pub(super) fn count(&mut self, other: Other) {
         let field = match other {
             Other::Udp => &mut self.udp,
+            Other::Quic => &mut self.quic,
             Other::Transport(_) => &mut self.other_ip,
             Other::NotIp => &mut self.not_ip,
             Other::Encrypted => &mut self.encrypted,

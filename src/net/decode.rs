@@ -35,6 +35,8 @@ pub enum Decoded<'a> {
 pub enum Other {
     /// A UDP datagram.
     Udp,
+    /// One that begins a QUIC connection, as HTTP/3 does.
+    Quic,
     /// IP with another protocol, by its number.
     Transport(u8),
     /// No IP.

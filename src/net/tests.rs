@@ -227,6 +227,19 @@ fn a_port_of_a_tunnel_with_other_bytes_is_udp() {
 }
 
 #[test]
+fn the_first_packets_of_quic_are_known() {
+    // RFC 9001 Appendix A.2, and the same of version 2, RFC 9369 Appendix A.2.
+    let one = b"\xC0\0\0\0\x01\x08\x83\x94\xC8\xF0\x3E\x51\x57\x08\0\0\x44\x9E";
+    let two = b"\xD0\x6B\x33\x43\xCF\x08\x83\x94\xC8\xF0\x3E\x51\x57\x08\0\0\x44\x9E";
+    for datagram in [&one[..], two] {
+        assert_eq!(decoded(RAW, &in_udp(443, datagram)), Err(Other::Quic));
+    }
+    let mut handshake = one.to_vec();
+    handshake[0] = 0xE0;
+    assert_eq!(decoded(RAW, &in_udp(443, &handshake)), Err(Other::Udp));
+}
+
+#[test]
 fn nesting_ends() {
     let mut data = v4();
     for _ in 0..100 {

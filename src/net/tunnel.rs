@@ -52,7 +52,18 @@ pub(super) fn udp(rest: &mut Rest<'_>) -> Result<(Next, Option<u32>), Other> {
         // MPLS (RFC 7510) and GRE (RFC 8086) in UDP.
         6635 => Ok((Next::Mpls, None)),
         4754 => Ok((Next::Gre, None)),
+        _ if begins_quic(rest.data) => Err(Other::Quic),
         _ => Err(Other::Udp),
+    }
+}
+
+/// Whether a datagram begins with an Initial packet of QUIC: a long header of version 1 (RFC 9000 §17.2.2) or 2 (RFC 9369
+/// §3.2), and a connection ID of at least eight bytes, as a client's first one has.
+fn begins_quic(datagram: &[u8]) -> bool {
+    match *datagram {
+        [first, 0, 0, 0, 1, len, ..] => first & 0xF0 == 0xC0 && (8..=20).contains(&len),
+        [first, 0x6B, 0x33, 0x43, 0xCF, len, ..] => first & 0xF0 == 0xD0 && (8..=20).contains(&len),
+        _ => false,
     }
 }
 

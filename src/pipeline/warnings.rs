@@ -76,6 +76,25 @@ pub(super) fn net_warnings(counters: &net::Counters) -> Vec<String> {
     warnings
 }
 
+/// HTTP/3, which is seen and not read.
+pub(super) fn http3_note(counters: &net::Counters, announced: u64) -> Option<String> {
+    let quic = match counters.quic {
+        0 => None,
+        1 => Some(String::from("1 datagram begins a QUIC connection")),
+        count => Some(format!("{count} datagrams begin QUIC connections")),
+    };
+    let alternative = match announced {
+        0 => None,
+        1 => Some(String::from("1 answer to an upgrade offers HTTP/3 (Alt-Svc)")),
+        count => Some(format!("{count} answers to upgrades offer HTTP/3 (Alt-Svc)")),
+    };
+    let seen: Vec<String> = quic.into_iter().chain(alternative).collect();
+    match seen.as_slice() {
+        [] => None,
+        seen => Some(format!("{}; WebSockets over HTTP/3 are not decoded", seen.join(", "))),
+    }
+}
+
 /// What wrong TCP checksums mean. On the host that sends, a capture shows them before the network card has computed
 /// them: then nearly all of one direction are wrong, and nothing is the matter. A few wrong ones are damage.
 pub(super) fn checksum_note(counters: &net::Counters) -> Result<Option<String>, String> {

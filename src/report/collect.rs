@@ -92,6 +92,10 @@ impl Collector {
                 report.connections[upstream].role = "upstream-leg";
             }
         }
+        for mut finding in summary.findings.iter().map(convert::finding_of_captures) {
+            finding.id = report.findings.len();
+            report.findings.push(finding);
+        }
         let of_run = self.policy.iter().flatten().filter(|account| account.is_of_run());
         for mut finding in of_run.filter_map(|account| convert::finding_of_run(account, &summary.captures)) {
             finding.id = report.findings.len();

@@ -120,15 +120,7 @@ pub(super) fn finding(c: &facts::Connection, finding: &Finding) -> model::Findin
         time: finding.seen.at.to_string(),
         title: finding.title.clone(),
         message: finding.message.clone(),
-        evidence: finding
-            .evidence
-            .iter()
-            .map(|e| model::Evidence {
-                capture: e.packet.capture(),
-                packet: e.packet.number(),
-                text: e.text.clone(),
-            })
-            .collect(),
+        evidence: evidence(finding),
         help: finding.help.clone(),
         fingerprint: rules::fingerprint(finding, c),
         display_filter: match c.carrier.http2() {
@@ -189,6 +181,42 @@ pub(super) fn demand(account: &Account, id: impl Fn(u64) -> Option<usize>) -> mo
         capture: seen.map(|seen| seen.packet.capture()),
         packet: seen.map(|seen| seen.packet.number()),
     }
+}
+
+/// A finding about the captures as a whole.
+pub(super) fn finding_of_captures(finding: &Finding) -> model::Finding {
+    let (packet, at) = (finding.seen.packet, finding.seen.at);
+    model::Finding {
+        id: 0,
+        rule: finding.rule.name,
+        code: finding.rule.code,
+        severity: finding.severity.name(),
+        confidence: finding.confidence.name(),
+        origin: finding.origin.map(|origin| origin.name()),
+        blame: finding.blame.name(),
+        connection: None,
+        related: Vec::new(),
+        capture: packet.capture(),
+        packet: packet.number(),
+        time: at.to_string(),
+        title: finding.title.clone(),
+        message: finding.message.clone(),
+        evidence: evidence(finding),
+        help: finding.help.clone(),
+        fingerprint: rules::fingerprint_of_run(finding.rule, ""),
+        display_filter: String::from("tls"),
+        consequences: Vec::new(),
+        suppressed: None,
+    }
+}
+
+fn evidence(finding: &Finding) -> Vec<model::Evidence> {
+    let one = |e: &rules::Evidence| model::Evidence {
+        capture: e.packet.capture(),
+        packet: e.packet.number(),
+        text: e.text.clone(),
+    };
+    finding.evidence.iter().map(one).collect()
 }
 
 /// A demand on the run as a whole that was not met: it points at the end of the first capture, for all of it was read.

@@ -29,6 +29,7 @@ mod tls;
 mod transport;
 mod trust;
 
+pub use capture::capture_encrypted::capture_encrypted;
 pub use context::Context;
 pub use finding::{Blame, Confidence, Evidence, Finding, Origin, Severity};
 pub use identity::{CauseKey, cause_key, fingerprint, fingerprint_of_run};
@@ -136,6 +137,7 @@ pub static RULES: &[&Rule] = &[
     &tls::scheme_port_mismatch::RULE,
     &capture::capture_starts_midstream::RULE,
     &capture::capture_lossy::RULE,
+    &capture::capture_encrypted::RULE,
     &policy::expected_extension_missing::RULE,
     &policy::forbidden_extension_agreed::RULE,
     &policy::expected_subprotocol_missing::RULE,

@@ -74,6 +74,7 @@ impl TableReport {
         for account in self.policy.iter().filter(|account| account.is_of_run() && account.counts()) {
             total.count(account.severity);
         }
+        summary.findings.iter().for_each(|finding| total.count(finding.severity));
         let groups = self.groups.clone().in_order();
         let places = Places { summary };
 
