@@ -7,18 +7,21 @@ mod ledger;
 mod part;
 mod quality;
 mod streams;
+mod threads;
 mod warnings;
 
 use crate::capture::{CaptureInfo, Merged};
 use crate::connection::{Connection, Outcome};
 use crate::error::Error;
 use crate::legs::LegPair;
+use crate::limits;
 use crate::net;
 use crate::rules::{Finding, Selection};
 use crate::tls::KeyLog;
 use front::Front;
 use ledger::Ledger;
 pub use quality::Quality;
+use threads::Threads;
 use warnings::{checksum_note, flow_warnings, name_links, net_warnings, tcp_warnings, tls_warnings};
 
 /// Receives what an analysis finds, connection by connection, in the order in which they become final.
@@ -67,10 +70,21 @@ pub struct Totals {
 }
 
 /// What may be asked of an analysis.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Which rules speak, and what they demand.
     pub selection: Selection,
+    /// Threads that follow flows, beside those that read and judge. With 1, all is done on the calling thread. What is
+    /// found does not depend on it.
+    pub threads: usize,
+    /// Packets that are read before threads are begun, so that small captures need none.
+    pub alone: u64,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { selection: Selection::default(), threads: 1, alone: limits::ALONE }
+    }
 }
 
 /// [`analyze_with`] default options.
@@ -95,7 +109,16 @@ pub fn analyze_with(
     let mut front = Front::new(input, keys);
     let mut parts = part::all(&front);
     let mut ledger = Ledger::new(&options.selection, observer);
-    alone::run(&mut front, &mut parts, &mut ledger, progress);
+    let alone = if options.threads > 1 { options.alone } else { u64::MAX };
+    if !alone::run(&mut front, &mut parts, &mut ledger, progress, alone) {
+        (front, parts) = match Threads::begin(front, parts, options.threads) {
+            Ok(threads) => threads.finish(&mut ledger, progress),
+            Err((mut front, mut parts)) => {
+                alone::run(&mut front, &mut parts, &mut ledger, progress, u64::MAX);
+                (front, parts)
+            }
+        };
+    }
     let Front { input, net, keys, .. } = front;
     let counts = part::counts(parts);
     let (mut totals, unlisted) = ledger.finish();

@@ -1,7 +1,9 @@
 //! Several captures as one time line.
 
+use super::chunk::Chunk;
 use super::info::CaptureInfo;
 use super::reader::{Item, Reader};
+use crate::limits;
 use crate::time::Timestamp;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -69,6 +71,27 @@ impl Merged {
     pub fn current(&self) -> Option<Item<'_>> {
         let Reverse((_, index)) = self.order.peek()?;
         self.readers.get(*index)?.current()
+    }
+
+    /// The bytes among which those of that item are.
+    #[inline]
+    pub fn chunk(&self) -> Option<&Chunk> {
+        let Reverse((_, index)) = self.order.peek()?;
+        self.readers.get(*index).map(Reader::chunk)
+    }
+
+    /// Whether the next item may have to be waited for, because who writes it takes his time.
+    #[inline]
+    pub fn may_wait(&self) -> bool {
+        let top = self.order.peek().and_then(|Reverse((_, index))| self.readers.get(*index));
+        top.is_some_and(Reader::may_wait)
+    }
+
+    /// Reads the captures on threads of their own from now on, unless they are many.
+    pub fn read_ahead(&mut self) {
+        if self.readers.len() <= limits::READ_AHEAD {
+            self.readers.iter_mut().for_each(Reader::read_ahead);
+        }
     }
 
     /// Loads the next item of all and gives it.

@@ -46,6 +46,8 @@ pub(super) struct Surroundings {
     locale: Option<String>,
     /// `SSLKEYLOGFILE`.
     key_log: Option<PathBuf>,
+    /// Cores that we may use.
+    cores: usize,
 }
 
 impl Config {
@@ -66,7 +68,11 @@ impl Config {
             n => return Err(format!("-: standard input was named {n} times and can be read only once")),
         }
         Ok(Config {
-            options: Options { selection: args.judging.selection()? },
+            options: Options {
+                selection: args.judging.selection()?,
+                threads: args.reading.threads.map_or(surroundings.cores, usize::from),
+                ..Options::default()
+            },
             format: args.format,
             page,
             file_page: page.colored(args.paper.color == ColorWhen::Always),
@@ -167,6 +173,7 @@ impl Surroundings {
             terminal_width: terminal_size::terminal_size_of(&stdout).map(|(width, _)| width.0),
             stdin_is_terminal: io::stdin().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
+            cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             key_log: std::env::var_os("SSLKEYLOGFILE").filter(|name| !name.is_empty()).map(PathBuf::from),
             locale: if cfg!(windows) {
                 None
@@ -190,6 +197,7 @@ mod tests {
         stderr_is_terminal: false,
         locale: None,
         key_log: None,
+        cores: 1,
     };
 
     fn args(line: &str) -> Args {
