@@ -116,6 +116,7 @@ pub fn finding(rule: &'static Rule, seen: Seen, title: &str) -> Finding {
         help: String::new(),
         consequences: Vec::new(),
         related: Vec::new(),
+        suppressed: None,
     }
 }
 
