@@ -49,8 +49,17 @@ impl Merged {
     }
 
     /// Loads the next item of all; false at the end.
-    #[inline(never)]
+    #[inline(always)]
     pub fn advance(&mut self) -> bool {
+        match self.readers.as_mut_slice() {
+            // One capture alone needs no order.
+            [alone] if self.started => alone.advance(),
+            _ => self.advance_first(),
+        }
+    }
+
+    #[inline(never)]
+    fn advance_first(&mut self) -> bool {
         if !self.started {
             self.started = true;
         } else if let Some(mut top) = self.order.peek_mut() {
@@ -67,24 +76,30 @@ impl Merged {
     }
 
     /// The item that [`Merged::advance`] loaded.
-    #[inline]
+    #[inline(always)]
     pub fn current(&self) -> Option<Item<'_>> {
-        let Reverse((_, index)) = self.order.peek()?;
-        self.readers.get(*index)?.current()
+        self.first()?.current()
+    }
+
+    /// The reader of that item.
+    #[inline(always)]
+    fn first(&self) -> Option<&Reader> {
+        match self.readers.as_slice() {
+            [alone] => Some(alone),
+            all => self.order.peek().and_then(|Reverse((_, index))| all.get(*index)),
+        }
     }
 
     /// The bytes among which those of that item are.
     #[inline]
     pub fn chunk(&self) -> Option<&Chunk> {
-        let Reverse((_, index)) = self.order.peek()?;
-        self.readers.get(*index).map(Reader::chunk)
+        self.first().map(Reader::chunk)
     }
 
     /// Whether the next item may have to be waited for, because who writes it takes his time.
     #[inline]
     pub fn may_wait(&self) -> bool {
-        let top = self.order.peek().and_then(|Reverse((_, index))| self.readers.get(*index));
-        top.is_some_and(Reader::may_wait)
+        self.first().is_some_and(Reader::may_wait)
     }
 
     /// Reads the captures on threads of their own from now on, unless they are many.
@@ -98,10 +113,6 @@ impl Merged {
     #[inline(always)]
     #[allow(clippy::should_implement_trait, reason = "an iterator cannot lend")]
     pub fn next(&mut self) -> Option<Item<'_>> {
-        // One capture alone needs no order.
-        if self.readers.len() == 1 && self.started {
-            return self.readers.first_mut()?.next();
-        }
         if self.advance() { self.current() } else { None }
     }
 
