@@ -1,4 +1,24 @@
 //! The stages wired together; the only file that knows all of them.
+//!
+//! ```text
+//!  front ──Segment──▶ part 0 … part 15 ──Told──▶ ledger ──▶ bench ──Connection, findings──▶ Observer
+//! ```
+//!
+//! The front reads packets and finds the segments in them. Flows are divided by their key into a fixed number of parts
+//! ([`limits::PARTS`]), each of which reassembles and follows its own. The ledger numbers the flows, in the order of their
+//! first packets, and the bench keeps connections until they can be judged with what stands around them.
+//!
+//! What is found does not depend on the number of threads, because everything that could depend on it does not:
+//!
+//! - a bound on all flows together is divided among the parts, so that it takes away the same wherever a part is worked on;
+//! - what flows tell is tagged with the packet that caused it, and comes to the ledger in that order; what is open at the
+//!   end is ended in the order of first packets;
+//! - stages that know several flows at once stand before the parts (fragments, checksums) or behind them (numbers, legs,
+//!   what many have in common), and so on one thread. TLS sessions, which one flow begins and another resumes, are known to
+//!   all parts in the order of the packets.
+//!
+//! With one thread, and at the start of every run, all this happens on the calling thread. Once an input proves not to be
+//! small, the same parts are handed to workers: see `threads`. Nothing in the stages knows of it.
 
 mod alone;
 mod bench;

@@ -4,7 +4,7 @@ use super::super::front::Target;
 use super::super::part;
 use crate::capture::{Chunk, Merged, Seen};
 use crate::limits;
-use crate::net::Segment;
+use crate::net::{Flags, FlowKey, LongKey, Segment, ShortKey, Side};
 use crate::tls::KeyLog;
 use std::mem::take;
 use std::sync::mpsc::{Receiver, SyncSender};
@@ -16,6 +16,9 @@ pub(super) struct Batch {
     chunks: Vec<Chunk>,
     copied: Chunk,
     pub(super) steps: Vec<Step>,
+    keys: Vec<LongKey>,
+    /// The place in the order of the run before which no step of this batch stands.
+    from: u64,
     /// What comes between steps: before which one, and at what place in the order.
     pub(super) notices: Vec<(usize, u64, Notice)>,
     /// The place in the order after the last one in this batch.
@@ -24,18 +27,44 @@ pub(super) struct Batch {
     pub(super) progress: (u64, Option<u64>),
 }
 
-/// One segment without its payload.
+/// One segment without its payload, in as many bytes as a line of the cache has.
+#[repr(align(64))]
 pub(super) struct Step {
-    /// Its place in the order of all steps and notices of the run.
-    pub(super) order: u64,
     pub(super) seen: Seen,
-    segment: Segment<'static>,
+    key: Key,
+    seq: u32,
+    ack: u32,
+    declared_len: u32,
+    /// Where its payload lies in its chunk.
     at: u32,
     len: u32,
+    /// Its place in the order of the run, counted from the batch's.
+    order: u32,
+    window: u16,
+    ip_id: u16,
+    flags: Flags,
+    ttl: u8,
     chunk: u8,
-    /// Index among the parts of the worker.
-    pub(super) part: u8,
+    /// Index among the parts of the worker, doubled; and 1 where the greater endpoint sent it.
+    part: u8,
 }
+
+/// The key of most segments; the others' stand beside the steps.
+#[derive(Clone, Copy)]
+enum Key {
+    Short(ShortKey),
+    Long(u32),
+}
+
+impl Step {
+    /// Index among the parts of the worker.
+    #[inline]
+    pub(super) fn part(&self) -> usize {
+        usize::from(self.part >> 1)
+    }
+}
+
+const _: () = assert!(size_of::<Step>() == 64);
 
 /// What concerns all parts.
 #[derive(Clone)]
@@ -54,12 +83,33 @@ pub(super) enum Order {
 }
 
 impl Batch {
+    /// The place of a step in the order of all steps and notices of the run.
+    #[inline]
+    pub(super) fn order(&self, step: &Step) -> u64 {
+        self.from + u64::from(step.order)
+    }
+
     /// The segment of a step.
     #[inline]
-    pub(super) fn segment<'a>(&'a self, step: &'a Step) -> Segment<'a> {
+    pub(super) fn segment<'a>(&'a self, step: &Step) -> Segment<'a> {
+        let key = match step.key {
+            Key::Short(key) => FlowKey::Short(key),
+            Key::Long(index) => FlowKey::Long(self.keys[index as usize]),
+        };
         let chunk = if step.chunk == COPIED { &self.copied } else { &self.chunks[usize::from(step.chunk)] };
         let at = step.at as usize;
-        Segment { payload: &chunk[at..at + step.len as usize], ..step.segment }
+        Segment {
+            key,
+            from: if step.part & 1 == 0 { Side::Low } else { Side::High },
+            seq: step.seq,
+            ack: step.ack,
+            flags: step.flags,
+            window: step.window,
+            ttl: step.ttl,
+            ip_id: step.ip_id,
+            declared_len: step.declared_len,
+            payload: &chunk[at..at + step.len as usize],
+        }
     }
 }
 
@@ -131,6 +181,7 @@ impl Batches {
         for (inbox, pending) in self.inboxes.iter().zip(&mut self.pending) {
             let next = Batch { steps: self.unused.try_recv().unwrap_or_default(), ..Batch::default() };
             let mut batch = std::mem::replace(pending, next);
+            pending.from = self.order;
             batch.chunks = chunks.clone();
             batch.copied = copied.clone();
             (batch.until, batch.progress) = (self.order, progress);
@@ -184,16 +235,29 @@ impl Target for Batches {
     fn segment(&mut self, segment: &Segment<'_>, seen: Seen, input: &Merged) {
         let (worker, part) = self.places[part::of(&segment.key)];
         let (chunk, at) = self.place(segment.payload, input);
-        let len = segment.payload.len() as u32;
-        let order = self.order;
-        self.pending[usize::from(worker)].steps.push(Step {
-            order,
+        let batch = &mut self.pending[usize::from(worker)];
+        let key = match segment.key {
+            FlowKey::Short(key) => Key::Short(key),
+            FlowKey::Long(key) => {
+                batch.keys.push(key);
+                Key::Long((batch.keys.len() - 1) as u32)
+            }
+        };
+        batch.steps.push(Step {
             seen,
-            segment: Segment { payload: &[], ..*segment },
+            key,
+            seq: segment.seq,
+            ack: segment.ack,
+            declared_len: segment.declared_len,
             at,
-            len,
+            len: segment.payload.len() as u32,
+            order: (self.order - batch.from) as u32,
+            window: segment.window,
+            ip_id: segment.ip_id,
+            flags: segment.flags,
+            ttl: segment.ttl,
             chunk,
-            part,
+            part: part << 1 | segment.from as u8,
         });
         self.order += 1;
         self.count += 1;

@@ -74,11 +74,11 @@ impl Worker {
             while let Some((_, order, notice)) = notices.next_if(|&(before, ..)| before <= index) {
                 self.notice(order, &notice, &mut told);
             }
-            self.turns.reach(step.order);
-            let part = usize::from(step.part);
+            let (part, order) = (step.part(), batch.order(step));
+            self.turns.reach(order);
             self.parts[part].push(&batch.segment(step), step.seen);
             if self.parts[part].has_told() {
-                self.told(part, step.order, &mut told);
+                self.told(part, order, &mut told);
             }
         }
         for (_, order, notice) in notices {
