@@ -38,6 +38,7 @@ use crate::limits;
 use crate::net;
 use crate::rules::{Finding, Selection};
 use crate::tls::KeyLog;
+use crate::websocket::Depth;
 use front::Front;
 use ledger::Ledger;
 pub use quality::Quality;
@@ -94,6 +95,8 @@ pub struct Totals {
 pub struct Options {
     /// Which rules speak, and what they demand.
     pub selection: Selection,
+    /// How far payloads are read.
+    pub depth: Depth,
     /// Threads that follow flows, beside those that read and judge. With 1, all is done on the calling thread. What is
     /// found does not depend on it.
     pub threads: usize,
@@ -103,7 +106,8 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { selection: Selection::default(), threads: 1, alone: limits::ALONE }
+        let (selection, depth) = (Selection::default(), Depth::default());
+        Options { selection, depth, threads: 1, alone: limits::ALONE }
     }
 }
 
@@ -127,7 +131,7 @@ pub fn analyze_with(
     progress: &mut impl FnMut(u64, Option<u64>),
 ) -> Summary {
     let mut front = Front::new(input, keys);
-    let mut parts = part::all(&front);
+    let mut parts = part::all(&front, options.depth);
     let mut ledger = Ledger::new(&options.selection, observer);
     let alone = if options.threads > 1 { options.alone } else { u64::MAX };
     if !alone::run(&mut front, &mut parts, &mut ledger, progress, alone) {

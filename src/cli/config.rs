@@ -11,6 +11,7 @@ use crate::report::{Glyphs, Page, Secrets};
 use crate::rules::selection::{Level, Requirement, Selection, named};
 use crate::rules::{Rule, Severity, Suppressions};
 use crate::time::Timestamp;
+use crate::websocket::Depth;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -158,6 +159,7 @@ impl Input {
             captures,
             options: Options {
                 selection,
+                depth: if reading.decode { Depth::All } else { Depth::WhereAsked },
                 threads: reading.threads.map_or(surroundings.cores, usize::from),
                 ..Options::default()
             },
