@@ -26,6 +26,12 @@ mod settings;
 /// Recorded traffic is held to a policy, and what is known or ignored does not count.
 mod policy;
 
+/// What a change made better or worse is told by comparing two captures.
+mod diff;
+
+/// Every command that the documents show runs as it stands there.
+mod documents;
+
 /// Memory stays bounded, whatever the length and the malice of the input.
 mod bounds;
 

@@ -1,19 +1,17 @@
 //! `wsanalyze CAPTURE...`: reads, analyses, prints.
 
 use super::complain;
-use super::config::{Config, Purpose};
+use super::config::{Config, Input};
 use super::exit::{Outcome, Status};
 use super::inputs;
 use super::keys::keys;
 use super::progress::Progress;
 use super::reports::Reports;
-use super::scope::Scope;
 use crate::capture::Merged;
 use crate::connection::{self, Connection};
 use crate::legs::LegPair;
-use crate::pipeline::{self, Observer};
-use crate::rules::expectation::Ledger;
-use crate::rules::{Finding, Severity, Suppressions};
+use crate::pipeline::{self, Observer, Summary};
+use crate::rules::{Finding, Severity};
 use crate::time::Timestamp;
 
 /// Reports on all inputs that can be read, complains of the others.
@@ -25,44 +23,12 @@ pub(super) fn analyze(config: &Config) -> Status {
             return status;
         }
     };
-    let (readers, mut unreadable) = inputs::open(&config.captures);
-    if readers.is_empty() {
-        return Status::Unreadable;
-    }
-    let keys = match keys(config) {
-        Ok(keys) => keys,
-        Err(reason) => {
-            complain(&reason);
-            return Status::Unreadable;
-        }
+    let Told { observer: mut reports, summary, mut outcome } = match tell(&config.input, reports) {
+        Ok(told) => told,
+        Err(status) => return status,
     };
-    let input = Merged::new(readers);
-    let (scope, begins) = (&config.scope, input.begins());
-    let ledger = (config.purpose == Purpose::Check).then(|| Ledger::new(&config.options.selection));
-    let suppressions = &config.suppressions;
-    let mut tally = Tally { worst: None, connections: 0, scope, begins, suppressions, ledger, reports };
-    let mut progress = Progress::new(config.progress);
-    let tell = &mut |read, total| progress.tell(read, total);
-    let summary = pipeline::analyze_with(&config.options, keys, input, &mut tally, tell);
-    drop(progress);
-    for error in &summary.unreadable {
-        complain(&error.to_string());
-        unreadable = true;
-    }
-
-    let mut outcome =
-        Outcome { unreadable, worst: tally.worst, connections: tally.connections, of_run: None };
-    if let Some(ledger) = tally.ledger {
-        let mut accounts = ledger.finish();
-        for account in accounts.iter_mut().filter(|account| account.is_of_run()) {
-            account.suppressed = suppressions.of_run(account.rule, &account.fingerprint);
-            if account.counts() {
-                outcome.of_run = outcome.of_run.max(Some(account.severity));
-            }
-        }
-        tally.reports.policy(&accounts);
-    }
-    match tally.reports.write(&summary) {
+    outcome.of_run = reports.close_policy(&config.input.suppressions);
+    match reports.write(&summary) {
         Ok(()) => outcome.status(config.verdict),
         Err(reasons) => {
             reasons.iter().for_each(|reason| complain(reason));
@@ -71,34 +37,64 @@ pub(super) fn analyze(config: &Config) -> Status {
     }
 }
 
-/// Hands on to the reports what was selected, and remembers the gravest finding of it.
-struct Tally<'a> {
-    worst: Option<Severity>,
-    connections: u64,
-    scope: &'a Scope,
-    begins: Option<Timestamp>,
-    suppressions: &'a Suppressions,
-    ledger: Option<Ledger>,
-    reports: Reports,
+/// What came of reading all input.
+pub(super) struct Told<O> {
+    pub(super) observer: O,
+    pub(super) summary: Summary,
+    pub(super) outcome: Outcome,
 }
 
-impl Observer for Tally<'_> {
+/// Reads all inputs that can be read, tells `observer` of what was selected, and complains of the others.
+///
+/// # Errors
+/// How the program ends where nothing can be read.
+pub(super) fn tell<O: Observer>(input: &Input, observer: O) -> Result<Told<O>, Status> {
+    let (readers, mut unreadable) = inputs::open(&input.captures);
+    if readers.is_empty() {
+        return Err(Status::Unreadable);
+    }
+    let keys = keys(input).map_err(|reason| {
+        complain(&reason);
+        Status::Unreadable
+    })?;
+    let merged = Merged::new(readers);
+    let begins = merged.begins();
+    let mut tally = Tally { worst: None, connections: 0, input, begins, observer };
+    let mut progress = Progress::new(input.progress);
+    let tell = &mut |read, total| progress.tell(read, total);
+    let summary = pipeline::analyze_with(&input.options, keys, merged, &mut tally, tell);
+    drop(progress);
+    for error in &summary.unreadable {
+        complain(&error.to_string());
+        unreadable = true;
+    }
+    let outcome = Outcome { unreadable, worst: tally.worst, connections: tally.connections, of_run: None };
+    Ok(Told { observer: tally.observer, summary, outcome })
+}
+
+/// Hands on what was selected, marks what does not count, and remembers the gravest finding that does.
+struct Tally<'a, O> {
+    worst: Option<Severity>,
+    connections: u64,
+    input: &'a Input,
+    begins: Option<Timestamp>,
+    observer: O,
+}
+
+impl<O: Observer> Observer for Tally<'_, O> {
     fn connection(&mut self, connection: Connection, mut findings: Vec<Finding>) {
-        if !self.scope.admits(&connection, &findings, self.begins) {
+        if !self.input.scope.admits(&connection, &findings, self.begins) {
             return;
         }
         // What could not be read may be no WebSocket at all.
         self.connections += u64::from(connection.outcome != connection::Outcome::Encrypted);
-        findings.iter_mut().for_each(|finding| self.suppressions.mark(&connection, finding));
+        findings.iter_mut().for_each(|finding| self.input.suppressions.mark(&connection, finding));
         let counting = findings.iter().filter(|finding| finding.suppressed.is_none());
         self.worst = self.worst.max(counting.map(|finding| finding.severity).max());
-        if let Some(ledger) = &mut self.ledger {
-            ledger.add(&connection);
-        }
-        self.reports.connection(connection, findings);
+        self.observer.connection(connection, findings);
     }
 
     fn legs(&mut self, pair: LegPair) {
-        self.reports.legs(pair);
+        self.observer.legs(pair);
     }
 }
