@@ -130,6 +130,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("ruzstd", &["capture/"]),
     ("lz4_flex", &["capture/"]),
     ("etherparse", &["net/"]),
+    ("foldhash", &["legs/"]),
     ("hashbrown", &["tcp/"]),
     ("httparse", &["http/"]),
     ("nom", &["websocket/"]),

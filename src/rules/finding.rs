@@ -142,6 +142,12 @@ impl Finding {
         self
     }
 
+    /// Nobody is known to have spoken, and nobody to be to blame.
+    pub(super) fn of_nobody(mut self) -> Finding {
+        (self.origin, self.blame) = (None, Blame::Unknown);
+        self
+    }
+
     /// Who must mend it.
     pub(super) fn blame(mut self, blame: impl Into<Blame>) -> Finding {
         self.blame = blame.into();
