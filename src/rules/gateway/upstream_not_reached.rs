@@ -185,7 +185,9 @@ mod tests {
     #[test]
     fn a_refused_syn_explains_an_end_without_a_word() {
         let unused = [attempt(1, true)];
-        let judged = |scene: Scene| judge(&scene.build(), &Context { unused: &unused, ..Context::alone() });
+        let judged = |scene: Scene| {
+            judge(&scene.build(), &Context { unused: &Unconnected::new(&unused), ..Context::alone() })
+        };
         let findings = judged(Scene::tcp().request(REQUEST).fin(Server));
         assert_eq!((findings[0].rule.name, findings[0].blame), (RULE.name, Blame::Upstream));
         assert_eq!(findings[0].consequences[0].rule.name, "handshake-unanswered");
