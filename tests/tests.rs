@@ -31,6 +31,8 @@ mod diff;
 
 /// Every command that the documents show runs as it stands there.
 mod documents;
+/// Looks at captures that are no report, and the page for a browser.
+mod views;
 
 /// Memory stays bounded, whatever the length and the malice of the input.
 mod bounds;

@@ -1,7 +1,7 @@
 //! The reports of one run, each in its format and to its place.
 
 use super::args::Format;
-use super::config::{Config, Purpose};
+use super::config::{Config, Input, Purpose};
 use super::destination::{Destination, real};
 use super::exit::Status;
 use crate::connection::Connection;
@@ -59,6 +59,7 @@ impl Reports {
                 return;
             }
             Format::Json => Document::Json,
+            Format::Html => Document::Html,
         };
         self.collector.get_or_insert_with(|| Collector::new(config.input.secrets));
         self.documents.push((document, place));
@@ -71,11 +72,10 @@ impl Reports {
         if places.any(|place| place.target() == Some(target)) {
             return Err("two reports cannot go to one file");
         }
-        if config
-            .input
-            .captures
+        let Input { captures, key_logs, .. } = &config.input;
+        if captures
             .iter()
-            .chain(&config.input.key_logs)
+            .chain(key_logs)
             .chain(&config.baseline)
             .any(|path| real(path).is_ok_and(|real| real == target))
         {
