@@ -237,6 +237,24 @@ pub const CENSUS: usize = 1 << 17;
 /// TCP connections without payload that are remembered: among them are a gateway's failed attempts at its upstream.
 pub const UNUSED: usize = 1 << 12;
 
+/// Connections that a time line draws one by one; of more, so many of the longest are kept. A screen has no more lines.
+pub const TIMELINE_LIVES: usize = 60;
+
+/// Stretches of time in which a time line counts connections. Twice the columns of any picture drawn from them.
+pub const TIMELINE_BINS: usize = 1 << 10;
+
+/// Causes that an HTML report tells. A page with more is not read.
+pub const PAGE_CAUSES: usize = 200;
+
+/// Sessions that an HTML report draws as ladders, those with findings first: each takes some 20 KiB of the page.
+pub const PAGE_SESSIONS: usize = 100;
+
+/// Connections that an HTML report lists one by one.
+pub const PAGE_CONNECTIONS: usize = 1000;
+
+/// Endpoints, and codes, that can be chosen in an HTML report.
+pub const PAGE_CHOICES: usize = 200;
+
 /// Servers for which one fault is told apart in a table. Where more have it, it is told once for all.
 pub const REPORT_PER_SERVER: usize = 3;
 
@@ -256,3 +274,20 @@ pub const TLS_LAYERS: usize = 3;
 /// Nanoseconds between two copies of a packet without an IP identification, seen by two interfaces. No sender sends
 /// again so soon.
 pub const DUPLICATE_NANOS: i64 = 100_000;
+
+/// Compressed payload of one side of a connection that is kept, in case its session's end asks what was in it. Two ends
+/// that disagree do so within the first messages; inflating a longer stream is for those who ask for it.
+pub const COMPRESSED: usize = 8 << 10;
+
+/// The same of all connections, divided among the parts.
+pub const COMPRESSED_TOTAL: usize = 32 << 20;
+
+/// The same where all messages are inflated as they end: most of it is the contexts of the connections that are open,
+/// a tenth of a megabyte for each side. Divided among the parts.
+pub const INFLATING_TOTAL: usize = 256 << 20;
+
+/// Bytes that one message is inflated to. zlib makes up to 1032 of one, and no receiver takes a message as long as this.
+pub const INFLATED: u64 = 32 << 20;
+
+/// Bytes that messages of one run are inflated to where only sessions' ends asked for it, divided among the parts: a second's work.
+pub const INFLATED_TOTAL: u64 = 1 << 30;
