@@ -175,6 +175,7 @@ pub(super) enum Format {
     #[default]
     Table,
     Json,
+    Jsonl,
 }
 
 /// See [`Args::outputs`].
@@ -276,7 +277,7 @@ mod tests {
         assert_eq!(outputs, [(Format::Json, "out=1.json"), (Format::Table, "page.txt")]);
         for (line, says) in [
             ("wsanalyze a -o out.json", "FORMAT=FILE"),
-            ("wsanalyze a -o poem=out.txt", "expected one of table, json"),
+            ("wsanalyze a -o poem=out.txt", "expected one of table, json, jsonl"),
             ("wsanalyze a -o json=", "expected a file"),
             ("wsanalyze a -o json=-", "standard output"),
         ] {

@@ -84,12 +84,7 @@ impl Collector {
             for &related in &finding.related {
                 report.connections[related].findings.push(finding.id);
             }
-            let counts = &mut report.totals.findings;
-            match finding.severity {
-                "error" => counts.error += 1,
-                "warning" => counts.warning += 1,
-                _ => counts.info += 1,
-            }
+            report.totals.findings.count(finding.severity);
         }
         report
     }

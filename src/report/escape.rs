@@ -3,6 +3,7 @@
 //! A capture is written by strangers. What they wrote is shown, never obeyed: no control character, no bidirectional
 //! override and no invisible character reaches a terminal as itself.
 
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io;
@@ -55,16 +56,23 @@ pub fn is_hidden(c: char) -> bool {
 
 /// Writes JSON in which no hidden character stands as itself: JSON alone escapes only those below U+0020, and a
 /// terminal obeys more (U+009B begins a control sequence).
-pub(super) struct JsonFormatter<'a>(serde_json::ser::PrettyFormatter<'a>);
+pub(super) struct JsonFormatter<F>(F);
 
-impl JsonFormatter<'_> {
+impl JsonFormatter<PrettyFormatter<'_>> {
     /// With an indent of two spaces.
     pub(super) fn pretty() -> Self {
-        JsonFormatter(serde_json::ser::PrettyFormatter::with_indent(b"  "))
+        JsonFormatter(PrettyFormatter::with_indent(b"  "))
     }
 }
 
-impl serde_json::ser::Formatter for JsonFormatter<'_> {
+impl JsonFormatter<CompactFormatter> {
+    /// On one line.
+    pub(super) fn compact() -> Self {
+        JsonFormatter(CompactFormatter)
+    }
+}
+
+impl<F: Formatter> Formatter for JsonFormatter<F> {
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, text: &str) -> io::Result<()> {
         let mut rest = text;
         while let Some((at, c)) = rest.char_indices().find(|&(_, c)| is_hidden(c)) {
@@ -111,6 +119,10 @@ impl serde_json::ser::Formatter for JsonFormatter<'_> {
 
     fn end_object_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
         self.0.end_object_value(out)
+    }
+
+    fn end_object_key<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object_key(out)
     }
 }
 

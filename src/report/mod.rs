@@ -4,6 +4,7 @@ mod collect;
 mod convert;
 pub mod escape;
 pub mod json;
+mod jsonl;
 pub mod manual;
 pub mod model;
 pub mod page;
@@ -13,6 +14,7 @@ mod table;
 mod testing;
 
 pub use collect::Collector;
+pub use jsonl::JsonLines;
 pub use page::{Glyphs, Page};
 pub use table::TableReport;
 

@@ -27,6 +27,22 @@ pub struct Report {
     pub findings: Vec<Finding>,
 }
 
+/// One line of `--format jsonl`: an object of the document, with its type.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Line<'a> {
+    /// One input, when it was read to its end.
+    Capture(&'a Capture),
+    /// A connection. Its id counts those before it in the stream.
+    Connection(&'a Connection),
+    /// A pair of connections that came before it.
+    LegPair(&'a LegPair),
+    /// A finding about a connection that came before it. Its id counts those before it in the stream.
+    Finding(&'a Finding),
+    /// The last line.
+    Totals(&'a Totals),
+}
+
 /// The program and its version.
 #[derive(Clone, PartialEq, Serialize, Debug)]
 pub struct Tool {
@@ -84,6 +100,24 @@ pub struct Counts {
     pub error: u64,
     pub warning: u64,
     pub info: u64,
+}
+
+impl Counts {
+    /// Adds one of that severity.
+    pub(super) fn count(&mut self, severity: &str) {
+        match severity {
+            "error" => self.error += 1,
+            "warning" => self.warning += 1,
+            _ => self.info += 1,
+        }
+    }
+
+    /// Adds those of another part.
+    pub(super) fn add(&mut self, other: Counts) {
+        self.error += other.error;
+        self.warning += other.warning;
+        self.info += other.info;
+    }
 }
 
 /// One WebSocket connection, or one attempt at it.
