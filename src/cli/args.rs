@@ -159,6 +159,12 @@ pub(super) enum Command {
         #[arg(value_name = "CAPTURE", required = true)]
         captures: Vec<PathBuf>,
     },
+    /// Print the JSON Schema of a report
+    Schema {
+        /// Of which format
+        #[arg(value_enum, default_value_t, value_name = "FORMAT")]
+        format: SchemaFormat,
+    },
     /// List the rules
     Rules {
         /// How to print them
@@ -176,6 +182,12 @@ pub(super) enum Format {
     Table,
     Json,
     Jsonl,
+    Sarif,
+    Junit,
+    Github,
+    Gitlab,
+    Markdown,
+    Csv,
 }
 
 /// See [`Args::outputs`].
@@ -200,6 +212,14 @@ impl Output {
             None => Err(format!("expected FORMAT=FILE, with one of {}", formats())),
         }
     }
+}
+
+/// The formats that have a schema of ours.
+#[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
+pub(super) enum SchemaFormat {
+    #[default]
+    Json,
+    Jsonl,
 }
 
 /// How the list of rules is printed.

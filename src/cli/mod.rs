@@ -18,9 +18,10 @@ mod suggest;
 
 pub use exit::Status;
 
-use self::args::{Args, Command};
+use self::args::{Args, Command, SchemaFormat};
 use self::config::{Config, Surroundings};
 use crate::report::escape;
+use crate::report::json::{self, Shape};
 use clap::Parser as _;
 use clap::error::ErrorKind;
 use std::ffi::OsString;
@@ -52,6 +53,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Status {
             explain::explain(topics, lang.into(), args.paper.page(&surroundings))
         }
         Some(Command::Extract { id, ref output, ref captures }) => extract::extract(id, output, captures),
+        Some(Command::Schema { format }) => printed(false, Status::Clean, |mut out| {
+            let shape = match format {
+                SchemaFormat::Json => Shape::Document,
+                SchemaFormat::Jsonl => Shape::Line,
+            };
+            json::write_schema(shape, &mut out)
+        }),
         Some(Command::Rules { format }) => rule_list::list(format, args.paper.page(&surroundings)),
     }
 }

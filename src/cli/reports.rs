@@ -59,6 +59,12 @@ impl Reports {
                 return;
             }
             Format::Json => Document::Json,
+            Format::Sarif => Document::Sarif,
+            Format::Junit => Document::Junit(config.verdict.fail_on.threshold()),
+            Format::Github => Document::Github,
+            Format::Gitlab => Document::Gitlab,
+            Format::Markdown => Document::Markdown,
+            Format::Csv => Document::Csv,
         };
         self.collector.get_or_insert_with(|| Collector::new(config.secrets));
         self.documents.push((document, place));
