@@ -32,6 +32,11 @@ pub const GAP_GRACE_SEGMENTS: u32 = 16;
 /// Capture time to wait for the same.
 pub const GAP_GRACE_NANOS: i64 = 1_000_000_000;
 
+/// Parts into which the flows of a run are divided, each with its share of the bounds on all of them (those that say so),
+/// so that what a bound takes away does not depend on the number of threads: these divide the parts among them. So there
+/// is no use for more threads than parts; more parts would make the shares too small for traffic that is not even.
+pub const PARTS: usize = 16;
+
 /// Flows that are open at once. Beyond it, one that was idle long makes place.
 pub const FLOWS: usize = 1 << 18;
 
@@ -134,8 +139,15 @@ pub const RESYNC_LOOKAHEAD: usize = 520 << 10;
 /// Interfaces of one pcapng section that are remembered; the obsolete packet block cannot even name more.
 pub const INTERFACES: usize = 1 << 16;
 
-/// Longest description or statistics block of a pcapng interface, which bounds the number of its options.
+/// Longest description or statistics block of a pcapng interface, and longest block of names: it bounds the number of
+/// options and records, which are listed before they are looked at.
 pub const INTERFACE_BLOCK: usize = 1 << 20;
+
+/// Names of hosts that are kept of one capture. Wireshark writes one for each address that it could resolve.
+pub const HOST_NAMES: usize = 1 << 12;
+
+/// Longest name of a host, in bytes (RFC 1035 §2.3.4).
+pub const HOST_NAME: usize = 255;
 
 /// Damaged places of one capture that are told one by one; the others are counted.
 pub const DAMAGE_TOLD: usize = 8;

@@ -19,16 +19,19 @@ enum Shape {
     OneOf(&'static [&'static str]),
     OrNull(&'static Shape),
     List(&'static Shape),
+    /// An address and a name, any number of them.
+    Names,
     /// Exactly these keys.
     Object(&'static [(&'static str, Shape)]),
 }
-use Shape::{Bool, Count, Endpoint, List, Object, OneOf, OrNull, Seconds, Text, Time};
+use Shape::{Bool, Count, Endpoint, List, Names, Object, OneOf, OrNull, Seconds, Text, Time};
 
 const REPORT: Shape = Object(&[
     ("schema", OneOf(&["wsanalyze.report/1"])),
     ("tool", Object(&[("name", OneOf(&["wsanalyze"])), ("version", Text)])),
     ("captures", List(&CAPTURE)),
     ("totals", TOTALS),
+    ("quality", QUALITY),
     ("connections", List(&CONNECTION)),
     ("leg_pairs", List(&LEG_PAIR)),
     ("findings", List(&FINDING)),
@@ -42,9 +45,27 @@ const CAPTURE: Shape = Object(&[
     ("bytes", Count),
     ("first", OrNull(&Time)),
     ("last", OrNull(&Time)),
+    ("packets_cut", Count),
+    ("packets_lost", Count),
     ("complete", Bool),
     ("warnings", List(&Text)),
     ("notes", List(&Text)),
+    ("host_names", Names),
+]);
+
+const QUALITY: Shape = Object(&[
+    ("packets_cut", Count),
+    ("packets_lost", Count),
+    ("packets_duplicated", Count),
+    ("captures_incomplete", Count),
+    ("late_start", Count),
+    ("without_handshake", Count),
+    ("one_direction", Count),
+    ("with_gaps", Count),
+    ("not_followed", Count),
+    ("still_open", Count),
+    ("encrypted", Count),
+    ("cannot_conclude", List(&Text)),
 ]);
 
 const TOTALS: Shape = Object(&[
@@ -282,6 +303,9 @@ impl Shape {
                 }
                 value.is_array()
             }
+            Names => value.as_object().is_some_and(|names| {
+                names.iter().all(|(ip, name)| ip.parse::<std::net::IpAddr>().is_ok() && name.is_string())
+            }),
             Object(fields) => {
                 for (name, shape) in fields {
                     match value.get(name) {

@@ -17,8 +17,14 @@ mod wrappings;
 /// The JSON report has the shape that scripts rely on.
 mod reports;
 
+/// Every format tells the same facts, and none tells a secret.
+mod formats;
+
 /// The command line: what it accepts, prints and returns.
 mod cli;
+
+/// Options come from the command line, the environment and a file, in this order.
+mod settings;
 
 /// Memory stays bounded, whatever the length and the malice of the input.
 mod bounds;

@@ -1,5 +1,6 @@
 //! What is known of a capture as a whole.
 
+use super::names::HostNames;
 use crate::time::Timestamp;
 use std::fmt;
 
@@ -50,10 +51,16 @@ pub struct CaptureInfo {
     pub first: Option<Timestamp>,
     /// Time of the last packet record, in file order.
     pub last: Option<Timestamp>,
+    /// Packet records that hold the beginning of their packet only.
+    pub cut: u64,
+    /// Packets that the capturing system says it lost.
+    pub dropped: u64,
     /// False where the file ends inside a record or is damaged.
     pub complete: bool,
     /// What is wrong with it, one sentence each, lower case, without a final stop.
     pub warnings: Vec<String>,
     /// What is curious about it and harms nothing, in the same form.
     pub notes: Vec<String>,
+    /// What it calls hosts.
+    pub names: HostNames,
 }

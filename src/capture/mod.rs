@@ -34,6 +34,7 @@ mod frames;
 mod gzip;
 mod info;
 mod merge;
+mod names;
 mod open;
 mod order;
 mod packet;
@@ -53,6 +54,7 @@ mod tests;
 
 pub use info::{CaptureInfo, Compression, Format};
 pub use merge::Merged;
+pub use names::HostNames;
 pub use open::{create, files_in, open};
 pub use packet::{LinkType, Packet, PacketId, Seen};
 pub use reader::{Item, Reader};

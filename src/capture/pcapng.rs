@@ -13,9 +13,11 @@ use super::tally::Tally;
 use super::window::Window;
 use crate::limits::{INTERFACE_BLOCK, INTERFACES, RECORD, RESYNC_LOOKAHEAD, SKIPPED_BLOCK};
 use pcap_parser::pcapng::{
-    BOM_MAGIC, CB_MAGIC, DCB_MAGIC, DSB_MAGIC, EPB_MAGIC, IDB_MAGIC, ISB_MAGIC, NRB_MAGIC, PIB_MAGIC,
-    PcapNGOption, SHB_MAGIC, SJE_MAGIC, SPB_MAGIC, SecretsType, parse_interfacedescriptionblock_be,
-    parse_interfacedescriptionblock_le, parse_interfacestatisticsblock_be, parse_interfacestatisticsblock_le,
+    BOM_MAGIC, CB_MAGIC, DCB_MAGIC, DSB_MAGIC, EPB_MAGIC, IDB_MAGIC, ISB_MAGIC, NRB_MAGIC, NameRecordType,
+    PIB_MAGIC, PcapNGOption, SHB_MAGIC, SJE_MAGIC, SPB_MAGIC, SecretsType,
+    parse_interfacedescriptionblock_be, parse_interfacedescriptionblock_le,
+    parse_interfacestatisticsblock_be, parse_interfacestatisticsblock_le, parse_nameresolutionblock_be,
+    parse_nameresolutionblock_le,
 };
 
 /// The section that is being read.
@@ -152,6 +154,7 @@ impl Section {
             PACKET_BLOCK => self.obsolete(body, window, tally),
             IDB_MAGIC => self.describe(block, tally),
             ISB_MAGIC => self.statistics(block),
+            NRB_MAGIC => self.names(block, tally),
             DSB_MAGIC => self.secrets(body, window),
             SJE_MAGIC => {
                 // Wireshark shows journal entries among the packets and numbers them.
@@ -287,6 +290,25 @@ impl Section {
         let dropped = count(ISB_IFDROP).saturating_add(count(ISB_OSDROP));
         if let Some(interface) = self.interfaces.get_mut(parsed.if_id as usize) {
             interface.dropped = dropped;
+        }
+        Some(Content::Passed)
+    }
+
+    /// Names of hosts. A block that cannot be read costs names only, so it is no damage.
+    fn names(&self, block: &[u8], tally: &mut Tally) -> Option<Content> {
+        if block.len() > INTERFACE_BLOCK {
+            return Some(Content::Passed);
+        }
+        let parsed = match self.order {
+            Order::Little => parse_nameresolutionblock_le(block),
+            Order::Big => parse_nameresolutionblock_be(block),
+        };
+        for record in parsed.map(|(_, block)| block.nr).unwrap_or_default() {
+            match record.record_type {
+                NameRecordType::Ipv4 => tally.names.record::<4>(record.record_value),
+                NameRecordType::Ipv6 => tally.names.record::<16>(record.record_value),
+                _ => {}
+            }
         }
         Some(Content::Passed)
     }

@@ -155,6 +155,7 @@ impl Reader {
             Container::Pcap(_) => (Format::Pcap, 0),
             Container::Pcapng(section) => (Format::Pcapng, section.dropped()),
         };
+        let dropped = self.tally.dropped.saturating_add(dropped);
         CaptureInfo {
             path: self.path.clone(),
             format,
@@ -163,9 +164,12 @@ impl Reader {
             bytes: total.unwrap_or(read),
             first: self.tally.first,
             last: self.tally.last,
+            cut: self.tally.cut,
+            dropped,
             complete: self.tally.complete() && failure.is_none(),
             warnings: self.tally.warnings(failure, dropped),
             notes: Vec::new(),
+            names: self.tally.names.clone(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What is counted and noted while a capture is read, and how it is told.
 
+use super::names::HostNames;
 use super::packet::LinkType;
 use crate::limits::DAMAGE_TOLD;
 use crate::time::Timestamp;
@@ -18,12 +19,15 @@ pub(super) struct Tally {
     pub(super) last: Option<Timestamp>,
     /// Packets that the capturing system says it lost.
     pub(super) dropped: u64,
+    /// What hosts are called.
+    pub(super) names: HostNames,
     /// Packets passed over because their section does not describe their interface.
     pub(super) without_interface: u64,
     /// Link types of packets, each once.
     links: Vec<LinkType>,
     last_link: Option<LinkType>,
-    cut: u64,
+    /// Packets of which the record holds the beginning only.
+    pub(super) cut: u64,
     cut_at: u32,
     damage: Vec<String>,
     more_damage: u64,
@@ -102,7 +106,7 @@ impl Tally {
     }
 
     /// What is wrong with the capture, one sentence each. `failure` is the offset and reason of a read error: it
-    /// explains the cut that it caused.
+    /// explains the cut that it caused; `dropped` is how many packets the capturing system lost.
     pub(super) fn warnings(&self, failure: Option<&(u64, io::Error)>, dropped: u64) -> Vec<String> {
         let mut told = self.damage.clone();
         if self.more_damage > 0 {
@@ -135,7 +139,6 @@ impl Tally {
                 plural(self.cut_at.into(), "byte")
             ));
         }
-        let dropped = self.dropped.saturating_add(dropped);
         if dropped > 0 {
             let packets = plural(dropped, "packet");
             told.push(format!(

@@ -187,6 +187,32 @@ fn each_section_has_its_own_byte_order_interfaces_and_clocks() {
 }
 
 #[test]
+fn name_resolution_blocks_name_hosts_and_a_broken_one_harms_nothing() {
+    for e in [Endian::Little, Endian::Big] {
+        let record = |kind, value: &[u8]| {
+            let padding = vec![0; value.len().wrapping_neg() % 4];
+            [e.n16(kind), e.n16(value.len() as u16), value.to_vec(), padding].concat()
+        };
+        let four = record(1, b"\x0a\x00\x00\x01edge.example\0");
+        let six = record(2, b"\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x07six\0alias\0");
+        let file = [
+            e.section(),
+            e.interface(1, 4, &[]),
+            e.block(4, &[four, six, e.n32(0)].concat()),
+            e.block(4, &record(1, b"\x0a\x00\x00\x02without.an.end\0")),
+            e.block(3, &[e.n32(2), b"no".to_vec()].concat()),
+        ]
+        .concat();
+        let (items, info) = read(&file);
+        assert_eq!((items.len(), info.complete, info.warnings.len()), (1, true, 0));
+        let name = |address: &str| info.names.of(address.parse().unwrap()).map(str::to_owned);
+        assert_eq!(name("10.0.0.1").as_deref(), Some("edge.example"));
+        assert_eq!(name("2001:db8::7").as_deref(), Some("six"));
+        assert_eq!(name("10.0.0.2"), None);
+    }
+}
+
+#[test]
 fn simple_and_obsolete_packets_secrets_and_statistics_are_read_and_the_rest_is_passed_over() {
     for e in [Endian::Little, Endian::Big] {
         let obsolete = [e.n16(0), e.n16(2), e.all32(&[0, 7_000_000, 3, 3]), b"xyz".to_vec()].concat();

@@ -23,6 +23,9 @@ Exit status:
   3  an input could not be read as a capture, or a report not be written
   4  no WebSocket handshake or frame in the input (0 with --allow-empty)
 
+Every option can also be set in the environment (WSANALYZE_FAIL_ON=warning) and in wsanalyze.toml (fail-on = \"warning\").
+What was typed counts first, then the environment, then the file.
+
 A capture with the name of a command is given as ./explain.";
 
 /// Tells from packet captures who closed a WebSocket, why, and what to change.
@@ -60,6 +63,9 @@ pub(super) struct Args {
 
     #[command(flatten)]
     pub(super) paper: Paper,
+
+    #[command(flatten)]
+    pub(super) settings: Settings,
 
     #[command(subcommand)]
     pub(super) command: Option<Command>,
@@ -120,6 +126,18 @@ pub(super) struct Verdict {
     /// Succeed where the input holds no WebSocket
     #[arg(long)]
     pub(super) allow_empty: bool,
+}
+
+/// Where options are set that were not typed; the same for every command.
+#[derive(clap::Args, Debug)]
+pub(super) struct Settings {
+    /// The configuration file, instead of the first wsanalyze.toml from this folder upward, or below XDG_CONFIG_HOME
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(super) config: Option<PathBuf>,
+
+    /// Read no configuration file
+    #[arg(long, global = true, conflicts_with = "config")]
+    pub(super) isolated: bool,
 }
 
 /// What is written on; the same for every command.

@@ -3,10 +3,12 @@
 
 mod args;
 mod config;
+mod defaults;
 mod destination;
 mod exit;
 mod explain;
 mod extract;
+mod file;
 mod inputs;
 mod keys;
 mod progress;
@@ -18,27 +20,19 @@ mod suggest;
 
 pub use exit::Status;
 
-use self::args::{Args, Command, SchemaFormat};
+use self::args::{Command, SchemaFormat};
 use self::config::{Config, Surroundings};
+use self::defaults::Outside;
 use crate::report::escape;
 use crate::report::json::{self, Shape};
-use clap::Parser as _;
-use clap::error::ErrorKind;
 use std::ffi::OsString;
 use std::io;
 
 /// Runs the program with these arguments, the first of which is its own name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Status {
-    let args = match Args::try_parse_from(arguments) {
+    let args = match defaults::parse(arguments.into_iter().collect(), &Outside::look()) {
         Ok(args) => args,
-        Err(error) => {
-            // Nothing is left to do where even the terminal is gone.
-            let _ = error.print();
-            return match error.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Status::Clean,
-                _ => Status::Usage,
-            };
-        }
+        Err(status) => return status,
     };
     let surroundings = Surroundings::look();
     match args.command {

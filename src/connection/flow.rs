@@ -9,7 +9,7 @@ use super::identify::{Identified, Identify, Version};
 use super::multiplex::{Begun, Multiplex};
 use super::session::Session;
 use super::stream::Finished;
-use crate::capture::Seen;
+use crate::capture::{PacketId, Seen};
 use crate::limits;
 use crate::net::{Endpoint, FlowKey, Side};
 use crate::role::{Role, Sides};
@@ -19,7 +19,6 @@ use crate::tls::{self, Keyring, Plain};
 /// What is known of a flow before its first payload.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Start {
-    stream: u32,
     opener: Option<Side>,
     first: Seen,
     opened: Option<Seen>,
@@ -31,8 +30,13 @@ pub(super) struct Start {
 }
 
 impl Start {
-    pub(super) fn new(stream: u32, opener: Option<Side>, first: Seen) -> Start {
-        Start { stream, opener, first, opened: None, accepted: None, isn: [None; 2], syns: 0, ended: None }
+    pub(super) fn new(opener: Option<Side>, first: Seen) -> Start {
+        Start { opener, first, opened: None, accepted: None, isn: [None; 2], syns: 0, ended: None }
+    }
+
+    /// The first packet of the flow.
+    pub(super) fn first(&self) -> PacketId {
+        self.first.packet
     }
 
     /// Notes the SYN of one side, with its sequence number the first time.
@@ -61,7 +65,7 @@ impl Start {
         let role = |side| if side == client { Role::Client } else { Role::Server };
         Some(Unused {
             capture: self.first.packet.capture(),
-            stream: self.stream,
+            stream: 0,
             client: key.endpoint(client),
             server: key.endpoint(client.other()),
             opened: self.opened?,
@@ -163,6 +167,11 @@ impl Flow {
             counted: false,
             last: start.first,
         }
+    }
+
+    /// Its first packet.
+    pub(super) fn first(&self) -> PacketId {
+        self.start.first()
     }
 
     /// Takes the next bytes of one side.
@@ -615,7 +624,7 @@ impl Flow {
         };
         connection.tcp = TcpFacts {
             capture: self.start.first.packet.capture(),
-            stream: self.start.stream,
+            stream: 0,
             client: self.key.endpoint(client),
             server: self.key.endpoint(client.other()),
             roles,

@@ -25,4 +25,4 @@ pub use facts::{
     Close, Connection, FrameFacts, Glimpse, LARGE, Outcome, Pings, Quality, Repeats, Request, Reset,
     Response, RoleEvidence, Span, TcpFacts, Unused,
 };
-pub use table::{Carried, Connections, Counters, Unread};
+pub use table::{Carried, Connections, Counters, Parked, Told, Unread};

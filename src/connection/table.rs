@@ -3,10 +3,11 @@
 use super::ending::Transport;
 use super::facts::{Connection, Outcome, Unused};
 use super::flow::{Flow, Protocol, Start};
+use crate::capture::PacketId;
 use crate::limits;
 use crate::net::Side;
-use crate::tcp::{Closed, Event, Interest, Sink, StreamEvent};
-use crate::tls::{self, Keyring};
+use crate::tcp::{Closed, Event, FlowId, Interest, Sink, StreamEvent};
+use crate::tls::{self, KeyLog, Keyring};
 use std::collections::BTreeSet;
 
 /// What a flow turned out to have carried.
@@ -20,8 +21,19 @@ pub enum Carried {
     Nothing(Unused),
 }
 
-/// Turns the events of all flows into connections, each handed to `emit` once it is final.
-pub struct Connections<E> {
+/// What is told of a flow, which is known by its first packet.
+#[derive(Debug)]
+pub enum Told {
+    /// It began.
+    Opened(PacketId),
+    /// It carried this.
+    Carried(PacketId, Carried),
+    /// Nothing more will be told of it.
+    Gone(PacketId),
+}
+
+/// Turns the events of all flows into connections, each told once it is final.
+pub struct Connections {
     flows: Vec<Entry>,
     /// Bytes that all flows keep until it is known what they are.
     buffered: usize,
@@ -32,10 +44,22 @@ pub struct Connections<E> {
     /// Flows that ended and hold records for which a key may still come.
     parked: Vec<Parked>,
     unread: Unread,
-    emit: E,
+    told: Vec<Told>,
 }
 
-type Parked = (Box<Flow>, Closed, Option<Side>);
+/// A flow that ended and waits for a key.
+pub struct Parked {
+    flow: Box<Flow>,
+    why: Closed,
+    unseen: Option<Side>,
+}
+
+impl Parked {
+    /// Its first packet.
+    pub fn first(&self) -> PacketId {
+        self.flow.first()
+    }
+}
 
 /// TLS connections of which nothing could be read, by reason.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -52,10 +76,20 @@ pub struct Unread {
     pub lost: u64,
     /// They ended before anything was encrypted, or an alert ended their handshake.
     pub failed: u64,
-    /// Some of the names that clients asked for.
+    /// Some of the names that clients asked for: those that stand first in the order of letters, so that it does not
+    /// matter in which order they came.
     pub names: BTreeSet<String>,
     /// Of all these, those that were not listed because there were too many.
     pub unlisted: u64,
+}
+
+impl Unread {
+    /// How many hold something that a key might open: all but those that failed before anything was encrypted.
+    pub fn unopened(&self) -> u64 {
+        [self.no_keys, self.other_keys, self.wrong_keys, self.unsupported, self.lost]
+            .iter()
+            .fold(0, |sum, count| sum.saturating_add(*count))
+    }
 }
 
 /// Counts over all flows.
@@ -82,9 +116,9 @@ enum Entry {
     Busy(Box<Flow>),
 }
 
-impl<E: FnMut(Carried)> Connections<E> {
+impl Connections {
     /// None yet.
-    pub fn new(keys: Keyring, emit: E) -> Self {
+    pub fn new(keys: Keyring) -> Self {
         Connections {
             flows: Vec::new(),
             buffered: 0,
@@ -93,7 +127,7 @@ impl<E: FnMut(Carried)> Connections<E> {
             keys,
             parked: Vec::new(),
             unread: Unread::default(),
-            emit,
+            told: Vec::new(),
         }
     }
 
@@ -107,38 +141,60 @@ impl<E: FnMut(Carried)> Connections<E> {
         &self.unread
     }
 
-    /// Adds a key log that a capture brought.
-    pub fn secrets(&mut self, text: &[u8]) {
-        self.keys.add(text);
+    /// Takes the key log anew: a capture brought more of it.
+    pub fn renew(&mut self, log: &KeyLog) {
+        self.keys.renew(log);
     }
 
-    /// What is known of keys.
-    pub fn keys(&self) -> &Keyring {
-        &self.keys
+    /// Whether there is something to tell.
+    #[inline]
+    pub fn has_told(&self) -> bool {
+        !self.told.is_empty()
     }
 
-    /// After the last event: no more keys will come either.
-    pub fn finish(&mut self) {
-        self.keys.seal();
-        for (flow, why, unseen) in std::mem::take(&mut self.parked) {
-            self.close(flow, why, unseen);
+    /// What there is to tell, in the order in which it came about.
+    pub fn tell(&mut self) -> impl Iterator<Item = Told> {
+        self.told.drain(..)
+    }
+
+    /// The first packet of an open flow of which something may be told.
+    pub fn first(&self, flow: FlowId) -> Option<PacketId> {
+        match self.flows.get(flow.index())? {
+            Entry::Vacant => None,
+            Entry::Idle(start) => Some(start.first()),
+            Entry::Busy(flow) => Some(flow.first()),
         }
+    }
+
+    /// The input is over and no more keys will come: hands out the flows that wait for one, to be given to
+    /// [`Connections::unpark`].
+    pub fn seal(&mut self) -> Vec<Parked> {
+        self.keys.seal();
+        std::mem::take(&mut self.parked)
+    }
+
+    /// The last event of a flow that waited for a key.
+    pub fn unpark(&mut self, parked: Parked) {
+        let Parked { flow, why, unseen } = parked;
+        self.close(flow, why, unseen);
     }
 
     /// The last event of a busy flow.
     fn close(&mut self, flow: Box<Flow>, why: Closed, unseen: Option<Side>) {
-        if flow.waits_for_key() && self.keys.may_grow() && self.parked.len() < limits::TLS_PARKED {
-            self.parked.push((flow, why, unseen));
+        let room = self.parked.len() < limits::TLS_PARKED / limits::PARTS;
+        if flow.waits_for_key() && self.keys.may_grow() && room {
+            self.parked.push(Parked { flow, why, unseen });
             return;
         }
-        let (emit, unread, keys) = (&mut self.emit, &mut self.unread, &mut self.keys);
+        let (first, told, unread, keys) = (flow.first(), &mut self.told, &mut self.unread, &mut self.keys);
         let opened = flow.close(why, unseen, keys, &mut |connection| {
             if connection.outcome != Outcome::Encrypted {
-                emit(Carried::WebSocket(Box::new(connection)));
+                told.push(Told::Carried(first, Carried::WebSocket(Box::new(connection))));
             } else if unread.count(connection.tls.as_deref()) {
-                emit(Carried::Encrypted(Box::new(connection)));
+                told.push(Told::Carried(first, Carried::Encrypted(Box::new(connection))));
             }
         });
+        self.told.push(Told::Gone(first));
         self.counters.count(opened);
     }
 
@@ -162,8 +218,9 @@ impl<E: FnMut(Carried)> Connections<E> {
         let after = if matches!(protocol, Protocol::Open | Protocol::Http2) { flow.buffered() } else { 0 };
         if before != after {
             self.buffered = self.buffered.saturating_sub(before).saturating_add(after);
-            let large = self.buffered > limits::BUFFERED_TOTAL && after > limits::BUFFERED_SMALL;
-            if after > before && (large || self.buffered > 2 * limits::BUFFERED_TOTAL) {
+            let bound = limits::BUFFERED_TOTAL / limits::PARTS;
+            let large = self.buffered > bound && after > limits::BUFFERED_SMALL;
+            if after > before && (large || self.buffered > 2 * bound) {
                 self.counters.given_up += 1;
                 self.buffered -= after;
                 protocol = flow.give_up(&mut self.keys);
@@ -172,15 +229,16 @@ impl<E: FnMut(Carried)> Connections<E> {
         match protocol {
             Protocol::Open => return Interest::Keep,
             Protocol::Http2 => {
-                let emit = &mut self.emit;
-                let is_new = flow
-                    .hand_out(&self.keys, &mut |connection| emit(Carried::WebSocket(Box::new(connection))));
+                let (first, told) = (flow.first(), &mut self.told);
+                let is_new = flow.hand_out(&self.keys, &mut |connection| {
+                    told.push(Told::Carried(first, Carried::WebSocket(Box::new(connection))));
+                });
                 if !is_new {
                     return Interest::Keep;
                 }
                 self.counters.http2 += 1;
                 self.http2 += 1;
-                if self.http2 <= limits::HTTP2_CONNECTIONS {
+                if self.http2 <= limits::HTTP2_CONNECTIONS / limits::PARTS as u32 {
                     return Interest::Keep;
                 }
                 self.counters.http2_dropped += 1;
@@ -190,13 +248,14 @@ impl<E: FnMut(Carried)> Connections<E> {
         }
         self.http2 -= u32::from(flow.is_counted());
         flow.forget(&mut self.keys);
+        self.told.push(Told::Gone(flow.first()));
         self.counters.count(flow.tls());
         self.flows[e.flow.index()] = Entry::Vacant;
         Interest::Ignore
     }
 }
 
-impl<E: FnMut(Carried)> Sink for Connections<E> {
+impl Sink for Connections {
     #[inline]
     fn event(&mut self, e: StreamEvent<'_>) -> Interest {
         match e.event {
@@ -207,8 +266,9 @@ impl<E: FnMut(Carried)> Sink for Connections<E> {
                 }
                 return self.carry(&e);
             }
-            Event::Opened { stream, opener } => {
-                *self.entry(&e) = Entry::Idle(Start::new(stream, opener, e.seen))
+            Event::Opened { opener } => {
+                *self.entry(&e) = Entry::Idle(Start::new(opener, e.seen));
+                self.told.push(Told::Opened(e.seen.packet));
             }
             Event::Syn { isn } => {
                 if let Entry::Idle(start) = self.entry(&e) {
@@ -253,8 +313,9 @@ impl<E: FnMut(Carried)> Sink for Connections<E> {
                 }
                 Some(Entry::Idle(start)) => {
                     if let Some(unused) = start.unused(e.key) {
-                        (self.emit)(Carried::Nothing(unused));
+                        self.told.push(Told::Carried(start.first(), Carried::Nothing(unused)));
                     }
+                    self.told.push(Told::Gone(start.first()));
                 }
                 Some(Entry::Vacant) | None => {}
             },
@@ -264,6 +325,15 @@ impl<E: FnMut(Carried)> Sink for Connections<E> {
 }
 
 impl Counters {
+    /// Takes those of another part of the run.
+    pub fn add(&mut self, other: Counters) {
+        self.tls += other.tls;
+        self.tls_opened += other.tls_opened;
+        self.http2 += other.http2;
+        self.http2_dropped += other.http2_dropped;
+        self.given_up += other.given_up;
+    }
+
     /// Counts a flow that is over: whether it was TLS, and whether that was opened.
     fn count(&mut self, tls: Option<bool>) {
         self.tls += u64::from(tls.is_some());
@@ -288,14 +358,35 @@ impl Unread {
             Opened::Lost => &mut self.lost,
         };
         *counter += 1;
-        if let Some(name) = &tls.server_name
-            && self.names.len() < limits::TLS_NAMES
-        {
-            self.names.insert(name.clone());
+        if let Some(name) = &tls.server_name {
+            self.name(name);
         }
         let listed = total < limits::TLS_UNREAD as u64;
         self.unlisted += u64::from(!listed);
         listed
+    }
+
+    /// Takes those of another part of the run.
+    pub fn add(&mut self, other: &Unread) {
+        self.no_keys += other.no_keys;
+        self.other_keys += other.other_keys;
+        self.wrong_keys += other.wrong_keys;
+        self.unsupported += other.unsupported;
+        self.lost += other.lost;
+        self.failed += other.failed;
+        self.unlisted += other.unlisted;
+        other.names.iter().for_each(|name| self.name(name));
+    }
+
+    fn name(&mut self, name: &str) {
+        let full = self.names.len() >= limits::TLS_NAMES;
+        if self.names.contains(name) || full && self.names.last().is_some_and(|last| last.as_str() < name) {
+            return;
+        }
+        self.names.insert(name.to_owned());
+        if full {
+            self.names.pop_last();
+        }
     }
 
     /// All of them.

@@ -108,6 +108,25 @@ impl FlowKey {
         (FlowKey::V6(V6Key { ip: [low.0, high.0], ports, tag }), side)
     }
 
+    /// A number that spreads flows evenly over its range, the same in every run.
+    #[inline]
+    pub fn scatter(&self) -> u32 {
+        let (a, b) = match self {
+            FlowKey::V4(k) => (wide(k.ip[0], k.ip[1]), wide(k.ports, k.tag)),
+            FlowKey::V6(k) => {
+                let [low, high] = k.ip.map(|ip| match ip.as_chunks::<8>() {
+                    ([a, b], _) => {
+                        u64::from_be_bytes(*a).wrapping_mul(SPREAD).rotate_left(29) ^ u64::from_be_bytes(*b)
+                    }
+                    _ => 0,
+                });
+                (low.rotate_left(7) ^ high, wide(k.ports, k.tag))
+            }
+        };
+        let mixed = (a ^ a >> 29).wrapping_mul(SPREAD) ^ b;
+        ((mixed ^ mixed >> 32).wrapping_mul(SPREAD) >> 32) as u32
+    }
+
     /// The endpoint on one side.
     pub fn endpoint(&self, side: Side) -> Endpoint {
         let (ip, ports): (IpAddr, u32) = match (self, side) {
@@ -122,6 +141,14 @@ impl FlowKey {
         };
         Endpoint { ip, port }
     }
+}
+
+/// 2^64 divided by the golden ratio: neighbours come to lie far apart.
+const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+
+#[inline]
+fn wide(upper: u32, lower: u32) -> u64 {
+    u64::from(upper) << 32 | u64::from(lower)
 }
 
 #[cfg(test)]
@@ -140,6 +167,27 @@ mod tests {
         six[..4].copy_from_slice(&[0x20, 1, 0x0d, 0xb8]);
         let (k, s) = FlowKey::v6((six, 443), ([0; 16], 9), 7);
         assert_eq!(k.endpoint(s).to_string(), "[2001:db8::]:443");
+    }
+
+    #[test]
+    fn flows_are_spread_evenly_whatever_differs_in_them() {
+        let v4 = |client: [u8; 4], port| FlowKey::v4((client, port), ([192, 0, 2, 9], 443), 0).0;
+        let v6 = |n: u16, port| {
+            let mut client = [0xfd; 16];
+            client[14..].copy_from_slice(&n.to_be_bytes());
+            FlowKey::v6((client, port), ([0x20; 16], 443), 0).0
+        };
+        let kinds: [&dyn Fn(u16) -> FlowKey; 4] = [
+            &|n| v4([10, 0, 0, 1], 20_000 + n),
+            &|n| v4([10, 0, (n >> 8) as u8, n as u8], 50_000),
+            &|n| v6(7, 20_000 + n),
+            &|n| v6(n, 50_000),
+        ];
+        for (kind, key) in kinds.iter().enumerate() {
+            let mut parts = [0; 16];
+            (0..16_000).for_each(|n| parts[(key(n).scatter() >> 28) as usize] += 1);
+            assert!(parts.iter().all(|part| (800..1200).contains(part)), "{kind}: {parts:?}");
+        }
     }
 
     #[test]

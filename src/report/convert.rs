@@ -25,9 +25,12 @@ pub(super) fn capture(info: &CaptureInfo) -> model::Capture {
         bytes: info.bytes,
         first: info.first.map(|at| at.to_string()),
         last: info.last.map(|at| at.to_string()),
+        packets_cut: info.cut,
+        packets_lost: info.dropped,
         complete: info.complete,
         warnings: info.warnings.clone(),
         notes: info.notes.clone(),
+        host_names: info.names.iter().map(|(address, name)| (address.to_string(), name.to_owned())).collect(),
     }
 }
 
@@ -140,6 +143,24 @@ pub(super) fn finding(c: &facts::Connection, finding: &Finding) -> model::Findin
             })
             .collect(),
         suppressed: None,
+    }
+}
+
+/// What all captures lack.
+pub(super) fn quality(q: &pipeline::Quality) -> model::Quality {
+    model::Quality {
+        packets_cut: q.cut,
+        packets_lost: q.dropped,
+        packets_duplicated: q.duplicates,
+        captures_incomplete: q.incomplete,
+        late_start: q.late_start,
+        without_handshake: q.without_handshake,
+        one_direction: q.one_direction,
+        with_gaps: q.gaps,
+        not_followed: q.bounded,
+        still_open: q.open,
+        encrypted: q.encrypted,
+        cannot_conclude: q.limitations(),
     }
 }
 

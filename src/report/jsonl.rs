@@ -5,7 +5,7 @@
 //! their type; they are not those of the document, whose order is known only at the end.
 
 use super::escape::JsonFormatter;
-use super::model::{Counts, Line, Report};
+use super::model::{Closing, Counts, Line, Report};
 use super::{Collector, Secrets, convert};
 use crate::connection::Connection;
 use crate::legs::LegPair;
@@ -73,7 +73,9 @@ impl<W: io::Write> JsonLines<W> {
         for capture in &summary.captures {
             self.line(&Line::Capture(&convert::capture(capture)));
         }
-        self.line(&Line::Totals(&convert::totals(&summary.totals, self.counts)));
+        let totals = &convert::totals(&summary.totals, self.counts);
+        let quality = &convert::quality(&summary.totals.quality);
+        self.line(&Line::Totals(Closing { totals, quality }));
         self.flush();
         (self.out, self.written)
     }

@@ -48,6 +48,13 @@ pub fn write(report: &Report, out: &mut impl io::Write) -> io::Result<()> {
     for cause in &causes {
         chapter(cause, report, out)?;
     }
+    if !report.quality.cannot_conclude.is_empty() {
+        writeln!(out, "## What cannot be concluded\n")?;
+        for text in &report.quality.cannot_conclude {
+            writeln!(out, "- {}", plain(text))?;
+        }
+        writeln!(out)?;
+    }
     writeln!(out, "_{} {}_", report.tool.name, report.tool.version)
 }
 

@@ -5,6 +5,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The name of this shape.
 pub const SCHEMA: &str = "wsanalyze.report/1";
@@ -21,6 +22,8 @@ pub struct Report {
     pub captures: Vec<Capture>,
     /// Counts over all of them.
     pub totals: Totals,
+    /// What they lack, and what cannot be concluded because of it.
+    pub quality: Quality,
     /// Every WebSocket connection or attempt at one, and TLS connections that could not be read, in order of its first packet.
     pub connections: Vec<Connection>,
     /// Pairs of connections around one gateway, in order of their client legs.
@@ -42,7 +45,17 @@ pub enum Line<'a> {
     /// A finding about a connection that came before it. Its id counts those before it in the stream.
     Finding(&'a Finding),
     /// The last line.
-    Totals(&'a Totals),
+    Totals(Closing<'a>),
+}
+
+/// See [`Line::Totals`].
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
+pub struct Closing<'a> {
+    /// Counts over all inputs.
+    #[serde(flatten)]
+    pub totals: &'a Totals,
+    /// What the inputs lack, and what cannot be concluded because of it.
+    pub quality: &'a Quality,
 }
 
 /// The program and its version.
@@ -76,12 +89,18 @@ pub struct Capture {
     /// Time of the last record.
     #[schemars(extend("format" = "date-time"))]
     pub last: Option<String>,
+    /// Of these, records that hold the beginning of their packet only.
+    pub packets_cut: u64,
+    /// Packets that the capturing system says it lost.
+    pub packets_lost: u64,
     /// False where the file ends inside a record or is damaged.
     pub complete: bool,
     /// What is wrong with it.
     pub warnings: Vec<String>,
     /// What is curious about it and harms nothing.
     pub notes: Vec<String>,
+    /// What it calls hosts, by address.
+    pub host_names: BTreeMap<String, String>,
 }
 
 /// Counts over all inputs.
@@ -98,6 +117,35 @@ pub struct Totals {
     pub unanswered: u64,
     /// Findings by severity.
     pub findings: Counts,
+}
+
+/// What the captures lack: nobody's fault on the wire, and a bound on what can be said of it.
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
+pub struct Quality {
+    /// Packets of which the captures hold the beginning only.
+    pub packets_cut: u64,
+    /// Packets that the capturing systems say they lost.
+    pub packets_lost: u64,
+    /// Packets that were captured twice, and counted once.
+    pub packets_duplicated: u64,
+    /// Captures that are damaged or end inside a record.
+    pub captures_incomplete: u64,
+    /// WebSocket connections that were joined after their first packet.
+    pub late_start: u64,
+    /// Of these, those whose handshake is not in the captures.
+    pub without_handshake: u64,
+    /// WebSocket connections of which one direction is not in the captures.
+    pub one_direction: u64,
+    /// WebSocket connections that lack bytes of a direction that was captured.
+    pub with_gaps: u64,
+    /// WebSocket connections that were not followed to their end, because a bound of the program was reached.
+    pub not_followed: u64,
+    /// WebSocket connections that were still open when the captures ended.
+    pub still_open: u64,
+    /// TLS connections that no key opened.
+    pub encrypted: u64,
+    /// What cannot be concluded because of it, one sentence each.
+    pub cannot_conclude: Vec<String>,
 }
 
 /// How many findings of each severity.

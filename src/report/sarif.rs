@@ -86,7 +86,9 @@ fn notifications(report: &Report) -> Vec<Value> {
         let warnings = capture.warnings.iter().map(move |text| one("warning", index, text));
         warnings.chain(capture.notes.iter().map(move |text| one("note", index, text)))
     });
-    all.collect()
+    let doubts = report.quality.cannot_conclude.iter();
+    let doubts = doubts.map(|text| json!({ "level": "note", "message": { "text": escape::sarif(text) } }));
+    all.chain(doubts).collect()
 }
 
 fn result(finding: &Finding, report: &Report, rules: &[&Rule], marked: bool) -> Value {

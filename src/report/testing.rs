@@ -1,7 +1,7 @@
 //! Findings made by hand, on connections made by hand, and a summary around them.
 
 use super::{Collector, Secrets, escape, model};
-use crate::capture::{CaptureInfo, Format, PacketId, Seen};
+use crate::capture::{CaptureInfo, Format, HostNames, PacketId, Seen};
 use crate::connection::Connection;
 use crate::pipeline::{Summary, Totals};
 use crate::role::Role::{Client, Server};
@@ -189,9 +189,12 @@ pub fn summary(connections: u64) -> Summary {
         bytes: 40_211,
         first: Some(Timestamp::from_nanos(0)),
         last: Some(Timestamp::from_nanos(10_000_000_000)),
+        cut: 0,
+        dropped: 0,
         complete: true,
         warnings: Vec::new(),
         notes: Vec::new(),
+        names: HostNames::default(),
     };
     let totals = Totals {
         packets: 120,

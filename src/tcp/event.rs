@@ -35,8 +35,6 @@ pub struct StreamEvent<'a> {
 pub enum Event<'a> {
     /// A flow begins; always its first event.
     Opened {
-        /// Its number as Wireshark's `tcp.stream` counts for the capture of its first packet.
-        stream: u32,
         /// Who sent the SYN, where it or the SYN-ACK was seen; `None` for a flow that the capture joins midway.
         opener: Option<Side>,
     },

@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 
-/// Every TCP connection of a run. Memory follows the flows that are open; flows that nobody wants to hear of and
+/// Every TCP connection of one part of a run (see [`limits::PARTS`]). Memory follows the flows that are open; flows that nobody wants to hear of and
 /// flows that ended cost one small entry, the oldest of which are forgotten.
 #[derive(Default)]
 pub struct Table {
@@ -23,8 +23,6 @@ pub struct Table {
     gone: VecDeque<(FlowKey, u32)>,
     /// Flows that end at a time, in order of that time.
     ending: VecDeque<(Timestamp, FlowId, u32)>,
-    /// Flows so far, by capture of their first packet.
-    streams: Vec<u32>,
     held_bytes: usize,
     hand: usize,
     counters: Counters,
@@ -43,6 +41,16 @@ pub struct Counters {
     pub duplicates: u64,
 }
 
+impl Counters {
+    /// Takes those of another part of the run.
+    pub fn add(&mut self, other: Counters) {
+        self.flows = self.flows.saturating_add(other.flows);
+        self.evicted = self.evicted.saturating_add(other.evicted);
+        self.relieved = self.relieved.saturating_add(other.relieved);
+        self.duplicates = self.duplicates.saturating_add(other.duplicates);
+    }
+}
+
 /// What is known of a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Slot {
@@ -55,9 +63,7 @@ impl Table {
     /// Takes the next segment and tells what follows from it.
     #[inline]
     pub fn push(&mut self, segment: &Segment<'_>, seen: Seen, sink: &mut impl Sink) {
-        if self.ending.front().is_some_and(|&(at, ..)| at <= seen.at) {
-            self.end_due(seen, sink);
-        }
+        self.pass(seen, sink);
         let slot = match &segment.key {
             FlowKey::V4(key) => self.v4.get(key),
             FlowKey::V6(key) => self.v6.get(key),
@@ -74,13 +80,23 @@ impl Table {
         }
     }
 
-    /// Ends all flows: the input is over.
-    pub fn finish(&mut self, now: Seen, sink: &mut impl Sink) {
-        for index in 0..self.flows.len() {
-            if let Ok(index) = u32::try_from(index) {
-                self.close(FlowId(index), Closed::CaptureEnded, now, sink);
-            }
+    /// Time passes on other flows: ends what was due at `now`.
+    #[inline]
+    pub fn pass(&mut self, now: Seen, sink: &mut impl Sink) {
+        if self.ending.front().is_some_and(|&(at, ..)| at <= now.at) {
+            self.end_due(now, sink);
         }
+    }
+
+    /// The flows that are open now.
+    pub fn open(&self) -> impl Iterator<Item = FlowId> {
+        let flows = (0_u32..).zip(&self.flows);
+        flows.filter_map(|(index, flow)| flow.is_some().then_some(FlowId(index)))
+    }
+
+    /// Ends an open flow: the input is over.
+    pub fn end(&mut self, flow: FlowId, last: Seen, sink: &mut impl Sink) {
+        self.close(flow, Closed::CaptureEnded, last, sink);
     }
 
     /// What happened so far.
@@ -97,7 +113,7 @@ impl Table {
         if held != now_held {
             self.held_bytes = self.held_bytes.saturating_sub(held).saturating_add(now_held);
         }
-        if fate != Fate::Open || self.held_bytes > limits::HELD_BYTES_TOTAL {
+        if fate != Fate::Open || self.held_bytes > limits::HELD_BYTES_TOTAL / limits::PARTS {
             self.turn(id, fate, seen, sink);
         }
     }
@@ -156,15 +172,8 @@ impl Table {
     fn begin(&mut self, segment: &Segment<'_>, seen: Seen, sink: &mut impl Sink) {
         // A reset of a connection that is not there says nothing and would begin an empty flow, but Wireshark
         // numbers it, and so do we.
-        let capture = usize::from(seen.packet.capture());
-        if self.streams.len() <= capture {
-            self.streams.resize(capture.saturating_add(1), 0);
-        }
-        let Some(count) = self.streams.get_mut(capture) else { return };
-        let stream = *count;
-        *count = count.saturating_add(1);
         self.counters.flows = self.counters.flows.saturating_add(1);
-        if self.open >= limits::FLOWS {
+        if self.open >= limits::FLOWS / limits::PARTS {
             self.evict(seen, sink);
         }
         self.generation = self.generation.wrapping_add(1);
@@ -181,7 +190,7 @@ impl Table {
         let id = self.place(flow);
         self.insert(&segment.key, Slot::Open(id));
         let (key, from) = (&segment.key, segment.from);
-        sink.event(StreamEvent { flow: id, key, seen, from, event: Event::Opened { stream, opener } });
+        sink.event(StreamEvent { flow: id, key, seen, from, event: Event::Opened { opener } });
         if segment.flags.has(Flags::SYN) {
             sink.event(StreamEvent {
                 flow: id,
@@ -279,7 +288,7 @@ impl Table {
                 let isn = flow.opener.map_or(0, |(_, isn)| isn);
                 self.insert(&flow.key, Slot::Gone(isn));
                 self.gone.push_back((flow.key, isn));
-                if self.gone.len() > limits::REMEMBERED_FLOWS {
+                if self.gone.len() > limits::REMEMBERED_FLOWS / limits::PARTS {
                     self.forget_oldest();
                 }
             }

@@ -4,18 +4,41 @@
 
 use crate::limits;
 use std::collections::HashMap;
+use std::sync::Arc;
 
-/// Secrets of any number of connections.
-#[derive(Default)]
+/// Secrets of any number of connections. A clone shares them: only what is added afterwards is its own.
+#[derive(Clone, Default)]
 pub struct KeyLog {
+    /// The oldest first. Each is more than twice as large as the next, so that they stay few however many are added.
+    layers: Vec<Arc<Layer>>,
+    count: usize,
+    full: bool,
+}
+
+/// Secrets that were added together.
+#[derive(Clone, Default)]
+struct Layer {
     /// By client random.
     secrets: HashMap<[u8; 32], Vec<(Label, Secret)>>,
     /// Premaster secrets of RSA key exchange, by the first bytes of their encrypted form.
     premasters: HashMap<[u8; 8], Secret>,
     /// Master secrets by session ID.
     sessions: HashMap<Box<[u8]>, Secret>,
-    count: usize,
-    full: bool,
+}
+
+impl Layer {
+    fn len(&self) -> usize {
+        self.secrets.len().saturating_add(self.premasters.len()).saturating_add(self.sessions.len())
+    }
+
+    /// Takes what a newer one holds.
+    fn absorb(&mut self, newer: &Layer) {
+        for (random, secrets) in &newer.secrets {
+            self.secrets.entry(*random).or_default().extend(secrets);
+        }
+        self.premasters.extend(&newer.premasters);
+        self.sessions.extend(newer.sessions.iter().map(|(id, secret)| (id.clone(), *secret)));
+    }
 }
 
 /// Which secret it is.
@@ -57,7 +80,9 @@ impl KeyLog {
     /// known or not. The others are passed over.
     pub fn read(&mut self, text: &[u8]) -> usize {
         let lines = text.split(|&byte| byte == b'\n' || byte == b'\r');
-        lines.filter_map(|line| self.line(line.trim_ascii())).count()
+        let held = lines.filter_map(|line| self.line(line.trim_ascii())).count();
+        self.settle();
+        held
     }
 
     /// How many secrets it holds.
@@ -77,25 +102,48 @@ impl KeyLog {
 
     /// Whether it holds any secret of this connection.
     pub(super) fn knows(&self, client_random: &[u8; 32]) -> bool {
-        self.secrets.contains_key(client_random)
+        self.layers.iter().any(|layer| layer.secrets.contains_key(client_random))
     }
 
     /// The secrets of a connection under one label: one, unless the log contradicts itself.
     pub(super) fn secrets(&self, client_random: &[u8; 32], label: Label) -> impl Iterator<Item = &Secret> {
-        let all = self.secrets.get(client_random).map(Vec::as_slice).unwrap_or_default();
-        all.iter().filter(move |(its, _)| *its == label).map(|(_, secret)| secret)
+        self.of(client_random).filter(move |(its, _)| *its == label).map(|(_, secret)| secret)
     }
 
     pub(super) fn premaster(&self, encrypted: &[u8]) -> Option<&Secret> {
-        self.premasters.get(encrypted.first_chunk::<8>()?)
+        let which = encrypted.first_chunk::<8>()?;
+        self.layers.iter().rev().find_map(|layer| layer.premasters.get(which))
     }
 
     pub(super) fn has_premasters(&self) -> bool {
-        !self.premasters.is_empty()
+        self.layers.iter().any(|layer| !layer.premasters.is_empty())
     }
 
     pub(super) fn session(&self, id: &[u8]) -> Option<&Secret> {
-        self.sessions.get(id)
+        self.layers.iter().rev().find_map(|layer| layer.sessions.get(id))
+    }
+
+    /// All secrets of a connection.
+    fn of(&self, client_random: &[u8; 32]) -> impl Iterator<Item = &(Label, Secret)> {
+        self.layers.iter().filter_map(|layer| layer.secrets.get(client_random)).flatten()
+    }
+
+    /// Where secrets are added: the newest layer, unless it is shared.
+    fn top(&mut self) -> Option<&mut Layer> {
+        if self.layers.last_mut().and_then(Arc::get_mut).is_none() {
+            self.layers.push(Arc::default());
+        }
+        self.layers.last_mut().and_then(Arc::get_mut)
+    }
+
+    /// Puts small layers together.
+    fn settle(&mut self) {
+        while let [.., older, newer] = self.layers.as_mut_slice()
+            && newer.len().saturating_mul(2) >= older.len()
+        {
+            Arc::make_mut(older).absorb(newer);
+            self.layers.pop();
+        }
     }
 
     fn line(&mut self, line: &[u8]) -> Option<()> {
@@ -129,9 +177,9 @@ impl KeyLog {
         if !self.has_room() {
             return None;
         }
-        let known = self.secrets.entry(random).or_default();
-        if !known.contains(&(label, secret)) && known.len() < SECRETS_OF_ONE {
-            known.push((label, secret));
+        let known = self.of(&random).any(|its| *its == (label, secret));
+        if !known && self.of(&random).count() < SECRETS_OF_ONE {
+            self.top()?.secrets.entry(random).or_default().push((label, secret));
             self.count = self.count.saturating_add(1);
         }
         Some(())
@@ -145,12 +193,16 @@ impl KeyLog {
         }
         let known = match which.strip_prefix(b"Session-ID:") {
             Some(id) => {
-                let secret = master(secret.strip_prefix(b"Master-Key:")?)?;
-                self.sessions.insert(hex(id)?.into(), secret).is_some()
+                let (id, secret) = (hex(id)?, master(secret.strip_prefix(b"Master-Key:")?)?);
+                let known = self.session(&id).is_some();
+                self.top()?.sessions.insert(id.into(), secret);
+                known
             }
             None => {
-                let which: [u8; 8] = hex(which)?.try_into().ok()?;
-                self.premasters.insert(which, master(secret)?).is_some()
+                let (which, secret): ([u8; 8], _) = (hex(which)?.try_into().ok()?, master(secret)?);
+                let known = self.premaster(&which).is_some();
+                self.top()?.premasters.insert(which, secret);
+                known
             }
         };
         self.count = self.count.saturating_add(usize::from(!known));
@@ -241,6 +293,28 @@ mod tests {
             "11".repeat(48)
         ));
         assert_eq!(log.secrets(&random(), Label::Master).count(), 2);
+    }
+
+    #[test]
+    fn a_clone_shares_what_was_there_and_layers_stay_few() {
+        let line = |n: u32| format!("SERVER_TRAFFIC_SECRET_0 {n:064x} {}", "07".repeat(32));
+        let mut log = KeyLog::default();
+        let mut clones = Vec::new();
+        for n in 0..1000 {
+            log.read(line(n).as_bytes());
+            clones.push(log.clone());
+        }
+        assert!(log.layers.len() < 12, "{}", log.layers.len());
+        let knows = |log: &KeyLog, n: u32| {
+            let mut random = [0; 32];
+            random[28..].copy_from_slice(&n.to_be_bytes());
+            log.knows(&random)
+        };
+        assert!((0..1000).all(|n| knows(&log, n)));
+        assert!(knows(&clones[500], 500) && !knows(&clones[500], 501));
+        assert_eq!((clones[500].len(), log.len()), (501, 1000));
+        log.read(line(3).as_bytes());
+        assert_eq!(log.len(), 1000, "known already");
     }
 
     proptest! {

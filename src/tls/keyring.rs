@@ -4,7 +4,7 @@ use super::keylog::{KeyLog, Label, Secret};
 use crate::limits;
 use std::collections::HashMap;
 
-/// See the module. Shared by all connections of a run.
+/// See the module. Shared by all connections of one part of a run.
 #[derive(Default)]
 pub struct Keyring {
     log: KeyLog,
@@ -27,13 +27,12 @@ impl Keyring {
         Keyring { log, may_grow, ..Keyring::default() }
     }
 
-    /// Adds a key log that a capture brought.
-    pub fn add(&mut self, text: &[u8]) {
-        let known = self.log.len();
-        self.log.read(text);
-        if self.log.len() > known {
+    /// Takes the key log anew: a capture brought more of it.
+    pub fn renew(&mut self, log: &KeyLog) {
+        if log.len() > self.log.len() {
             self.generation = self.generation.wrapping_add(1);
         }
+        self.log = log.clone();
     }
 
     /// No more keys will come.
@@ -70,7 +69,7 @@ impl Keyring {
         if name.is_empty() || name.len() > limits::TLS_TICKET {
             return;
         }
-        if self.sessions.len() >= limits::TLS_SESSIONS {
+        if self.sessions.len() >= limits::TLS_SESSIONS / limits::PARTS {
             self.sessions.clear();
         }
         if let Some(master) = Secret::new(master) {
@@ -81,7 +80,7 @@ impl Keyring {
     /// Takes room for bytes that wait; false where there is none.
     pub(super) fn reserve(&mut self, bytes: usize) -> bool {
         let waiting = self.waiting.saturating_add(bytes);
-        let fits = waiting <= limits::TLS_WAITING_TOTAL;
+        let fits = waiting <= limits::TLS_WAITING_TOTAL / limits::PARTS;
         if fits {
             self.waiting = waiting;
         }

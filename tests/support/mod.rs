@@ -38,6 +38,13 @@ pub fn program() -> Command {
     for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS", "LC_ALL", "LC_CTYPE", "LANG"] {
         command.env_remove(name);
     }
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("WSANALYZE_") {
+            command.env_remove(name);
+        }
+    }
+    // Whoever runs the tests may have a configuration file of their own.
+    command.env("XDG_CONFIG_HOME", root().join("target/no-configuration"));
     command
 }
 

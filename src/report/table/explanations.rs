@@ -7,6 +7,7 @@ use crate::report::page::{HEADING, Page, QUIET, severity, wrap};
 use crate::report::{escape, manual};
 use std::collections::BTreeMap;
 use std::collections::HashSet;
+use std::net::IpAddr;
 
 /// Bounds on what one example shows; more is counted.
 const TEXT: usize = 1_000;
@@ -65,6 +66,7 @@ fn facts(group: &Group, places: Places<'_>, page: Page) -> String {
     lines.add("  ", &escape::terminal_at_most(&group.title, TEXT));
     if let Some((first, others)) = group.examples.split_first() {
         lines.add("    ", &place(first, places, page));
+        lines.add("    ", &names(first, places));
         lines.add("    ", &escape::terminal_at_most(&first.message, TEXT));
         for evidence in first.evidence.iter().take(LINES) {
             let mark = format!("    {}  ", places.packet(evidence.packet));
@@ -135,6 +137,19 @@ fn place(example: &Example, places: Places<'_>, page: Page) -> String {
         places.when(example.seen),
         places.packet(example.seen.packet)
     )
+}
+
+/// `10.0.0.9 is edge.example`: what the captures call these hosts; empty where they name none of them.
+fn names(example: &Example, places: Places<'_>) -> String {
+    let hosts =
+        [Some(example.client), Some(example.server), example.upstream.map(|upstream| upstream.server)];
+    let mut addresses: Vec<IpAddr> = hosts.into_iter().flatten().map(|host| host.ip).collect();
+    addresses.dedup();
+    let named = addresses.into_iter().filter_map(|address| {
+        let name = places.summary.captures.iter().find_map(|capture| capture.names.of(address))?;
+        Some(format!("{address} is {}", escape::terminal_at_most(name, 100)))
+    });
+    named.collect::<Vec<_>>().join(", ")
 }
 
 /// For each capture, the filter that shows the examples in Wireshark.

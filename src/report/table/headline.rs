@@ -40,6 +40,20 @@ pub(super) fn captures(summary: &Summary, page: Page) -> String {
     text
 }
 
+/// What cannot be concluded because of what the captures lack, a line each; `None` where they lack nothing.
+pub(super) fn limitations(summary: &Summary, page: Page) -> Option<String> {
+    let told = summary.totals.quality.limitations();
+    if told.is_empty() {
+        return None;
+    }
+    let mut text = page.paint(page::HEADING, "What this capture cannot tell");
+    for limitation in told {
+        text.push('\n');
+        text.push_str(&wrap(&limitation, page.prose(), &format!("  {} ", page.bullet())));
+    }
+    Some(text)
+}
+
 /// `2 errors, 3 warnings, 1 info in 12 WebSocket connections`; or that all is well; or that there was nothing to judge,
 /// what there was instead, and what would help.
 pub(super) fn closing(summary: &Summary, found: BySeverity, page: Page) -> String {

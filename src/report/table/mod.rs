@@ -52,6 +52,9 @@ impl TableReport {
                 writeln!(out, "\n{chapter}")?;
             }
         }
+        if let Some(limitations) = headline::limitations(summary, page) {
+            writeln!(out, "\n{limitations}")?;
+        }
         writeln!(out, "\n{}", headline::closing(summary, total, page))
     }
 }

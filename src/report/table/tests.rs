@@ -248,3 +248,22 @@ fn a_session_through_a_gateway_shows_all_three_hosts_in_eighty_columns() {
     assert!(text.contains("packet 3 ") && text.contains("packet 103 "), "{text}");
     assert!(text.lines().all(|line| line.contains("proxy_set_header") || line.width() <= 80), "{text}");
 }
+
+#[test]
+fn hosts_are_called_by_the_names_that_the_capture_brings_and_these_are_escaped() {
+    let mut summary = summary(1);
+    let connection = refused(0);
+    summary.captures[0].names.name(connection.0.tcp.server.ip, "edge\u{1b}[31m.example");
+    let text = written(page(80), &summary, vec![connection]);
+    assert!(text.contains(" is edge") && text.contains(".example") && !text.contains('\u{1b}'), "{text}");
+}
+
+#[test]
+fn what_cannot_be_told_stands_before_the_last_line() {
+    let mut summary = summary(1);
+    assert!(!written(page(80), &summary, vec![refused(0)]).contains("cannot tell"));
+    summary.totals.quality.gaps = 2;
+    let text = written(page(80), &summary, vec![refused(0)]);
+    let (_, told) = text.split_once("What this capture cannot tell").unwrap();
+    insta::assert_snapshot!(told);
+}

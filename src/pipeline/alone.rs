@@ -1,0 +1,59 @@
+//! A run on one thread.
+
+use super::Observer;
+use super::front::{Front, Target};
+use super::ledger::Ledger;
+use super::part::{self, Part};
+use crate::capture::Seen;
+use crate::net::Segment;
+use crate::tls::KeyLog;
+
+/// Reads all that `front` gives.
+pub(super) fn run<O: Observer>(
+    front: &mut Front,
+    parts: &mut [Part],
+    ledger: &mut Ledger<'_, O>,
+    progress: &mut impl FnMut(u64, Option<u64>),
+) {
+    let mut alone = Alone { parts, ledger };
+    let mut until_progress = PROGRESS_EVERY;
+    while front.read(&mut alone) {
+        until_progress -= 1;
+        if until_progress == 0 {
+            until_progress = PROGRESS_EVERY;
+            let (read, total) = front.input.progress();
+            progress(read, total);
+        }
+    }
+    part::end(alone.parts, front.last, |_, told| alone.ledger.take(told));
+}
+
+/// Items between two calls of `progress`.
+const PROGRESS_EVERY: u32 = 4096;
+
+struct Alone<'a, 'b, O> {
+    parts: &'a mut [Part],
+    ledger: &'a mut Ledger<'b, O>,
+}
+
+impl<O: Observer> Target for Alone<'_, '_, O> {
+    #[inline]
+    fn segment(&mut self, segment: &Segment<'_>, seen: Seen) {
+        let part = &mut self.parts[part::of(&segment.key)];
+        part.push(segment, seen);
+        if part.has_told() {
+            part.tell().for_each(|told| self.ledger.take(told));
+        }
+    }
+
+    fn pass(&mut self, now: Seen) {
+        for part in &mut *self.parts {
+            part.pass(now);
+            part.tell().for_each(|told| self.ledger.take(told));
+        }
+    }
+
+    fn renew(&mut self, keys: &KeyLog) {
+        self.parts.iter_mut().for_each(|part| part.renew(keys));
+    }
+}

@@ -1,0 +1,69 @@
+//! What comes before the flows: packets in one order, and the segments in them.
+
+use crate::capture::{Format, Item, Merged, Seen};
+use crate::net::{self, Decoded, Segment};
+use crate::time::Timestamp;
+use crate::tls::KeyLog;
+
+/// Reads a run's input.
+pub(super) struct Front {
+    pub(super) input: Merged,
+    pub(super) net: net::Decoder,
+    /// All keys so far.
+    pub(super) keys: KeyLog,
+    /// The last packet.
+    pub(super) last: Option<Seen>,
+    /// When all parts are next told of the time.
+    next_pass: Timestamp,
+}
+
+/// Takes what [`Front`] reads.
+pub(super) trait Target {
+    /// The next segment.
+    fn segment(&mut self, segment: &Segment<'_>, seen: Seen);
+
+    /// It is as late as this, whatever flow that packet belongs to.
+    fn pass(&mut self, now: Seen);
+
+    /// There are more keys.
+    fn renew(&mut self, keys: &KeyLog);
+}
+
+impl Front {
+    pub(super) fn new(input: Merged, keys: KeyLog) -> Front {
+        let next_pass = Timestamp::from_nanos(i64::MIN);
+        Front { input, net: net::Decoder::new(), keys, last: None, next_pass }
+    }
+
+    /// Whether captures may bring keys after the packets that they open: only pcapng can.
+    pub(super) fn more_keys(&self) -> bool {
+        self.input.infos().iter().any(|capture| capture.format == Format::Pcapng)
+    }
+
+    /// Reads one item; false at the end.
+    #[inline]
+    pub(super) fn read(&mut self, target: &mut impl Target) -> bool {
+        match self.input.next() {
+            Some(Item::Packet(packet)) => {
+                let seen = packet.seen;
+                self.last = Some(seen);
+                if seen.at >= self.next_pass {
+                    self.next_pass = Timestamp::from_nanos(seen.at.as_nanos().saturating_add(PASS_NANOS));
+                    target.pass(seen);
+                }
+                if let Decoded::Tcp(segment) = self.net.decode(&packet) {
+                    target.segment(&segment, seen);
+                }
+            }
+            Some(Item::Secrets(text)) => {
+                self.keys.read(text);
+                target.renew(&self.keys);
+            }
+            None => return false,
+        }
+        true
+    }
+}
+
+/// Capture time between two calls of [`Target::pass`]: what ended is told soon, though its part may see no more packets.
+const PASS_NANOS: i64 = 1_000_000_000;

@@ -1,0 +1,58 @@
+//! Where all that is told of the flows of a run comes together, in one order.
+
+use super::bench::Bench;
+use super::streams::Streams;
+use super::{Observer, Totals};
+use crate::connection::{Carried, Told};
+use crate::limits;
+use crate::rules::Selection;
+
+/// Numbers flows, seats connections on the bench, and has them judged.
+pub(super) struct Ledger<'a, O> {
+    streams: Streams,
+    bench: Bench<'a>,
+    /// TLS connections of which nothing could be read.
+    encrypted: u64,
+    totals: Totals,
+    observer: &'a mut O,
+}
+
+impl<'a, O: Observer> Ledger<'a, O> {
+    /// Nothing was told yet.
+    pub(super) fn new(selection: &'a Selection, observer: &'a mut O) -> Ledger<'a, O> {
+        let bench = Bench::new(selection);
+        Ledger { streams: Streams::default(), bench, encrypted: 0, totals: Totals::default(), observer }
+    }
+
+    /// Takes what is told next.
+    pub(super) fn take(&mut self, told: Told) {
+        let (first, mut carried) = match told {
+            Told::Opened(first) => return self.streams.open(first),
+            Told::Gone(first) => return self.streams.forget(first),
+            Told::Carried(first, carried) => (first, carried),
+        };
+        let stream = self.streams.number(first);
+        match &mut carried {
+            Carried::WebSocket(connection) => connection.tcp.stream = stream,
+            Carried::Encrypted(connection) => {
+                self.encrypted += 1;
+                if self.encrypted > limits::TLS_UNREAD as u64 {
+                    return;
+                }
+                connection.tcp.stream = stream;
+            }
+            Carried::Nothing(unused) => unused.stream = stream,
+        }
+        self.bench.take(carried);
+        if self.bench.is_full() {
+            self.bench.settle(limits::WAITING_CONNECTIONS / 2, &mut self.totals, self.observer);
+        }
+    }
+
+    /// All was told: judges those that still wait. Gives the counts of connections, and how many of TLS were one too many
+    /// to be listed.
+    pub(super) fn finish(mut self) -> (Totals, u64) {
+        self.bench.settle(usize::MAX, &mut self.totals, self.observer);
+        (self.totals, self.encrypted.saturating_sub(limits::TLS_UNREAD as u64))
+    }
+}
