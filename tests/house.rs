@@ -133,7 +133,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("httparse", &["http/"]),
     ("nom", &["websocket/"]),
     ("comfy_table", &["report/"]),
-    ("csv", &["report/csv.rs"]),
+    ("csv", &["report/"]),
     ("quick_xml", &["report/junit.rs"]),
     ("schemars", &["report/"]),
     ("serde", &["report/"]),
