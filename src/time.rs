@@ -18,6 +18,13 @@ impl Timestamp {
         i64::try_from(time.as_nanosecond()).ok().map(Timestamp)
     }
 
+    /// The day it lies in, in UTC: `2026-11-22`.
+    pub fn day(self) -> String {
+        let mut text = self.to_string();
+        text.truncate(text.find('T').unwrap_or(text.len()));
+        text
+    }
+
     /// Nanoseconds since the Unix epoch.
     pub const fn as_nanos(self) -> i64 {
         self.0
@@ -50,9 +57,38 @@ impl fmt::Debug for Timestamp {
     }
 }
 
+/// Nanoseconds of a length of time as people write it: `500ms`, `30s`, `1h 30m`; `None` where `text` is none, or
+/// is negative.
+pub fn duration(text: &str) -> Option<i64> {
+    let duration: jiff::SignedDuration = text.trim().parse().ok()?;
+    i64::try_from(duration.as_nanos()).ok().filter(|nanos| *nanos >= 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lengths_of_time_are_read_as_people_write_them() {
+        for (text, nanos) in [
+            ("500ms", 500_000_000),
+            ("30s", 30_000_000_000),
+            ("1h 30m", 5_400_000_000_000),
+            ("2min", 120_000_000_000),
+            ("0.25s", 250_000_000),
+            (" 10 seconds ", 10_000_000_000),
+        ] {
+            assert_eq!(duration(text), Some(nanos), "{text}");
+        }
+        for text in ["", "30", "-1s", "soon", "1e3s", "99999999999h"] {
+            assert_eq!(duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_moment_lies_in_a_day() {
+        assert_eq!(Timestamp::from_nanos(1_700_000_000_000_000_001).day(), "2023-11-14");
+    }
 
     #[test]
     fn a_moment_prints_with_nine_digits_in_utc() {

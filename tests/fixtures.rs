@@ -1,6 +1,7 @@
 //! `UPDATE_EXPECTED=1 cargo test fixtures` writes the reports anew; read the difference before you commit it.
 
 use crate::support::{captures, files, read, report, root, rules_of, run};
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
@@ -92,6 +93,19 @@ fn the_rules_that_the_notes_name_find_something() {
             assert!(found.contains(&rule.as_str()), "{path}: {rule} is not among {found:?}");
         }
     }
+}
+
+#[test]
+fn every_rule_finds_something_in_some_capture() {
+    let found: HashSet<String> = captures()
+        .iter()
+        .flat_map(|path| rules_of(&report(path)).into_iter().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    let rules: serde_json::Value = serde_json::from_str(&run(&["rules", "--format", "json"]).out).unwrap();
+    // What a check file asks for is broken only where there is one.
+    let names = rules.as_array().unwrap().iter().filter(|rule| rule["category"] != "policy");
+    let names = names.map(|rule| rule["name"].as_str().unwrap());
+    assert_eq!(names.filter(|name| !found.contains(*name)).collect::<Vec<_>>(), [""; 0]);
 }
 
 #[test]

@@ -26,6 +26,9 @@ mod cli;
 /// Options come from the command line, the environment and a file, in this order.
 mod settings;
 
+/// Recorded traffic is held to a policy, and what is known or ignored does not count.
+mod policy;
+
 /// Memory stays bounded, whatever the length and the malice of the input.
 mod bounds;
 

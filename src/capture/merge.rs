@@ -47,7 +47,7 @@ impl Merged {
     }
 
     /// Loads the next item of all; false at the end.
-    #[inline]
+    #[inline(never)]
     pub fn advance(&mut self) -> bool {
         if !self.started {
             self.started = true;
@@ -72,9 +72,13 @@ impl Merged {
     }
 
     /// Loads the next item of all and gives it.
-    #[inline]
+    #[inline(always)]
     #[allow(clippy::should_implement_trait, reason = "an iterator cannot lend")]
     pub fn next(&mut self) -> Option<Item<'_>> {
+        // One capture alone needs no order.
+        if self.readers.len() == 1 && self.started {
+            return self.readers.first_mut()?.next();
+        }
         if self.advance() { self.current() } else { None }
     }
 

@@ -28,6 +28,18 @@ impl Order {
         })
     }
 
+    /// The first four times four bytes, or `None` where `bytes` are too short.
+    #[inline]
+    pub(super) fn words(self, bytes: &[u8]) -> Option<[u32; 4]> {
+        let raw = bytes.first_chunk::<16>()?;
+        let (words, _) = raw.as_chunks::<4>();
+        let [a, b, c, d] = *words else { return None };
+        Some(match self {
+            Order::Little => [a, b, c, d].map(u32::from_le_bytes),
+            Order::Big => [a, b, c, d].map(u32::from_be_bytes),
+        })
+    }
+
     /// The eight bytes at `at`, or `None` where `bytes` are too short.
     pub(super) fn u64(self, bytes: &[u8], at: usize) -> Option<u64> {
         let raw = *bytes.get(at..)?.first_chunk()?;

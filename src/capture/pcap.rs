@@ -82,8 +82,36 @@ impl Layout {
     }
 
     /// Reads up to the next packet.
-    #[inline]
+    #[inline(always)]
     pub(super) fn advance(&mut self, window: &mut Window, tally: &mut Tally) -> Option<Record> {
+        let next = self.record(window.bytes()).filter(|&header| {
+            self.acceptable(header)
+                && !self.suspect(header)
+                && window.has(self.header.wrapping_add(header.captured as usize))
+        });
+        let header = match next {
+            Some(header) => header,
+            None => self.find(window, tally)?,
+        };
+        let captured = header.captured as usize;
+        let data = window.range(self.header, captured);
+        window.consume(self.header.wrapping_add(captured));
+        self.last = Some(header.seconds);
+        let at = self.time(header);
+        let number = tally.packet(at, self.link, header.captured, header.original);
+        Some(Record::Packet {
+            number,
+            at,
+            link: self.link,
+            original_len: header.original,
+            fcs_len: self.fcs_len,
+            data,
+        })
+    }
+
+    /// Makes the window begin with a record and hold the whole of it, where it must be filled or something is odd.
+    #[cold]
+    fn find(&mut self, window: &mut Window, tally: &mut Tally) -> Option<Header> {
         loop {
             if !window.fill(self.header) {
                 let have = window.bytes().len();
@@ -118,39 +146,22 @@ impl Layout {
                 self.resume(window, tally, "a doubtful record header that no other one follows");
                 continue;
             }
-            let data = window.range(self.header, captured);
-            window.consume(len);
-            self.last = Some(header.seconds);
-            let at = self.time(header);
-            let number = tally.packet(at, self.link, header.captured, header.original);
-            return Some(Record::Packet {
-                number,
-                at,
-                link: self.link,
-                original_len: header.original,
-                fcs_len: self.fcs_len,
-                data,
-            });
+            return Some(header);
         }
     }
 
     #[inline]
     fn record(&self, bytes: &[u8]) -> Option<Header> {
-        Some(Header {
-            seconds: self.order.u32(bytes, 0)?,
-            fraction: self.order.u32(bytes, 4)?,
-            captured: self.order.u32(bytes, 8)?,
-            original: self.order.u32(bytes, 12)?,
-        })
+        let [seconds, fraction, captured, original] = self.order.words(bytes)?;
+        Some(Header { seconds, fraction, captured, original })
     }
 
     /// Both fields are unsigned and their sum stays far below the range of 64 bits.
     #[inline]
     fn time(&self, header: Header) -> Timestamp {
-        let seconds = i64::from(header.seconds).saturating_mul(1_000_000_000);
-        Timestamp::from_nanos(
-            seconds.saturating_add(i64::from(header.fraction).saturating_mul(self.unit.into())),
-        )
+        let seconds = i64::from(header.seconds).wrapping_mul(1_000_000_000);
+        let fraction = i64::from(header.fraction).wrapping_mul(self.unit.into());
+        Timestamp::from_nanos(seconds.wrapping_add(fraction))
     }
 
     /// Whether this can be a record at all. A header of zeros behind records that have a time is a hole in the file.

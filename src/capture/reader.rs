@@ -104,7 +104,7 @@ impl Reader {
     }
 
     /// Loads the next item; false at the end.
-    #[inline]
+    #[inline(always)]
     pub fn advance(&mut self) -> bool {
         self.record = match &mut self.container {
             Container::Pcap(layout) => layout.advance(&mut self.window, &mut self.tally),
@@ -117,7 +117,7 @@ impl Reader {
     }
 
     /// The item that [`Reader::advance`] loaded; `None` before the first and after the last.
-    #[inline]
+    #[inline(always)]
     pub fn current(&self) -> Option<Item<'_>> {
         Some(match self.record.as_ref()? {
             Record::Packet { number, at, link, original_len, fcs_len, data } => Item::Packet(Packet {
@@ -132,7 +132,7 @@ impl Reader {
     }
 
     /// Loads the next item and gives it.
-    #[inline]
+    #[inline(always)]
     #[allow(clippy::should_implement_trait, reason = "an iterator cannot lend")]
     pub fn next(&mut self) -> Option<Item<'_>> {
         if self.advance() { self.current() } else { None }

@@ -33,11 +33,17 @@ impl Window {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
+    /// Whether `need` unread bytes are here.
+    #[inline]
+    pub(super) fn has(&self, need: usize) -> bool {
+        self.end.wrapping_sub(self.start) >= need
+    }
+
     /// Makes `need` unread bytes available, or all there are: false where the source ends before. Ranges
     /// made before are no longer valid afterwards.
     #[inline]
     pub(super) fn fill(&mut self, need: usize) -> bool {
-        self.end.saturating_sub(self.start) >= need || self.read_until(need)
+        self.has(need) || self.read_until(need)
     }
 
     /// Passes over `count` bytes, which must be here.

@@ -12,6 +12,7 @@ Examples:
   wsanalyze --keylog keys.log edge.pcapng     wss too: SSLKEYLOGFILE is read as well
   wsanalyze --format json edge.pcapng         everything, for a program
   wsanalyze -o json=out.json edge.pcapng      the page, and everything in a file
+  wsanalyze check --policy ws.toml *.pcapng   traffic recorded in a test, held to expectations
   wsanalyze explain 1010 1014                 two close codes, and how they differ
   wsanalyze explain WS-EX-012                 the manual of a rule
   wsanalyze explain 'RSV1 must be clear'      what a message in a log means
@@ -40,6 +41,22 @@ A capture with the name of a command is given as ./explain.";
     max_term_width = 100
 )]
 pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) analysis: Analysis,
+
+    #[command(flatten)]
+    pub(super) paper: Paper,
+
+    #[command(flatten)]
+    pub(super) settings: Settings,
+
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+}
+
+/// Captures, read, judged and reported on.
+#[derive(clap::Args, Debug)]
+pub(super) struct Analysis {
     /// Captures: pcap or pcapng, plain or compressed with gzip, zstd or LZ4; - for standard input
     #[arg(value_name = "CAPTURE", required = true)]
     pub(super) captures: Vec<PathBuf>,
@@ -49,6 +66,9 @@ pub(super) struct Args {
 
     #[command(flatten)]
     pub(super) judging: Judging,
+
+    #[command(flatten)]
+    pub(super) known: Known,
 
     /// How to print what was found
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
@@ -60,15 +80,6 @@ pub(super) struct Args {
 
     #[command(flatten)]
     pub(super) verdict: Verdict,
-
-    #[command(flatten)]
-    pub(super) paper: Paper,
-
-    #[command(flatten)]
-    pub(super) settings: Settings,
-
-    #[command(subcommand)]
-    pub(super) command: Option<Command>,
 }
 
 /// What is read, and which of it is told; shared by all commands that read captures. The help is each option's own.
@@ -116,6 +127,18 @@ pub(super) struct Judging {
     pub(super) require_extension: Vec<String>,
 }
 
+/// What does not count.
+#[derive(clap::Args, Debug)]
+pub(super) struct Known {
+    /// A report of an earlier run (--format json): what it tells is known, and only what is new counts
+    #[arg(long, value_name = "FILE")]
+    pub(super) baseline: Option<PathBuf>,
+
+    /// Show findings that do not count as well: known from the baseline, or ignored by the configuration file
+    #[arg(long)]
+    pub(super) show_suppressed: bool,
+}
+
 /// What the exit status depends on; shared by all commands that pass or fail.
 #[derive(clap::Args, Clone, Copy, Debug)]
 pub(super) struct Verdict {
@@ -132,7 +155,7 @@ pub(super) struct Verdict {
 #[derive(clap::Args, Debug)]
 pub(super) struct Settings {
     /// The configuration file, instead of the first wsanalyze.toml from this folder upward, or below XDG_CONFIG_HOME
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, visible_alias = "policy")]
     pub(super) config: Option<PathBuf>,
 
     /// Read no configuration file
@@ -183,6 +206,11 @@ pub(super) enum Command {
         #[arg(value_enum, default_value_t, value_name = "FORMAT")]
         format: SchemaFormat,
     },
+    /// Hold captures to the policy in a configuration file: its [[expect]] entries are met, or the exit status is 1
+    Check {
+        #[command(flatten)]
+        analysis: Box<Analysis>,
+    },
     /// List the rules
     Rules {
         /// How to print them
@@ -193,7 +221,7 @@ pub(super) enum Command {
 
 // The values have no help of their own, so that --help stays on one screen.
 
-/// See [`Args::format`].
+/// See [`Analysis::format`].
 #[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
 pub(super) enum Format {
     #[default]
@@ -208,7 +236,7 @@ pub(super) enum Format {
     Csv,
 }
 
-/// See [`Args::outputs`].
+/// See [`Analysis::outputs`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Output {
     pub(super) format: Format,
@@ -294,8 +322,8 @@ mod tests {
     #[test]
     fn captures_and_commands_share_the_first_place() {
         let args = parse("wsanalyze --format json a.pcap - --fail-on warning").unwrap();
-        assert_eq!(args.captures, [PathBuf::from("a.pcap"), PathBuf::from("-")]);
-        assert_eq!((args.format, args.verdict.fail_on), (Format::Json, FailOn::Warning));
+        assert_eq!(args.analysis.captures, [PathBuf::from("a.pcap"), PathBuf::from("-")]);
+        assert_eq!((args.analysis.format, args.analysis.verdict.fail_on), (Format::Json, FailOn::Warning));
         assert!(args.command.is_none());
         let Some(Command::Explain { topics, .. }) = parse("wsanalyze explain 1010 1014").unwrap().command
         else {
@@ -311,7 +339,8 @@ mod tests {
     #[test]
     fn a_report_for_a_file_is_a_format_and_a_name() {
         let args = parse("wsanalyze a -o json=out=1.json --output table=page.txt").unwrap();
-        let outputs: Vec<_> = args.outputs.iter().map(|o| (o.format, o.path.to_str().unwrap())).collect();
+        let outputs: Vec<_> =
+            args.analysis.outputs.iter().map(|o| (o.format, o.path.to_str().unwrap())).collect();
         assert_eq!(outputs, [(Format::Json, "out=1.json"), (Format::Table, "page.txt")]);
         for (line, says) in [
             ("wsanalyze a -o out.json", "FORMAT=FILE"),
@@ -328,15 +357,18 @@ mod tests {
     fn rules_come_in_lists_and_options_are_repeated() {
         let args =
             parse("wsanalyze a.pcap --select WS-EX,close --ignore WS-EX-001 --ignore gateway").unwrap();
-        assert_eq!((args.judging.select.len(), args.judging.ignore.len()), (2, 2));
+        assert_eq!((args.analysis.judging.select.len(), args.analysis.judging.ignore.len()), (2, 2));
         let args = parse("wsanalyze --severity a=info,b=off --require-extension x@h/p* a.pcap").unwrap();
-        assert_eq!((args.judging.severity.len(), args.judging.require_extension[0].as_str()), (2, "x@h/p*"));
+        assert_eq!(
+            (args.analysis.judging.severity.len(), args.analysis.judging.require_extension[0].as_str()),
+            (2, "x@h/p*")
+        );
     }
 
     #[test]
     fn a_capture_named_like_a_command_is_given_with_its_folder() {
-        assert_eq!(parse("wsanalyze ./explain").unwrap().captures, [PathBuf::from("./explain")]);
-        assert_eq!(parse("wsanalyze a.pcap explain").unwrap().captures.len(), 2);
+        assert_eq!(parse("wsanalyze ./explain").unwrap().analysis.captures, [PathBuf::from("./explain")]);
+        assert_eq!(parse("wsanalyze a.pcap explain").unwrap().analysis.captures.len(), 2);
     }
 
     #[test]

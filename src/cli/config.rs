@@ -1,14 +1,19 @@
 //! What was typed, in these surroundings, means this.
 
-use super::args::{Args, ColorWhen, Format, Judging, Output, Paper, Reading, Verdict};
+use super::args::{Analysis, ColorWhen, Format, Judging, Output, Paper, Reading, Verdict};
+use super::baseline;
+use super::complain;
+use super::file::File;
 use super::scope::Scope;
 use super::suggest::near_rules;
 use crate::pipeline::Options;
 use crate::report::{Glyphs, Page, Secrets};
 use crate::rules::selection::{Level, Requirement, Selection, named};
-use crate::rules::{Rule, Severity};
+use crate::rules::{Rule, Severity, Suppressions};
+use crate::time::Timestamp;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// A run, with nothing left to decide.
 #[derive(Debug)]
@@ -26,9 +31,25 @@ pub(super) struct Config {
     pub(super) file_page: Page,
     pub(super) secrets: Secrets,
     pub(super) verdict: Verdict,
+    /// What does not count.
+    pub(super) suppressions: Suppressions,
+    pub(super) show_suppressed: bool,
+    /// The report that is the baseline, so that none takes its place.
+    pub(super) baseline: Option<PathBuf>,
+    /// Whether the report is to say how the policy was met.
+    pub(super) purpose: Purpose,
     pub(super) scope: Scope,
     /// Whether a progress bar may be drawn on standard error.
     pub(super) progress: bool,
+}
+
+/// What captures are read for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Purpose {
+    /// To tell what is in them.
+    Report,
+    /// To hold them to a policy.
+    Check,
 }
 
 /// What the program is run in.
@@ -46,15 +67,47 @@ pub(super) struct Surroundings {
     locale: Option<String>,
     /// `SSLKEYLOGFILE`.
     key_log: Option<PathBuf>,
+    /// The day by the clock, in UTC: `2026-11-22`.
+    today: String,
 }
 
 impl Config {
-    /// The meaning of `args`.
+    /// The meaning of what was typed and of what stands in a file.
     ///
     /// # Errors
-    /// What is wrong with them, where each alone is well formed.
-    pub(super) fn new(args: Args, surroundings: &Surroundings) -> Result<Config, String> {
-        let page = args.paper.page(surroundings);
+    /// What is wrong with it, where each part alone is well formed.
+    pub(super) fn new(
+        args: Analysis,
+        paper: &Paper,
+        file: File,
+        purpose: Purpose,
+        surroundings: &Surroundings,
+    ) -> Result<Config, String> {
+        let page = paper.page(surroundings);
+        let mut selection = args.judging.selection()?;
+        if purpose == Purpose::Check {
+            if file.expectations.is_empty() {
+                return Err(match file.path {
+                    Some(path) => {
+                        format!("{}: no [[expect]] in it, so there is nothing to check", path.display())
+                    }
+                    None => {
+                        String::from("check needs a policy: name a file with [[expect]] in it with --policy")
+                    }
+                });
+            }
+            selection = selection.expect(file.expectations);
+        }
+        let mut suppressions = Suppressions::default();
+        for entry in file.suppressions {
+            match entry.on(&surroundings.today) {
+                Ok(ignored) => suppressions.ignored.push(ignored),
+                Err(expired) => complain(&expired),
+            }
+        }
+        if let Some(path) = &args.known.baseline {
+            suppressions.known = baseline::read(path).map_err(|reason| format!("--baseline: {reason}"))?;
+        }
         match args.captures.iter().filter(|path| path.as_path() == Path::new("-")).count() {
             0 => {}
             1 if surroundings.stdin_is_terminal => {
@@ -66,13 +119,17 @@ impl Config {
             n => return Err(format!("-: standard input was named {n} times and can be read only once")),
         }
         Ok(Config {
-            options: Options { selection: args.judging.selection()? },
+            options: Options { selection },
             format: args.format,
             page,
-            file_page: page.colored(args.paper.color == ColorWhen::Always),
+            file_page: page.colored(paper.color == ColorWhen::Always),
             outputs: args.outputs,
             secrets: args.reading.secrets(),
             verdict: args.verdict,
+            suppressions,
+            show_suppressed: args.known.show_suppressed,
+            baseline: args.known.baseline,
+            purpose,
             // A bar and lines that come as they are found would run into each other.
             progress: surroundings.stderr_is_terminal && args.format != Format::Jsonl,
             captures: args.captures,
@@ -148,13 +205,19 @@ impl Paper {
 }
 
 /// The rules of that name, at least one.
-fn rules(option: &str, word: &str) -> Result<Vec<&'static Rule>, String> {
+pub(super) fn rules(option: &str, word: &str) -> Result<Vec<&'static Rule>, String> {
     let rules = named(word);
     if !rules.is_empty() {
         return Ok(rules);
     }
     let shown: String = word.chars().take(80).collect();
     Err(format!("{option}: {shown:?} is neither a rule nor a category; {}", near_rules(word)))
+}
+
+/// By the clock of this machine.
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
 impl Surroundings {
@@ -168,6 +231,7 @@ impl Surroundings {
             terminal_width: terminal_size::terminal_size_of(&stdout).map(|(width, _)| width.0),
             stdin_is_terminal: io::stdin().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
+            today: now().day(),
             key_log: std::env::var_os("SSLKEYLOGFILE").filter(|name| !name.is_empty()).map(PathBuf::from),
             locale: if cfg!(windows) {
                 None
@@ -181,9 +245,11 @@ impl Surroundings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::args::Args;
     use clap::Parser as _;
 
     const PIPE: Surroundings = Surroundings {
+        today: String::new(),
         color: false,
         columns: None,
         terminal_width: None,
@@ -195,6 +261,11 @@ mod tests {
 
     fn args(line: &str) -> Args {
         Args::try_parse_from(line.split(' ')).unwrap()
+    }
+
+    fn read(line: &str, surroundings: &Surroundings) -> Result<Config, String> {
+        let Args { analysis, paper, .. } = args(line);
+        Config::new(analysis, &paper, File::default(), Purpose::Report, surroundings)
     }
 
     #[test]
@@ -228,7 +299,7 @@ mod tests {
 
     #[test]
     fn standard_input_is_read_once_and_never_from_a_keyboard() {
-        let config = |line: &str, surroundings: &Surroundings| Config::new(args(line), surroundings);
+        let config = |line: &str, surroundings: &Surroundings| read(line, surroundings);
         assert!(config("wsanalyze a -", &PIPE).is_ok());
         assert!(config("wsanalyze - -", &PIPE).unwrap_err().contains("2 times"));
         let keyboard = Surroundings { stdin_is_terminal: true, ..PIPE };
@@ -237,7 +308,7 @@ mod tests {
     }
 
     fn selection(line: &str) -> Result<Selection, String> {
-        Config::new(args(line), &PIPE).map(|config| config.options.selection)
+        read(line, &PIPE).map(|config| config.options.selection)
     }
 
     #[test]

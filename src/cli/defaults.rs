@@ -43,7 +43,7 @@ impl Outside {
 ///
 /// # Errors
 /// The status with which to end; what is to be said has been said.
-pub(super) fn parse(arguments: Vec<OsString>, outside: &Outside) -> Result<Args, Status> {
+pub(super) fn parse(arguments: Vec<OsString>, outside: &Outside) -> Result<(Args, File), Status> {
     let refuse = |reason: String| {
         complain(&reason);
         Status::Usage
@@ -51,20 +51,25 @@ pub(super) fn parse(arguments: Vec<OsString>, outside: &Outside) -> Result<Args,
     let (mut command, set) = environment(definition(), outside).map_err(refuse)?;
     // Once to learn which file counts, and once with what it says.
     let typed = matches(&command, &arguments)?;
-    if let Some(path) = file(&typed, outside) {
+    let mut file = File::default();
+    if let Some(path) = path(&typed, outside) {
         let names = options(&command);
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        for mut setting in File::read(&path, &names).map_err(refuse)?.settings {
+        file = File::read(&path, &names).map_err(refuse)?;
+        for mut setting in std::mem::take(&mut file.settings) {
             if !set.contains(&setting.option) {
                 from_folder(&command, &mut setting, path.parent().unwrap_or(Path::new("")));
                 command = with_default(command, &setting).map_err(refuse)?;
             }
         }
     }
-    Args::from_arg_matches(&matches(&command, &arguments)?).map_err(|error| {
-        let _ = error.print();
-        Status::Usage
-    })
+    match Args::from_arg_matches(&matches(&command, &arguments)?) {
+        Ok(args) => Ok((args, file)),
+        Err(error) => {
+            let _ = error.print();
+            Err(Status::Usage)
+        }
+    }
 }
 
 /// The definition of the command line; what can be switched on can be switched off again (`--allow-empty=false`), because
@@ -132,7 +137,7 @@ fn environment(mut command: Command, outside: &Outside) -> Result<(Command, Vec<
 }
 
 /// The file that counts: the one that was named, or else the first that is found.
-fn file(typed: &ArgMatches, outside: &Outside) -> Option<PathBuf> {
+fn path(typed: &ArgMatches, outside: &Outside) -> Option<PathBuf> {
     let named = typed.get_one::<PathBuf>("config").cloned();
     let named = named.or_else(|| {
         (outside.variable)(&variable("config")).filter(|name| !name.is_empty()).map(PathBuf::from)

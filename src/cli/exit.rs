@@ -30,8 +30,10 @@ impl From<Status> for ExitCode {
 pub(super) struct Outcome {
     /// An input could not be read as a capture at all.
     pub(super) unreadable: bool,
-    /// The gravest finding.
+    /// The gravest finding about a connection.
     pub(super) worst: Option<Severity>,
+    /// The gravest finding about the run as a whole.
+    pub(super) of_run: Option<Severity>,
     /// WebSocket connections and attempts at one.
     pub(super) connections: u64,
 }
@@ -39,11 +41,14 @@ pub(super) struct Outcome {
 impl Outcome {
     /// The status for it. What could not be read weighs most, for the answer may lie there; then what was found.
     pub(super) fn status(self, Verdict { fail_on, allow_empty }: Verdict) -> Status {
-        let failed = fail_on.threshold().zip(self.worst).is_some_and(|(threshold, worst)| worst >= threshold);
+        let threshold = fail_on.threshold();
+        let fails = |worst| threshold.zip(worst).is_some_and(|(threshold, worst)| worst >= threshold);
         match self {
             Outcome { unreadable: true, .. } => Status::Unreadable,
-            _ if failed => Status::Findings,
+            _ if fails(self.worst) => Status::Findings,
+            // That there are too few connections is not the news where there is none.
             Outcome { connections: 0, .. } if !allow_empty => Status::Empty,
+            _ if fails(self.of_run) => Status::Findings,
             _ => Status::Clean,
         }
     }
@@ -65,7 +70,7 @@ impl FailOn {
 mod tests {
     use super::*;
 
-    const WELL: Outcome = Outcome { unreadable: false, worst: None, connections: 3 };
+    const WELL: Outcome = Outcome { unreadable: false, worst: None, of_run: None, connections: 3 };
 
     #[test]
     fn findings_count_from_the_threshold_on() {
@@ -90,8 +95,20 @@ mod tests {
     }
 
     #[test]
+    fn too_few_connections_fail_where_there_are_some_or_none_is_allowed() {
+        let status = |connections, allow_empty| {
+            let outcome = Outcome { connections, of_run: Some(Severity::Error), ..WELL };
+            outcome.status(Verdict { fail_on: FailOn::Error, allow_empty })
+        };
+        assert_eq!(
+            (status(1, false), status(0, true), status(0, false)),
+            (Status::Findings, Status::Findings, Status::Empty)
+        );
+    }
+
+    #[test]
     fn what_could_not_be_read_weighs_most() {
-        let all = Outcome { unreadable: true, worst: Some(Severity::Error), connections: 0 };
+        let all = Outcome { unreadable: true, worst: Some(Severity::Error), of_run: None, connections: 0 };
         assert_eq!(all.status(Verdict { fail_on: FailOn::Error, allow_empty: true }), Status::Unreadable);
     }
 

@@ -1,18 +1,32 @@
 //! The configuration file, `wsanalyze.toml`: where it lies and what stands in it.
 
+use super::expect::Expect;
 use super::suggest::nearest;
+use super::suppress::{Suppress, Suppressing};
+use crate::rules::expectation::Expectation;
+use serde::de::{DeserializeOwned, IntoDeserializer as _};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+/// Tables that are no options.
+const EXPECT: &str = "expect";
+const SUPPRESS: &str = "suppress";
+
 /// Its name.
 const NAME: &str = "wsanalyze.toml";
 
 /// A configuration file, read.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[derive(Default, Debug)]
 pub(super) struct File {
+    /// Where it lies; `None` where there is none.
+    pub(super) path: Option<PathBuf>,
+    /// What recorded traffic must be like.
+    pub(super) expectations: Vec<Expectation>,
+    /// What does not count.
+    pub(super) suppressions: Vec<Suppressing>,
     /// What it says of options of the command line.
     pub(super) settings: Vec<Setting>,
 }
@@ -53,7 +67,8 @@ impl File {
     /// That it cannot be read, or what is wrong with it, and where.
     pub(super) fn read(path: &Path, options: &[&str]) -> Result<File, String> {
         let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        File::parse(&text, &path.display().to_string(), options)
+        let file = File::parse(&text, &path.display().to_string(), options)?;
+        Ok(File { path: Some(path.to_path_buf()), ..file })
     }
 
     /// Understands the text of the file at `path`, in which `options` may be set.
@@ -67,13 +82,58 @@ impl File {
         for (key, value) in table.into_inner() {
             let at = place(key.span());
             let key = key.into_inner();
+            match &*key {
+                EXPECT => {
+                    file.expectations = entries(&place, value, Expect::meaning)?;
+                    continue;
+                }
+                SUPPRESS => {
+                    file.suppressions = entries(&place, value, Suppress::meaning)?;
+                    continue;
+                }
+                _ => {}
+            }
             if !options.contains(&&*key) {
-                return Err(format!("{at}: {}", unknown(&key, options)));
+                let known: Vec<&str> = options.iter().copied().chain([EXPECT, SUPPRESS]).collect();
+                return Err(format!("{at}: {}", unknown(&key, &known)));
             }
             let values = as_typed(&value).map_err(|found| format!("{at}: {key}: {found}"))?;
             file.settings.push(Setting { option: key.into_owned(), values, place: at });
         }
         Ok(file)
+    }
+}
+
+/// The entries of `[[…]]`, each read and understood; `place` says where in the file something stands.
+fn entries<E: DeserializeOwned, M>(
+    place: &impl Fn(Range<usize>) -> String,
+    value: Spanned<DeValue<'_>>,
+    meaning: impl Fn(E) -> Result<M, String>,
+) -> Result<Vec<M>, String> {
+    let at = place(value.span());
+    let DeValue::Array(entries) = value.into_inner() else {
+        return Err(format!("{at}: expected entries, each below a line with double brackets"));
+    };
+    let understood = entries.into_iter().map(|entry| {
+        let span = entry.span();
+        let read = E::deserialize(entry.into_deserializer()).map_err(|error| {
+            format!("{}: {}", place(error.span().unwrap_or(span.clone())), meant(error.message()))
+        })?;
+        meaning(read).map_err(|reason| format!("{}: {reason}", place(span)))
+    });
+    understood.collect()
+}
+
+/// What serde says of a key that it does not know, in the words used elsewhere: it names the key and the ones there are
+/// between backticks.
+fn meant(message: &str) -> String {
+    match message.strip_prefix("unknown field ") {
+        Some(rest) => {
+            let mut names = rest.split('`').skip(1).step_by(2);
+            let key = names.next().unwrap_or_default();
+            unknown(key, &names.collect::<Vec<_>>())
+        }
+        None => message.to_owned(),
     }
 }
 
@@ -150,6 +210,25 @@ mod tests {
             ("select = [[1]]", "wsanalyze.toml:1: select: expected one value or a list"),
         ] {
             let reason = parse(text).unwrap_err();
+            assert!(reason.starts_with(says), "{text}: {reason}");
+        }
+    }
+
+    #[test]
+    fn expectations_and_suppressions_are_entries_with_keys_of_their_own() {
+        let text = "[[expect]]\nhost = \"a.org\"\n\n[[expect]]\nmin-life = \"1s\"\n\n[[suppress]]\n\
+            rule = \"WS-EX-001\"\nreason = \"old client\"\n";
+        let file = File::parse(text, "wsanalyze.toml", OPTIONS).unwrap();
+        assert_eq!((file.expectations.len(), file.suppressions.len()), (2, 1));
+        for (text, says) in [
+            ("\n[[expect]]\nhots = 1", "wsanalyze.toml:3: unknown key \"hots\": did you mean host, path?"),
+            ("[[suppress]]\nrule = \"x\"", "wsanalyze.toml:1: missing field `reason`"),
+            ("[[expect]]\nmin-life = 3", "wsanalyze.toml:2: invalid type: integer"),
+            ("\n[[expect]]\nmin-life = \"x\"", "wsanalyze.toml:2: min-life: expected a length of time"),
+            ("expect = 1", "wsanalyze.toml:1: expected entries"),
+            ("[[expct]]", "wsanalyze.toml:1: unknown key \"expct\": did you mean expect"),
+        ] {
+            let reason = File::parse(text, "wsanalyze.toml", OPTIONS).unwrap_err();
             assert!(reason.starts_with(says), "{text}: {reason}");
         }
     }

@@ -2,10 +2,12 @@
 //! the environment or the clock.
 
 mod args;
+mod baseline;
 mod config;
 mod defaults;
 mod destination;
 mod exit;
+mod expect;
 mod explain;
 mod extract;
 mod file;
@@ -17,12 +19,14 @@ mod rule_list;
 mod run;
 mod scope;
 mod suggest;
+mod suppress;
 
 pub use exit::Status;
 
-use self::args::{Command, SchemaFormat};
-use self::config::{Config, Surroundings};
+use self::args::{Analysis, Command, Paper, SchemaFormat};
+use self::config::{Config, Purpose, Surroundings};
 use self::defaults::Outside;
+use self::file::File;
 use crate::report::escape;
 use crate::report::json::{self, Shape};
 use std::ffi::OsString;
@@ -30,19 +34,16 @@ use std::io;
 
 /// Runs the program with these arguments, the first of which is its own name.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Status {
-    let args = match defaults::parse(arguments.into_iter().collect(), &Outside::look()) {
-        Ok(args) => args,
+    let (args, file) = match defaults::parse(arguments.into_iter().collect(), &Outside::look()) {
+        Ok(typed) => typed,
         Err(status) => return status,
     };
     let surroundings = Surroundings::look();
     match args.command {
-        None => match Config::new(args, &surroundings) {
-            Ok(config) => run::analyze(&config),
-            Err(reason) => {
-                complain(&reason);
-                Status::Usage
-            }
-        },
+        None => analyze(args.analysis, &args.paper, file, Purpose::Report, &surroundings),
+        Some(Command::Check { analysis }) => {
+            analyze(*analysis, &args.paper, file, Purpose::Check, &surroundings)
+        }
         Some(Command::Explain { ref topics, lang }) => {
             explain::explain(topics, lang.into(), args.paper.page(&surroundings))
         }
@@ -55,6 +56,22 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Status {
             json::write_schema(shape, &mut out)
         }),
         Some(Command::Rules { format }) => rule_list::list(format, args.paper.page(&surroundings)),
+    }
+}
+
+fn analyze(
+    analysis: Analysis,
+    paper: &Paper,
+    file: File,
+    purpose: Purpose,
+    surroundings: &Surroundings,
+) -> Status {
+    match Config::new(analysis, paper, file, purpose, surroundings) {
+        Ok(config) => run::analyze(&config),
+        Err(reason) => {
+            complain(&reason);
+            Status::Usage
+        }
     }
 }
 

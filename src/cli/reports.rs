@@ -9,6 +9,7 @@ use crate::legs::LegPair;
 use crate::pipeline::{Observer, Summary};
 use crate::report::{Collector, Document, JsonLines, Page, TableReport};
 use crate::rules::Finding;
+use crate::rules::expectation::Account;
 use std::path::Path;
 
 /// What observes a run for all of them: what several formats need is gathered once.
@@ -50,7 +51,9 @@ impl Reports {
     fn add(&mut self, config: &Config, format: Format, page: Page, place: Destination) {
         let document = match format {
             Format::Table => {
-                self.table.get_or_insert_with(|| TableReport::new(config.secrets));
+                self.table.get_or_insert_with(|| {
+                    TableReport::new(config.secrets).showing_suppressed(config.show_suppressed)
+                });
                 self.pages.push((page, place));
                 return;
             }
@@ -82,11 +85,25 @@ impl Reports {
             .captures
             .iter()
             .chain(&config.key_logs)
+            .chain(&config.baseline)
             .any(|path| real(path).is_ok_and(|real| real == target))
         {
             return Err("is read by this run, and the report would replace it");
         }
         Ok(())
+    }
+
+    /// Takes how the run stood to its policy.
+    pub(super) fn policy(&mut self, accounts: &[Account]) {
+        if let Some(collector) = &mut self.collector {
+            collector.policy(accounts);
+        }
+        if let Some(table) = &mut self.table {
+            table.policy(accounts);
+        }
+        for lines in &mut self.lines {
+            lines.policy(accounts);
+        }
     }
 
     /// Writes all of them, each as far as it can be.

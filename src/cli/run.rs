@@ -1,7 +1,7 @@
 //! `wsanalyze CAPTURE...`: reads, analyses, prints.
 
 use super::complain;
-use super::config::Config;
+use super::config::{Config, Purpose};
 use super::exit::{Outcome, Status};
 use super::inputs;
 use super::keys::keys;
@@ -12,7 +12,8 @@ use crate::capture::Merged;
 use crate::connection::{self, Connection};
 use crate::legs::LegPair;
 use crate::pipeline::{self, Observer};
-use crate::rules::{Finding, Severity};
+use crate::rules::expectation::Ledger;
+use crate::rules::{Finding, Severity, Suppressions};
 use crate::time::Timestamp;
 
 /// Reports on all inputs that can be read, complains of the others.
@@ -37,7 +38,9 @@ pub(super) fn analyze(config: &Config) -> Status {
     };
     let input = Merged::new(readers);
     let (scope, begins) = (&config.scope, input.begins());
-    let mut tally = Tally { worst: None, connections: 0, scope, begins, reports };
+    let ledger = (config.purpose == Purpose::Check).then(|| Ledger::new(&config.options.selection));
+    let suppressions = &config.suppressions;
+    let mut tally = Tally { worst: None, connections: 0, scope, begins, suppressions, ledger, reports };
     let mut progress = Progress::new(config.progress);
     let tell = &mut |read, total| progress.tell(read, total);
     let summary = pipeline::analyze_with(&config.options, keys, input, &mut tally, tell);
@@ -47,7 +50,18 @@ pub(super) fn analyze(config: &Config) -> Status {
         unreadable = true;
     }
 
-    let outcome = Outcome { unreadable, worst: tally.worst, connections: tally.connections };
+    let mut outcome =
+        Outcome { unreadable, worst: tally.worst, connections: tally.connections, of_run: None };
+    if let Some(ledger) = tally.ledger {
+        let mut accounts = ledger.finish();
+        for account in accounts.iter_mut().filter(|account| account.is_of_run()) {
+            account.suppressed = suppressions.of_run(account.rule, &account.fingerprint);
+            if account.counts() {
+                outcome.of_run = outcome.of_run.max(Some(account.severity));
+            }
+        }
+        tally.reports.policy(&accounts);
+    }
     match tally.reports.write(&summary) {
         Ok(()) => outcome.status(config.verdict),
         Err(reasons) => {
@@ -63,17 +77,24 @@ struct Tally<'a> {
     connections: u64,
     scope: &'a Scope,
     begins: Option<Timestamp>,
+    suppressions: &'a Suppressions,
+    ledger: Option<Ledger>,
     reports: Reports,
 }
 
 impl Observer for Tally<'_> {
-    fn connection(&mut self, connection: Connection, findings: Vec<Finding>) {
+    fn connection(&mut self, connection: Connection, mut findings: Vec<Finding>) {
         if !self.scope.admits(&connection, &findings, self.begins) {
             return;
         }
         // What could not be read may be no WebSocket at all.
         self.connections += u64::from(connection.outcome != connection::Outcome::Encrypted);
-        self.worst = self.worst.max(findings.iter().map(|finding| finding.severity).max());
+        findings.iter_mut().for_each(|finding| self.suppressions.mark(&connection, finding));
+        let counting = findings.iter().filter(|finding| finding.suppressed.is_none());
+        self.worst = self.worst.max(counting.map(|finding| finding.severity).max());
+        if let Some(ledger) = &mut self.ledger {
+            ledger.add(&connection);
+        }
         self.reports.connection(connection, findings);
     }
 

@@ -174,8 +174,20 @@ impl Flow {
         self.start.first()
     }
 
-    /// Takes the next bytes of one side.
+    /// Takes the next bytes of one side where they are frames and not encrypted; false where only [`Flow::data`] can.
     #[inline]
+    pub(super) fn frames(&mut self, from: Side, offset: u64, bytes: &[u8], seen: Seen) -> bool {
+        let Stage::Frames(session) = &mut self.stage else { return false };
+        if !self.tls.is_empty() {
+            return false;
+        }
+        self.last = seen;
+        self.directions[from.index()].repeats = None;
+        session.data(role(self.client, from), offset, bytes, seen);
+        true
+    }
+
+    /// Takes the next bytes of one side.
     pub(super) fn data(
         &mut self,
         from: Side,

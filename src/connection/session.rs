@@ -2,7 +2,7 @@
 
 use super::anomaly::Anomaly;
 use super::chunk::Chunk;
-use super::facts::{Close, Connection, FrameFacts, Glimpse, LARGE, Outcome, Pings, Span};
+use super::facts::{Close, Connection, FrameFacts, Glimpse, LARGE, Outcome, Span};
 use super::handshake;
 use crate::capture::Seen;
 use crate::limits;
@@ -14,18 +14,31 @@ use crate::websocket::{
 /// See the module.
 pub(super) struct Session {
     connection: Connection,
-    decoders: Sides<Decoder>,
-    frames: Sides<FrameFacts>,
-    /// Payload bytes of the message in progress.
-    message: Sides<u64>,
-    /// Where the heads of request and answer begin in their streams.
-    heads: Sides<u64>,
-    /// Pings of each side that no Pong has answered yet, oldest first.
-    pinged: Sides<Vec<Pinged>>,
+    sides: Sides<Side>,
     /// The last packet with payload of either side.
     spoke: Option<Seen>,
-    last_ping: Sides<Option<Seen>>,
-    last_mask: Sides<Option<[u8; 4]>>,
+    /// The longest time in which neither side sent payload, and its nanoseconds.
+    silence: Option<(Span, i64)>,
+    /// Where the heads of request and answer begin in their streams.
+    heads: Sides<u64>,
+}
+
+/// One side, all together what a frame of it touches.
+struct Side {
+    decoder: Decoder,
+    notes: Notes,
+}
+
+/// What is known of the frames of one side.
+#[derive(Default)]
+struct Notes {
+    frames: FrameFacts,
+    /// Payload bytes of the message in progress.
+    message: u64,
+    last_mask: Option<[u8; 4]>,
+    last_ping: Option<Seen>,
+    /// Pings that no Pong has answered yet, oldest first.
+    pinged: Vec<Pinged>,
 }
 
 /// A ping that waits for its pong.
@@ -37,19 +50,13 @@ struct Pinged {
 impl Session {
     /// After a handshake; `heads` tells where its messages begin in their streams.
     pub(super) fn new(connection: Connection, heads: Sides<u64>) -> Session {
+        let side = |masking| Side { decoder: Decoder::new(masking), notes: Notes::default() };
         Session {
             connection,
-            decoders: Sides {
-                client: Decoder::new(Masking::Masked),
-                server: Decoder::new(Masking::Unmasked),
-            },
-            frames: Sides::default(),
-            message: Sides::default(),
-            heads,
-            pinged: Sides::default(),
+            sides: Sides { client: side(Masking::Masked), server: side(Masking::Unmasked) },
             spoke: None,
-            last_ping: Sides::default(),
-            last_mask: Sides::default(),
+            silence: None,
+            heads,
         }
     }
 
@@ -61,17 +68,16 @@ impl Session {
 
     /// The same, of a connection of which something is known.
     pub(super) fn midway(connection: Connection) -> Session {
-        let decoders = Sides {
-            client: Decoder::midway(Masking::Masked, 0),
-            server: Decoder::midway(Masking::Unmasked, 0),
-        };
-        Session { decoders, ..Session::new(connection, Sides::default()) }
+        let mut session = Session::new(connection, Sides::default());
+        session.sides.client.decoder = Decoder::midway(Masking::Masked, 0);
+        session.sides.server.decoder = Decoder::midway(Masking::Unmasked, 0);
+        session
     }
 
     /// The request is there, its answer is not: only where the server's first frame begins is not known.
     pub(super) fn unanswered(connection: Connection, request: u64) -> Session {
         let mut session = Session::new(connection, Sides { client: request, server: 0 });
-        session.decoders.server = Decoder::midway(Masking::Unmasked, 0);
+        session.sides.server.decoder = Decoder::midway(Masking::Unmasked, 0);
         session
     }
 
@@ -82,23 +88,16 @@ impl Session {
 
     /// The facts without any frame: what was sent was not taken for a session.
     pub(super) fn without_frames(self) -> Connection {
-        Connection { closes: Vec::new(), anomalies: Vec::new(), silence: None, ..self.connection }
+        Connection { closes: Vec::new(), anomalies: Vec::new(), ..self.connection }
     }
 
     /// Takes the next bytes of one side.
     #[inline]
     pub(super) fn data(&mut self, from: Role, offset: u64, bytes: &[u8], seen: Seen) {
         self.spoke(seen);
-        let closes = self.connection.closes.len();
         let (mut facts, decoder) = self.side(from);
         decoder.push(offset, bytes, seen, &mut facts);
-        if self.connection.closes.len() > closes {
-            let after = Sides { client: self.frames.client.last, server: self.frames.server.last };
-            for close in self.connection.closes.iter_mut().skip(closes) {
-                close.after = after;
-            }
-        }
-        self.frames[from].last = Some(seen);
+        facts.own.frames.last = Some(seen);
     }
 
     /// Takes a gap in the bytes of one side.
@@ -110,40 +109,26 @@ impl Session {
     /// Notes that somebody sent payload, and how long nobody did.
     #[inline]
     fn spoke(&mut self, seen: Seen) {
-        if let Some(before) = self.spoke {
+        if let Some(before) = self.spoke.replace(seen) {
             let span = Span { from: before, until: seen };
-            if self.connection.silence.is_none_or(|longest| span.nanos() > longest.nanos()) {
-                self.connection.silence = Some(span);
+            let nanos = span.nanos();
+            if self.silence.is_none_or(|(_, longest)| nanos > longest) {
+                self.silence = Some((span, nanos));
             }
         }
-        self.spoke = Some(seen);
     }
 
     /// The decoder of one side, and where its events go.
     #[inline]
     fn side(&mut self, from: Role) -> (Facts<'_>, &mut Decoder) {
-        let pinged = &mut self.pinged;
-        let frames = &mut self.frames;
+        let Sides { client, server } = &mut self.sides;
         let (own, other) = match from {
-            Role::Client => (&mut frames.client, &mut frames.server),
-            Role::Server => (&mut frames.server, &mut frames.client),
+            Role::Client => (client, server),
+            Role::Server => (server, client),
         };
-        let (asked, asks) = match from {
-            Role::Client => (&mut pinged.server, &mut pinged.client),
-            Role::Server => (&mut pinged.client, &mut pinged.server),
-        };
-        let facts = Facts {
-            from,
-            connection: &mut self.connection,
-            frames: own,
-            message: &mut self.message[from],
-            asks,
-            asked,
-            peer_pings: &mut other.pings,
-            last_ping: &mut self.last_ping[from],
-            last_mask: &mut self.last_mask[from],
-        };
-        (facts, &mut self.decoders[from])
+        let facts =
+            Facts { from, connection: &mut self.connection, own: &mut own.notes, other: &mut other.notes };
+        (facts, &mut own.decoder)
     }
 
     /// Takes what the client sent after its request and before the answer, which began in packet `answer`.
@@ -170,20 +155,23 @@ impl Session {
     /// All facts; `None` where the capture has no handshake and no frame could be read.
     pub(super) fn finish(mut self) -> Option<Connection> {
         for from in Role::BOTH {
-            let seen = self.frames[from].last.unwrap_or(self.connection.last);
+            let seen = self.sides[from].notes.frames.last.unwrap_or(self.connection.last);
             let (mut facts, decoder) = self.side(from);
             decoder.end(seen, &mut facts);
-            let pings = &mut self.frames[from].pings;
-            pings.unanswered = self.pinged[from].first().map(|ping| ping.seen);
-            pings.unanswered_count = self.pinged[from].len() as u64;
+            let Notes { frames, pinged, .. } = facts.own;
+            frames.pings.unanswered = pinged.first().map(|ping| ping.seen);
+            frames.pings.unanswered_count = pinged.len() as u64;
         }
-        let any = Role::BOTH.iter().any(|&from| self.frames[from].total() > 0);
+        let Sides { client, server } = self.sides;
+        let frames = Sides { client: client.notes.frames, server: server.notes.frames };
+        let any = Role::BOTH.iter().any(|&from| frames[from].total() > 0);
         let mut connection = self.connection;
+        connection.silence = self.silence.map(|(span, _)| span);
         if !any && connection.request.is_none() && connection.response.is_none() {
             return None;
         }
         if any || matches!(connection.outcome, Outcome::Established | Outcome::Invalid) {
-            connection.frames = Some(self.frames);
+            connection.frames = Some(frames);
         }
         connection.anomalies.sort_by_key(|anomaly| (anomaly.seen.at, anomaly.seen.packet));
         Some(connection)
@@ -194,30 +182,19 @@ impl Session {
 struct Facts<'a> {
     from: Role,
     connection: &'a mut Connection,
-    frames: &'a mut FrameFacts,
-    message: &'a mut u64,
-    /// Pings of this side, and of the other, that wait for their pong.
-    asks: &'a mut Vec<Pinged>,
-    asked: &'a mut Vec<Pinged>,
-    peer_pings: &'a mut Pings,
-    last_ping: &'a mut Option<Seen>,
-    last_mask: &'a mut Option<[u8; 4]>,
+    own: &'a mut Notes,
+    other: &'a mut Notes,
 }
 
 impl FrameSink for Facts<'_> {
-    #[inline]
+    // Each kind of event comes from its own place in the decoder, which has nothing left to decide.
+    #[inline(always)]
     fn frame(&mut self, event: FrameEvent<'_>) {
         match event {
             FrameEvent::Header { header, complete_in, .. } => self.header(header, complete_in),
             FrameEvent::End { header, present, .. } => self.end(header, present),
             FrameEvent::Control { header, payload, whole, seen, .. } => {
-                self.frames.payload_bytes += if whole { header.len } else { payload.len() as u64 };
-                match header.opcode {
-                    Opcode::Close => self.close(header, payload, seen),
-                    Opcode::Ping => self.ping(payload, seen),
-                    Opcode::Pong => self.pong(payload, seen),
-                    _ => {}
-                }
+                self.control(header, payload, whole, seen);
             }
             FrameEvent::Violation { kind, offset, seen, quote } => self.violation(kind, offset, seen, quote),
         }
@@ -227,7 +204,7 @@ impl FrameSink for Facts<'_> {
 impl Facts<'_> {
     #[inline]
     fn header(&mut self, header: &FrameHeader, seen: Seen) {
-        let frames = &mut *self.frames;
+        let frames = &mut self.own.frames;
         frames.first.get_or_insert(seen);
         let count = match header.opcode {
             Opcode::Text => &mut frames.text,
@@ -240,9 +217,9 @@ impl Facts<'_> {
         };
         *count += 1;
         if let Some(mask) = header.mask {
-            frames.mask_repeats += u64::from(*self.last_mask == Some(mask));
+            frames.mask_repeats += u64::from(self.own.last_mask == Some(mask));
             frames.mask_zero += u64::from(mask == [0; 4]);
-            *self.last_mask = Some(mask);
+            self.own.last_mask = Some(mask);
         }
         if frames.opening.len() < limits::GLIMPSES {
             let FrameHeader { opcode, fin, len, mask, .. } = *header;
@@ -259,15 +236,27 @@ impl Facts<'_> {
 
     #[inline]
     fn end(&mut self, header: &FrameHeader, present: u64) {
-        self.frames.payload_bytes += present;
-        *self.message = self.message.saturating_add(present);
+        let Notes { frames, message, .. } = &mut *self.own;
+        frames.payload_bytes += present;
+        *message = message.saturating_add(present);
         if header.fin && !matches!(header.opcode, Opcode::Reserved(_)) {
-            self.frames.messages += 1;
-            self.frames.large += u64::from(*self.message >= LARGE);
-            self.frames.longest_message = self.frames.longest_message.max(*self.message);
+            frames.messages += 1;
+            frames.large += u64::from(*message >= LARGE);
+            frames.longest_message = frames.longest_message.max(*message);
         }
         if header.fin {
-            *self.message = 0;
+            *message = 0;
+        }
+    }
+
+    #[inline(never)]
+    fn control(&mut self, header: &FrameHeader, payload: &[u8], whole: bool, seen: Seen) {
+        self.own.frames.payload_bytes += if whole { header.len } else { payload.len() as u64 };
+        match header.opcode {
+            Opcode::Close => self.close(header, payload, seen),
+            Opcode::Ping => self.ping(payload, seen),
+            Opcode::Pong => self.pong(payload, seen),
+            _ => {}
         }
     }
 
@@ -279,6 +268,11 @@ impl Facts<'_> {
         }
         debug_assert!(payload.len() <= LONGEST_CONTROL);
         let parsed = ClosePayload::parse(payload);
+        let (own, other) = (self.own.frames.last, self.other.frames.last);
+        let after = match from {
+            Role::Client => Sides { client: own, server: other },
+            Role::Server => Sides { client: other, server: own },
+        };
         self.connection.closes.push(Close {
             from,
             seen,
@@ -286,30 +280,32 @@ impl Facts<'_> {
             reason: parsed.reason.into_owned(),
             payload: payload.into(),
             len: header.len,
-            after: Sides::default(),
+            after,
         });
     }
 
     fn ping(&mut self, payload: &[u8], seen: Seen) {
-        if let Some(before) = self.last_ping.replace(seen) {
+        let Notes { frames, last_ping, pinged, .. } = &mut *self.own;
+        if let Some(before) = last_ping.replace(seen) {
             let nanos = seen.at.nanos_since(before.at).max(0);
-            let (shortest, longest) = self.frames.pings.interval.unwrap_or((nanos, nanos));
-            self.frames.pings.interval = Some((shortest.min(nanos), longest.max(nanos)));
+            let (shortest, longest) = frames.pings.interval.unwrap_or((nanos, nanos));
+            frames.pings.interval = Some((shortest.min(nanos), longest.max(nanos)));
         }
-        if self.asks.len() >= limits::PINGS {
-            self.asks.remove(0);
+        if pinged.len() >= limits::PINGS {
+            pinged.remove(0);
         }
-        self.asks.push(Pinged { payload: payload.into(), seen });
+        pinged.push(Pinged { payload: payload.into(), seen });
     }
 
     /// A pong answers the ping with its payload, and with it those before, of which only the last need be answered
     /// (RFC 6455 §5.5.3). Any other pong answers nothing.
     fn pong(&mut self, payload: &[u8], seen: Seen) {
-        let Some(at) = self.asked.iter().position(|ping| *ping.payload == *payload) else { return };
-        let nanos = seen.at.nanos_since(self.asked[at].seen.at).max(0);
-        self.peer_pings.answered += at as u64 + 1;
-        self.peer_pings.slowest_answer = self.peer_pings.slowest_answer.max(Some(nanos));
-        self.asked.drain(..=at);
+        let Notes { frames, pinged, .. } = &mut *self.other;
+        let Some(at) = pinged.iter().position(|ping| *ping.payload == *payload) else { return };
+        let nanos = seen.at.nanos_since(pinged[at].seen.at).max(0);
+        frames.pings.answered += at as u64 + 1;
+        frames.pings.slowest_answer = frames.pings.slowest_answer.max(Some(nanos));
+        pinged.drain(..=at);
     }
 
     #[cold]

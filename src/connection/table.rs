@@ -206,6 +206,16 @@ impl Connections {
         &mut self.flows[index]
     }
 
+    /// Takes bytes or a gap: with the first of them a flow is no longer idle.
+    #[inline(never)]
+    fn take(&mut self, e: &StreamEvent<'_>) -> Interest {
+        if let Entry::Idle(start) = self.entry(e) {
+            let flow = Box::new(Flow::new(*start, *e.key));
+            *self.entry(e) = Entry::Busy(flow);
+        }
+        self.carry(e)
+    }
+
     /// Lets a busy flow take an event, and forgets the flow where it carries nothing for us.
     fn carry(&mut self, e: &StreamEvent<'_>) -> Interest {
         let Some(Entry::Busy(flow)) = self.flows.get_mut(e.flow.index()) else { return Interest::Keep };
@@ -259,13 +269,15 @@ impl Sink for Connections {
     #[inline]
     fn event(&mut self, e: StreamEvent<'_>) -> Interest {
         match e.event {
-            Event::Data { .. } | Event::Gap { .. } => {
-                if let Entry::Idle(start) = self.entry(&e) {
-                    let flow = Box::new(Flow::new(*start, *e.key));
-                    *self.entry(&e) = Entry::Busy(flow);
+            Event::Data { offset, bytes } => {
+                if let Some(Entry::Busy(flow)) = self.flows.get_mut(e.flow.index())
+                    && flow.frames(e.from, offset, bytes, e.seen)
+                {
+                    return Interest::Keep;
                 }
-                return self.carry(&e);
+                return self.take(&e);
             }
+            Event::Gap { .. } => return self.take(&e),
             Event::Opened { opener } => {
                 *self.entry(&e) = Entry::Idle(Start::new(opener, e.seen));
                 self.told.push(Told::Opened(e.seen.packet));

@@ -8,7 +8,7 @@ use crate::limits;
 use crate::net::Endpoint;
 use crate::role::{Role, Sides};
 use crate::time::Timestamp;
-use sha1::{Digest, Sha1};
+use std::hash::{DefaultHasher, Hasher as _};
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
@@ -101,7 +101,7 @@ impl Census {
     /// that began at once, only the first has any.
     pub fn nearest(&self, connection: &Connection) -> Option<(Timestamp, Timestamp)> {
         let (client, server) = (connection.tcp.client.ip, connection.tcp.server);
-        let all = self.patterns().of_client(client, server);
+        let all = self.patterns().of_client(&self.records, client, server);
         let opened = connection.first.at;
         let at = all.partition_point(|key| key.2 < opened);
         let first = self.records.get(all.get(at)?.3 as usize)?;
@@ -116,7 +116,7 @@ impl Census {
 
     /// When the last connection of one client to one server began.
     pub fn last_of(&self, client: IpAddr, server: Endpoint) -> Option<Timestamp> {
-        self.patterns().of_client(client, server).last().map(|key| key.2)
+        self.patterns().of_client(&self.records, client, server).last().map(|key| key.2)
     }
 
     fn patterns(&self) -> &Patterns {
@@ -153,9 +153,11 @@ fn path(target: &str) -> &str {
     target.split(['?', '#']).next().unwrap_or_default()
 }
 
-/// Eight bytes that stand for a text of any length.
+/// Eight bytes that stand for a text of any length, within one run.
 pub fn digest(text: &str) -> u64 {
-    Sha1::digest(text.as_bytes()).iter().take(8).fold(0, |sum, &byte| sum << 8 | u64::from(byte))
+    let mut hasher = DefaultHasher::new();
+    hasher.write(text.as_bytes());
+    hasher.finish()
 }
 
 #[cfg(test)]

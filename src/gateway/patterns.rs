@@ -7,8 +7,9 @@ use crate::connection::Outcome;
 use crate::net::Endpoint;
 use crate::role::Role;
 use crate::time::Timestamp;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use std::sync::OnceLock;
 
 /// All patterns in the first `covers` records.
 #[derive(Clone, Debug)]
@@ -21,9 +22,12 @@ pub(super) struct Patterns {
     bursts: Vec<(Endpoint, Burst)>,
     pub(super) retries: HashMap<PacketId, Retries>,
     pub(super) reuses: HashMap<(Endpoint, u64), Reuse>,
-    /// Indices of all records, in order of client, server and beginning.
-    clients: Vec<(IpAddr, Endpoint, Timestamp, u32)>,
+    /// The records in order of client and server, where that was asked for.
+    clients: OnceLock<Vec<ByClient>>,
 }
+
+/// One record among those of its client: client, server, beginning, and its index.
+pub(super) type ByClient = (IpAddr, Endpoint, Timestamp, u32);
 
 /// Times of one server that lie so close together that one timer made them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,11 +91,6 @@ pub struct Reuse {
 
 impl Patterns {
     pub(super) fn of(records: &[Record]) -> Patterns {
-        let mut clients: Vec<_> = (0u32..)
-            .zip(records)
-            .map(|(at, record)| (record.client, record.server, record.opened, at))
-            .collect();
-        clients.sort_unstable();
         Patterns {
             covers: records.len(),
             silences: silences(records),
@@ -99,7 +98,7 @@ impl Patterns {
             bursts: bursts(records),
             retries: retries(records),
             reuses: reuses(records),
-            clients,
+            clients: OnceLock::new(),
         }
     }
 
@@ -110,15 +109,18 @@ impl Patterns {
         (*other == server && at <= burst.until).then_some(burst)
     }
 
-    /// Indices of the records of one client at one server.
-    pub(super) fn of_client(
-        &self,
-        client: IpAddr,
-        server: Endpoint,
-    ) -> &[(IpAddr, Endpoint, Timestamp, u32)] {
-        let from = self.clients.partition_point(|key| (key.0, key.1) < (client, server));
-        let len = self.clients[from..].partition_point(|key| (key.0, key.1) == (client, server));
-        &self.clients[from..from + len]
+    /// The records of one client at one server, in order of their beginnings. `records` are those of which these are
+    /// the patterns, and perhaps later ones.
+    pub(super) fn of_client(&self, records: &[Record], client: IpAddr, server: Endpoint) -> &[ByClient] {
+        let clients = self.clients.get_or_init(|| {
+            let of = |(at, record): (u32, &Record)| (record.client, record.server, record.opened, at);
+            let mut clients: Vec<ByClient> = (0..).zip(&records[..self.covers]).map(of).collect();
+            clients.sort_unstable();
+            clients
+        });
+        let from = clients.partition_point(|key| (key.0, key.1) < (client, server));
+        let len = clients[from..].partition_point(|key| (key.0, key.1) == (client, server));
+        &clients[from..from + len]
     }
 }
 
@@ -194,23 +196,30 @@ impl How {
     }
 }
 
-/// Endings in a row, none more than a quarter of a second after the one before, a second in all.
+/// Endings in a row, none more than a quarter of a second after the one before, a second in all. Only of servers that
+/// failed so many sessions.
 fn bursts(records: &[Record]) -> Vec<(Endpoint, Burst)> {
-    let sessions = records.iter().filter(|record| record.outcome == Outcome::Established);
-    let (mut opened, mut over, mut failed) = (Vec::new(), Vec::new(), Vec::new());
-    for record in sessions {
-        opened.push((record.server, record.opened));
-        let end = record.parted.map(|(.., at)| at).or(record.ended.map(|(.., at)| at));
-        over.extend(end.map(|at| (record.server, at)));
-        if let Some((Role::Server, how, at)) = record.parted
-            && how.is_failure()
-        {
-            failed.push((record.server, at, record.opened));
+    let sessions = || records.iter().filter(|record| record.outcome == Outcome::Established);
+    let failure = |record: &Record| {
+        let (by, how, at) = record.parted?;
+        (by == Role::Server && how.is_failure()).then_some((record.server, at, record.opened))
+    };
+    let mut failed: Vec<_> = sessions().filter_map(failure).collect();
+    failed.sort_unstable();
+    let by_server = failed.chunk_by(|one, other| one.0 == other.0);
+    let failing: HashSet<Endpoint> =
+        by_server.filter(|all| all.len() >= BURST as usize).map(|all| all[0].0).collect();
+    failed.retain(|(server, ..)| failing.contains(server));
+    let (mut opened, mut over) = (Vec::new(), Vec::new());
+    if !failing.is_empty() {
+        for record in sessions().filter(|record| failing.contains(&record.server)) {
+            opened.push((record.server, record.opened));
+            let end = record.parted.map(|(.., at)| at).or(record.ended.map(|(.., at)| at));
+            over.extend(end.map(|at| (record.server, at)));
         }
     }
     opened.sort_unstable();
     over.sort_unstable();
-    failed.sort_unstable();
     let mut bursts = Vec::new();
     let mut rest = &failed[..];
     while let Some(&(server, from, _)) = rest.first() {
@@ -239,7 +248,12 @@ fn bursts(records: &[Record]) -> Vec<(Endpoint, Burst)> {
 
 /// Runs of attempts that are all quick (less than a second after the failure before), or all equally slow.
 fn retries(records: &[Record]) -> HashMap<PacketId, Retries> {
-    let mut order: Vec<&Record> = records.iter().collect();
+    let key = |record: &Record| (record.client, record.server, record.path);
+    let failed: HashSet<_> = records.iter().filter(|record| failed_at(record).is_some()).map(key).collect();
+    if failed.is_empty() {
+        return HashMap::new();
+    }
+    let mut order: Vec<&Record> = records.iter().filter(|record| failed.contains(&key(record))).collect();
     order.sort_unstable_by_key(|record| {
         (record.client, record.server, record.path, record.opened, record.packet)
     });
@@ -247,7 +261,7 @@ fn retries(records: &[Record]) -> HashMap<PacketId, Retries> {
     let mut run: Option<(PacketId, Retries)> = None;
     for pair in order.windows(2) {
         let &[before, next] = pair else { continue };
-        let same = (before.client, before.server, before.path) == (next.client, next.server, next.path);
+        let same = key(before) == key(next);
         let gap =
             failed_at(before).map(|at| next.opened.nanos_since(at)).filter(|gap| (0..SLOW).contains(gap));
         let Some(gap) = gap.filter(|_| same) else {
@@ -299,8 +313,13 @@ fn failed_at(record: &Record) -> Option<Timestamp> {
 }
 
 fn reuses(records: &[Record]) -> HashMap<(Endpoint, u64), Reuse> {
-    let mut order: Vec<(Endpoint, u64, &Record)> =
-        records.iter().filter_map(|record| Some((record.server, record.key?, record))).collect();
+    let mut keys: Vec<(u64, u32)> =
+        (0..).zip(records).filter_map(|(at, record)| Some((record.key?, at))).collect();
+    keys.sort_unstable();
+    // Nearly every key is there once: only the others are worth an order of their own.
+    let repeated = keys.chunk_by(|one, other| one.0 == other.0).filter(|same| same.len() > 1);
+    let record = |&(key, at): &(u64, u32)| (records[at as usize].server, key, &records[at as usize]);
+    let mut order: Vec<(Endpoint, u64, &Record)> = repeated.flatten().map(record).collect();
     order.sort_unstable_by_key(|&(server, key, record)| (server, key, record.opened, record.packet));
     let mut found = HashMap::new();
     for same in order.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
@@ -341,6 +360,9 @@ fn count(len: usize) -> u32 {
 }
 
 const SECOND: i64 = 1_000_000_000;
+
+/// Sessions of one server that must fail together to show what befell the server, not them.
+pub const BURST: u32 = 5;
 
 /// Times below are traffic, or a program that takes its time.
 const SHORTEST: i64 = 5 * SECOND;

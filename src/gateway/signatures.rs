@@ -55,13 +55,11 @@ pub fn identify(response: &ResponseHead, body: &[u8]) -> Vec<Match> {
     let mut found: Vec<Match> = SIGNATURES
         .iter()
         .filter_map(|signature| match signature.sign {
-            Field(name, text) => response.head.values(name).find_map(|value| {
-                let value = String::from_utf8_lossy(value);
-                value
-                    .to_ascii_lowercase()
-                    .contains(&text.to_ascii_lowercase())
-                    .then(|| Match { signature, found: format!("{name}: {value}") })
-            }),
+            Field(name, text) => {
+                let mut values = response.head.values(name);
+                let value = values.find(|value| contains_in_any_case(value, text.as_bytes()))?;
+                Some(Match { signature, found: format!("{name}: {}", String::from_utf8_lossy(value)) })
+            }
             Body(text) => contains(body, text.as_bytes())
                 .then(|| Match { signature, found: format!("\"{}\" in the body", text.trim()) }),
         })
@@ -80,7 +78,11 @@ pub fn relay(response: &ResponseHead, body: &[u8]) -> Option<Match> {
 }
 
 fn contains(body: &[u8], text: &[u8]) -> bool {
-    memchr::memmem::find(body, text).is_some()
+    body.len() >= text.len() && memchr::memmem::find(body, text).is_some()
+}
+
+fn contains_in_any_case(value: &[u8], text: &[u8]) -> bool {
+    text.is_empty() || value.windows(text.len()).any(|part| part.eq_ignore_ascii_case(text))
 }
 
 const fn sign(product: &'static str, sign: Sign, proof: Proof) -> Signature {
@@ -116,6 +118,7 @@ static SIGNATURES: &[Signature] = &[
     sign("Varnish", Body("Backend fetch failed"), OwnAnswer),
     sign("Varnish", Body("Guru Meditation"), OwnAnswer),
     sign("Squid", Field("X-Squid-Error", ""), OwnAnswer),
+    sign("Squid", Field("X-Transformed-From", "HTTP/0.9"), OwnAnswer),
     sign("Squid", Field("Via", "squid"), Passed),
     reported("AWS Application Load Balancer", Field("Server", "awselb"), OwnAnswer),
     reported("Amazon CloudFront", Field("X-Cache", "Error from cloudfront"), OwnAnswer),

@@ -154,6 +154,11 @@ pub fn answer(legs: &Legs<'_>) -> Option<Verdict> {
         (None, _) if client.outcome == Outcome::Garbled && upstream.outcome == Outcome::Garbled => {
             (Party::Upstream, Party::Upstream, String::from("the upstream sent it, the gateway passed it on"))
         }
+        (None, None) if client.outcome == Outcome::Garbled && upstream.outcome == Outcome::Unanswered => (
+            Party::Gateway,
+            Party::Upstream,
+            format!("the gateway sent bytes that are no HTTP because {}", no_answer(upstream)),
+        ),
         (None, None) if client.outcome == Outcome::Unanswered => {
             (Party::Upstream, Party::Upstream, no_answer(upstream))
         }

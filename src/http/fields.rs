@@ -11,6 +11,37 @@ pub(super) struct FieldRange {
     name_length: u16,
     value_start: u16,
     value_length: u16,
+    sign: Sign,
+}
+
+/// A few bits of a name that do not depend on its case: most fields of another name have others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Sign(u8);
+
+impl Sign {
+    #[inline]
+    fn of(name: &[u8]) -> Sign {
+        let (Some(first), Some(last)) = (name.first(), name.last()) else { return Sign(0) };
+        let length = u8::try_from(name.len()).unwrap_or(u8::MAX);
+        let (first, last) = (first | 0x20, last | 0x20);
+        Sign(length.wrapping_mul(11) ^ first.wrapping_mul(5) ^ last.wrapping_mul(29))
+    }
+}
+
+/// The signs of all names of a head, one bit for several of them: that a field is not there is seen at a glance.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Signs(u64);
+
+impl Signs {
+    #[inline]
+    fn add(&mut self, sign: Sign) {
+        self.0 |= 1 << (sign.0 & 63);
+    }
+
+    #[inline]
+    fn may_have(self, sign: Sign) -> bool {
+        self.0 >> (sign.0 & 63) & 1 == 1
+    }
 }
 
 impl Head {
@@ -26,47 +57,44 @@ impl Head {
 
     /// Every header field in order of appearance.
     pub fn fields(&self) -> impl Iterator<Item = Field<'_>> {
-        self.ranges.iter().map(|range| Field {
-            name: slice(&self.raw, range.name_start, range.name_length),
-            value: slice(&self.raw, range.value_start, range.value_length),
-        })
+        self.ranges.iter().map(|range| Field { name: self.name(range), value: self.value(range) })
     }
 
     /// The value of the first field of this name (case-insensitive), without surrounding white space.
+    #[inline]
     pub fn field(&self, name: &str) -> Option<&[u8]> {
-        self.fields().find(|field| field.name.eq_ignore_ascii_case(name.as_bytes())).map(|field| field.value)
+        self.values(name).next()
     }
 
     /// The values of all fields of this name, in order.
-    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        let is_named = move |field: &Field<'a>| field.name.eq_ignore_ascii_case(name.as_bytes());
-        self.fields().filter(is_named).map(|field| field.value)
+    #[inline]
+    pub fn values<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        let name = name.as_bytes();
+        let sign = Sign::of(name);
+        let ranges = if self.signs.may_have(sign) { &*self.ranges } else { &[] };
+        let is_named =
+            move |range: &&'a FieldRange| range.sign == sign && self.name(range).eq_ignore_ascii_case(name);
+        ranges.iter().filter(is_named).map(|range| self.value(range))
     }
 
     /// How many fields have this name.
+    #[inline]
     pub fn count(&self, name: &str) -> usize {
         self.values(name).count()
     }
 
     /// Whether the comma-separated list in all fields of this name has this token (RFC 9110 §5.6.1), case-insensitive
     /// and whatever its parameters (`;…`) or its version (`/…`).
+    #[inline]
     pub fn has_token(&self, name: &str, token: &str) -> bool {
-        let mut elements = self.values(name).flat_map(|value| value.split(|&byte| byte == b','));
-        elements.any(|element| {
-            let end = element.iter().position(|byte| matches!(byte, b';' | b'/')).unwrap_or(element.len());
-            trim(element.get(..end).unwrap_or(element)).eq_ignore_ascii_case(token.as_bytes())
-        })
+        self.values(name).any(|value| lists(value, token.as_bytes()))
     }
 
     /// The first value of this name for people: bytes that are not UTF-8 are replaced, and a fold is one space
     /// (RFC 9112 §5.2).
+    #[inline]
     pub fn text(&self, name: &str) -> Option<String> {
-        let value = String::from_utf8_lossy(self.field(name)?);
-        if !value.contains('\n') {
-            return Some(value.into_owned());
-        }
-        let lines: Vec<&str> = value.split('\n').map(|line| line.trim_matches([' ', '\t', '\r'])).collect();
-        Some(lines.join(" "))
+        self.field(name).map(text)
     }
 
     /// What is odd about it; each kind once, in order of first appearance.
@@ -104,6 +132,7 @@ impl Head {
             return None;
         }
         let mut table = Table::default();
+        let is_odd = has_odd_bytes(raw);
         let mut rest = raw;
         while let Some(line) = next_line(rest) {
             let start = raw.len().saturating_sub(rest.len());
@@ -115,7 +144,7 @@ impl Head {
             if line.content.is_empty() {
                 break;
             }
-            if line.content.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+            if is_odd && line.content.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
                 table.note(Oddity::ControlByte);
             }
             if !is_start_line {
@@ -126,9 +155,18 @@ impl Head {
         Some(Head {
             raw: raw.get(..length)?.into(),
             kind,
+            signs: table.signs,
             ranges: table.ranges.into(),
             oddities: table.oddities.into(),
         })
+    }
+
+    fn name(&self, range: &FieldRange) -> &[u8] {
+        slice(&self.raw, range.name_start, range.name_length)
+    }
+
+    fn value(&self, range: &FieldRange) -> &[u8] {
+        slice(&self.raw, range.value_start, range.value_length)
     }
 
     pub(super) fn add_oddity(&mut self, oddity: Oddity) {
@@ -146,6 +184,35 @@ impl Head {
     }
 }
 
+/// A value for people; see [`Head::text`].
+fn text(value: &[u8]) -> String {
+    let value = String::from_utf8_lossy(value);
+    if !value.contains('\n') {
+        return value.into_owned();
+    }
+    let lines: Vec<&str> = value.split('\n').map(|line| line.trim_matches([' ', '\t', '\r'])).collect();
+    lines.join(" ")
+}
+
+/// Whether a comma-separated list has this element; see [`Head::has_token`].
+fn lists(value: &[u8], token: &[u8]) -> bool {
+    value.split(|&byte| byte == b',').any(|element| {
+        let end = element.iter().position(|byte| matches!(byte, b';' | b'/')).unwrap_or(element.len());
+        trim(element.get(..end).unwrap_or(element)).eq_ignore_ascii_case(token)
+    })
+}
+
+/// Whether a head has control bytes other than tabs and line ends: seldom, so that its lines need not be searched.
+fn has_odd_bytes(raw: &[u8]) -> bool {
+    // Without a branch for each byte, so that many are looked at in one instruction.
+    let is_odd = |byte: u8| (byte < b' ') & !matches!(byte, b'\t' | b'\r' | b'\n') | (byte == 0x7f);
+    let odd = raw.iter().fold(false, |odd, &byte| odd | is_odd(byte));
+    let next = raw.get(1..).unwrap_or_default();
+    let lone =
+        raw.iter().zip(next).fold(false, |lone, (&byte, &next)| lone | (byte == b'\r') & (next != b'\n'));
+    odd || lone || raw.last() == Some(&b'\r')
+}
+
 /// Without white space and folds at both ends.
 pub(super) fn trim(bytes: &[u8]) -> &[u8] {
     let Some(start) = bytes.iter().position(is_inner) else { return &[] };
@@ -160,6 +227,7 @@ fn is_inner(byte: &u8) -> bool {
 #[derive(Default)]
 struct Table {
     ranges: Vec<FieldRange>,
+    signs: Signs,
     oddities: Vec<Oddity>,
     /// Whether the line before this one was a field, so that a fold continues it.
     can_fold: bool,
@@ -185,7 +253,9 @@ impl Table {
         let value_at = start.saturating_add(colon).saturating_add(1);
         let (name_start, name_length) = span(name, start);
         let (value_start, value_length) = span(value.get(1..).unwrap_or_default(), value_at);
-        self.ranges.push(FieldRange { name_start, name_length, value_start, value_length });
+        let sign = Sign::of(trim(name));
+        self.signs.add(sign);
+        self.ranges.push(FieldRange { name_start, name_length, value_start, value_length, sign });
         self.can_fold = true;
     }
 

@@ -1,6 +1,6 @@
 //! Request and response heads: the start line, over a [`Head`] that keeps every byte.
 
-use super::fields::FieldRange;
+use super::fields::{FieldRange, Signs};
 use super::first::is_method;
 
 /// A message head with all of its bytes, from the start line to the blank line.
@@ -11,6 +11,7 @@ use super::first::is_method;
 pub struct Head {
     pub(super) raw: Box<[u8]>,
     pub(super) kind: HeadKind,
+    pub(super) signs: Signs,
     pub(super) ranges: Box<[FieldRange]>,
     pub(super) oddities: Box<[Oddity]>,
 }

@@ -1,10 +1,13 @@
 //! Legs matched by addresses and time, where nothing else is common to them.
 
 use super::Means;
+use super::candidates::Asked;
 use super::family::{are_siblings, begun, ended};
 use crate::confidence::Confidence;
 use crate::connection::Connection;
+use crate::net::Endpoint;
 use crate::time::Timestamp;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
 
@@ -16,38 +19,53 @@ pub(super) struct Match {
     pub(super) confidence: Confidence,
 }
 
-/// Matches connections of one capture that are in no pair yet. `free` says which may become a client leg and which an
-/// upstream leg. Where more than one candidate fits on either side, there is no match.
-pub(super) fn matches(connections: &[&Connection], free: &[(bool, bool)]) -> Vec<Match> {
-    let mut by_target: BTreeMap<(u16, &str), Vec<usize>> = BTreeMap::new();
-    for (index, connection) in connections.iter().enumerate() {
-        if let (Some(request), true) = (&connection.request, free[index].0 || free[index].1) {
-            let target = request.head.target.as_str();
-            by_target.entry((connection.tcp.capture, target)).or_default().push(index);
-        }
-    }
-    let reaches: HashSet<_> = connections.iter().map(|c| (c.tcp.client.ip, c.tcp.server)).collect();
+/// Matches connections of one capture that are in no pair yet. `asked` tells each request with the index of its
+/// connection; `free` says which may become a client leg and which an upstream leg. Where more than one candidate fits
+/// on either side, there is no match.
+pub(super) fn matches(
+    connections: &[&Connection],
+    asked: impl Iterator<Item = (Asked, usize)>,
+    free: &[(bool, bool)],
+) -> Vec<Match> {
+    let mut asked: Vec<(Asked, usize)> = asked.filter(|&(_, index)| free[index].0 || free[index].1).collect();
+    asked.sort_unstable();
+    let reaches = OnceCell::new();
+    let reaches = || {
+        reaches.get_or_init(|| -> Reaches {
+            connections.iter().map(|c| (c.tcp.client.ip, c.tcp.server)).collect()
+        })
+    };
     let mut found: Vec<Match> = Vec::new();
-    for group in by_target.values_mut() {
-        group.sort_by_key(|&index| (begun(connections[index]), connections[index].first.packet));
+    for group in asked.chunk_by(|(one, _), (other, _)| one.target == other.target) {
         for place in 1..group.len() {
-            let child = group[place];
+            let (request, child) = group[place];
             if !free[child].1 {
                 continue;
             }
-            let earlier = group[..place].iter().rev().copied();
-            let near = earlier.take_while(|&parent| apart(connections, parent, child) <= WINDOW);
-            let fits = |named: bool| {
+            // More candidates than are considered would be no match, whatever each of them says.
+            let in_window = |earlier: &&(Asked, usize)| request.begun.nanos_since(earlier.0.begun) <= WINDOW;
+            let crowded = place.checked_sub(LOOKED_BACK + 1).is_some_and(|far| in_window(&&group[far]));
+            if crowded {
+                continue;
+            }
+            let earlier = group[..place].iter().rev().take_while(in_window);
+            let near: Vec<usize> = earlier.map(|&(_, parent)| parent).collect();
+            if near.is_empty() {
+                continue;
+            }
+            let named = forwarded_for(connections[child]);
+            let fits = |means: Means| {
                 let fit = |&parent: &usize| {
-                    free[parent].0 && is_plausible(connections[parent], connections[child], named, &reaches)
+                    free[parent].0
+                        && is_plausible(connections[parent], connections[child], means, &named, &reaches)
                 };
-                let mut fitting = near.clone().take(LOOKED_BACK).filter(fit);
+                let mut fitting = near.iter().copied().filter(fit);
                 let parent = fitting.next()?;
-                (fitting.next().is_none() && near.clone().nth(LOOKED_BACK).is_none()).then_some(parent)
+                fitting.next().is_none().then_some(parent)
             };
-            if let Some(parent) = fits(true) {
+            if let Some(parent) = fits(Means::Forwarded) {
                 found.push(Match { child, parent, means: Means::Forwarded, confidence: Confidence::Likely });
-            } else if let Some(parent) = fits(false) {
+            } else if let Some(parent) = fits(Means::Timing) {
                 found.push(Match { child, parent, means: Means::Timing, confidence: Confidence::Possible });
             }
         }
@@ -71,29 +89,31 @@ const ENDINGS: i64 = 2_000_000_000;
 /// Earlier connections that are considered; more of them would be no match anyway.
 const LOOKED_BACK: usize = 64;
 
-fn apart(connections: &[&Connection], parent: usize, child: usize) -> i64 {
-    begun(connections[child]).nanos_since(begun(connections[parent]))
-}
+/// Who calls whom.
+type Reaches = HashSet<(IpAddr, Endpoint)>;
 
 /// Whether the second may be the upstream leg of the first. Its client must be the gateway's host: the same address, or
-/// one that no client of this gateway has; then the two must end together as well.
-fn is_plausible(
+/// one that no client of this gateway has; then the two must end together as well. `named` are the addresses that the
+/// child's request names.
+fn is_plausible<'a>(
     parent: &Connection,
     child: &Connection,
-    named: bool,
-    reaches: &HashSet<(IpAddr, crate::net::Endpoint)>,
+    means: Means,
+    named: &[IpAddr],
+    reaches: &'a impl Fn() -> &'a Reaches,
 ) -> bool {
-    if are_siblings(parent, child)
+    if !same_target(parent, child)
+        || are_siblings(parent, child)
         || parent.tcp.server == child.tcp.server
         || !still_there(parent, begun(child))
     {
         return false;
     }
-    if named {
-        return forwarded_for(child).contains(&parent.tcp.client.ip);
+    let is_named = named.contains(&parent.tcp.client.ip);
+    if means == Means::Forwarded {
+        return is_named;
     }
-    let other_name = forwarded_for(child);
-    if !other_name.is_empty() && !other_name.contains(&parent.tcp.client.ip) {
+    if !named.is_empty() && !is_named {
         return false;
     }
     // Two keys that a gateway keeps would be equal; that they differ says it makes its own, which needs its own host.
@@ -101,7 +121,7 @@ fn is_plausible(
         return true;
     }
     if child.tcp.client.ip == parent.tcp.client.ip
-        || reaches.contains(&(child.tcp.client.ip, parent.tcp.server))
+        || reaches().contains(&(child.tcp.client.ip, parent.tcp.server))
     {
         return false;
     }
@@ -109,6 +129,13 @@ fn is_plausible(
         (Some((_, one)), Some((_, other))) => one.nanos_since(other).saturating_abs() <= ENDINGS,
         _ => false,
     }
+}
+
+/// Whether both asked for the same.
+fn same_target(one: &Connection, other: &Connection) -> bool {
+    let requests = one.request.as_ref().zip(other.request.as_ref());
+    one.tcp.capture == other.tcp.capture
+        && requests.is_some_and(|(one, other)| one.head.target == other.head.target)
 }
 
 fn still_there(parent: &Connection, at: Timestamp) -> bool {

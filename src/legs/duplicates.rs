@@ -1,19 +1,23 @@
 //! One connection that was captured twice, on both sides of an address translation.
 
 use crate::connection::Connection;
+use crate::net::Endpoint;
 use std::collections::HashMap;
 
-/// Whether each connection was seen before under other addresses: both initial sequence numbers agree, which two
-/// independent connections do once in 2^64. Two attempts on one TCP connection share its addresses and do not count.
-pub(super) fn seen_twice(connections: &[&Connection]) -> Vec<bool> {
-    let mut first_seen = HashMap::new();
-    connections
-        .iter()
-        .map(|connection| {
-            let tcp = &connection.tcp;
-            let (Some(client), Some(server)) = (tcp.isn.client, tcp.isn.server) else { return false };
-            let addresses = (tcp.client, tcp.server);
-            *first_seen.entry((client, server)).or_insert(addresses) != addresses
-        })
-        .collect()
+/// By what such a connection is known: both initial sequence numbers, in which two independent connections agree once
+/// in 2^64.
+pub(super) fn mark(connection: &Connection) -> Option<(u32, u32)> {
+    let isn = connection.tcp.isn;
+    isn.client.zip(isn.server)
+}
+
+/// Of connections in order, those that were there before under other addresses. Two attempts on one TCP connection
+/// share its addresses and do not count.
+pub(super) fn seen_twice<'a>(connections: impl Iterator<Item = (usize, &'a Connection)>) -> Vec<usize> {
+    let mut first_seen: HashMap<(u32, u32), (Endpoint, Endpoint)> = HashMap::new();
+    let is_again = |&(_, connection): &(usize, &Connection)| {
+        let addresses = (connection.tcp.client, connection.tcp.server);
+        mark(connection).is_some_and(|mark| *first_seen.entry(mark).or_insert(addresses) != addresses)
+    };
+    connections.filter(is_again).map(|(index, _)| index).collect()
 }

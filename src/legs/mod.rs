@@ -6,6 +6,7 @@
 //! translation, is never taken for two (`duplicates`).
 
 mod by_time;
+mod candidates;
 mod changes;
 mod clock;
 mod duplicates;
@@ -16,10 +17,13 @@ mod pairing;
 mod tests;
 mod unreached;
 
+pub use candidates::Candidates;
+#[cfg(test)]
+pub use candidates::pair;
 pub use changes::{Change, Passage, Place, passage};
 pub use clock::Clock;
-pub use pairing::{Paired, pair};
-pub use unreached::{Attempts, Fate, unreached};
+pub use pairing::Paired;
+pub use unreached::{Attempts, Fate, Unconnected, unreached};
 
 use crate::capture::Seen;
 use crate::confidence::Confidence;

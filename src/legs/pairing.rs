@@ -1,11 +1,11 @@
 //! Every means of matching in turn, the strongest first.
 
+use super::candidates::Asked;
 use super::clock::Clocks;
-use super::{LegPair, Means, by_time, changes, duplicates, family, marks};
+use super::{LegPair, Means, by_time, changes, family, marks};
 use crate::confidence::Confidence;
 use crate::connection::{Connection, Outcome};
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 /// A pair, and where its legs are in the list that was matched.
 #[derive(Clone, Debug)]
@@ -20,13 +20,17 @@ pub struct Paired {
     pub pair: LegPair,
 }
 
-/// Matches legs. Each connection is the client leg of one pair at most, and the upstream leg of one at most; pairs come
-/// in order of their client legs, and no row of pairs is longer than eight pairs.
-pub fn pair(connections: &[&Connection]) -> Vec<Paired> {
-    let twice = duplicates::seen_twice(connections);
+/// Matches legs. `twice` says which connections are second pictures of others, `alike` tells groups that share a mark of
+/// one kind, and `asked` is every request with the index of its connection.
+pub(super) fn pair(
+    connections: &[&Connection],
+    twice: &[bool],
+    alike: impl Fn(Means) -> Vec<Vec<usize>>,
+    asked: impl Iterator<Item = (Asked, usize)>,
+) -> Vec<Paired> {
     let mut links = Links { parent: vec![None; connections.len()] };
     for means in marks::BY_MARK {
-        for group in alike(connections, &twice, means) {
+        for group in alike(means) {
             // What gateways make themselves is unique; what sessions merely say alike is not.
             if matches!(means, Means::Content) && group.len() > 2 {
                 continue;
@@ -50,39 +54,10 @@ pub fn pair(connections: &[&Connection]) -> Vec<Paired> {
     for link in links.parent.iter().flatten() {
         free[link.parent].0 = false;
     }
-    for found in by_time::matches(connections, &free) {
+    for found in by_time::matches(connections, asked, &free) {
         links.add(found.child, found.parent, found.means, found.confidence);
     }
     pairs(connections, &links, &clocks)
-}
-
-/// Groups of connections that bear the same mark. Digests of all marks are compared first, so that little memory is
-/// needed where most are alone with theirs.
-fn alike(connections: &[&Connection], twice: &[bool], means: Means) -> Vec<Vec<usize>> {
-    let digest = |mark: &Vec<u8>| {
-        let mut hasher = DefaultHasher::new();
-        mark.hash(&mut hasher);
-        hasher.finish()
-    };
-    let mut digests: Vec<(u64, u32)> = Vec::new();
-    for (index, connection) in connections.iter().enumerate().filter(|&(index, _)| !twice[index]) {
-        let Ok(index) = u32::try_from(index) else { break };
-        digests.extend(marks::of(connection, means).iter().map(|mark| (digest(mark), index)));
-    }
-    digests.sort_unstable();
-    digests.dedup();
-    let mut groups = Vec::new();
-    for shared in digests.chunk_by(|(one, _), (other, _)| one == other).filter(|shared| shared.len() > 1) {
-        let mut exact: BTreeMap<Vec<u8>, Vec<usize>> = BTreeMap::new();
-        for &(hash, index) in shared {
-            let all = marks::of(connections[index as usize], means);
-            for mark in all.into_iter().filter(|mark| digest(mark) == hash) {
-                exact.entry(mark).or_default().push(index as usize);
-            }
-        }
-        groups.extend(exact.into_values().filter(|group| group.len() > 1));
-    }
-    groups
 }
 
 /// Pairs in a row that are followed.

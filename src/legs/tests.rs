@@ -1,6 +1,6 @@
 //! Each means of matching, and what must not be matched.
 
-use super::{Change, Fate, LegPair, Means, Paired, Passage, Place, pair, unreached};
+use super::{Change, Fate, LegPair, Means, Paired, Passage, Place, Unconnected, pair, unreached};
 use crate::capture::{PacketId, Seen};
 use crate::confidence::Confidence;
 use crate::connection::{Connection, Glimpse, Transport, Unused};
@@ -309,10 +309,10 @@ fn a_refused_attempt_belongs_to_the_connection_that_waited() {
     };
     let leg = outer(REQUEST, "HTTP/1.1 502 Bad Gateway\r\n");
     let unused = [refusal(1, 1), refusal(30, 1), refusal(40, 1), refusal(500, 1)];
-    let found = unreached(&leg, &unused).unwrap();
+    let found = unreached(&leg, &Unconnected::new(&unused)).unwrap();
     assert_eq!((found.tried.len(), found.fate), (2, Fate::Unanswered));
-    assert!(unreached(&leg, &[refusal(30, 1), refusal(40, 2)]).is_none());
-    assert!(unreached(&leg, &[refusal(1, 1)]).is_none());
+    assert!(unreached(&leg, &Unconnected::new(&[refusal(30, 1), refusal(40, 2)])).is_none());
+    assert!(unreached(&leg, &Unconnected::new(&[refusal(1, 1)])).is_none());
 }
 
 #[test]

@@ -4,6 +4,8 @@
 use crate::connection::{Connection, Transport, Unused};
 use crate::net::Endpoint;
 use crate::role::Role;
+use std::collections::HashMap;
+use std::net::IpAddr;
 
 /// Attempts at one upstream within one client leg.
 #[derive(Clone, Debug)]
@@ -25,15 +27,37 @@ pub enum Fate {
     Unanswered,
 }
 
+/// TCP connections that carried nothing, found by time and by who called whom.
+#[derive(Default, Debug)]
+pub struct Unconnected<'a> {
+    by_time: &'a [Unused],
+    by_pair: HashMap<(IpAddr, Endpoint), Vec<&'a Unused>>,
+}
+
+impl<'a> Unconnected<'a> {
+    /// Of these, which must be in order of the first SYN.
+    pub fn new(by_time: &'a [Unused]) -> Unconnected<'a> {
+        let mut by_pair: HashMap<_, Vec<&Unused>> = HashMap::new();
+        for unused in by_time {
+            by_pair.entry((unused.client.ip, unused.server)).or_default().push(unused);
+        }
+        Unconnected { by_time, by_pair }
+    }
+
+    /// Those of one client to one server, by time.
+    pub fn of(&self, client: IpAddr, server: Endpoint) -> &[&'a Unused] {
+        self.by_pair.get(&(client, server)).map_or(&[], Vec::as_slice)
+    }
+}
+
 /// The attempts that were made while this connection waited for its answer, or after its 101 and before its end, and
 /// failed. `None` where attempts at several upstreams, or by several hosts, leave it open whose they are.
-///
-/// `unused` must be in order of the first SYN.
-pub fn unreached<'a>(client: &Connection, unused: &'a [Unused]) -> Option<Attempts<'a>> {
+pub fn unreached<'a>(client: &Connection, unconnected: &Unconnected<'a>) -> Option<Attempts<'a>> {
     let request = client.request.as_ref()?.seen.at;
     let answered = client.response.as_ref().filter(|response| response.head.status != 101);
     let until = answered.map(|answer| answer.seen.at).or(client.closes.first().map(|close| close.seen.at));
     let until = until.or(client.ending.by.map(|(_, seen)| seen.at)).unwrap_or(client.last.at);
+    let unused = unconnected.by_time;
     let start = unused.partition_point(|one| one.opened.at < request);
     let during = unused[start..].iter().take_while(|one| one.opened.at <= until);
     let mut tried: Vec<&Unused> = Vec::new();

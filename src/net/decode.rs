@@ -7,7 +7,7 @@ use super::ip::{self, Addresses, Chain, Fragment, Header};
 use super::rest::Rest;
 use super::segment::{Flags, Segment};
 use super::tunnel::{self, Tunnel};
-use super::{checksum, link, wireless};
+use super::{checksum, link, plain, wireless};
 use crate::capture::{LinkType, Packet};
 use crate::limits;
 use etherparse::{TcpHeader, TcpHeaderSlice, err};
@@ -111,7 +111,20 @@ impl Decoder {
     }
 
     /// Finds the segment of a packet. It borrows from the packet, or from the decoder where it came in fragments.
+    #[inline(always)]
     pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Decoded<'a> {
+        let Some((segment, bytes, addresses)) = plain::segment(packet) else { return self.walk(packet) };
+        let counters = &mut self.counters;
+        if counters.checksums_checked < limits::CHECKSUMS {
+            check(bytes, addresses, counters);
+        }
+        counters.tcp = counters.tcp.saturating_add(1);
+        Decoded::Tcp(segment)
+    }
+
+    /// The same for any packet.
+    #[inline(never)]
+    pub(super) fn walk<'a>(&'a mut self, packet: &Packet<'a>) -> Decoded<'a> {
         let Decoder { counters, fragments } = self;
         match walk(packet, counters, fragments) {
             Ok(segment) => {
@@ -249,7 +262,7 @@ fn segment<'a>(
         from,
         seq: tcp.sequence_number(),
         ack: tcp.acknowledgment_number(),
-        flags: Flags(tcp.slice().get(13).copied().unwrap_or_default()),
+        flags: Flags::of(&tcp),
         window: tcp.window_size(),
         ttl: header.ttl,
         ip_id: header.id,

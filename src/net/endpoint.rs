@@ -1,6 +1,7 @@
 //! The two ends of a flow.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// One end of a TCP connection. Prints as `192.0.2.7:51234` or `[2001:db8::7]:51234`.
@@ -53,47 +54,63 @@ impl Side {
 
 /// What a flow is known by: its ordered endpoints and the tunnel it was seen in (`tag`, 0 for none). VLANs
 /// are left out: the two directions of a connection may be seen in different ones.
-///
-/// An IPv4 key is 16 bytes, so that a table of millions stays small and quick to compare.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum FlowKey {
-    /// Low address, high address, low port and high port, tag.
-    V4(V4Key),
-    /// The same for IPv6.
-    V6(V6Key),
+    /// IPv4 outside of tunnels, or in one without an identity.
+    Short(ShortKey),
+    /// IPv6, or anything in a tunnel with an identity.
+    Long(LongKey),
 }
 
-/// See [`FlowKey`].
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct V4Key {
+/// See [`FlowKey`]. It has 12 bytes, so that a table of millions stays small and quick to compare.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ShortKey {
     /// Low, then high address, each big-endian.
-    pub ip: [u32; 2],
+    ip: [u32; 2],
     /// Low port in the upper half, high port in the lower.
-    pub ports: u32,
-    /// The identities of the tunnels it came through, folded to one number; 0 for none.
-    pub tag: u32,
+    ports: u32,
 }
 
 /// See [`FlowKey`].
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct V6Key {
-    /// Low, then high address.
-    pub ip: [[u8; 16]; 2],
-    /// As in [`V4Key`].
-    pub ports: u32,
-    /// As in [`V4Key`].
-    pub tag: u32,
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LongKey {
+    /// Low, then high address; one of IPv4 is mapped (RFC 4291 §2.5.5.2).
+    ip: [[u8; 16]; 2],
+    /// As in [`ShortKey`].
+    ports: u32,
+    /// See [`FlowKey::tag`].
+    tag: u32,
+}
+
+impl Hash for ShortKey {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [low, high] = self.ip;
+        state.write_u64(wide(low, high));
+        state.write_u32(self.ports);
+    }
+}
+
+impl Hash for LongKey {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.ip.iter().for_each(|&ip| state.write_u128(u128::from_ne_bytes(ip)));
+        state.write_u64(wide(self.ports, self.tag));
+    }
 }
 
 impl FlowKey {
     /// The key of a packet from `source` to `destination`, and which side of it the source is.
-    #[inline]
+    #[inline(always)]
     pub fn v4(source: ([u8; 4], u16), destination: ([u8; 4], u16), tag: u32) -> (FlowKey, Side) {
+        if tag != 0 {
+            let mapped = |(ip, port)| (Ipv4Addr::from(ip).to_ipv6_mapped().octets(), port);
+            return FlowKey::v6(mapped(source), mapped(destination), tag);
+        }
         let a = (u32::from_be_bytes(source.0), source.1);
         let b = (u32::from_be_bytes(destination.0), destination.1);
         let (low, high, side) = if a <= b { (a, b, Side::Low) } else { (b, a, Side::High) };
-        let ports = (u32::from(low.1) << 16) | u32::from(high.1);
-        (FlowKey::V4(V4Key { ip: [low.0, high.0], ports, tag }), side)
+        (FlowKey::Short(ShortKey { ip: [low.0, high.0], ports: both(low.1, high.1) }), side)
     }
 
     /// As [`FlowKey::v4`], for IPv6.
@@ -104,16 +121,23 @@ impl FlowKey {
         } else {
             (destination, source, Side::High)
         };
-        let ports = (u32::from(low.1) << 16) | u32::from(high.1);
-        (FlowKey::V6(V6Key { ip: [low.0, high.0], ports, tag }), side)
+        (FlowKey::Long(LongKey { ip: [low.0, high.0], ports: both(low.1, high.1), tag }), side)
+    }
+
+    /// The identities of the tunnels it came through, folded to one number; 0 for none.
+    pub const fn tag(&self) -> u32 {
+        match self {
+            FlowKey::Short(_) => 0,
+            FlowKey::Long(key) => key.tag,
+        }
     }
 
     /// A number that spreads flows evenly over its range, the same in every run.
     #[inline]
     pub fn scatter(&self) -> u32 {
         let (a, b) = match self {
-            FlowKey::V4(k) => (wide(k.ip[0], k.ip[1]), wide(k.ports, k.tag)),
-            FlowKey::V6(k) => {
+            FlowKey::Short(k) => (wide(k.ip[0], k.ip[1]), k.ports.into()),
+            FlowKey::Long(k) => {
                 let [low, high] = k.ip.map(|ip| match ip.as_chunks::<8>() {
                     ([a, b], _) => {
                         u64::from_be_bytes(*a).wrapping_mul(SPREAD).rotate_left(29) ^ u64::from_be_bytes(*b)
@@ -129,18 +153,21 @@ impl FlowKey {
 
     /// The endpoint on one side.
     pub fn endpoint(&self, side: Side) -> Endpoint {
-        let (ip, ports): (IpAddr, u32) = match (self, side) {
-            (FlowKey::V4(k), Side::Low) => (Ipv4Addr::from(k.ip[0]).into(), k.ports),
-            (FlowKey::V4(k), Side::High) => (Ipv4Addr::from(k.ip[1]).into(), k.ports),
-            (FlowKey::V6(k), Side::Low) => (Ipv6Addr::from(k.ip[0]).into(), k.ports),
-            (FlowKey::V6(k), Side::High) => (Ipv6Addr::from(k.ip[1]).into(), k.ports),
+        let (ips, ports): ([IpAddr; 2], u32) = match self {
+            FlowKey::Short(key) => (key.ip.map(|ip| Ipv4Addr::from(ip).into()), key.ports),
+            FlowKey::Long(key) => (key.ip.map(|ip| Ipv6Addr::from(ip).to_canonical()), key.ports),
         };
-        let port = match side {
-            Side::Low => (ports >> 16) as u16,
-            Side::High => (ports & 0xFFFF) as u16,
-        };
-        Endpoint { ip, port }
+        let [low_ip, high_ip] = ips;
+        match side {
+            Side::Low => Endpoint { ip: low_ip, port: (ports >> 16) as u16 },
+            Side::High => Endpoint { ip: high_ip, port: (ports & 0xFFFF) as u16 },
+        }
     }
+}
+
+#[inline]
+fn both(low: u16, high: u16) -> u32 {
+    u32::from(low) << 16 | u32::from(high)
 }
 
 /// 2^64 divided by the golden ratio: neighbours come to lie far apart.
@@ -167,6 +194,17 @@ mod tests {
         six[..4].copy_from_slice(&[0x20, 1, 0x0d, 0xb8]);
         let (k, s) = FlowKey::v6((six, 443), ([0; 16], 9), 7);
         assert_eq!(k.endpoint(s).to_string(), "[2001:db8::]:443");
+    }
+
+    #[test]
+    fn a_tunnel_keeps_equal_addresses_apart_and_shows_them_as_they_are() {
+        let (a, b) = (([10, 0, 0, 5], 51234), ([10, 0, 0, 9], 80));
+        let (outside, _) = FlowKey::v4(a, b, 0);
+        let (inside, side) = FlowKey::v4(a, b, 7);
+        assert_ne!(outside, inside);
+        assert_ne!(inside, FlowKey::v4(a, b, 8).0);
+        assert_eq!((inside, side.other()), FlowKey::v4(b, a, 7));
+        assert_eq!(inside.endpoint(side), outside.endpoint(Side::Low));
     }
 
     #[test]

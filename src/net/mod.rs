@@ -34,6 +34,7 @@ mod fragments;
 mod ip;
 mod link;
 mod link_name;
+mod plain;
 mod rest;
 mod segment;
 #[cfg(test)]
@@ -43,7 +44,7 @@ mod wireless;
 
 pub use counters::Counters;
 pub use decode::{Decoded, Decoder, Layer, Other};
-pub use endpoint::{Endpoint, FlowKey, Side, V4Key, V6Key};
+pub use endpoint::{Endpoint, FlowKey, LongKey, ShortKey, Side};
 pub use link::is_supported;
 pub use link_name::link_name;
 pub use segment::{Flags, Segment};

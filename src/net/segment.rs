@@ -1,6 +1,7 @@
 //! What the network stage hands on: one TCP segment.
 
 use super::endpoint::{FlowKey, Side};
+use etherparse::TcpHeaderSlice;
 use std::ops::BitOr;
 
 /// The control bits of a TCP header (RFC 9293 §3.1).
@@ -18,6 +19,18 @@ impl Flags {
     pub const PSH: Flags = Flags(0x08);
     /// The acknowledgment field is significant.
     pub const ACK: Flags = Flags(0x10);
+
+    /// Those of a header.
+    #[inline]
+    pub(super) fn of(header: &TcpHeaderSlice<'_>) -> Flags {
+        Flags(header.slice().get(13).copied().unwrap_or_default())
+    }
+
+    /// Whether it acknowledges, and neither begins nor ends anything.
+    #[inline]
+    pub const fn is_ordinary(self) -> bool {
+        self.0 & (Flags::ACK.0 | Flags::SYN.0 | Flags::FIN.0 | Flags::RST.0) == Flags::ACK.0
+    }
 
     /// Whether any of `bits` is set.
     #[inline]

@@ -84,13 +84,11 @@ fn is_the_segment(link: u32, data: &[u8]) {
 /// The tag of a segment that came through a tunnel.
 #[track_caller]
 fn tag(link: u32, data: &[u8]) -> u32 {
-    match decoded(link, data).unwrap() {
-        (FlowKey::V4(k), _, _, payload) if payload == PAYLOAD => {
-            assert_eq!(FlowKey::V4(k), key(k.tag));
-            k.tag
-        }
-        other => panic!("{other:?}"),
-    }
+    let (found, _, _, payload) = decoded(link, data).unwrap();
+    assert_eq!(payload, PAYLOAD);
+    let tag = found.tag();
+    assert_eq!(found, key(tag));
+    tag
 }
 
 #[test]
@@ -393,6 +391,29 @@ proptest! {
         fcs_len in any::<u8>(),
     ) {
         Decoder::new().decode(&Packet { original_len, fcs_len, ..packet(link, &data) });
+    }
+
+    #[test]
+    fn the_straight_line_leads_where_the_walk_does(
+        six in any::<bool>(),
+        changes in proptest::collection::vec((0..80usize, any::<u8>()), 0..4),
+        end in 60..100usize,
+        more in 0..3u32,
+        fcs_len in 0..2u8,
+    ) {
+        let mut data = if six { ethernet(0x86DD, &v6()) } else { ethernet(0x0800, &v4()) };
+        prop_assert!(plain::segment(&packet(ETHERNET, &data)).is_some());
+        for (at, to) in changes {
+            if let Some(byte) = data.get_mut(at) {
+                *byte = to;
+            }
+        }
+        let original_len = data.len() as u32 + more;
+        data.truncate(end);
+        let packet = Packet { original_len, fcs_len, ..packet(ETHERNET, &data) };
+        let (mut straight, mut walking) = (Decoder::new(), Decoder::new());
+        prop_assert_eq!(format!("{:?}", straight.decode(&packet)), format!("{:?}", walking.walk(&packet)));
+        prop_assert_eq!(format!("{:?}", straight.counters()), format!("{:?}", walking.counters()));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{Observer, Totals};
 use crate::connection::{Carried, Connection, Unused};
 use crate::gateway::Census;
-use crate::legs::{self, LegPair, Paired};
+use crate::legs::{Candidates, LegPair, Paired, Unconnected};
 use crate::limits;
 use crate::rules::{self, Context, Selection};
 use std::collections::VecDeque;
@@ -13,6 +13,9 @@ pub(super) struct Bench<'a> {
     selection: &'a Selection,
     #[expect(clippy::vec_box, reason = "a connection is large, and the list grows and is sorted")]
     waiting: Vec<Box<Connection>>,
+    /// Their serial numbers.
+    serials: Vec<u64>,
+    candidates: Candidates,
     census: Census,
     unused: VecDeque<Unused>,
     taken: u64,
@@ -21,7 +24,15 @@ pub(super) struct Bench<'a> {
 impl<'a> Bench<'a> {
     /// Nobody waits.
     pub(super) fn new(selection: &'a Selection) -> Bench<'a> {
-        Bench { selection, waiting: Vec::new(), census: Census::default(), unused: VecDeque::new(), taken: 0 }
+        Bench {
+            selection,
+            waiting: Vec::new(),
+            serials: Vec::new(),
+            candidates: Candidates::default(),
+            census: Census::default(),
+            unused: VecDeque::new(),
+            taken: 0,
+        }
     }
 
     /// Takes what a flow carried.
@@ -51,12 +62,14 @@ impl<'a> Bench<'a> {
     pub(super) fn settle(&mut self, oldest: usize, totals: &mut Totals, observer: &mut impl Observer) {
         let unused = self.unused.make_contiguous();
         unused.sort_by_key(|unused| (unused.opened.at, unused.opened.packet));
-        let context = Context { census: &self.census, unused, selection: self.selection, legs: None };
+        let unused = Unconnected::new(unused);
+        let context =
+            Context { census: &self.census, unused: &unused, selection: self.selection, legs: None };
         let mut waiting: Vec<Option<Box<Connection>>> =
             std::mem::take(&mut self.waiting).into_iter().map(Some).collect();
         let pairs = {
             let all: Vec<&Connection> = waiting.iter().flatten().map(|connection| &**connection).collect();
-            legs::pair(&all)
+            self.candidates.pair(&self.serials, &all)
         };
         let sessions = sessions(&pairs);
         let mut session_of: Vec<Option<&Session<'_>>> = vec![None; waiting.len()];
@@ -97,12 +110,17 @@ impl<'a> Bench<'a> {
                 emit(connection, findings);
             }
         }
+        let mut left = waiting.iter().map(Option::is_some);
+        self.serials.retain(|_| left.next() == Some(true));
+        self.candidates.retain(&self.serials);
         self.waiting = waiting.into_iter().flatten().collect();
     }
 
     /// Gives a connection its place among all.
     fn seat(&mut self, mut connection: Box<Connection>) {
         connection.serial = self.taken;
+        self.candidates.add(self.taken, &connection);
+        self.serials.push(self.taken);
         self.taken += 1;
         self.waiting.push(connection);
     }

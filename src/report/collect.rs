@@ -7,6 +7,7 @@ use crate::connection;
 use crate::legs::LegPair;
 use crate::pipeline::{Observer, Summary};
 use crate::rules;
+use crate::rules::expectation::Account;
 use std::collections::HashMap;
 
 /// Collects connections and findings until the order of all of them is known.
@@ -15,6 +16,7 @@ pub struct Collector {
     secrets: Secrets,
     collected: Vec<Collected>,
     pairs: Vec<LegPair>,
+    policy: Option<Vec<Account>>,
 }
 
 #[derive(Debug)]
@@ -29,7 +31,7 @@ struct Collected {
 impl Collector {
     /// Nothing collected yet.
     pub fn new(secrets: Secrets) -> Collector {
-        Collector { secrets, collected: Vec::new(), pairs: Vec::new() }
+        Collector { secrets, collected: Vec::new(), pairs: Vec::new(), policy: None }
     }
 
     /// Takes one connection and what the rules say of it.
@@ -41,6 +43,11 @@ impl Collector {
             findings: findings.iter().map(converted).collect(),
             connection: convert::connection(connection, self.secrets),
         });
+    }
+
+    /// Takes how the run stood to its policy.
+    pub fn policy(&mut self, accounts: &[Account]) {
+        self.policy = Some(accounts.to_vec());
     }
 
     /// The document: connections by first packet, findings by connection and packet, and ids by that order.
@@ -58,6 +65,10 @@ impl Collector {
             connections: Vec::with_capacity(self.collected.len()),
             leg_pairs: self.pairs.iter().filter_map(|pair| convert::leg_pair(pair, id)).collect(),
             findings: Vec::new(),
+            policy: self
+                .policy
+                .as_ref()
+                .map(|accounts| accounts.iter().map(|account| convert::demand(account, id)).collect()),
         };
         for Collected { mut connection, mut findings, .. } in self.collected {
             connection.id = report.connections.len();
@@ -81,11 +92,18 @@ impl Collector {
                 report.connections[upstream].role = "upstream-leg";
             }
         }
+        let of_run = self.policy.iter().flatten().filter(|account| account.is_of_run());
+        for mut finding in of_run.filter_map(|account| convert::finding_of_run(account, &summary.captures)) {
+            finding.id = report.findings.len();
+            report.findings.push(finding);
+        }
         for finding in &report.findings {
             for &related in &finding.related {
                 report.connections[related].findings.push(finding.id);
             }
-            report.totals.findings.count(finding.severity);
+            if finding.suppressed.is_none() {
+                report.totals.findings.count(finding.severity);
+            }
         }
         report
     }

@@ -7,7 +7,8 @@ use crate::connection::{self as facts, CloseState, Outcome, Transport};
 use crate::legs::LegPair;
 use crate::pipeline;
 use crate::role::Sides;
-use crate::rules::{self, Finding};
+use crate::rules::expectation::Account;
+use crate::rules::{self, Blame, Confidence, Finding};
 use crate::tls;
 use crate::websocket::{Extensions, close_name};
 
@@ -142,7 +143,7 @@ pub(super) fn finding(c: &facts::Connection, finding: &Finding) -> model::Findin
                 packet: f.seen.packet.number(),
             })
             .collect(),
-        suppressed: None,
+        suppressed: finding.suppressed.as_ref().map(suppression),
     }
 }
 
@@ -162,6 +163,66 @@ pub(super) fn quality(q: &pipeline::Quality) -> model::Quality {
         encrypted: q.encrypted,
         cannot_conclude: q.limitations(),
     }
+}
+
+fn suppression(suppressed: &rules::Suppressed) -> model::Suppression {
+    model::Suppression { kind: suppressed.name(), justification: suppressed.reason().to_owned() }
+}
+
+/// One demand of the policy; `id` tells the ids of connections.
+pub(super) fn demand(account: &Account, id: impl Fn(u64) -> Option<usize>) -> model::Demand {
+    let shown = account.shown.as_ref();
+    let seen = shown.and_then(|(standing, _)| standing.seen);
+    model::Demand {
+        expectation: account.name.clone(),
+        place: account.place.clone(),
+        rule: account.rule.name,
+        code: account.rule.code,
+        expected: account.expected.clone(),
+        met: account.met(),
+        actual: shown.map(|(standing, _)| standing.actual.clone()),
+        judged: account.judged,
+        unmet: account.unmet,
+        connection: shown.and_then(|(_, connected)| id(connected.as_ref()?.serial)),
+        capture: seen.map(|seen| seen.packet.capture()),
+        packet: seen.map(|seen| seen.packet.number()),
+    }
+}
+
+/// A demand on the run as a whole that was not met: it points at the end of the first capture, for all of it was read.
+pub(super) fn finding_of_run(account: &Account, captures: &[CaptureInfo]) -> Option<model::Finding> {
+    let (standing, _) = account.shown.as_ref().filter(|(standing, _)| !standing.met)?;
+    let end = captures.first();
+    let packet = end.map_or(0, |capture| capture.packets);
+    Some(model::Finding {
+        id: 0,
+        rule: account.rule.name,
+        code: account.rule.code,
+        severity: account.severity.name(),
+        confidence: Confidence::Certain.name(),
+        origin: None,
+        blame: Blame::Unknown.name(),
+        connection: None,
+        related: Vec::new(),
+        capture: 0,
+        packet,
+        time: end.and_then(|capture| capture.last).unwrap_or_default().to_string(),
+        title: format!("the policy expects {}", account.expected),
+        message: format!(
+            "the policy \"{}\" expects {} to {}, but the captures hold {}",
+            account.name, account.expected, account.place, standing.actual
+        ),
+        evidence: vec![model::Evidence {
+            capture: 0,
+            packet,
+            text: format!("up to here {} to {}", standing.actual, account.place),
+        }],
+        help: account.help.to_owned(),
+        fingerprint: account.fingerprint.clone(),
+        display_filter: String::from("websocket or http.upgrade"),
+        consequences: Vec::new(),
+        suppressed: account.suppressed.as_ref().map(suppression),
+    })
 }
 
 /// A pair of legs; `id` tells the ids of its connections, and there is no pair where one of them is not in the report.

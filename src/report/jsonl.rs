@@ -6,11 +6,12 @@
 
 use super::escape::JsonFormatter;
 use super::model::{Closing, Counts, Line, Report};
-use super::{Collector, Secrets, convert};
+use super::{Collector, Secrets};
 use crate::connection::Connection;
 use crate::legs::LegPair;
 use crate::pipeline::{Observer, Summary};
 use crate::rules::Finding;
+use crate::rules::expectation::Account;
 use serde::Serialize as _;
 use std::collections::HashSet;
 use std::io;
@@ -66,16 +67,24 @@ impl<W: io::Write> JsonLines<W> {
         }
     }
 
-    /// Writes the lines on captures and the totals. Whether all could be written is told with the place that it was
+    /// Takes how the run stood to its policy.
+    pub fn policy(&mut self, accounts: &[Account]) {
+        self.end_session();
+        self.session.policy(accounts);
+    }
+
+    /// Writes the lines on captures, findings about the run as a whole, and the totals. Whether all could be written is told with the place that it was
     /// written to.
     pub fn finish(mut self, summary: &Summary) -> (W, io::Result<()>) {
         self.end_session();
-        for capture in &summary.captures {
-            self.line(&Line::Capture(&convert::capture(capture)));
-        }
-        let totals = &convert::totals(&summary.totals, self.counts);
-        let quality = &convert::quality(&summary.totals.quality);
-        self.line(&Line::Totals(Closing { totals, quality }));
+        let of_run = std::mem::replace(&mut self.session, Collector::new(self.secrets));
+        let mut report = of_run.finish(summary);
+        self.renumber(&mut report);
+        report.captures.iter().for_each(|capture| self.line(&Line::Capture(capture)));
+        report.findings.iter().for_each(|finding| self.line(&Line::Finding(finding)));
+        report.totals.findings.add(self.counts);
+        let policy = report.policy.as_deref();
+        self.line(&Line::Totals(Closing { totals: &report.totals, quality: &report.quality, policy }));
         self.flush();
         (self.out, self.written)
     }

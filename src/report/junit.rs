@@ -39,6 +39,8 @@ struct Suite<'a> {
     id: usize,
     capture: &'a Capture,
     connections: Vec<(&'a Connection, Vec<&'a Finding>)>,
+    /// Findings about the run as a whole, each a test of its own.
+    of_run: Vec<&'a Finding>,
 }
 
 impl<'a> Suite<'a> {
@@ -50,20 +52,26 @@ impl<'a> Suite<'a> {
             // A finding about both legs fails once.
             (connection, own.filter(|finding| finding.connection == Some(connection.id)).collect())
         };
-        Suite { id: index, capture, connections: of_capture.map(with_findings).collect() }
+        let of_run =
+            |finding: &&Finding| finding.connection.is_none() && usize::from(finding.capture) == index;
+        Suite {
+            id: index,
+            capture,
+            connections: of_capture.map(with_findings).collect(),
+            of_run: report.findings.iter().filter(of_run).collect(),
+        }
     }
 
     /// A capture without a connection has one test, which is skipped: nothing to judge is no success.
     fn tests(&self) -> usize {
-        self.connections.len().max(1)
+        self.connections.len().max(1) + self.of_run.len()
     }
 
     /// Tests that fail.
     fn failures(&self, is_failure: impl Fn(&Finding) -> bool) -> usize {
-        self.connections
-            .iter()
-            .filter(|(_, findings)| findings.iter().any(|finding| is_failure(finding)))
-            .count()
+        let of_connections = self.connections.iter().map(|(_, findings)| findings.as_slice());
+        let all = of_connections.chain(self.of_run.chunks(1));
+        all.filter(|findings| findings.iter().any(|finding| is_failure(finding))).count()
     }
 
     fn write<W: io::Write>(&self, failing: Option<Severity>, xml: &mut Writer<W>) -> io::Result<()> {
@@ -89,7 +97,10 @@ impl<'a> Suite<'a> {
                 if *seen > 1 {
                     name.push_str(&format!(" #{seen}"));
                 }
-                test(connection, findings, &name, &path, failing, xml)?;
+                test(findings, (&name, &path, connection.outcome), failing, xml)?;
+            }
+            for finding in &self.of_run {
+                test(&[finding], (&escape::xml(&finding.title), &path, "run"), failing, xml)?;
             }
             if self.connections.is_empty() {
                 xml.create_element("testcase")
@@ -120,11 +131,10 @@ fn name(connection: &Connection) -> String {
     ))
 }
 
+/// One test, by name, class and group.
 fn test<W: io::Write>(
-    connection: &Connection,
     findings: &[&Finding],
-    name: &str,
-    class: &str,
+    (name, class, group): (&str, &str, &str),
     failing: Option<Severity>,
     xml: &mut Writer<W>,
 ) -> io::Result<()> {
@@ -132,7 +142,7 @@ fn test<W: io::Write>(
         .create_element("testcase")
         .with_attribute(("name", name))
         .with_attribute(("classname", class))
-        .with_attribute(("group", connection.outcome));
+        .with_attribute(("group", group));
     if findings.is_empty() {
         return case.write_empty().map(drop);
     }
@@ -216,7 +226,7 @@ mod tests {
         report.findings[0].severity = "warning";
         assert_eq!([Severity::Error, Severity::Warning].map(|f| failures(&report, Some(f))), [1, 2]);
         report.findings[1].suppressed =
-            Some(crate::report::model::Suppression { justification: "known".to_owned() });
+            Some(crate::report::model::Suppression { kind: "ignored", justification: "known".to_owned() });
         assert_eq!(failures(&report, Some(Severity::Info)), 1);
         assert!(text(|out| write(&report, Some(Severity::Info), out)).contains("suppressed: known"));
     }

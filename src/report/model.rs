@@ -28,8 +28,40 @@ pub struct Report {
     pub connections: Vec<Connection>,
     /// Pairs of connections around one gateway, in order of their client legs.
     pub leg_pairs: Vec<LegPair>,
-    /// What the rules found, in order of connection, then of packet.
+    /// What the rules found, in order of connection, then of packet; what is about the run as a whole comes last.
     pub findings: Vec<Finding>,
+    /// How the connections stood to each demand of the policy, in its order; absent where none was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Vec<Demand>>,
+}
+
+/// One demand of a policy.
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
+pub struct Demand {
+    /// The name of the expectation that it is part of.
+    pub expectation: String,
+    /// Pattern of host and path that it is about; `*` for all.
+    pub place: String,
+    /// The name of the rule whose findings tell what does not meet it.
+    pub rule: &'static str,
+    /// That rule's code.
+    pub code: &'static str,
+    /// What is expected.
+    pub expected: String,
+    /// Whether all connections met it; null where none could be judged.
+    pub met: Option<bool>,
+    /// What was found: of the first connection that did not meet it, or of the first one.
+    pub actual: Option<String>,
+    /// How many connections could be judged.
+    pub judged: u64,
+    /// How many of them did not meet it.
+    pub unmet: u64,
+    /// Id of the connection that `actual` is of.
+    pub connection: Option<usize>,
+    /// Index of its capture.
+    pub capture: Option<u16>,
+    /// The packet that shows it.
+    pub packet: Option<u64>,
 }
 
 /// One line of `--format jsonl`: an object of the document, with its type.
@@ -56,6 +88,10 @@ pub struct Closing<'a> {
     pub totals: &'a Totals,
     /// What the inputs lack, and what cannot be concluded because of it.
     pub quality: &'a Quality,
+    /// How the connections stood to the policy; absent where none was asked for. Ids are null, for the connections are
+    /// long gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<&'a [Demand]>,
 }
 
 /// The program and its version.
@@ -594,6 +630,9 @@ pub struct Finding {
 /// See [`Finding::suppressed`].
 #[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Suppression {
+    /// `ignored` by the configuration, or `known` from the baseline.
+    #[schemars(extend("enum" = ["ignored", "known"]))]
+    pub kind: &'static str,
     /// The reason that was given for it.
     pub justification: String,
 }

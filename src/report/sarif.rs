@@ -183,7 +183,8 @@ mod tests {
             log["runs"][0]["results"].as_array().unwrap().iter().map(|r| r["suppressions"].clone()).collect()
         };
         assert_eq!(marks(&report), [Value::Null, Value::Null]);
-        report.findings[1].suppressed = Some(Suppression { justification: "known".to_owned() });
+        report.findings[1].suppressed =
+            Some(Suppression { kind: "ignored", justification: "known".to_owned() });
         assert_eq!(marks(&report), [json!([]), json!([{ "kind": "external", "justification": "known" }])]);
     }
 

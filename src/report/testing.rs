@@ -117,6 +117,7 @@ pub fn finding(rule: &'static Rule, seen: Seen, title: &str) -> Finding {
         help: String::new(),
         consequences: Vec::new(),
         related: Vec::new(),
+        suppressed: None,
     }
 }
 
@@ -166,7 +167,8 @@ pub fn hostile_report() -> model::Report {
     let mut report = report(vec![hostile(), hostile()]);
     report.captures[0].path = HOSTILE.to_owned();
     report.captures[0].warnings.push(HOSTILE.to_owned());
-    report.findings[1].suppressed = Some(model::Suppression { justification: HOSTILE.to_owned() });
+    report.findings[1].suppressed =
+        Some(model::Suppression { kind: "ignored", justification: HOSTILE.to_owned() });
     report
 }
 

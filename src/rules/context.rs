@@ -1,8 +1,7 @@
 //! What a rule may know beyond the one connection it judges.
 
-use crate::connection::Unused;
 use crate::gateway::Census;
-use crate::legs::Legs;
+use crate::legs::{Legs, Unconnected};
 use crate::rules::Selection;
 
 /// The run around a connection.
@@ -10,8 +9,8 @@ use crate::rules::Selection;
 pub struct Context<'a> {
     /// All connections, in brief.
     pub census: &'a Census,
-    /// TCP connections that carried nothing, the last [`crate::limits::UNUSED`] of them, in order of their first SYNs.
-    pub unused: &'a [Unused],
+    /// TCP connections that carried nothing, the last [`crate::limits::UNUSED`] of them.
+    pub unused: &'a Unconnected<'a>,
     /// The pair of which this connection is the client leg.
     pub legs: Option<Legs<'a>>,
     /// What the run asks of the rules.
@@ -24,6 +23,7 @@ impl Context<'_> {
     pub(super) fn alone() -> Context<'static> {
         static ALONE: std::sync::LazyLock<Census> = std::sync::LazyLock::new(Census::default);
         static ALL: std::sync::LazyLock<Selection> = std::sync::LazyLock::new(Selection::default);
-        Context { census: &ALONE, unused: &[], legs: None, selection: &ALL }
+        static NONE: std::sync::LazyLock<Unconnected<'_>> = std::sync::LazyLock::new(Unconnected::default);
+        Context { census: &ALONE, unused: &NONE, legs: None, selection: &ALL }
     }
 }

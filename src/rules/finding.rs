@@ -1,6 +1,7 @@
 //! What a rule says of a connection.
 
 use super::rule::Rule;
+use super::suppression::Suppressed;
 use crate::capture::{PacketId, Seen};
 pub use crate::confidence::Confidence;
 use crate::role::Role;
@@ -88,6 +89,8 @@ pub struct Finding {
     pub consequences: Vec<Finding>,
     /// Other connections that it concerns, by [`crate::connection::Connection::serial`].
     pub related: Vec<u64>,
+    /// Why it does not count, where it does not.
+    pub suppressed: Option<Suppressed>,
 }
 
 impl Finding {
@@ -106,6 +109,7 @@ impl Finding {
             help: String::new(),
             consequences: Vec::new(),
             related: Vec::new(),
+            suppressed: None,
         }
     }
 
@@ -135,6 +139,12 @@ impl Finding {
     /// Who spoke.
     pub(super) fn origin(mut self, origin: impl Into<Origin>) -> Finding {
         self.origin = Some(origin.into());
+        self
+    }
+
+    /// Nobody is known to have spoken, and nobody to be to blame.
+    pub(super) fn of_nobody(mut self) -> Finding {
+        (self.origin, self.blame) = (None, Blame::Unknown);
         self
     }
 

@@ -1,6 +1,8 @@
 //! When two findings are the same fault.
 
 use super::finding::{Blame, Confidence, Finding, Origin, Severity};
+use super::rule::Rule;
+use super::suppression::Suppressed;
 use crate::connection::Connection;
 use crate::net::Endpoint;
 use sha1::{Digest, Sha1};
@@ -16,6 +18,8 @@ pub struct CauseKey {
     /// `None`: of any server.
     server: Option<Endpoint>,
     title: String,
+    /// What does not count is told apart from what does.
+    suppressed: Option<Suppressed>,
 }
 
 impl CauseKey {
@@ -35,6 +39,7 @@ pub fn cause_key(finding: &Finding, connection: &Connection) -> CauseKey {
         blame: finding.blame,
         server: Some(connection.tcp.server),
         title: finding.title.clone(),
+        suppressed: finding.suppressed.clone(),
     }
 }
 
@@ -50,6 +55,15 @@ pub fn fingerprint(finding: &Finding, connection: &Connection) -> String {
         finding.origin.map_or("", Origin::name),
         variant(finding, connection).map_or(String::new(), |code| code.to_string()),
     );
+    digits(&text)
+}
+
+/// The same of a finding about the run as a whole: of the rule and of what else tells it from others.
+pub fn fingerprint_of_run(rule: &Rule, what: &str) -> String {
+    digits(&format!("{}\n{what}", rule.code))
+}
+
+fn digits(text: &str) -> String {
     Sha1::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -1,7 +1,9 @@
 //! Judgement: pure functions from facts to findings, one file a rule.
 
 pub mod codes;
+pub mod expectation;
 pub mod selection;
+pub mod suppression;
 
 mod capture;
 mod close;
@@ -16,6 +18,8 @@ mod handshake;
 mod identity;
 mod negotiation;
 mod pair;
+mod place;
+mod policy;
 mod quote;
 mod rule;
 mod subprotocol;
@@ -27,10 +31,13 @@ mod trust;
 
 pub use context::Context;
 pub use finding::{Blame, Confidence, Evidence, Finding, Origin, Severity};
-pub use identity::{CauseKey, cause_key, fingerprint};
+pub use identity::{CauseKey, cause_key, fingerprint, fingerprint_of_run};
 pub use pair::judge_chain;
+pub use place::Place;
+pub use policy::Standing;
 pub use rule::{Category, Check, Rule};
 pub use selection::Selection;
+pub use suppression::{Suppressed, Suppressions};
 
 use crate::connection::{Connection, Outcome};
 use std::cmp::Reverse;
@@ -128,6 +135,16 @@ pub static RULES: &[&Rule] = &[
     &tls::scheme_port_mismatch::RULE,
     &capture::capture_starts_midstream::RULE,
     &capture::capture_lossy::RULE,
+    &policy::expected_extension_missing::RULE,
+    &policy::forbidden_extension_agreed::RULE,
+    &policy::expected_subprotocol_missing::RULE,
+    &policy::forbidden_subprotocol_agreed::RULE,
+    &policy::close_code_not_allowed::RULE,
+    &policy::handshake_longer_than_allowed::RULE,
+    &policy::ping_interval_out_of_range::RULE,
+    &policy::life_shorter_than_allowed::RULE,
+    &policy::reserved_code_sent::RULE,
+    &policy::too_few_connections::RULE,
 ];
 
 /// What the selected rules say of one connection, gravest first, then by packet; consequences hang under their cause.
@@ -149,6 +166,7 @@ fn find(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
         match rule.check {
             Check::Connection(check) => check(connection, &mut found),
             Check::InContext(check) => check(connection, context, &mut found),
+            Check::Run => {}
         }
     }
     found.iter_mut().for_each(|finding| context.selection.weigh(finding));

@@ -5,6 +5,7 @@ use crate::capture::Seen;
 use crate::connection::Connection;
 use crate::gateway::{Party, Verdict, answer, ending, one_leg};
 use crate::legs::{LegPair, Legs, Passage};
+use crate::role::Role;
 use crate::rules::extension::{stripped_acceptance, stripped_offers};
 use Subject::{Answer, Ending, Negotiation, Session};
 
@@ -156,6 +157,7 @@ fn subject(name: &str) -> Subject {
         | "close-going-away"
         | "close-restart-or-overload"
         | "close-application-code"
+        | "mass-disconnect"
         | "reset-around-close" => Ending,
         _ => Session,
     }
@@ -166,8 +168,11 @@ fn subject(name: &str) -> Subject {
 fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) {
     let (answer, ending) = (answer(legs), ending(legs));
     let forwarded = !client.iter().any(|finding| finding.rule.name == "upgrade-not-forwarded");
+    // What the gateway copies, the client's leg shows as well.
+    let is_whole = super::trust::doubt(legs.client, Role::Client).is_none();
+    let shown: Vec<&str> = client.iter().map(|finding| finding.rule.code).collect();
     for finding in upstream.iter_mut().filter(|finding| finding.related.is_empty()) {
-        inner(legs, finding, forwarded);
+        inner(legs, finding, forwarded, is_whole && !shown.contains(&finding.rule.code));
     }
     for finding in client.iter_mut().filter(|finding| finding.related.is_empty()) {
         let servers =
@@ -192,9 +197,9 @@ fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) 
 }
 
 /// What the upstream leg calls its client is the gateway, unless that only copies what the client sends; and its server
-/// is the upstream.
-fn inner(legs: &Legs<'_>, finding: &mut Finding, forwarded: bool) {
-    let copied = legs.pair.passage == Passage::Tunnel || legs.pair.passage == Passage::Unknown;
+/// is the upstream. `alone`: nothing like it is on the client's leg, of which all was seen.
+fn inner(legs: &Legs<'_>, finding: &mut Finding, forwarded: bool, alone: bool) {
+    let copied = legs.pair.passage != Passage::Terminating && !alone;
     let who = subject(finding.rule.name);
     match finding.blame {
         Blame::Server if who == Answer && !forwarded => finding.blame = Blame::Gateway,
@@ -327,7 +332,8 @@ fn absorb(legs: &Legs<'_>, root: &mut Finding, finding: &Finding) {
 
 /// Whether a line is told already; which leg it is on is told by its packet.
 fn tells(known: &Evidence, new: &Evidence) -> bool {
-    known.packet == new.packet && (known.text.contains(&new.text) || new.text.contains(&known.text))
+    let alike = known.text.contains(&new.text) || new.text.contains(&known.text);
+    known.packet == new.packet && (alike || known.text.starts_with("upstream leg: "))
 }
 
 /// Lines of evidence of one finding about a pair.

@@ -51,6 +51,8 @@ pub enum Check {
     Connection(fn(&Connection, &mut Vec<Finding>)),
     /// One connection, in view of the run around it.
     InContext(fn(&Connection, &Context<'_>, &mut Vec<Finding>)),
+    /// The run as a whole, when all was read: [`super::expectation::Ledger`] tells it.
+    Run,
 }
 
 /// What a rule is about.
@@ -74,6 +76,8 @@ pub enum Category {
     Tls,
     /// The capture itself.
     Capture,
+    /// What the run's policy expects.
+    Policy,
 }
 
 impl Category {
@@ -89,6 +93,7 @@ impl Category {
             Category::Transport => "transport",
             Category::Tls => "tls",
             Category::Capture => "capture",
+            Category::Policy => "policy",
         }
     }
 }

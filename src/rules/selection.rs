@@ -1,9 +1,11 @@
 //! What a run asks of the rules: which of them speak, how gravely, and which extensions a session must have.
 
+use super::expectation::Expectation;
 use super::finding::{Finding, Severity};
+use super::place::Place;
 use super::rule::Rule;
 use super::{RULES, rule};
-use crate::connection::{Connection, Request};
+use crate::connection::Connection;
 use std::collections::BTreeMap;
 
 /// Which rules speak and how gravely, and what they demand. By default all speak as they are, and demand nothing.
@@ -12,6 +14,7 @@ pub struct Selection {
     /// By code, rules that differ from what they are by themselves.
     levels: BTreeMap<&'static str, Level>,
     required: Vec<Requirement>,
+    expectations: Vec<Expectation>,
 }
 
 /// How a rule speaks.
@@ -27,16 +30,7 @@ pub enum Level {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Requirement {
     extension: String,
-    place: Option<Place>,
-}
-
-/// A pattern for host and path, in which `*` stands for any text.
-#[derive(Clone, PartialEq, Eq, Debug)]
-struct Place {
-    /// In lower case; empty for any.
-    host: String,
-    /// From its slash on; empty for any.
-    path: String,
+    place: Place,
 }
 
 impl Selection {
@@ -64,6 +58,18 @@ impl Selection {
         self
     }
 
+    /// Recorded traffic must be as these say.
+    #[must_use]
+    pub fn expect(mut self, expectations: Vec<Expectation>) -> Selection {
+        self.expectations.extend(expectations);
+        self
+    }
+
+    /// What recorded traffic must be like.
+    pub fn expectations(&self) -> &[Expectation] {
+        &self.expectations
+    }
+
     /// Whether the rule speaks at all.
     pub fn speaks(&self, rule: &Rule) -> bool {
         self.levels.get(rule.code) != Some(&Level::Off)
@@ -72,15 +78,25 @@ impl Selection {
     /// The extensions that this connection must have, each once. None where its request was not captured: its host
     /// and path are then not known.
     pub fn required(&self, connection: &Connection) -> Vec<&str> {
-        let Some(request) = &connection.request else { return Vec::new() };
+        if connection.request.is_none() {
+            return Vec::new();
+        }
         let mut names: Vec<&str> = Vec::new();
         for requirement in &self.required {
             let known = names.iter().any(|name| name.eq_ignore_ascii_case(&requirement.extension));
-            if !known && requirement.place.as_ref().is_none_or(|place| place.holds(request, connection)) {
+            if !known && requirement.place.holds(connection) {
                 names.push(&requirement.extension);
             }
         }
         names
+    }
+
+    /// The severity of a rule's findings, unless they are milder by themselves.
+    pub fn severity(&self, rule: &Rule) -> Severity {
+        match self.levels.get(rule.code) {
+            Some(Level::At(severity)) => *severity,
+            Some(Level::Off) | None => rule.severity,
+        }
     }
 
     /// Gives a finding the severity that was asked for, if any was.
@@ -118,31 +134,8 @@ impl Requirement {
         if place.is_some_and(str::is_empty) {
             return Err(format!("{text}: no host or path after the @"));
         }
-        let place = place.map(|place| {
-            let (host, path) = place.split_at(place.find('/').unwrap_or(place.len()));
-            Place { host: host.to_ascii_lowercase(), path: path.to_owned() }
-        });
+        let place = place.map(Place::parse).unwrap_or_default();
         Ok(Requirement { extension: name.to_owned(), place })
-    }
-}
-
-impl Place {
-    fn holds(&self, request: &Request, connection: &Connection) -> bool {
-        // A target may be a whole URI (RFC 6455 §4.1, item 3).
-        let target = request.head.target.as_str();
-        let (authority, path) = match target.split_once("://") {
-            Some((_, rest)) => {
-                let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-                (Some(authority.to_owned()), path)
-            }
-            None => (None, target),
-        };
-        let path = path.split(['?', '#']).next().filter(|path| !path.is_empty()).unwrap_or("/");
-        let host = request.head.head.text("Host").or(authority);
-        let host = host.unwrap_or_else(|| connection.tcp.server.to_string()).to_ascii_lowercase();
-        let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
-        let any = |pattern: &str, text: &str| pattern.is_empty() || matches(pattern, text);
-        (any(&self.host, &host) || any(&self.host, name)) && any(&self.path, path)
     }
 }
 
@@ -160,33 +153,6 @@ pub fn named(word: &str) -> Vec<&'static Rule> {
             .any(|known| known.eq_ignore_ascii_case(word))
     };
     RULES.iter().copied().filter(of).collect()
-}
-
-/// Whether `text` is the pattern, where `*` stands for any text. Takes at most their product in steps.
-fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    let (mut at, mut read) = (0, 0);
-    // After the last star: where the pattern goes on, and how much of the text the star has taken.
-    let mut star: Option<(usize, usize)> = None;
-    while read < text.len() {
-        match (pattern.get(at), star) {
-            (Some(b'*'), _) => {
-                at += 1;
-                star = Some((at, read));
-            }
-            (Some(byte), _) if *byte == text[read] => {
-                at += 1;
-                read += 1;
-            }
-            (_, Some((after, taken))) => {
-                at = after;
-                read = taken + 1;
-                star = Some((after, read));
-            }
-            (_, None) => return false,
-        }
-    }
-    pattern[at..].iter().all(|byte| *byte == b'*')
 }
 
 #[cfg(test)]
@@ -307,16 +273,5 @@ mod tests {
         for bad in ["", "@x", "a b", "a;b=1", "permessage-deflate@", "a,b", "é"] {
             assert!(Requirement::parse(bad).is_err(), "{bad:?}");
         }
-    }
-
-    #[test]
-    fn a_star_stands_for_any_text() {
-        for (pattern, text) in [("*", ""), ("a*c", "abbc"), ("a*b*c", "a-b-b-c"), ("*a*", "xax"), ("", "")] {
-            assert!(matches(pattern, text), "{pattern} {text}");
-        }
-        for (pattern, text) in [("a", ""), ("a*c", "ab"), ("a*b*c", "acb"), ("", "a"), ("ab", "a")] {
-            assert!(!matches(pattern, text), "{pattern} {text}");
-        }
-        assert!(!matches(&"*a".repeat(20), &"b".repeat(20_000)));
     }
 }

@@ -8,11 +8,12 @@ use crate::connection::{
 use crate::gateway::Census;
 use crate::http::h2::ErrorCode;
 use crate::http::{RequestHead, ResponseHead};
+use crate::legs::Unconnected;
 use crate::net::Endpoint;
 use crate::role::{Role, Sides};
 use crate::rules::{Context, Finding, judge};
 use crate::time::Timestamp;
-use crate::websocket::{Extensions, Subprotocols, Violation};
+use crate::websocket::{Extensions, Subprotocols, Violation, accept_is_valid};
 
 /// The lines of a correct upgrade request, with the key of RFC 6455 §1.3.
 pub const REQUEST: &str = "GET /chat?token=s3cret HTTP/1.1\r\nHost: example.org\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\
@@ -125,7 +126,7 @@ impl Scene {
             accept_valid: accept
                 .as_ref()
                 .zip(key)
-                .map(|(accept, _)| accept == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+                .map(|(accept, key)| accept_is_valid(key.as_bytes(), accept.as_bytes())),
             accept,
             subprotocol: text("Sec-WebSocket-Protocol"),
             extensions: Extensions::parse(head.head.values("Sec-WebSocket-Extensions")),
@@ -425,7 +426,8 @@ pub fn judged_together(connections: &[Connection], unused: &[Unused]) -> Vec<Vec
     let mut census = Census::default();
     connections.iter().for_each(|connection| census.push(connection));
     let mut context: Context<'_> = Context::alone();
-    (context.census, context.unused) = (&census, unused);
+    let unused = Unconnected::new(unused);
+    (context.census, context.unused) = (&census, &unused);
     connections.iter().map(|connection| judge(connection, &context)).collect()
 }
 

@@ -94,8 +94,44 @@ impl Flow {
         }
     }
 
-    /// Takes a segment, but for its SYN.
+    /// Whether a segment is what nearly all are: the next one of its direction, after all that it acknowledges, on a
+    /// flow in which nothing waits, and with nothing but payload.
     #[inline]
+    pub(super) fn is_next(&self, segment: &Segment<'_>) -> bool {
+        let [low, high] = &self.halves;
+        let (own, other) = match segment.from {
+            Side::Low => (low, high),
+            Side::High => (high, low),
+        };
+        segment.flags.is_ordinary() && own.is_next(segment) && other.has_told(segment.ack)
+    }
+
+    /// Takes a segment that [`Flow::is_next`]: what [`Flow::segment`] does with it, and no more.
+    #[inline]
+    pub(super) fn follow(
+        &mut self,
+        id: FlowId,
+        segment: &Segment<'_>,
+        seen: Seen,
+        sink: &mut impl Sink,
+    ) -> Interest {
+        self.last = seen.at;
+        let from = segment.from;
+        let (own, other) = self.pair(from);
+        own.see(segment);
+        other.acknowledge(segment.ack);
+        if segment.declared_len == 0 {
+            return Interest::Keep;
+        }
+        let mut emit = |seen: Seen, event: Event<'_>| {
+            sink.event(StreamEvent { flow: id, key: &segment.key, seen, from, event })
+        };
+        let interest = own.deliver(segment.payload, u64::from(segment.declared_len), seen, &mut emit);
+        self.has_data = true;
+        interest
+    }
+
+    /// Takes a segment, but for its SYN.
     pub(super) fn segment(
         &mut self,
         id: FlowId,

@@ -207,6 +207,23 @@ impl Half {
         ahead(seq, self.next)
     }
 
+    /// Whether a segment with an open window is the next one, and nothing waits.
+    #[inline]
+    pub(super) fn is_next(&self, segment: &Segment<'_>) -> bool {
+        segment.seq == self.next
+            && self.known
+            && !self.ended
+            && self.hole.is_none()
+            && segment.window != 0
+            && !self.window_closed
+    }
+
+    /// Whether all before `ack` was told, and nothing waits.
+    #[inline]
+    pub(super) fn has_told(&self, ack: u32) -> bool {
+        self.known && self.hole.is_none() && ahead(ack, self.next) <= 0
+    }
+
     /// Takes a segment without SYN or RST; returns what the receiver of the events last wanted. `told` is how far the
     /// other direction was told, `since_last` the nanoseconds since the last packet of the flow.
     #[inline]
@@ -407,8 +424,9 @@ impl Half {
         }
     }
 
+    /// Tells the next bytes, and as a gap those that were sent and cut off.
     #[inline]
-    fn deliver(
+    pub(super) fn deliver(
         &mut self,
         bytes: &[u8],
         sent: u64,

@@ -25,6 +25,7 @@
 mod event;
 mod flow;
 mod half;
+mod keys;
 mod seq;
 mod table;
 #[cfg(test)]

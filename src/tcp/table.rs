@@ -2,25 +2,22 @@
 
 use super::event::{Closed, Event, FlowId, Interest, Sink, StreamEvent};
 use super::flow::{Fate, Flow, Greeting};
+use super::keys::{Keys, Known};
 use crate::capture::Seen;
 use crate::limits;
-use crate::net::{Flags, FlowKey, Segment, Side, V4Key, V6Key};
+use crate::net::{Flags, Segment, Side};
 use crate::time::Timestamp;
-use hashbrown::HashMap;
 use std::collections::VecDeque;
 
 /// Every TCP connection of one part of a run (see [`limits::PARTS`]). Memory follows the flows that are open; flows that nobody wants to hear of and
 /// flows that ended cost one small entry, the oldest of which are forgotten.
 #[derive(Default)]
 pub struct Table {
-    v4: HashMap<V4Key, Slot>,
-    v6: HashMap<V6Key, Slot>,
+    keys: Keys,
     flows: Vec<Option<Flow>>,
     free: Vec<FlowId>,
     open: usize,
     generation: u32,
-    /// Ended and ignored flows, oldest first, each with the sequence number of its SYN.
-    gone: VecDeque<(FlowKey, u32)>,
     /// Flows that end at a time, in order of that time.
     ending: VecDeque<(Timestamp, FlowId, u32)>,
     held_bytes: usize,
@@ -51,28 +48,16 @@ impl Counters {
     }
 }
 
-/// What is known of a key.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Slot {
-    Open(FlowId),
-    /// Ended or ignored; the sequence number of the SYN tells a repeated one from a new connection's.
-    Gone(u32),
-}
-
 impl Table {
     /// Takes the next segment and tells what follows from it.
     #[inline]
     pub fn push(&mut self, segment: &Segment<'_>, seen: Seen, sink: &mut impl Sink) {
         self.pass(seen, sink);
-        let slot = match &segment.key {
-            FlowKey::V4(key) => self.v4.get(key),
-            FlowKey::V6(key) => self.v6.get(key),
-        };
-        match slot {
-            Some(&Slot::Open(id)) if !segment.flags.has(Flags::SYN) => self.advance(id, segment, seen, sink),
-            Some(&Slot::Open(id)) => self.synchronize(id, segment, seen, sink),
-            Some(&Slot::Gone(isn)) => {
-                if is_syn(segment) && segment.seq != isn {
+        match self.keys.get(&segment.key) {
+            Some(Known::Open(id)) if !segment.flags.has(Flags::SYN) => self.advance(id, segment, seen, sink),
+            Some(Known::Open(id)) => self.synchronize(id, segment, seen, sink),
+            Some(Known::Gone(gone)) => {
+                if is_syn(segment) && !gone.began_with(segment.seq) {
                     self.begin(segment, seen, sink);
                 }
             }
@@ -106,6 +91,18 @@ impl Table {
 
     #[inline]
     fn advance(&mut self, id: FlowId, segment: &Segment<'_>, seen: Seen, sink: &mut impl Sink) {
+        let Some(Some(flow)) = self.flows.get_mut(id.index()) else { return };
+        if flow.is_next(segment) {
+            if flow.follow(id, segment, seen, sink) == Interest::Ignore {
+                self.forget(id, Memory::Keep);
+            }
+            return;
+        }
+        self.advance_with_care(id, segment, seen, sink);
+    }
+
+    /// The same for a segment that is not simply the next one.
+    fn advance_with_care(&mut self, id: FlowId, segment: &Segment<'_>, seen: Seen, sink: &mut impl Sink) {
         let Some(Some(flow)) = self.flows.get_mut(id.index()) else { return };
         let held = flow.held_bytes();
         let fate = flow.segment(id, segment, seen, sink);
@@ -188,7 +185,7 @@ impl Table {
         }
         let opener = flow.opener.map(|(side, _)| side);
         let id = self.place(flow);
-        self.insert(&segment.key, Slot::Open(id));
+        self.keys.open(&segment.key, id);
         let (key, from) = (&segment.key, segment.from);
         sink.event(StreamEvent { flow: id, key, seen, from, event: Event::Opened { opener } });
         if segment.flags.has(Flags::SYN) {
@@ -283,41 +280,9 @@ impl Table {
         self.open = self.open.saturating_sub(1);
         self.free.push(id);
         match memory {
-            Memory::Drop => self.remove(&flow.key),
-            Memory::Keep => {
-                let isn = flow.opener.map_or(0, |(_, isn)| isn);
-                self.insert(&flow.key, Slot::Gone(isn));
-                self.gone.push_back((flow.key, isn));
-                if self.gone.len() > limits::REMEMBERED_FLOWS / limits::PARTS {
-                    self.forget_oldest();
-                }
-            }
+            Memory::Drop => self.keys.forget(&flow.key),
+            Memory::Keep => self.keys.remember(&flow.key, flow.opener.map_or(0, |(_, isn)| isn)),
         }
-    }
-
-    fn forget_oldest(&mut self) {
-        let Some((key, isn)) = self.gone.pop_front() else { return };
-        let slot = match &key {
-            FlowKey::V4(key) => self.v4.get(key),
-            FlowKey::V6(key) => self.v6.get(key),
-        };
-        if slot == Some(&Slot::Gone(isn)) {
-            self.remove(&key);
-        }
-    }
-
-    fn insert(&mut self, key: &FlowKey, slot: Slot) {
-        match key {
-            FlowKey::V4(key) => self.v4.insert(*key, slot),
-            FlowKey::V6(key) => self.v6.insert(*key, slot),
-        };
-    }
-
-    fn remove(&mut self, key: &FlowKey) {
-        match key {
-            FlowKey::V4(key) => self.v4.remove(key),
-            FlowKey::V6(key) => self.v6.remove(key),
-        };
     }
 }
 

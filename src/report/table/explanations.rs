@@ -64,6 +64,10 @@ fn chapter(groups: &[&Group], places: Places<'_>, page: Page) -> String {
 fn facts(group: &Group, places: Places<'_>, page: Page) -> String {
     let mut lines = Lines { page, text: String::new() };
     lines.add("  ", &escape::terminal_at_most(&group.title, TEXT));
+    if let Some(suppressed) = &group.suppressed {
+        let reason = escape::terminal_at_most(suppressed.reason(), TEXT);
+        lines.add("    ", &format!("{}: {reason}", suppressed.name()));
+    }
     if let Some((first, others)) = group.examples.split_first() {
         lines.add("    ", &place(first, places, page));
         lines.add("    ", &names(first, places));

@@ -4,6 +4,7 @@ use super::Places;
 use super::groups::{Example, Group};
 use crate::report::escape;
 use crate::report::page::{Glyphs, Page, color};
+use crate::rules::Suppressed;
 use anstyle::AnsiColor;
 use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
 use unicode_width::UnicodeWidthStr as _;
@@ -80,6 +81,7 @@ impl Row {
             title.push_str(&format!(" on {} servers", group.servers.len()));
         }
         let arrow = page.arrow();
+        let severity = group.suppressed.as_ref().map_or(group.severity.name(), Suppressed::name);
         let grave = |text: String| {
             let fg = match color(group.severity) {
                 AnsiColor::Red => Color::DarkRed,
@@ -89,8 +91,8 @@ impl Row {
             Cell::new(text).fg(fg)
         };
         Some(Row {
-            severity: grave(group.severity.name().to_owned()),
-            severity_and_code: grave(format!("{}\n{}", group.severity.name(), group.rule.code)),
+            severity: grave(String::from(severity)),
+            severity_and_code: grave(format!("{severity}\n{}", group.rule.code)),
             code: group.rule.code,
             client: match first.upstream {
                 Some(_) => format!("{} {arrow}\n{} {arrow}", first.client, first.server),

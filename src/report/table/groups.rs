@@ -5,7 +5,9 @@ use crate::connection::Connection;
 use crate::limits;
 use crate::net::Endpoint;
 use crate::report::{Secrets, convert};
-use crate::rules::{self, Blame, CauseKey, Confidence, Evidence, Finding, Origin, Rule, Severity};
+use crate::rules::{
+    self, Blame, CauseKey, Confidence, Evidence, Finding, Origin, Rule, Severity, Suppressed,
+};
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
@@ -21,6 +23,8 @@ pub(super) struct Group {
     pub(super) blame: Blame,
     pub(super) title: String,
     pub(super) help: String,
+    /// Why its findings do not count, where they do not.
+    pub(super) suppressed: Option<Suppressed>,
     /// How many findings.
     pub(super) count: u64,
     /// How many servers they are about; at most [`limits::REPORT_SERVERS`] are counted.
@@ -88,7 +92,9 @@ impl Groups {
         upstream: Option<Upstream>,
         secrets: Secrets,
     ) {
-        self.total.count(finding.severity);
+        if finding.suppressed.is_none() {
+            self.total.count(finding.severity);
+        }
         let cause = rules::cause_key(&finding, connection);
         let room = self.by_cause.len() < limits::REPORT_GROUPS;
         let groups =
@@ -132,7 +138,8 @@ impl Groups {
         }
         groups.extend(merged.into_values());
         groups.sort_by(|a, b| {
-            let place = |g: &Group| (std::cmp::Reverse(g.severity), g.first(), g.rule.code);
+            let place =
+                |g: &Group| (g.suppressed.is_some(), std::cmp::Reverse(g.severity), g.first(), g.rule.code);
             place(a).cmp(&place(b)).then_with(|| a.title.cmp(&b.title))
         });
         groups
@@ -159,6 +166,7 @@ impl Group {
             blame: finding.blame,
             title: std::mem::take(&mut finding.title),
             help: std::mem::take(&mut finding.help),
+            suppressed: finding.suppressed.take(),
             count: 1,
             servers: HashSet::from([connection.tcp.server]),
             examples: vec![Example::new(connection, finding, upstream, secrets)],
@@ -231,7 +239,8 @@ impl Example {
 }
 
 impl BySeverity {
-    fn count(&mut self, severity: Severity) {
+    /// Counts one more.
+    pub(super) fn count(&mut self, severity: Severity) {
         let slot = &mut self.0[severity as usize];
         *slot = slot.saturating_add(1);
     }

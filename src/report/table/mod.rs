@@ -5,6 +5,7 @@ mod explanations;
 mod grid;
 mod groups;
 mod headline;
+mod policy;
 
 use self::groups::{Groups, Upstream};
 use super::Secrets;
@@ -14,7 +15,8 @@ use crate::connection::Connection;
 use crate::legs::LegPair;
 use crate::pipeline::{Observer, Summary};
 use crate::report::escape;
-use crate::rules::Finding;
+use crate::rules::expectation::Account;
+use crate::rules::{Finding, Suppressed};
 use std::collections::HashMap;
 use std::io;
 
@@ -25,12 +27,40 @@ pub struct TableReport {
     groups: Groups,
     /// By serial of the client leg, what stands behind its gateway; until that connection comes.
     upstreams: HashMap<u64, Upstream>,
+    policy: Vec<Account>,
+    show_suppressed: bool,
+    suppressed: Untold,
+}
+
+/// How many findings do not count.
+#[derive(Clone, Copy, Default, Debug)]
+struct Untold {
+    ignored: u64,
+    known: u64,
 }
 
 impl TableReport {
     /// An empty report.
     pub fn new(secrets: Secrets) -> TableReport {
-        TableReport { secrets, groups: Groups::default(), upstreams: HashMap::new() }
+        TableReport {
+            secrets,
+            groups: Groups::default(),
+            upstreams: HashMap::new(),
+            policy: Vec::new(),
+            show_suppressed: false,
+            suppressed: Untold::default(),
+        }
+    }
+
+    /// Shows findings that do not count as well, marked.
+    #[must_use]
+    pub fn showing_suppressed(self, show_suppressed: bool) -> TableReport {
+        TableReport { show_suppressed, ..self }
+    }
+
+    /// Takes how the run stood to its policy.
+    pub fn policy(&mut self, accounts: &[Account]) {
+        self.policy = accounts.to_vec();
     }
 
     /// Lays it out on a page; it may go to several.
@@ -38,11 +68,17 @@ impl TableReport {
     /// # Errors
     /// Those of `out`.
     pub fn write(&self, page: Page, summary: &Summary, out: &mut impl io::Write) -> io::Result<()> {
-        let (total, untold) = (self.groups.total(), self.groups.untold());
+        let (mut total, untold) = (self.groups.total(), self.groups.untold());
+        for account in self.policy.iter().filter(|account| account.is_of_run() && account.counts()) {
+            total.count(account.severity);
+        }
         let groups = self.groups.clone().in_order();
         let places = Places { summary };
 
         writeln!(out, "{}", headline::captures(summary, page))?;
+        if !self.policy.is_empty() {
+            writeln!(out, "\n{}", policy::render(&self.policy, places, page))?;
+        }
         if !groups.is_empty() {
             writeln!(out, "\n{}", grid::render(&groups, places, page))?;
             if untold > 0 {
@@ -55,7 +91,12 @@ impl TableReport {
         if let Some(limitations) = headline::limitations(summary, page) {
             writeln!(out, "\n{limitations}")?;
         }
-        writeln!(out, "\n{}", headline::closing(summary, total, page))
+        writeln!(out, "\n{}", headline::closing(summary, total, page))?;
+        if let Some(told) = self.suppressed.tell() {
+            let hint = if self.show_suppressed { "" } else { " (--show-suppressed shows them)" };
+            writeln!(out, "not counted: {told}{hint}")?;
+        }
+        Ok(())
     }
 }
 
@@ -63,6 +104,12 @@ impl Observer for TableReport {
     fn connection(&mut self, connection: Connection, findings: Vec<Finding>) {
         let upstream = self.upstreams.remove(&connection.serial);
         for finding in findings {
+            if let Some(suppressed) = &finding.suppressed {
+                self.suppressed.count(suppressed);
+                if !self.show_suppressed {
+                    continue;
+                }
+            }
             self.groups.add(&connection, finding, upstream, self.secrets);
         }
     }
@@ -70,6 +117,24 @@ impl Observer for TableReport {
     fn legs(&mut self, pair: LegPair) {
         let upstream = Upstream { server: pair.upstream, stream: pair.upstream_stream };
         self.upstreams.insert(pair.client_leg, upstream);
+    }
+}
+
+impl Untold {
+    fn count(&mut self, suppressed: &Suppressed) {
+        let n = match suppressed {
+            Suppressed::Ignored(_) => &mut self.ignored,
+            Suppressed::Known => &mut self.known,
+        };
+        *n = n.saturating_add(1);
+    }
+
+    /// `2 ignored, 3 known from the baseline`.
+    fn tell(self) -> Option<String> {
+        let told = [(self.ignored, "ignored"), (self.known, "known from the baseline")];
+        let told: Vec<String> =
+            told.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        (!told.is_empty()).then(|| told.join(", "))
     }
 }
 

@@ -17,7 +17,8 @@ rule! {
     /// Look at the first Close: if it is in order, update the library that answered 1002.
     ///
     /// # What it does not report
-    /// Closes that crossed on the way, and answers with 1000 or without a code, which many libraries always give.
+    /// Closes that crossed on the way, answers with 1000 or without a code, which many libraries always give, and 1002 where
+    /// the first side broke the protocol in a way that another rule names.
     pub static RULE = "WS-CL-006" "close-reply-differs" {
         severity: Warning, category: Close, reference: "RFC 6455 §5.5.1",
         explains: ["close-reports-peer-violation"], check: Check::Connection(check),
@@ -32,6 +33,11 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     }
     let delay = reply.seen.at.seconds_since(first.seen.at);
     let disliked = reply.code == Some(1002);
+    // What the first side did wrong is told by a rule of its own.
+    let deserved = connection.anomalies.iter().any(|anomaly| anomaly.from == first.from);
+    if disliked && deserved {
+        return;
+    }
     let may_have_crossed = delay <= trust::round_trip(connection).unwrap_or(CROSSING).max(CROSSING);
     if may_have_crossed && !disliked {
         return;
@@ -66,6 +72,16 @@ mod tests {
     use crate::role::Role::{Client, Server};
     use crate::rules::Severity;
     use crate::rules::testing::Scene;
+
+    #[test]
+    fn a_1002_that_the_first_side_deserved_is_silent() {
+        Scene::session("", "")
+            .anomaly(Client, crate::websocket::Violation::Unmasked, b"\x88\x02")
+            .close(Client, 1001, "")
+            .after(1.0)
+            .close(Server, 1002, "incorrect masking")
+            .silent(RULE.name);
+    }
 
     #[test]
     fn a_1002_answer_warns_and_another_code_informs() {

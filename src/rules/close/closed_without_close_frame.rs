@@ -1,9 +1,9 @@
-use crate::connection::{CloseState, Connection, Outcome};
+use crate::connection::{CloseState, Connection, Outcome, Transport};
 use crate::gateway::relay;
 use crate::role::Role;
 use crate::rules::gateway::idle_timeout_close::Idle;
 use crate::rules::rule::rule;
-use crate::rules::{Check, Confidence, Context, Finding, Origin, Severity, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, Severity, quote, trust};
 
 rule! {
     /// # What it finds
@@ -25,7 +25,8 @@ rule! {
     /// # What it does not report
     /// Connections that are still open when the capture ends, and those of which only one side was captured. Where
     /// bytes are missing a Close may be among them: then it is only possible. Where the silence before it is one that a
-    /// known idle limit explains, it is a warning.
+    /// known idle limit explains, it is a warning. Of a RST amid traffic, seen on one leg, it names who sent it and not who
+    /// is to blame.
     pub static RULE = "WS-CL-001" "closed-without-close-frame" {
         severity: Error, category: Close, reference: "RFC 6455 §7.1.1, §7.1.5",
         explains: ["client-aborts-after-101", "stream-ends-mid-frame"], check: Check::InContext(check),
@@ -46,12 +47,20 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     let silence = quiet.filter(|quiet| *quiet >= LONG).map_or(String::new(), |quiet| {
         format!(" after {} of silence, which is how a timer looks", quote::seconds(quiet))
     });
+    // A FIN is what a program does with its socket. A RST also comes from a kernel that clears up after a program, and
+    // from things on the path.
+    let unclear = connection.ending.transport == Transport::Reset && silence.is_empty() && !timed;
+    let why = if unclear {
+        "; a RST does not tell why: a program that was killed or left bytes unread, or something on the path"
+    } else {
+        ""
+    };
     let mut finding = Finding::new(&RULE, end, format!("{} ended {} without a Close frame", by.name(), quote::transport(connection)))
         .at_most(if timed { Severity::Warning } else { Severity::Error })
         .doubted(&doubt, Confidence::Possible)
         .origin(by)
-        .blame(by)
-        .message(format!("the {} ended the session with {how}{silence}; both programs report 1006", by.name()))
+        .blame(if unclear { Blame::Unknown } else { by.into() })
+        .message(format!("the {} ended the session with {how}{silence}; both programs report 1006{why}", by.name()))
         .shows(end, format!("{how} from the {}, no Close before it in either direction", by.name()))
         .shows_all(end, doubt.into_iter().collect())
         .help(match by {
@@ -95,7 +104,17 @@ mod tests {
         let finding = Scene::session("", "").messages(Client, 1).fin(Server).finds(RULE.name);
         assert_eq!((finding.blame, finding.confidence), (Blame::Server, Confidence::Certain));
         let finding = Scene::session("", "").messages(Client, 1).reset(Client).finds(RULE.name);
-        assert!(finding.blame == Blame::Client && finding.message.contains("RST"));
+        assert!(finding.origin == Some(Origin::Client) && finding.message.contains("RST"));
+    }
+
+    #[test]
+    fn a_reset_amid_traffic_has_nobody_to_blame() {
+        for role in [Client, Server] {
+            let finding = Scene::session("", "").messages(Client, 1).reset(role).finds(RULE.name);
+            assert_eq!((finding.blame, finding.origin), (Blame::Unknown, Some(role.into())));
+        }
+        let finding = Scene::session("", "").messages(Client, 1).after(30.0).reset(Server).finds(RULE.name);
+        assert_eq!(finding.blame, Blame::Server);
     }
 
     #[test]

@@ -29,16 +29,25 @@ rule! {
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     if let Some(request) = &connection.request {
-        let finding = judge(&request.extensions, Role::Client, request.seen, super::offer(request));
+        let finding = judge(&request.extensions, Role::Client, request.seen, || super::offer(request));
         found.extend(finding.map(|finding| finding.at_most(Severity::Warning)));
     }
     if let Some(response) = connection.response.as_ref().filter(|_| trust::switched(connection)) {
-        found.extend(judge(&response.extensions, Role::Server, response.seen, super::answer(response)));
+        found.extend(judge(&response.extensions, Role::Server, response.seen, || super::answer(response)));
     }
 }
 
-fn judge(extensions: &Extensions, from: Role, seen: crate::capture::Seen, line: String) -> Option<Finding> {
-    let malformed = extensions.malformed.as_ref().filter(|_| !line.contains("bbf-usp-protocol"))?;
+fn judge(
+    extensions: &Extensions,
+    from: Role,
+    seen: crate::capture::Seen,
+    line: impl FnOnce() -> String,
+) -> Option<Finding> {
+    let malformed = extensions.malformed.as_ref()?;
+    let line = line();
+    if line.contains("bbf-usp-protocol") {
+        return None;
+    }
     let finding = Finding::new(&RULE, seen, "malformed Sec-WebSocket-Extensions")
         .origin(from)
         .blame(from)

@@ -30,18 +30,17 @@ rule! {
 const REGISTERED: [&str; 2] = ["permessage-deflate", "bbf-usp-protocol"];
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
-    let offer = connection.request.as_ref().map(|request| {
-        (Role::Client, request.seen, unregistered(&request.extensions), super::offer(request))
+    let offer = connection.request.as_ref().and_then(|request| {
+        let names = unregistered(&request.extensions)?;
+        Some((Role::Client, request.seen, names, super::offer(request)))
     });
-    let answer = connection.response.as_ref().filter(|_| trust::switched(connection)).map(|response| {
-        (Role::Server, response.seen, unregistered(&response.extensions), super::answer(response))
-    });
-    // Once is enough: what was offered is often accepted, too.
-    let Some((from, seen, names, line)) =
-        [offer, answer].into_iter().flatten().find(|(.., names, _)| !names.is_empty())
-    else {
-        return;
+    let answer = || {
+        let response = connection.response.as_ref().filter(|_| trust::switched(connection))?;
+        let names = unregistered(&response.extensions)?;
+        Some((Role::Server, response.seen, names, super::answer(response)))
     };
+    // Once is enough: what was offered is often accepted, too.
+    let Some((from, seen, names, line)) = offer.or_else(answer) else { return };
     found.push(
         Finding::new(&RULE, seen, "extension name that is not registered")
             .origin(from)
@@ -56,12 +55,13 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     );
 }
 
-fn unregistered(extensions: &Extensions) -> Vec<&str> {
-    let mut names: Vec<&str> = extensions.list.iter().map(|extension| extension.name.as_str()).collect();
-    names.retain(|name| !REGISTERED.iter().any(|known| known.eq_ignore_ascii_case(name)));
+fn unregistered(extensions: &Extensions) -> Option<Vec<&str>> {
+    let is_unknown = |name: &&str| !REGISTERED.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let names = extensions.list.iter().map(|extension| extension.name.as_str());
+    let mut names: Vec<&str> = names.filter(is_unknown).collect();
     names.sort_unstable();
     names.dedup();
-    names
+    (!names.is_empty()).then_some(names)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use crate::connection::Connection;
 use crate::rules::rule::rule;
-use crate::rules::{Check, Finding};
+use crate::rules::{Check, Finding, quote};
 use crate::websocket::Violation;
 
 rule! {
@@ -18,7 +18,8 @@ rule! {
     /// Look at the bytes: text shows who wrote them. Compare both sides of every gateway.
     ///
     /// # What it does not report
-    /// Sides with missing bytes, where it is this program that lost its place.
+    /// Sides with missing bytes, where it is this program that lost its place. Where both sides send such bytes it is told
+    /// once, and nobody is blamed: the cause may lie between them.
     pub static RULE = "WS-FR-011" "framing-lost" {
         severity: Error, category: Frame, reference: "RFC 6455 §5.2",
         explains: ["rsv1-without-extension", "rsv-bits-misused", "opcode-reserved", "control-frame-invalid",
@@ -29,25 +30,34 @@ rule! {
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
-    for anomaly in connection.anomalies.iter().filter(|anomaly| anomaly.kind == Violation::FramingLost) {
-        if connection.response.is_none() || super::trust::doubt(connection, anomaly.from).is_some() {
-            continue;
-        }
-        found.push(
-            super::violation(&RULE, connection, anomaly, "bytes that are no WebSocket frame")
-                .message(format!("the {} sent bytes that cannot be a frame", anomaly.from.name()))
-                .help(format!(
-                    "look at these bytes to see who wrote them, the {} or a hop before it",
-                    anomaly.from.name()
-                )),
-        );
-    }
+    let mut lost = connection.anomalies.iter().filter(|anomaly| {
+        anomaly.kind == Violation::FramingLost
+            && connection.response.is_some()
+            && super::trust::doubt(connection, anomaly.from).is_none()
+    });
+    let Some(first) = lost.next() else { return };
+    let finding = super::violation(&RULE, connection, first, "bytes that are no WebSocket frame");
+    found.push(match lost.find(|other| other.from != first.from) {
+        Some(other) => finding
+            .of_nobody()
+            .message(
+                "both sides sent bytes that cannot be a frame: either their programs agreed on WebSocket and speak something else, or a hop between them changes both directions",
+            )
+            .shows(other.seen, format!("{} sends {}", other.from.name(), quote::hex(&other.quote)))
+            .help("look at these bytes to see who wrote them, and compare them with a capture at the other end"),
+        None => finding
+            .message(format!("the {} sent bytes that cannot be a frame", first.from.name()))
+            .help(format!(
+                "look at these bytes to see who wrote them, the {} or a hop before it",
+                first.from.name()
+            )),
+    });
 }
 
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::role::Role::Server;
+    use crate::role::Role::{Client, Server};
     use crate::rules::Blame;
     use crate::rules::testing::Scene;
     use crate::websocket::Violation::FramingLost;
@@ -58,6 +68,15 @@ mod tests {
             Scene::session("", "").anomaly(Server, FramingLost, b"\xff\xff").finds(RULE.name).blame,
             Blame::Server
         );
+    }
+
+    #[test]
+    fn garbage_of_both_sides_is_told_once_and_blames_nobody() {
+        let scene = Scene::session("", "").anomaly(Server, FramingLost, b"\xff\xff");
+        let findings = scene.anomaly(Client, FramingLost, b"\xfe\xfe").findings();
+        assert_eq!((findings.len(), findings[0].rule.name), (1, RULE.name));
+        assert_eq!((findings[0].blame, findings[0].origin), (Blame::Unknown, None));
+        assert!(findings[0].evidence.iter().any(|line| line.text.contains("client sends FE FE")));
     }
 
     #[test]

@@ -1,10 +1,11 @@
-use crate::connection::Connection;
+use crate::connection::{Close, Connection};
 use crate::rules::rule::rule;
-use crate::rules::{Check, Confidence, Finding, quote};
+use crate::rules::{Check, Confidence, Finding, quote, trust};
 
 rule! {
     /// # What it finds
-    /// A Close with 1014 that the other side answered with 1002 Protocol Error.
+    /// A Close with 1014 that the other side answered with 1002 Protocol Error, or to which it ended TCP within 2 s without
+    /// a Close of its own.
     ///
     /// # Why it matters
     /// The receiver does not know 1014 and calls it illegal. Its application then reads of a protocol error where a bad
@@ -18,15 +19,17 @@ rule! {
     /// Update the receiving library, or let the gateway close with 1011 and a reason.
     ///
     /// # What it does not report
-    /// Other answers, and Closes that came before the 1014.
+    /// Other answers, and Closes that came before the 1014. An end without an answer is only possible: any program may end
+    /// TCP so.
     pub static RULE = "WS-GW-003" "close-1014-rejected-by-peer" {
         severity: Warning, category: Gateway, reference: "IANA WebSocket Close Code Number Registry",
-        explains: ["close-reply-differs", "close-reports-peer-violation"], check: Check::Connection(check),
+        explains: ["close-reply-differs", "close-reports-peer-violation", "close-unanswered"], check: Check::Connection(check),
     }
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let Some(close) = connection.closes.iter().find(|close| close.code == Some(1014)) else { return };
+    found.extend(dropped(connection, close));
     let reply = connection
         .closes
         .iter()
@@ -53,6 +56,40 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     );
 }
 
+/// The other side ended TCP at once and said nothing: what Autobahn for Python does with a code that it takes for illegal,
+/// and any program may do.
+fn dropped(connection: &Connection, close: &Close) -> Option<Finding> {
+    let peer = close.from.other();
+    let (_, end) = connection.ending.by.filter(|(by, _)| *by == peer)?;
+    let alone = connection.closes.iter().all(|close| close.from != peer);
+    let seconds = trust::elapsed(connection, close.seen, end)?;
+    if !alone || seconds > AT_ONCE || trust::doubt(connection, peer).is_some() {
+        return None;
+    }
+    let how = quote::ending(connection);
+    Some(
+        Finding::new(&RULE, end, "1014 not answered")
+            .confidence(Confidence::Possible)
+            .origin(peer)
+            .blame(peer)
+            .message(format!(
+                "the {} ended TCP with {how} {} after {}, without a Close of its own, as libraries do that take 1014 for illegal",
+                peer.name(),
+                quote::seconds(seconds),
+                quote::close(close)
+            ))
+            .shows(close.seen, format!("{} sends {}", close.from.name(), quote::close(close)))
+            .shows(end, format!("{how} from the {}, no Close before it", peer.name()))
+            .help(format!(
+                "look into the log of the {} for a protocol error at this second, and update its WebSocket library",
+                peer.name()
+            )),
+    )
+}
+
+/// Seconds within which an end belongs to the Close before it.
+const AT_ONCE: f64 = 2.0;
+
 #[cfg(test)]
 mod tests {
     use super::RULE;
@@ -74,6 +111,16 @@ mod tests {
             (below.rule.name, below.blame, below.confidence),
             (RULE.name, Blame::Client, Confidence::Certain)
         );
+    }
+
+    #[test]
+    fn an_end_without_an_answer_is_possible() {
+        let scene = || Scene::session("", "").messages(Server, 1).close(Server, 1014, "box_offline");
+        let finding = scene().fin(Client).finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Possible));
+        scene().after(5.0).fin(Client).silent(RULE.name);
+        scene().fin(Server).silent(RULE.name);
+        scene().gap(Client).fin(Client).silent(RULE.name);
     }
 
     #[test]

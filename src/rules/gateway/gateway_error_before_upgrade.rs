@@ -5,8 +5,8 @@ use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote, trust};
 
 rule! {
     /// # What it finds
-    /// A gateway answered the upgrade itself, with 502, 503, 504, one of Cloudflare's 520 to 530, or an error page by
-    /// which its product is known.
+    /// A gateway answered the upgrade itself, with 502, 503, 504, one of Cloudflare's 520 to 530, or a page by which its
+    /// product is known.
     ///
     /// # Why it matters
     /// The gateway spoke, but the fault lies behind it: it took the client's handshake and got no usable answer from
@@ -29,7 +29,7 @@ rule! {
     /// itself: without a sign of a product this finding is at most likely, and a plain 503 only possible.
     pub static RULE = "WS-GW-001" "gateway-error-before-upgrade" {
         severity: Error, category: Gateway, reference: "RFC 9110 §15.6.3 to §15.6.5; RFC 6455 §4.2.2",
-        explains: ["response-not-http", "response-not-101", "response-forbidden", "scheme-port-mismatch"], check: Check::Connection(check),
+        explains: ["response-not-http", "response-not-101", "response-200-upgrade-ignored", "response-forbidden", "scheme-port-mismatch"], check: Check::Connection(check),
     }
 }
 
@@ -92,7 +92,7 @@ impl Who {
         let gateway = |name, doubt| Who {
             name,
             origin: Origin::Gateway,
-            blame: if matches!(status, 502..) { Blame::Upstream } else { Blame::Gateway },
+            blame: if matches!(status, 200..=299 | 502..) { Blame::Upstream } else { Blame::Gateway },
             confidence: Confidence::Likely,
             doubt,
         };
@@ -121,6 +121,7 @@ impl Who {
 
 fn meaning(status: u16) -> &'static str {
     match status {
+        200..=299 => "its upstream sent no valid HTTP answer, and the gateway took the bytes for a page",
         502 => "its upstream refused, reset, or sent no valid HTTP answer",
         503 => "no upstream was ready to take the connection",
         504 => "its upstream did not answer in time",
@@ -139,6 +140,9 @@ fn meaning(status: u16) -> &'static str {
 
 fn help(status: u16) -> &'static str {
     match status {
+        200..=299 => {
+            "find out what listens at the address and port that the gateway uses: its answer is no HTTP"
+        }
         502 | 520 | 521 | 523 => {
             "check that the upstream listens on the port and scheme (ws or wss) that the gateway uses, and read the gateway's error log at this second"
         }

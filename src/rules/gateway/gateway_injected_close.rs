@@ -13,8 +13,8 @@ rule! {
     ///
     /// # What causes it
     /// Gateways that speak WebSocket themselves close when their upstream fails (1014, 1011), is idle (1001), or when
-    /// they stop. Caddy sends 1001 without a reason to both sides when its configuration is reloaded. lighttpd sends
-    /// 1011 and 1001.
+    /// they stop. Caddy sends 1001 without a reason to both sides when it stops or its configuration is reloaded; 2.6
+    /// forgets the mask on the upstream's leg, so that the upstream answers with 1002. lighttpd sends 1011 and 1001.
     ///
     /// # How to fix
     /// Read the gateway's log at that second. For Caddy, avoid reloads or set `stream_close_delay`. For a relay, look at
@@ -24,7 +24,8 @@ rule! {
     /// A Close that came through, also with another code, and legs of which bytes are missing before it.
     pub static RULE = "WS-GW-007" "gateway-injected-close" {
         severity: Warning, category: Gateway, reference: "RFC 6455 §5.5.1, §7.1.5",
-        explains: ["close-going-away", "close-internal-error", "close-restart-or-overload", "close-application-code"],
+        explains: ["close-going-away", "close-internal-error", "close-restart-or-overload", "close-application-code",
+            "client-frame-unmasked", "close-reply-differs"],
         check: Check::InContext(check),
     }
 }

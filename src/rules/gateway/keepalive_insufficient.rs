@@ -1,6 +1,6 @@
 use super::idle_timeout_close::Idle;
 use crate::connection::{Connection, Outcome};
-use crate::gateway::{Kind, Resets, TIMERS, identify};
+use crate::gateway::{Kind, Resets, TIMERS, Timer, identify};
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Context, Finding, Severity, quote, trust};
@@ -30,19 +30,23 @@ rule! {
 
 fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let (Some(silence), Some(response)) = (connection.silence, &connection.response) else { return };
-    let doubt = Role::BOTH.iter().any(|&role| trust::doubt(connection, role).is_some());
-    if connection.outcome != Outcome::Established || doubt || Idle::of(connection, context).is_some() {
+    let seconds = silence.nanos() as f64 / 1e9;
+    let is_near = |timer: &&Timer| {
+        let close = seconds >= timer.seconds * 0.9 && seconds <= timer.seconds + timer.late;
+        let listens = timer.resets == Resets::Either && timer.kind == Kind::Idle;
+        listens && close
+    };
+    if connection.outcome != Outcome::Established || !TIMERS.iter().any(|timer| is_near(&timer)) {
         return;
     }
-    let seconds = silence.nanos() as f64 / 1e9;
+    let doubt = Role::BOTH.iter().any(|&role| trust::doubt(connection, role).is_some());
+    if doubt || Idle::of(connection, context).is_some() {
+        return;
+    }
     let signs = identify(&response.head, &response.body);
     let near = signs.iter().find_map(|sign| {
-        let timer = TIMERS.iter().find(|timer| {
-            let close = seconds >= timer.seconds * 0.9 && seconds <= timer.seconds + timer.late;
-            let listens = timer.resets == Resets::Either && timer.kind == Kind::Idle;
-            timer.product == sign.signature.product && listens && close
-        })?;
-        Some((timer, sign))
+        let mut timers = TIMERS.iter().filter(is_near);
+        Some((timers.find(|timer| timer.product == sign.signature.product)?, sign))
     });
     let Some((timer, sign)) = near else { return };
     let frames = connection.frames.as_ref();

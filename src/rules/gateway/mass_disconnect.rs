@@ -1,6 +1,6 @@
 use super::idle_timeout_close::Idle;
 use crate::connection::{Connection, Outcome};
-use crate::gateway::Parting;
+use crate::gateway::{BURST, Parting};
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Context, Finding, quote};
@@ -25,7 +25,7 @@ rule! {
     /// Sessions that end with 1000 or a code of the application, or after a silence that a known idle limit explains.
     pub static RULE = "WS-GW-011" "mass-disconnect" {
         severity: Warning, category: Gateway, reference: "RFC 6455 §7.2.3, §7.4.1",
-        explains: ["closed-without-close-frame", "close-going-away", "close-restart-or-overload"],
+        explains: ["closed-without-close-frame", "close-going-away", "close-restart-or-overload", "gateway-injected-close"],
         check: Check::InContext(check),
     }
 }
@@ -37,7 +37,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         return;
     }
     let Some(burst) = context.census.burst(connection.tcp.server, parting.seen.at) else { return };
-    let many = burst.count >= FEWEST && u64::from(burst.count) * 10 >= u64::from(burst.open) * 3;
+    let many = burst.count >= BURST && u64::from(burst.count) * 10 >= u64::from(burst.open) * 3;
     if !many || connection.first.at >= burst.from {
         return;
     }
@@ -57,9 +57,6 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
             .help("find out what restarted or failed on the server's side at this second, and drain sessions before a restart"),
     );
 }
-
-/// Sessions that are many.
-const FEWEST: u32 = 5;
 
 #[cfg(test)]
 mod tests {

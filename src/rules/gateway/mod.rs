@@ -34,10 +34,19 @@ fn injected<'a>(legs: &Legs<'a>) -> Option<&'a Close> {
     ending(legs).filter(|verdict| verdict.origin == Party::Gateway)?;
     let here = legs.client.first_close(Role::Server).filter(|close| !answers(legs.client, close));
     let there = legs.upstream.first_close(Role::Client).filter(|close| !answers(legs.upstream, close));
-    let sent_by =
-        |leg: &Connection, role| leg.first_close(role).is_some() || super::trust::doubt(leg, role).is_some();
-    here.filter(|_| !sent_by(legs.upstream, Role::Server))
-        .or(there.filter(|_| !sent_by(legs.client, Role::Client)))
+    let doubted = |leg: &Connection, role| super::trust::doubt(leg, role).is_some();
+    let unsure = legs.pair.clock.uncertainty;
+    // What the gateway was told later than it spoke is an answer to what it made on that leg.
+    let told = |close: &Close| {
+        let first = legs.upstream.first_close(Role::Server);
+        first.is_some_and(|first| legs.upstream_time(first.seen).nanos_since(close.seen.at) <= unsure)
+    };
+    let asked = |close: &Close| {
+        let first = legs.client.first_close(Role::Client);
+        first.is_some_and(|first| first.seen.at.nanos_since(legs.upstream_time(close.seen)) <= unsure)
+    };
+    here.filter(|close| !doubted(legs.upstream, Role::Server) && !told(close))
+        .or(there.filter(|close| !doubted(legs.client, Role::Client) && !asked(close)))
 }
 
 /// Whether a Close came after one of the other side of its connection.
@@ -63,7 +72,8 @@ pub(super) fn spoke(response: &crate::connection::Response) -> bool {
         _ if gateway_block_page::is_block_page(response) => false,
         502..=504 | 520..=527 | 530 => true,
         401 | 403 | 407 | 426 => false,
-        400.. => own(),
+        // Squid makes a 200 of an answer that is no HTTP.
+        200..=299 | 400.. => own(),
         _ => false,
     }
 }

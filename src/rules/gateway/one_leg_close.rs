@@ -1,5 +1,7 @@
 use crate::connection::Connection;
-use crate::gateway::{Party, ending};
+use crate::gateway::{Kind, Parting, Party, TIMERS, Timer, ending, identify};
+use crate::legs::Legs;
+use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Context, Finding, Origin, pair, quote};
 
@@ -35,14 +37,17 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
         return;
     }
     let Some(end) = verdict.reasons.first().and_then(|reason| reason.seen) else { return };
-    let quiet = legs.client.silence.filter(|span| span.until.at >= end.at || span.until == legs.client.last);
+    let quiet =
+        [(legs.client, Role::Server), (legs.upstream, Role::Client)].into_iter().find_map(|(leg, by)| {
+            let parting = Parting::of(leg).filter(|parting| parting.by == by)?;
+            parting.quiet.map(|nanos| nanos as f64 / 1e9).filter(|seconds| *seconds >= WORTH_A_WORD)
+        });
     let open = [(legs.client, "client leg"), (legs.upstream, "upstream leg")]
         .into_iter()
         .find(|(leg, _)| leg.ending.by.is_none())
         .map_or(String::new(), |(_, name)| format!("; the {name} was left open"));
-    let silence = quiet.map_or(String::new(), |span| {
-        format!(" after {} of silence", quote::seconds(span.nanos() as f64 / 1e9))
-    });
+    let silence =
+        quiet.map_or(String::new(), |seconds| format!(" after {} of silence", quote::seconds(seconds)));
     found.push(pair::because(
         &verdict,
         pair::about(&RULE, &legs, end, "gateway ended a session that both ends kept")
@@ -52,11 +57,30 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
             .message(format!(
                 "the gateway ended TCP{silence}, and neither the client nor the upstream had{open}"
             ))
-            .help(
-                "read the gateway's log at this moment, and compare its timeouts with the silence before it",
-            ),
+            .help(match quiet.and_then(|seconds| own_timer(&legs, seconds)) {
+                Some(timer) => format!(
+                    "send a Ping every {:.0} s, or raise the limit of {}: {}",
+                    (timer.seconds / 2.0).min(25.0),
+                    timer.product,
+                    timer.setting
+                ),
+                None => String::from(
+                    "read the gateway's log at this moment, and compare its timeouts with the silence before it",
+                ),
+            }),
     ));
 }
+
+/// The idle limit of that length of the product that the answer names.
+fn own_timer(legs: &Legs<'_>, seconds: f64) -> Option<&'static Timer> {
+    let response = legs.client.response.as_ref()?;
+    let signs = identify(&response.head, &response.body);
+    let named = |timer: &Timer| signs.iter().any(|sign| sign.signature.product == timer.product);
+    TIMERS.iter().find(|timer| timer.kind == Kind::Idle && timer.fits(seconds) && named(timer))
+}
+
+/// Seconds of silence that may be the reason.
+const WORTH_A_WORD: f64 = 5.0;
 
 #[cfg(test)]
 mod tests {
@@ -72,6 +96,7 @@ mod tests {
         assert_eq!((findings[0].rule.name, findings[0].blame), (RULE.name, Blame::Gateway));
         let below: Vec<_> = findings[0].consequences.iter().map(|below| below.rule.name).collect();
         assert_eq!(below, ["idle-timeout-close", "closed-without-close-frame"]);
+        assert!(findings[0].message.contains("after 60.0 s of silence"), "{}", findings[0].message);
         assert!(findings[0].message.contains("upstream leg was left open"), "{}", findings[0].message);
         assert!(rest.is_empty());
     }

@@ -6,8 +6,9 @@ use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, pair, quo
 
 rule! {
     /// # What it finds
-    /// A gateway that answered the client with an error, or closed with 1014, and its own attempt at the upstream: a TCP
-    /// connection that was refused or never answered, or an upgrade to which no answer came.
+    /// A gateway that answered the client with an error, closed with 1014, or ended the connection without a word, and its
+    /// own attempt at the upstream: a TCP connection that was refused or never answered, or an upgrade to which no answer
+    /// came.
     ///
     /// # Why it matters
     /// "Bad gateway" has several causes, and the packets behind the gateway tell them apart: a refused SYN is a program
@@ -25,21 +26,23 @@ rule! {
     /// Attempts at several upstreams at once that cannot be told apart, and gateways whose other side was not captured.
     pub static RULE = "WS-GW-010" "upstream-not-reached" {
         severity: Error, category: Gateway, reference: "RFC 9110 §15.6.3 to §15.6.5; RFC 9293 §3.10.7",
-        explains: ["gateway-error-before-upgrade", "handshake-unanswered"],
+        explains: ["gateway-error-before-upgrade", "handshake-unanswered", "response-not-http"],
         check: Check::InContext(check),
     }
 }
 
 fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let refused = connection.response.as_ref().is_some_and(super::spoke);
-    let failed =
-        refused || super::bad_gateway(connection).is_some() || connection.outcome == Outcome::Unanswered;
-    if !failed {
+    let told = refused || super::bad_gateway(connection).is_some();
+    let silent = matches!(connection.outcome, Outcome::Unanswered | Outcome::Garbled);
+    // Varnish in its pipe and http-proxy on Node end the client's connection without a word.
+    let cut = silent && connection.ending.by.is_some_and(|(by, _)| by == Role::Server);
+    if !told && !silent {
         return;
     }
     if let Some(legs) = context.legs {
         found.extend(unanswered(&legs));
-    } else if refused || super::bad_gateway(connection).is_some() {
+    } else if told || cut {
         found.extend(
             unreached(connection, context.unused).and_then(|tried| not_connected(connection, &tried)),
         );
@@ -110,8 +113,13 @@ fn not_connected(connection: &Connection, tried: &Attempts<'_>) -> Option<Findin
         .origin(Origin::Gateway)
         .blame(Blame::Upstream)
         .message(format!(
-            "the gateway tried {}{times} before it answered the client; that host {what}",
-            tried.upstream
+            "the gateway tried {}{times} before it {}; that host {what}",
+            tried.upstream,
+            if connection.outcome == Outcome::Unanswered {
+                "ended the client's connection without an answer"
+            } else {
+                "answered the client"
+            }
         ))
         .help(help);
     for one in tried.tried.iter().take(SHOWN) {
@@ -135,6 +143,7 @@ mod tests {
     use super::RULE;
     use crate::capture::{PacketId, Seen};
     use crate::connection::{Transport, Unused};
+    use crate::legs::Unconnected;
     use crate::net::Endpoint;
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::{REQUEST, Scene, both, flat};
@@ -161,7 +170,7 @@ mod tests {
 
     fn judged(unused: &[Unused]) -> Vec<crate::rules::Finding> {
         let connection = Scene::answered("HTTP/1.1 502 Bad Gateway\r\n", "").build();
-        judge(&connection, &Context { unused, ..Context::alone() })
+        judge(&connection, &Context { unused: &Unconnected::new(unused), ..Context::alone() })
     }
 
     #[test]
@@ -171,6 +180,20 @@ mod tests {
         assert_eq!(findings[0].consequences[0].rule.name, "gateway-error-before-upgrade");
         assert!(findings[0].message.contains("refused"));
         assert!(judged(&[attempt(1, false)])[0].message.contains("did not answer the SYN"));
+    }
+
+    #[test]
+    fn a_refused_syn_explains_an_end_without_a_word() {
+        let unused = [attempt(1, true)];
+        let judged = |scene: Scene| {
+            judge(&scene.build(), &Context { unused: &Unconnected::new(&unused), ..Context::alone() })
+        };
+        let findings = judged(Scene::tcp().request(REQUEST).fin(Server));
+        assert_eq!((findings[0].rule.name, findings[0].blame), (RULE.name, Blame::Upstream));
+        assert_eq!(findings[0].consequences[0].rule.name, "handshake-unanswered");
+        assert!(findings[0].message.contains("without an answer"), "{}", findings[0].message);
+        let findings = judged(Scene::tcp().request(REQUEST).fin(Client));
+        assert_eq!(findings[0].rule.name, "handshake-unanswered");
     }
 
     #[test]
@@ -191,7 +214,8 @@ mod tests {
     fn sessions_and_attempts_at_another_time_are_silent() {
         let connection = Scene::session("", "").build();
         let unused = [attempt(1, true)];
-        let findings = judge(&connection, &Context { unused: &unused, ..Context::alone() });
+        let findings =
+            judge(&connection, &Context { unused: &Unconnected::new(&unused), ..Context::alone() });
         assert!(findings.is_empty());
         let late = Unused { opened: seen(90, 900), ..attempt(1, true) };
         assert!(flat(&judged(&[late])).iter().all(|finding| finding.rule.name != RULE.name));

@@ -38,6 +38,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let guess = match &**bytes {
         [0x15 | 0x16, 0x03, ..] => "; they look like the first bytes of TLS, as if this port wanted wss",
         [b'S', b'S', b'H', ..] => "; this is an SSH server",
+        [b'<', b'!' | b'h' | b'H', ..] => {
+            "; it is a page without a status line, as Apache's mod_proxy_wstunnel sends when its upstream ends early"
+        }
         _ => "",
     };
     let mut finding = Finding::new(&RULE, *seen, "answer that is no HTTP")

@@ -50,15 +50,12 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         );
         return;
     }
-    let okhttp = connection.request.as_ref().is_some_and(|request| {
-        request
-            .head
-            .head
-            .text("User-Agent")
-            .is_some_and(|agent| agent.to_ascii_lowercase().contains("okhttp"))
-    });
-    let alone = head.text("Connection").is_some_and(|value| value.trim().eq_ignore_ascii_case("upgrade"));
-    if okhttp && !alone {
+    let alone = head.field("Connection").is_some_and(|value| value.eq_ignore_ascii_case(b"upgrade"));
+    let okhttp = || {
+        let agent = connection.request.as_ref().and_then(|request| request.head.head.text("User-Agent"));
+        agent.is_some_and(|agent| agent.to_ascii_lowercase().contains("okhttp"))
+    };
+    if !alone && okhttp() {
         found.push(
             Finding::new(&RULE, response.seen, "Connection with more than Upgrade for OkHttp")
                 .at_most(Severity::Warning)

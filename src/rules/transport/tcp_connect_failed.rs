@@ -32,14 +32,14 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     if Role::BOTH.iter().any(|&role| connection.quality.unseen[role]) {
         return;
     }
+    let attempts = context.unused.of(client, server);
+    if attempts.iter().all(|unused| failure(unused).is_none()) {
+        return;
+    }
     let Some((from, until)) = context.census.nearest(connection) else { return };
     for refused in [true, false] {
-        let mut failed = context.unused.iter().filter(|unused| {
-            unused.server == server
-                && unused.client.ip == client
-                && failure(unused) == Some(refused)
-                && from < unused.opened.at
-                && unused.opened.at <= until
+        let mut failed = attempts.iter().copied().filter(|unused| {
+            failure(unused) == Some(refused) && from < unused.opened.at && unused.opened.at <= until
         });
         let Some(first) = failed.next() else { continue };
         let rest = failed.clone().count();

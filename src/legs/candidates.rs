@@ -1,0 +1,163 @@
+//! Which of the connections that wait may be legs of one session: told by a few numbers kept of each, so that the
+//! others need not be looked at.
+
+use super::duplicates;
+use super::marks::{self, BY_MARK};
+use super::{Means, Paired, pairing};
+use crate::capture::PacketId;
+use crate::connection::Connection;
+use crate::time::Timestamp;
+use foldhash::fast::FixedState;
+use std::hash::BuildHasher as _;
+
+/// A few numbers of every connection that waits for its other leg, in order of their identifiers.
+#[derive(Default, Debug)]
+pub struct Candidates {
+    marks: Vec<(Digest, u64)>,
+    asked: Vec<Asked>,
+}
+
+/// Stands for a mark and its kind.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Digest(u64);
+
+/// A request, in brief.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Asked {
+    /// Stands for the capture and the target.
+    pub(super) target: u64,
+    /// When it was sent.
+    pub(super) begun: Timestamp,
+    /// The first packet of its connection.
+    pub(super) packet: PacketId,
+    /// Its connection.
+    pub(super) id: u64,
+}
+
+impl Candidates {
+    /// Takes a connection. `id` is higher than any before.
+    pub fn add(&mut self, id: u64, connection: &Connection) {
+        if let Some((client, server)) = duplicates::mark(connection) {
+            let mark = u64::from(client) << 32 | u64::from(server);
+            self.marks.push((Digest::of(TWICE, &mark.to_be_bytes()), id));
+        }
+        for (kind, means) in (0..).zip(BY_MARK) {
+            marks::each(connection, means, &mut |mark| self.marks.push((Digest::of(kind, mark), id)));
+        }
+        if let Some(request) = &connection.request {
+            let (capture, target) = (connection.tcp.capture, request.head.target.as_str());
+            let target = FixedState::default().hash_one((capture, target));
+            let packet = connection.first.packet;
+            self.asked.push(Asked { target, begun: request.seen.at, packet, id });
+        }
+    }
+
+    /// Matches legs. `connections` are those that were added and not dropped since, with their identifiers in order.
+    /// Each is the client leg of one pair at most, and the upstream leg of one at most; pairs come in order of their
+    /// client legs, and no row of pairs is longer than eight pairs.
+    pub fn pair(&self, ids: &[u64], connections: &[&Connection]) -> Vec<Paired> {
+        let shared = self.shared();
+        let groups = |kind: u64| {
+            let of_kind = shared
+                .chunk_by(|one, other| one.0 == other.0)
+                .filter(move |same| same.first().is_some_and(|(digest, _)| digest.kind() == kind));
+            of_kind.map(|same| {
+                let mut group: Vec<usize> =
+                    same.iter().filter_map(|(_, id)| ids.binary_search(id).ok()).collect();
+                group.dedup();
+                group
+            })
+        };
+        let mut twice = vec![false; connections.len()];
+        for group in groups(TWICE) {
+            let again = duplicates::seen_twice(group.into_iter().map(|index| (index, connections[index])));
+            again.into_iter().for_each(|index| twice[index] = true);
+        }
+        let alike = |means: Means| {
+            let kind = (0..).zip(BY_MARK).find(|&(_, other)| other == means).map_or(TWICE, |(kind, _)| kind);
+            let mut exact: Vec<(Vec<u8>, usize)> = Vec::new();
+            for index in groups(kind).flatten().filter(|&index| !twice[index]) {
+                marks::each(connections[index], means, &mut |mark| exact.push((mark.to_vec(), index)));
+            }
+            exact.sort_unstable();
+            exact.dedup();
+            let same = exact.chunk_by(|one, other| one.0 == other.0).filter(|same| same.len() > 1);
+            let mut groups: Vec<Vec<usize>> =
+                same.map(|same| same.iter().map(|&(_, index)| index).collect()).collect();
+            groups.sort();
+            groups
+        };
+        let mut place = in_order(ids);
+        let asked = self.asked.iter().filter_map(|asked| Some((*asked, place(asked.id)?)));
+        pairing::pair(connections, &twice, alike, asked)
+    }
+
+    /// Drops all connections but these, which must be in order.
+    pub fn retain(&mut self, ids: &[u64]) {
+        let mut place = in_order(ids);
+        self.marks.retain(|&(_, id)| place(id).is_some());
+        let mut place = in_order(ids);
+        self.asked.retain(|asked| place(asked.id).is_some());
+    }
+
+    /// Marks that several connections may have, in order. Most are alone with theirs, which one bit for each tells.
+    fn shared(&self) -> Vec<(Digest, u64)> {
+        let bits = (self.marks.len() * 8).next_power_of_two().max(64);
+        let place = |digest: Digest| {
+            let bit = (digest.0 >> KIND_BITS) as usize & (bits - 1);
+            (bit / 64, 1_u64 << (bit % 64))
+        };
+        let mut once = vec![0_u64; bits / 64];
+        let mut again = vec![0_u64; bits / 64];
+        for &(digest, _) in &self.marks {
+            let (word, bit) = place(digest);
+            again[word] |= once[word] & bit;
+            once[word] |= bit;
+        }
+        let is_shared = |&&(digest, _): &&(Digest, u64)| {
+            let (word, bit) = place(digest);
+            again[word] & bit != 0
+        };
+        let mut shared: Vec<(Digest, u64)> = self.marks.iter().filter(is_shared).copied().collect();
+        shared.sort_unstable();
+        shared.dedup();
+        shared
+    }
+}
+
+/// The places of identifiers that are asked for in order.
+fn in_order(ids: &[u64]) -> impl FnMut(u64) -> Option<usize> {
+    let mut at = 0;
+    move |id| {
+        while ids.get(at).is_some_and(|other| *other < id) {
+            at += 1;
+        }
+        ids.get(at).filter(|other| **other == id).map(|_| at)
+    }
+}
+
+impl Digest {
+    /// No digest is believed: where two are equal, the marks are compared.
+    fn of(kind: u64, mark: &[u8]) -> Digest {
+        Digest(FixedState::default().hash_one(mark) << KIND_BITS | kind)
+    }
+
+    fn kind(self) -> u64 {
+        self.0 & ((1 << KIND_BITS) - 1)
+    }
+}
+
+/// Bits that tell the kind of a mark.
+const KIND_BITS: u32 = 3;
+
+/// The kind of mark by which one connection that was captured twice is known; the others are the places in [`BY_MARK`].
+const TWICE: u64 = BY_MARK.len() as u64;
+
+/// Matches the legs among these connections.
+#[cfg(test)]
+pub fn pair(connections: &[&Connection]) -> Vec<Paired> {
+    let mut candidates = Candidates::default();
+    let ids: Vec<u64> = (0..).take(connections.len()).collect();
+    ids.iter().zip(connections).for_each(|(&id, connection)| candidates.add(id, connection));
+    candidates.pair(&ids, connections)
+}
