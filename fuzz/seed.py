@@ -21,7 +21,7 @@ def seed(target, data):
 
 def records(capture):
     """Link type and packets of a classic little-endian capture; nothing of others."""
-    if capture[:4] not in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1"):
+    if len(capture) < 24 or capture[:4] not in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1"):
         return
     link, at = struct.unpack_from("<I", capture, 20)[0] & 0xFFFF, 24
     while at + 16 <= len(capture):
@@ -50,6 +50,33 @@ for folder in [HERE.parent / "fixtures", *map(Path, sys.argv[1:])]:
                 if at >= 0:
                     seed("extensions", packet[at + len(name) :].split(b"\r\n")[0])
 
+
+
+def frame(kind, flags, stream, payload):
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+settings, connect = struct.pack(">HI", 8, 1), bytes.fromhex("8286418cf1e3c2e5f23a6ba0ab90f4ff")
+client = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, settings)
+client += frame(1, 0, 1, connect[:5]) + frame(9, 4, 1, connect[5:]) + frame(0, 8, 1, b"\x02ab\0\0")
+seed("h2", b"\x00\x09" + client + frame(3, 0, 1, struct.pack(">I", 8)))
+seed("h2", b"\x01\x04" + frame(4, 0, 0, settings) + frame(1, 4, 1, b"\x88") + frame(7, 0, 0, bytes(8)))
+seed("h2", b"\x02\x04" + frame(1, 4, 1, b"\x88") + frame(0, 1, 1, b"\x81\x01x"))
+
+
+def spoken(side, data):
+    return bytes([side]) + struct.pack(">H", len(data)) + data
+
+
+random = bytes(range(32))
+hello = b"\x03\x03" + random + b"\0\0\x02\x13\x01\x01\0" + struct.pack(">H", 7) + bytes.fromhex("002b0003020304")
+hello = b"\x01" + struct.pack(">I", len(hello))[1:] + hello
+answer = b"\x03\x03" + random[::-1] + b"\0\x13\x01\0" + struct.pack(">H", 6) + bytes.fromhex("002b00020304")
+answer = b"\x02" + struct.pack(">I", len(answer))[1:] + answer
+lines = f"CLIENT_TRAFFIC_SECRET_0 {random.hex()} {'11' * 32}\n".encode().ljust(160)
+record = lambda kind, body: bytes([kind, 3, 3]) + struct.pack(">H", len(body)) + body
+seed("tls", bytes([10, 0]) + lines + spoken(0, record(22, hello)) + spoken(1, record(22, answer))
+     + spoken(0, record(23, bytes(40))) + spoken(1, record(21, b"\x02\x30")))
 seed("http_head", b"\x09HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\nT: x\r\n\r\n")
 seed("http_head", b"\x01PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET / HTTP/1.1\r\n\r\n")
 seed("extensions", b'permessage-deflate; client_max_window_bits="15", x; y="a\\"b"\nfoo,,bar')

@@ -1,6 +1,7 @@
 //! The first lines, on the captures, and the last one, which sums up.
 
 use super::groups::BySeverity;
+use super::{Taken, counted};
 use crate::capture::CaptureInfo;
 use crate::pipeline::{Summary, Totals};
 use crate::report::escape;
@@ -56,9 +57,14 @@ pub(super) fn limitations(summary: &Summary, page: Page) -> Option<String> {
 
 /// `2 errors, 3 warnings, 1 info in 12 WebSocket connections`; or that all is well; or that there was nothing to judge,
 /// what there was instead, and what would help.
-pub(super) fn closing(summary: &Summary, found: BySeverity, page: Page) -> String {
-    let Totals { websocket_connections, established, .. } = summary.totals;
-    let connections = counted(websocket_connections, "WebSocket connection", "WebSocket connections");
+pub(super) fn closing(summary: &Summary, taken: Taken, found: BySeverity, page: Page) -> String {
+    let all = summary.totals.websocket_connections;
+    let connections = match taken.connections {
+        some if some < all => {
+            format!("{some} of {}", counted(all, "WebSocket connection", "WebSocket connections"))
+        }
+        _ => counted(all, "WebSocket connection", "WebSocket connections"),
+    };
     if found.sum() > 0 {
         let counts: Vec<String> = [Severity::Error, Severity::Warning, Severity::Info]
             .into_iter()
@@ -70,8 +76,14 @@ pub(super) fn closing(summary: &Summary, found: BySeverity, page: Page) -> Strin
             .collect();
         return format!("{} in {connections}", counts.join(", "));
     }
-    if websocket_connections > 0 {
-        return format!("nothing found in {connections}, {established} established");
+    if taken.connections > 0 {
+        return format!("nothing found in {connections}, {} established", taken.established);
+    }
+    if all > 0 {
+        return format!(
+            "none of {} was selected",
+            counted(all, "WebSocket connection", "WebSocket connections")
+        );
     }
     let (seen, advice) = instead(summary.totals);
     format!(

@@ -11,7 +11,7 @@ use self::groups::{Groups, Upstream};
 use super::Secrets;
 use super::page::Page;
 use crate::capture::{PacketId, Seen};
-use crate::connection::Connection;
+use crate::connection::{Connection, Outcome};
 use crate::legs::LegPair;
 use crate::pipeline::{Observer, Summary};
 use crate::report::escape;
@@ -25,6 +25,7 @@ use std::io;
 pub struct TableReport {
     secrets: Secrets,
     groups: Groups,
+    taken: Taken,
     /// By serial of the client leg, what stands behind its gateway; until that connection comes.
     upstreams: HashMap<u64, Upstream>,
     policy: Vec<Account>,
@@ -45,6 +46,7 @@ impl TableReport {
         TableReport {
             secrets,
             groups: Groups::default(),
+            taken: Taken::default(),
             upstreams: HashMap::new(),
             policy: Vec::new(),
             show_suppressed: false,
@@ -91,7 +93,7 @@ impl TableReport {
         if let Some(limitations) = headline::limitations(summary, page) {
             writeln!(out, "\n{limitations}")?;
         }
-        writeln!(out, "\n{}", headline::closing(summary, total, page))?;
+        writeln!(out, "\n{}", headline::closing(summary, self.taken, total, page))?;
         if let Some(told) = self.suppressed.tell() {
             let hint = if self.show_suppressed { "" } else { " (--show-suppressed shows them)" };
             writeln!(out, "not counted: {told}{hint}")?;
@@ -102,6 +104,7 @@ impl TableReport {
 
 impl Observer for TableReport {
     fn connection(&mut self, connection: Connection, findings: Vec<Finding>) {
+        self.taken.count(&connection);
         let upstream = self.upstreams.remove(&connection.serial);
         for finding in findings {
             if let Some(suppressed) = &finding.suppressed {
@@ -117,6 +120,20 @@ impl Observer for TableReport {
     fn legs(&mut self, pair: LegPair) {
         let upstream = Upstream { server: pair.upstream, stream: pair.upstream_stream };
         self.upstreams.insert(pair.client_leg, upstream);
+    }
+}
+
+/// WebSocket connections that this report is about: where some were selected, fewer than there are.
+#[derive(Clone, Copy, Default, Debug)]
+struct Taken {
+    connections: u64,
+    established: u64,
+}
+
+impl Taken {
+    fn count(&mut self, connection: &Connection) {
+        self.connections += u64::from(connection.outcome != Outcome::Encrypted);
+        self.established += u64::from(connection.outcome == Outcome::Established);
     }
 }
 

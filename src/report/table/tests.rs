@@ -89,10 +89,10 @@ fn a_flood_of_causes_is_counted() {
         report.connection(connection, findings);
     }
     let mut out = Vec::new();
-    report.write(page(80), &summary(500), &mut out).unwrap();
+    report.write(page(80), &summary(450), &mut out).unwrap();
     let text = String::from_utf8(out).unwrap();
     assert!(text.contains("and 50 more of other kinds; --format json lists them"));
-    assert!(text.ends_with("450 info in 500 WebSocket connections\n"));
+    assert!(text.ends_with("450 info in 450 WebSocket connections\n"));
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn colour_is_for_pages_that_take_it() {
 #[test]
 fn a_clean_capture_takes_two_lines() {
     assert_eq!(
-        written(page(100), &summary(12), vec![(well(), vec![])]),
+        written(page(100), &summary(12), vec![(well(), vec![]); 12]),
         "edge.pcapng: 120 packets over 10.000 s from 1970-01-01T00:00:00Z, 14 TCP connections, 12 WebSocket\n\
          connections\n\nnothing found in 12 WebSocket connections, 12 established\n"
     );
@@ -266,4 +266,12 @@ fn what_cannot_be_told_stands_before_the_last_line() {
     let text = written(page(80), &summary, vec![refused(0)]);
     let (_, told) = text.split_once("What this capture cannot tell").unwrap();
     insta::assert_snapshot!(told);
+}
+
+#[test]
+fn where_some_connections_were_selected_the_last_line_counts_those() {
+    let last = |connections| written(page(80), &summary(3), connections).lines().last().unwrap().to_owned();
+    assert_eq!(last(vec![refused(0)]), "1 error in 1 of 3 WebSocket connections");
+    assert_eq!(last(vec![(well(), vec![])]), "nothing found in 1 of 3 WebSocket connections, 1 established");
+    assert_eq!(last(vec![]), "none of 3 WebSocket connections was selected");
 }
