@@ -1,7 +1,7 @@
 //! The first lines, on the captures, and the last one, which sums up.
 
+use super::Taken;
 use super::groups::BySeverity;
-use super::{Taken, counted};
 use crate::capture::CaptureInfo;
 use crate::pipeline::{Summary, Totals};
 use crate::report::escape;
