@@ -49,7 +49,7 @@ pub trait Observer {
     /// Takes one connection and what the rules say of it.
     fn connection(&mut self, connection: Connection, findings: Vec<Finding>);
 
-    /// Takes a pair of legs, before either of its connections.
+    /// Takes a pair of legs, before either of its connections: those of one session come right after its pairs.
     fn legs(&mut self, pair: LegPair) {
         let _ = pair;
     }

@@ -136,7 +136,8 @@ impl Config {
             show_suppressed: args.known.show_suppressed,
             baseline: args.known.baseline,
             purpose,
-            progress: surroundings.stderr_is_terminal,
+            // A bar and lines that come as they are found would run into each other.
+            progress: surroundings.stderr_is_terminal && args.format != Format::Jsonl,
             captures: args.captures,
             key_logs: args.reading.key_logs.clone(),
             scope: args.reading.scope(),

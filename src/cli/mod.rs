@@ -23,11 +23,12 @@ mod suppress;
 
 pub use exit::Status;
 
-use self::args::{Analysis, Command, Paper};
+use self::args::{Analysis, Command, Paper, SchemaFormat};
 use self::config::{Config, Purpose, Surroundings};
 use self::defaults::Outside;
 use self::file::File;
 use crate::report::escape;
+use crate::report::json::{self, Shape};
 use std::ffi::OsString;
 use std::io;
 
@@ -47,6 +48,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Status {
             explain::explain(topics, lang.into(), args.paper.page(&surroundings))
         }
         Some(Command::Extract { id, ref output, ref captures }) => extract::extract(id, output, captures),
+        Some(Command::Schema { format }) => printed(false, Status::Clean, |mut out| {
+            let shape = match format {
+                SchemaFormat::Json => Shape::Document,
+                SchemaFormat::Jsonl => Shape::Line,
+            };
+            json::write_schema(shape, &mut out)
+        }),
         Some(Command::Rules { format }) => rule_list::list(format, args.paper.page(&surroundings)),
     }
 }

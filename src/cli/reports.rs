@@ -7,7 +7,7 @@ use super::exit::Status;
 use crate::connection::Connection;
 use crate::legs::LegPair;
 use crate::pipeline::{Observer, Summary};
-use crate::report::{Collector, Document, Page, TableReport};
+use crate::report::{Collector, Document, JsonLines, Page, TableReport};
 use crate::rules::Finding;
 use crate::rules::expectation::Account;
 use std::path::Path;
@@ -18,6 +18,7 @@ pub(super) struct Reports {
     pages: Vec<(Page, Destination)>,
     collector: Option<Collector>,
     documents: Vec<(Document, Destination)>,
+    lines: Vec<JsonLines<Destination>>,
 }
 
 impl Reports {
@@ -26,7 +27,13 @@ impl Reports {
     /// # Errors
     /// Which place cannot be written to, and why, and how the program ends.
     pub(super) fn open(config: &Config) -> Result<Reports, (Status, String)> {
-        let mut reports = Reports { table: None, pages: Vec::new(), collector: None, documents: Vec::new() };
+        let mut reports = Reports {
+            table: None,
+            pages: Vec::new(),
+            collector: None,
+            documents: Vec::new(),
+            lines: Vec::new(),
+        };
         let color = config.page.color && config.format == Format::Table;
         reports.add(config, config.format, config.page, Destination::standard(color));
         for output in &config.outputs {
@@ -50,7 +57,17 @@ impl Reports {
                 self.pages.push((page, place));
                 return;
             }
+            Format::Jsonl => {
+                self.lines.push(JsonLines::new(place, config.secrets));
+                return;
+            }
             Format::Json => Document::Json,
+            Format::Sarif => Document::Sarif,
+            Format::Junit => Document::Junit(config.verdict.fail_on.threshold()),
+            Format::Github => Document::Github,
+            Format::Gitlab => Document::Gitlab,
+            Format::Markdown => Document::Markdown,
+            Format::Csv => Document::Csv,
         };
         self.collector.get_or_insert_with(|| Collector::new(config.secrets));
         self.documents.push((document, place));
@@ -59,7 +76,8 @@ impl Reports {
     /// Whether nothing else of this run is at `target`.
     fn is_free(&self, target: &Path, config: &Config) -> Result<(), &'static str> {
         let pages = self.pages.iter().map(|(_, place)| place);
-        let mut places = pages.chain(self.documents.iter().map(|(_, place)| place));
+        let documents = self.documents.iter().map(|(_, place)| place);
+        let mut places = pages.chain(documents).chain(self.lines.iter().map(JsonLines::out));
         if places.any(|place| place.target() == Some(target)) {
             return Err("two reports cannot go to one file");
         }
@@ -83,6 +101,9 @@ impl Reports {
         if let Some(table) = &mut self.table {
             table.policy(accounts);
         }
+        for lines in &mut self.lines {
+            lines.policy(accounts);
+        }
     }
 
     /// Writes all of them, each as far as it can be.
@@ -102,6 +123,10 @@ impl Reports {
                 failed.extend(place.finish(written).err());
             }
         }
+        for lines in self.lines {
+            let (place, written) = lines.finish(summary);
+            failed.extend(place.finish(written).err());
+        }
         if failed.is_empty() { Ok(()) } else { Err(failed) }
     }
 }
@@ -111,6 +136,9 @@ impl Observer for Reports {
         if let Some(collector) = &mut self.collector {
             collector.add(&connection, &findings);
         }
+        for lines in &mut self.lines {
+            lines.add(&connection, &findings);
+        }
         if let Some(table) = &mut self.table {
             table.connection(connection, findings);
         }
@@ -119,6 +147,9 @@ impl Observer for Reports {
     fn legs(&mut self, pair: LegPair) {
         if let Some(collector) = &mut self.collector {
             collector.legs(pair.clone());
+        }
+        for lines in &mut self.lines {
+            lines.legs(pair.clone());
         }
         if let Some(table) = &mut self.table {
             table.legs(pair);

@@ -190,10 +190,5 @@ impl Places<'_> {
     }
 }
 
-/// `1 packet`, `2 packets`.
-fn counted(n: u64, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
-}
-
 #[cfg(test)]
 mod tests;
