@@ -38,6 +38,7 @@ use crate::limits;
 use crate::net;
 use crate::rules::{Finding, Selection};
 use crate::tls::KeyLog;
+use crate::websocket::Depth;
 use front::Front;
 use ledger::Ledger;
 pub use quality::Quality;
@@ -99,11 +100,13 @@ pub struct Options {
     pub threads: usize,
     /// Packets that are read before threads are begun, so that small captures need none.
     pub alone: u64,
+    /// How far payloads are read.
+    pub depth: Depth,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { selection: Selection::default(), threads: 1, alone: limits::ALONE }
+        Options { selection: Selection::default(), threads: 1, alone: limits::ALONE, depth: Depth::default() }
     }
 }
 
@@ -127,7 +130,7 @@ pub fn analyze_with(
     progress: &mut impl FnMut(u64, Option<u64>),
 ) -> Summary {
     let mut front = Front::new(input, keys);
-    let mut parts = part::all(&front);
+    let mut parts = part::all(&front, options.depth);
     let mut ledger = Ledger::new(&options.selection, observer);
     let alone = if options.threads > 1 { options.alone } else { u64::MAX };
     if !alone::run(&mut front, &mut parts, &mut ledger, progress, alone) {

@@ -11,6 +11,7 @@ use crate::report::{Glyphs, Page, Secrets};
 use crate::rules::selection::{Level, Requirement, Selection, named};
 use crate::rules::{Rule, Severity, Suppressions};
 use crate::time::Timestamp;
+use crate::websocket::Depth;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -162,6 +163,7 @@ impl Input {
             options: Options {
                 selection,
                 threads: reading.threads.map_or(surroundings.cores, usize::from),
+                depth: if reading.decode { Depth::All } else { Depth::WhereAsked },
                 ..Options::default()
             },
             suppressions: Suppressions::default(),

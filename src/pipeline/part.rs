@@ -7,6 +7,7 @@ use crate::limits;
 use crate::net::{FlowKey, Segment};
 use crate::tcp::{self, FlowId};
 use crate::tls::{KeyLog, Keyring, Sessions, Turn};
+use crate::websocket::Depth;
 
 /// See the module.
 pub(super) struct Part {
@@ -15,10 +16,10 @@ pub(super) struct Part {
 }
 
 /// The parts of a run, all empty.
-pub(super) fn all(front: &Front) -> Vec<Part> {
+pub(super) fn all(front: &Front, depth: Depth) -> Vec<Part> {
     let part = |sessions| {
         let keys = Keyring::new(front.keys.clone(), front.more_keys()).sharing(sessions);
-        Part { tcp: tcp::Table::default(), connections: Connections::new(keys) }
+        Part { tcp: tcp::Table::default(), connections: Connections::new(keys, depth) }
     };
     Sessions::of_parts(limits::PARTS).map(part).collect()
 }
