@@ -2,6 +2,7 @@
 
 mod causes;
 mod collect;
+pub mod compare;
 pub mod connections;
 mod convert;
 mod csv;
