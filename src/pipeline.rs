@@ -50,7 +50,7 @@ pub trait Observer {
     /// Takes one connection and what the rules say of it.
     fn connection(&mut self, connection: Connection, findings: Vec<Finding>);
 
-    /// Takes a pair of legs, before either of its connections: those of one session come right after its pairs.
+    /// Takes a pair of legs, before either of its connections.
     fn legs(&mut self, pair: LegPair) {
         let _ = pair;
     }
@@ -95,18 +95,19 @@ pub struct Totals {
 pub struct Options {
     /// Which rules speak, and what they demand.
     pub selection: Selection,
+    /// How far payloads are read.
+    pub depth: Depth,
     /// Threads that follow flows, beside those that read and judge. With 1, all is done on the calling thread. What is
     /// found does not depend on it.
     pub threads: usize,
     /// Packets that are read before threads are begun, so that small captures need none.
     pub alone: u64,
-    /// How far payloads are read.
-    pub depth: Depth,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { selection: Selection::default(), threads: 1, alone: limits::ALONE, depth: Depth::default() }
+        let (selection, depth) = (Selection::default(), Depth::default());
+        Options { selection, depth, threads: 1, alone: limits::ALONE }
     }
 }
 

@@ -59,7 +59,7 @@ fn bounds_take_away_the_same_whatever_the_number_of_threads() {
     // More than limits::FLOWS, than limits::HELD_BYTES_TOTAL and than limits::BUFFERED_TOTAL.
     let scenes: [(&str, u64, Scene); 3] = [
         ("were given up", 19, traffic::half_open),
-        ("gaps were given up early", 52, || traffic::holes(2_000)),
+        ("gaps were given up early", 66, || traffic::holes(2_000)),
         ("before their first head was whole", 40, || traffic::giant_heads(700)),
     ];
     for (warning, megabytes, scene) in scenes {

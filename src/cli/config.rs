@@ -110,8 +110,7 @@ impl Config {
             input.options.selection = input.options.selection.expect(file.expectations);
         }
         Ok(Config {
-            // A bar and lines that come as they are found would run into each other.
-            input: Input { progress: input.progress && args.format != Format::Jsonl, ..input },
+            input,
             format: args.format,
             page,
             file_page: page.colored(paper.color == ColorWhen::Always),
@@ -150,8 +149,8 @@ impl Input {
             captures,
             options: Options {
                 selection: judging.selection()?,
-                threads: reading.threads.map_or(surroundings.cores, usize::from),
                 depth: if reading.decode { Depth::All } else { Depth::WhereAsked },
+                threads: reading.threads.map_or(surroundings.cores, usize::from),
                 ..Options::default()
             },
             suppressions,
