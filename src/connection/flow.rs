@@ -478,7 +478,7 @@ impl Flow {
             Identified::Tls { waiting: [low, high], skip, proxied } => {
                 self.proxied = self.proxied.or(proxied);
                 if let Stage::Unknown(identify, _) = &mut self.stage {
-                    *identify = Box::default();
+                    **identify = Identify::default();
                 }
                 self.tls.push(Some(Box::default()));
                 match self.replay(depth, Side::Low, low, Side::High, high, keys) {
