@@ -16,8 +16,10 @@ rule! {
     /// a message above the receiver's limit.
     ///
     /// # How to fix
-    /// 1009: raise the limit (`maxPayload` in `ws`, `max_size` in Python's websockets, `SetReadLimit` in gorilla), or
-    /// split the message. 1008: read the reason. 1002, 1003, 1007: look at the last frames before the Close.
+    /// 1009: raise the limit (`maxPayload` in ws, `max_size` in Python's websockets, `SetReadLimit` in gorilla), or
+    /// split the message; Amazon API Gateway takes frames up to 32 KB and messages up to 128 KB. 1008: read the reason,
+    /// then check access rights, `Origin` and rate limits. 1003: send the other type, text or binary. 1002, 1007: look
+    /// at the last frames before the Close.
     ///
     /// # What it does not report
     /// Echoes of the same code. Where bytes of the accused are missing, nothing can be checked and it is only possible.
