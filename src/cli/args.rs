@@ -81,7 +81,22 @@ pub(super) struct Analysis {
     pub(super) outputs: Vec<Output>,
 
     #[command(flatten)]
+    pub(super) telling: Telling,
+
+    /// Tell at most so many causes in the table
+    #[arg(long, value_name = "COUNT")]
+    pub(super) limit: Option<usize>,
+
+    #[command(flatten)]
     pub(super) verdict: Verdict,
+}
+
+/// How things are told to people; shared by all commands that read captures.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub(super) struct Telling {
+    /// How times are told; relative counts from the first packet of the capture
+    #[arg(long, value_enum, default_value_t, value_name = "TIME")]
+    pub(super) time: TimeStyle,
 }
 
 /// What is read, and which of it is told; shared by all commands that read captures. The help is each option's own.
@@ -223,9 +238,8 @@ pub(super) struct View {
     #[command(flatten)]
     pub(super) judging: Judging,
 
-    /// How times are told; relative counts from the first packet of the capture
-    #[arg(long, value_enum, default_value_t, value_name = "TIME")]
-    pub(super) time: TimeStyle,
+    #[command(flatten)]
+    pub(super) telling: Telling,
 }
 
 /// What else the program does.

@@ -54,7 +54,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Status {
                 long: if no_trunc { Long::Kept } else { Long::Cut },
                 group: group_by.map(Into::into),
                 limit,
-                times: view.time.times(),
+                times: view.telling.time.times(),
             };
             views::connections(*view, &layout, &surroundings, args.paper.page(&surroundings))
         }

@@ -55,7 +55,9 @@ impl Reports {
         let document = match format {
             Format::Table => {
                 self.table.get_or_insert_with(|| {
-                    TableReport::new(config.input.secrets).showing_suppressed(config.show_suppressed)
+                    TableReport::new(config.input.secrets)
+                        .showing_suppressed(config.show_suppressed)
+                        .telling(config.telling.time.times(), config.limit)
                 });
                 self.pages.push((page, place));
                 return;
