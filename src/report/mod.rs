@@ -2,20 +2,25 @@
 
 mod causes;
 mod collect;
+pub mod connections;
 mod convert;
 mod csv;
 pub mod escape;
 mod github;
 mod gitlab;
+pub mod html;
 pub mod json;
 mod jsonl;
 mod junit;
+pub mod ladder;
 pub mod manual;
 mod markdown;
 pub mod model;
 pub mod page;
 mod sarif;
 mod table;
+pub mod timeline;
+pub mod times;
 
 #[cfg(test)]
 mod testing;
@@ -45,12 +50,15 @@ pub enum Document {
     Markdown,
     /// For a spreadsheet.
     Csv,
+    /// Everything on one page, for a browser.
+    Html,
 }
 
 impl Document {
     /// All of them.
     pub const ALL: &[Document] = &[
         Document::Json,
+        Document::Html,
         Document::Sarif,
         Document::Junit(Some(Severity::Error)),
         Document::Github,
@@ -72,6 +80,7 @@ impl Document {
             Document::Gitlab => gitlab::write(report, &mut out),
             Document::Markdown => markdown::write(report, &mut out),
             Document::Csv => csv::write(report, &mut out),
+            Document::Html => html::write(report, &mut out),
         }
     }
 }
