@@ -64,6 +64,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "legs",
             "connection",
             "tls",
+            "websocket",
             "tcp",
             "net",
             "capture",

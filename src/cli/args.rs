@@ -89,6 +89,10 @@ pub(super) struct Reading {
     #[arg(long = "keylog", value_name = "FILE")]
     pub(super) key_logs: Vec<PathBuf>,
 
+    /// Inflate and check every compressed message, not only where the end of its session asks for it
+    #[arg(long)]
+    pub(super) decode: bool,
+
     /// Leave out connections that ended before: 2026-11-22T11:31:54Z, or +12.5 seconds after the first packet
     #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
     pub(super) since: Option<Moment>,

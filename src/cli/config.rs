@@ -11,6 +11,7 @@ use crate::report::{Glyphs, Page, Secrets};
 use crate::rules::selection::{Level, Requirement, Selection, named};
 use crate::rules::{Rule, Severity, Suppressions};
 use crate::time::Timestamp;
+use crate::websocket::Depth;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -157,7 +158,10 @@ impl Input {
         }
         Ok(Input {
             captures,
-            options: Options { selection },
+            options: Options {
+                selection,
+                depth: if reading.decode { Depth::All } else { Depth::WhereAsked },
+            },
             suppressions: Suppressions::default(),
             key_logs: reading.key_logs.clone(),
             environment_key_log: surroundings.key_log.clone(),

@@ -76,6 +76,7 @@ pub static RULES: &[&Rule] = &[
     &extension::extension_renegotiated_by_gateway::RULE,
     &extension::rsv1_without_extension::RULE,
     &extension::rsv_bits_misused::RULE,
+    &extension::compressed_message_undecodable::RULE,
     &extension::close_1010_mandatory_extension::RULE,
     &extension::close_1010_from_server::RULE,
     &extension::extension_name_unregistered::RULE,
