@@ -571,7 +571,7 @@ pub struct End {
 }
 
 /// How one library shows an ending.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Wording {
     /// The library.
     pub library: &'static str,
