@@ -9,7 +9,7 @@ mod policy;
 
 use self::groups::{Groups, Upstream};
 use super::Secrets;
-use super::page::Page;
+use super::page::{Page, counted};
 use super::times::Times;
 use crate::capture::{PacketId, Seen};
 use crate::connection::{Connection, Outcome};
