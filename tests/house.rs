@@ -133,6 +133,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("foldhash", &["legs/"]),
     ("hashbrown", &["tcp/"]),
     ("httparse", &["http/"]),
+    ("mimalloc", &["main.rs"]),
     ("nom", &["websocket/"]),
     ("comfy_table", &["report/"]),
     ("serde", &["report/", "cli/"]),
