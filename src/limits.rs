@@ -232,6 +232,24 @@ pub const CENSUS: usize = 1 << 17;
 /// TCP connections without payload that are remembered: among them are a gateway's failed attempts at its upstream.
 pub const UNUSED: usize = 1 << 12;
 
+/// Connections that a time line draws one by one; of more, so many of the longest are kept. A screen has no more lines.
+pub const TIMELINE_LIVES: usize = 60;
+
+/// Stretches of time in which a time line counts connections. Twice the columns of any picture drawn from them.
+pub const TIMELINE_BINS: usize = 1 << 10;
+
+/// Causes that an HTML report tells. A page with more is not read.
+pub const PAGE_CAUSES: usize = 200;
+
+/// Sessions that an HTML report draws as ladders, those with findings first: each takes some 20 KiB of the page.
+pub const PAGE_SESSIONS: usize = 100;
+
+/// Connections that an HTML report lists one by one.
+pub const PAGE_CONNECTIONS: usize = 1000;
+
+/// Endpoints, and codes, that can be chosen in an HTML report.
+pub const PAGE_CHOICES: usize = 200;
+
 /// Servers for which one fault is told apart in a table. Where more have it, it is told once for all.
 pub const REPORT_PER_SERVER: usize = 3;
 

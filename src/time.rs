@@ -41,6 +41,47 @@ impl Timestamp {
     }
 }
 
+/// A time zone, for people who read times on the clock on their wall.
+#[derive(Clone, Debug)]
+pub struct Zone(jiff::tz::TimeZone);
+
+impl Zone {
+    /// That of the machine, by its settings and `TZ`; only `cli/` may ask for it.
+    pub fn of_this_machine() -> Zone {
+        Zone(jiff::tz::TimeZone::system())
+    }
+
+    /// So many seconds east of Greenwich; `None` where no place is.
+    pub fn fixed(seconds: i32) -> Option<Zone> {
+        jiff::tz::Offset::from_seconds(seconds).ok().map(|offset| Zone(jiff::tz::TimeZone::fixed(offset)))
+    }
+}
+
+impl Timestamp {
+    /// RFC 3339 in UTC, cut to microseconds.
+    pub fn micros(self) -> String {
+        match jiff::Timestamp::from_nanosecond(i128::from(self.0)) {
+            Ok(t) => format!("{t:.6}"),
+            Err(_) => self.to_string(),
+        }
+    }
+
+    /// RFC 3339 in a time zone, cut to microseconds.
+    pub fn micros_in(self, zone: &Zone) -> String {
+        match jiff::Timestamp::from_nanosecond(i128::from(self.0)) {
+            Ok(t) => format!("{:.6}", t.display_with_offset(zone.0.to_offset(t))),
+            Err(_) => self.to_string(),
+        }
+    }
+
+    /// Seconds since the Unix epoch, cut to microseconds.
+    pub fn epoch_micros(self) -> String {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let micros = self.0.unsigned_abs() / 1000;
+        format!("{sign}{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+    }
+}
+
 /// RFC 3339 in UTC with nine digits of fraction, as the report promises.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

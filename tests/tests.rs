@@ -26,6 +26,9 @@ mod settings;
 /// Recorded traffic is held to a policy, and what is known or ignored does not count.
 mod policy;
 
+/// Looks at captures that are no report, and the page for a browser.
+mod views;
+
 /// Memory stays bounded, whatever the length and the malice of the input.
 mod bounds;
 

@@ -175,6 +175,24 @@ pub(super) struct Paper {
     pub(super) width: Option<u16>,
 }
 
+/// A look at captures: which, what of them, and how times are told.
+#[derive(clap::Args, Debug)]
+pub(super) struct View {
+    /// Captures, as for the report
+    #[arg(value_name = "CAPTURE", required = true)]
+    pub(super) captures: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) reading: Reading,
+
+    #[command(flatten)]
+    pub(super) judging: Judging,
+
+    /// How times are told; relative counts from the first packet of the capture
+    #[arg(long, value_enum, default_value_t, value_name = "TIME")]
+    pub(super) time: TimeStyle,
+}
+
 /// What else the program does.
 #[derive(Subcommand, Debug)]
 pub(super) enum Command {
@@ -187,6 +205,36 @@ pub(super) enum Command {
         /// The language of codes and comparisons
         #[arg(long, value_enum, default_value_t, value_name = "LANGUAGE", ignore_case = true)]
         lang: Lang,
+    },
+    /// List every connection, one a line: outcome, codes, who closed, how long, how many frames, what was found
+    Connections {
+        #[command(flatten)]
+        view: Box<View>,
+        /// More columns: role, carrier, stream, packets, host, extensions
+        #[arg(long)]
+        wide: bool,
+        /// Cut nothing to the width of the page
+        #[arg(long)]
+        no_trunc: bool,
+        /// Put together connections with the same gravest finding, server and path, or client
+        #[arg(long, value_enum, value_name = "WHAT")]
+        group_by: Option<GroupBy>,
+        /// Show at most so many, of each group where there are groups
+        #[arg(long, value_name = "COUNT")]
+        limit: Option<usize>,
+    },
+    /// Draw all connections over time: when they open, how long they live, how they end
+    Timeline {
+        #[command(flatten)]
+        view: Box<View>,
+    },
+    /// Draw one session: who sent what, when, on all its legs
+    Ladder {
+        /// Id of one of its connections, as in the JSON report and the list of connections
+        #[arg(value_name = "ID")]
+        id: usize,
+        #[command(flatten)]
+        view: Box<View>,
     },
     /// Write the packets of one connection into a new pcapng file
     Extract {
@@ -221,6 +269,7 @@ pub(super) enum Format {
     #[default]
     Table,
     Json,
+    Html,
 }
 
 /// See [`Analysis::outputs`].
@@ -263,6 +312,24 @@ pub(super) enum FailOn {
     Warning,
     Info,
     Never,
+}
+
+/// See [`Command::Connections`].
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(super) enum GroupBy {
+    Cause,
+    Endpoint,
+    Client,
+}
+
+/// How times are told.
+#[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
+pub(super) enum TimeStyle {
+    Utc,
+    Local,
+    #[default]
+    Relative,
+    Epoch,
 }
 
 /// The language of an explanation.

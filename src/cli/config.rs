@@ -18,26 +18,32 @@ use std::time::SystemTime;
 /// A run, with nothing left to decide.
 #[derive(Debug)]
 pub(super) struct Config {
-    pub(super) captures: Vec<PathBuf>,
-    pub(super) options: Options,
-    /// Key logs that were named; each must be there.
-    pub(super) key_logs: Vec<PathBuf>,
-    /// The key log that the environment names for programs that write one: it need not be there.
-    pub(super) environment_key_log: Option<PathBuf>,
+    pub(super) input: Input,
     pub(super) format: Format,
     pub(super) page: Page,
     pub(super) outputs: Vec<Output>,
     /// The page of a file, which takes colour only where that was asked for.
     pub(super) file_page: Page,
-    pub(super) secrets: Secrets,
     pub(super) verdict: Verdict,
-    /// What does not count.
-    pub(super) suppressions: Suppressions,
     pub(super) show_suppressed: bool,
     /// The report that is the baseline, so that none takes its place.
     pub(super) baseline: Option<PathBuf>,
     /// Whether the report is to say how the policy was met.
     pub(super) purpose: Purpose,
+}
+
+/// What is read, how it is judged, and which of it is told: what all commands that read captures have in common.
+#[derive(Debug)]
+pub(super) struct Input {
+    pub(super) captures: Vec<PathBuf>,
+    pub(super) options: Options,
+    /// What does not count.
+    pub(super) suppressions: Suppressions,
+    /// Key logs that were named; each must be there.
+    pub(super) key_logs: Vec<PathBuf>,
+    /// The key log that the environment names for programs that write one: it need not be there.
+    pub(super) environment_key_log: Option<PathBuf>,
+    pub(super) secrets: Secrets,
     pub(super) scope: Scope,
     /// Whether a progress bar may be drawn on standard error.
     pub(super) progress: bool,
@@ -108,7 +114,35 @@ impl Config {
         if let Some(path) = &args.known.baseline {
             suppressions.known = baseline::read(path).map_err(|reason| format!("--baseline: {reason}"))?;
         }
-        match args.captures.iter().filter(|path| path.as_path() == Path::new("-")).count() {
+        Ok(Config {
+            input: Input {
+                suppressions,
+                ..Input::new(args.captures, args.reading, selection, surroundings)?
+            },
+            format: args.format,
+            page,
+            file_page: page.colored(paper.color == ColorWhen::Always),
+            outputs: args.outputs,
+            verdict: args.verdict,
+            show_suppressed: args.known.show_suppressed,
+            baseline: args.known.baseline,
+            purpose,
+        })
+    }
+}
+
+impl Input {
+    /// What was named, to be read and judged as was asked; everything counts.
+    ///
+    /// # Errors
+    /// That standard input cannot be read as it was named.
+    pub(super) fn new(
+        captures: Vec<PathBuf>,
+        reading: Reading,
+        selection: Selection,
+        surroundings: &Surroundings,
+    ) -> Result<Input, String> {
+        match captures.iter().filter(|path| path.as_path() == Path::new("-")).count() {
             0 => {}
             1 if surroundings.stdin_is_terminal => {
                 return Err(String::from(
@@ -118,23 +152,15 @@ impl Config {
             1 => {}
             n => return Err(format!("-: standard input was named {n} times and can be read only once")),
         }
-        Ok(Config {
+        Ok(Input {
+            captures,
             options: Options { selection },
-            format: args.format,
-            page,
-            file_page: page.colored(paper.color == ColorWhen::Always),
-            outputs: args.outputs,
-            secrets: args.reading.secrets(),
-            verdict: args.verdict,
-            suppressions,
-            show_suppressed: args.known.show_suppressed,
-            baseline: args.known.baseline,
-            purpose,
-            progress: surroundings.stderr_is_terminal,
-            captures: args.captures,
-            key_logs: args.reading.key_logs.clone(),
-            scope: args.reading.scope(),
+            suppressions: Suppressions::default(),
+            key_logs: reading.key_logs.clone(),
             environment_key_log: surroundings.key_log.clone(),
+            secrets: reading.secrets(),
+            scope: reading.scope(),
+            progress: surroundings.stderr_is_terminal,
         })
     }
 }
@@ -307,7 +333,7 @@ mod tests {
     }
 
     fn selection(line: &str) -> Result<Selection, String> {
-        read(line, &PIPE).map(|config| config.options.selection)
+        read(line, &PIPE).map(|config| config.input.options.selection)
     }
 
     #[test]

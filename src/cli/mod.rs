@@ -20,6 +20,7 @@ mod run;
 mod scope;
 mod suggest;
 mod suppress;
+mod views;
 
 pub use exit::Status;
 
@@ -27,6 +28,7 @@ use self::args::{Analysis, Command, Paper};
 use self::config::{Config, Purpose, Surroundings};
 use self::defaults::Outside;
 use self::file::File;
+use crate::report::connections::{Columns, Layout, Long};
 use crate::report::escape;
 use std::ffi::OsString;
 use std::io;
@@ -42,6 +44,22 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Status {
         None => analyze(args.analysis, &args.paper, file, Purpose::Report, &surroundings),
         Some(Command::Check { analysis }) => {
             analyze(*analysis, &args.paper, file, Purpose::Check, &surroundings)
+        }
+        Some(Command::Connections { view, wide, no_trunc, group_by, limit }) => {
+            let layout = Layout {
+                columns: if wide { Columns::All } else { Columns::Few },
+                long: if no_trunc { Long::Kept } else { Long::Cut },
+                group: group_by.map(Into::into),
+                limit,
+                times: view.time.times(),
+            };
+            views::connections(*view, &layout, &surroundings, args.paper.page(&surroundings))
+        }
+        Some(Command::Timeline { view }) => {
+            views::timeline(*view, &surroundings, args.paper.page(&surroundings))
+        }
+        Some(Command::Ladder { id, view }) => {
+            views::ladder(id, *view, &surroundings, args.paper.page(&surroundings))
         }
         Some(Command::Explain { ref topics, lang }) => {
             explain::explain(topics, lang.into(), args.paper.page(&surroundings))

@@ -1,7 +1,7 @@
 //! The reports of one run, each in its format and to its place.
 
 use super::args::Format;
-use super::config::Config;
+use super::config::{Config, Input};
 use super::destination::{Destination, real};
 use super::exit::Status;
 use crate::connection::Connection;
@@ -45,14 +45,15 @@ impl Reports {
         let document = match format {
             Format::Table => {
                 self.table.get_or_insert_with(|| {
-                    TableReport::new(config.secrets).showing_suppressed(config.show_suppressed)
+                    TableReport::new(config.input.secrets).showing_suppressed(config.show_suppressed)
                 });
                 self.pages.push((page, place));
                 return;
             }
             Format::Json => Document::Json,
+            Format::Html => Document::Html,
         };
-        self.collector.get_or_insert_with(|| Collector::new(config.secrets));
+        self.collector.get_or_insert_with(|| Collector::new(config.input.secrets));
         self.documents.push((document, place));
     }
 
@@ -63,10 +64,10 @@ impl Reports {
         if places.any(|place| place.target() == Some(target)) {
             return Err("two reports cannot go to one file");
         }
-        if config
-            .captures
+        let Input { captures, key_logs, .. } = &config.input;
+        if captures
             .iter()
-            .chain(&config.key_logs)
+            .chain(key_logs)
             .chain(&config.baseline)
             .any(|path| real(path).is_ok_and(|real| real == target))
         {

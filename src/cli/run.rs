@@ -1,19 +1,18 @@
 //! `wsanalyze CAPTURE...`: reads, analyses, prints.
 
 use super::complain;
-use super::config::{Config, Purpose};
+use super::config::{Config, Input, Purpose};
 use super::exit::{Outcome, Status};
 use super::inputs;
 use super::keys::keys;
 use super::progress::Progress;
 use super::reports::Reports;
-use super::scope::Scope;
 use crate::capture::Merged;
 use crate::connection::{self, Connection};
 use crate::legs::LegPair;
-use crate::pipeline::{self, Observer};
+use crate::pipeline::{self, Observer, Summary};
 use crate::rules::expectation::Ledger;
-use crate::rules::{Finding, Severity, Suppressions};
+use crate::rules::{Finding, Severity};
 use crate::time::Timestamp;
 
 /// Reports on all inputs that can be read, complains of the others.
@@ -25,44 +24,23 @@ pub(super) fn analyze(config: &Config) -> Status {
             return status;
         }
     };
-    let (readers, mut unreadable) = inputs::open(&config.captures);
-    if readers.is_empty() {
-        return Status::Unreadable;
-    }
-    let keys = match keys(config) {
-        Ok(keys) => keys,
-        Err(reason) => {
-            complain(&reason);
-            return Status::Unreadable;
-        }
-    };
-    let input = Merged::new(readers);
-    let (scope, begins) = (&config.scope, input.begins());
-    let ledger = (config.purpose == Purpose::Check).then(|| Ledger::new(&config.options.selection));
-    let suppressions = &config.suppressions;
-    let mut tally = Tally { worst: None, connections: 0, scope, begins, suppressions, ledger, reports };
-    let mut progress = Progress::new(config.progress);
-    let tell = &mut |read, total| progress.tell(read, total);
-    let summary = pipeline::analyze_with(&config.options, keys, input, &mut tally, tell);
-    drop(progress);
-    for error in &summary.unreadable {
-        complain(&error.to_string());
-        unreadable = true;
-    }
-
-    let mut outcome =
-        Outcome { unreadable, worst: tally.worst, connections: tally.connections, of_run: None };
-    if let Some(ledger) = tally.ledger {
+    let ledger = (config.purpose == Purpose::Check).then(|| Ledger::new(&config.input.options.selection));
+    let Told { observer: mut reports, ledger, summary, mut outcome } =
+        match tell(&config.input, ledger, reports) {
+            Ok(told) => told,
+            Err(status) => return status,
+        };
+    if let Some(ledger) = ledger {
         let mut accounts = ledger.finish();
         for account in accounts.iter_mut().filter(|account| account.is_of_run()) {
-            account.suppressed = suppressions.of_run(account.rule, &account.fingerprint);
+            account.suppressed = config.input.suppressions.of_run(account.rule, &account.fingerprint);
             if account.counts() {
                 outcome.of_run = outcome.of_run.max(Some(account.severity));
             }
         }
-        tally.reports.policy(&accounts);
+        reports.policy(&accounts);
     }
-    match tally.reports.write(&summary) {
+    match reports.write(&summary) {
         Ok(()) => outcome.status(config.verdict),
         Err(reasons) => {
             reasons.iter().for_each(|reason| complain(reason));
@@ -71,34 +49,74 @@ pub(super) fn analyze(config: &Config) -> Status {
     }
 }
 
-/// Hands on to the reports what was selected, and remembers the gravest finding of it.
-struct Tally<'a> {
-    worst: Option<Severity>,
-    connections: u64,
-    scope: &'a Scope,
-    begins: Option<Timestamp>,
-    suppressions: &'a Suppressions,
-    ledger: Option<Ledger>,
-    reports: Reports,
+/// What came of reading all input.
+pub(super) struct Told<O> {
+    pub(super) observer: O,
+    pub(super) ledger: Option<Ledger>,
+    pub(super) summary: Summary,
+    pub(super) outcome: Outcome,
 }
 
-impl Observer for Tally<'_> {
+/// Reads all inputs that can be read, tells `observer` and `ledger` of what was selected, and complains of the others.
+///
+/// # Errors
+/// How the program ends where nothing can be read.
+pub(super) fn tell<O: Observer>(
+    input: &Input,
+    ledger: Option<Ledger>,
+    observer: O,
+) -> Result<Told<O>, Status> {
+    let (readers, mut unreadable) = inputs::open(&input.captures);
+    if readers.is_empty() {
+        return Err(Status::Unreadable);
+    }
+    let keys = keys(input).map_err(|reason| {
+        complain(&reason);
+        Status::Unreadable
+    })?;
+    let merged = Merged::new(readers);
+    let begins = merged.begins();
+    let mut tally = Tally { worst: None, connections: 0, input, begins, ledger, observer };
+    let mut progress = Progress::new(input.progress);
+    let tell = &mut |read, total| progress.tell(read, total);
+    let summary = pipeline::analyze_with(&input.options, keys, merged, &mut tally, tell);
+    drop(progress);
+    for error in &summary.unreadable {
+        complain(&error.to_string());
+        unreadable = true;
+    }
+    let Tally { worst, connections, ledger, observer, .. } = tally;
+    let outcome = Outcome { unreadable, worst, connections, of_run: None };
+    Ok(Told { observer, ledger, summary, outcome })
+}
+
+/// Hands on what was selected, and remembers the gravest finding of it.
+struct Tally<'a, O> {
+    worst: Option<Severity>,
+    connections: u64,
+    input: &'a Input,
+    begins: Option<Timestamp>,
+    ledger: Option<Ledger>,
+    observer: O,
+}
+
+impl<O: Observer> Observer for Tally<'_, O> {
     fn connection(&mut self, connection: Connection, mut findings: Vec<Finding>) {
-        if !self.scope.admits(&connection, &findings, self.begins) {
+        if !self.input.scope.admits(&connection, &findings, self.begins) {
             return;
         }
         // What could not be read may be no WebSocket at all.
         self.connections += u64::from(connection.outcome != connection::Outcome::Encrypted);
-        findings.iter_mut().for_each(|finding| self.suppressions.mark(&connection, finding));
+        findings.iter_mut().for_each(|finding| self.input.suppressions.mark(&connection, finding));
         let counting = findings.iter().filter(|finding| finding.suppressed.is_none());
         self.worst = self.worst.max(counting.map(|finding| finding.severity).max());
         if let Some(ledger) = &mut self.ledger {
             ledger.add(&connection);
         }
-        self.reports.connection(connection, findings);
+        self.observer.connection(connection, findings);
     }
 
     fn legs(&mut self, pair: LegPair) {
-        self.reports.legs(pair);
+        self.observer.legs(pair);
     }
 }

@@ -42,6 +42,34 @@ pub fn terminal_at_most(text: &str, limit: usize) -> String {
     }
 }
 
+/// The escape of the templates of HTML and SVG, through which every value in them goes: what would be markup becomes a
+/// character reference, what controls or hides is shown as for a terminal. Line breaks stay: there they are space.
+#[derive(Clone, Copy, Debug)]
+pub struct Markup;
+
+impl askama::filters::Escaper for Markup {
+    fn write_escaped_str<W: std::fmt::Write>(&self, mut out: W, text: &str) -> std::fmt::Result {
+        text.chars().try_for_each(|c| self.write_escaped_char(&mut out, c))
+    }
+
+    fn write_escaped_char<W: std::fmt::Write>(&self, mut out: W, c: char) -> std::fmt::Result {
+        match c {
+            '&' => out.write_str("&amp;"),
+            '<' => out.write_str("&lt;"),
+            '>' => out.write_str("&gt;"),
+            '"' => out.write_str("&quot;"),
+            '\'' => out.write_str("&#39;"),
+            '\n' => out.write_char('\n'),
+            c if is_hidden(c) => {
+                let mut shown = String::new();
+                push(c, &mut shown);
+                out.write_str(&shown)
+            }
+            c => out.write_char(c),
+        }
+    }
+}
+
 /// Whether a character changes what a reader sees without being seen: controls (C0, DEL, C1), bidirectional controls
 /// (Unicode UAX #9), zero-width and other invisible ones, line separators, tags.
 pub fn is_hidden(c: char) -> bool {

@@ -43,7 +43,8 @@ pub fn sections(manual: &str) -> Vec<(String, String)> {
     sections
 }
 
-enum Block {
+/// A piece of a manual.
+pub(super) enum Block {
     Paragraph(String),
     Item { depth: usize, number: Option<String>, words: String },
     Code(String),
@@ -51,7 +52,7 @@ enum Block {
 }
 
 /// Lines that belong together joined; between two paragraphs one blank line, between the items of a list none.
-fn blocks(text: &str) -> Vec<Block> {
+pub(super) fn blocks(text: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut fenced = false;
     for line in text.trim().lines() {

@@ -1,13 +1,18 @@
 //! What was found, for people and for programs: one file a format. Reports compute nothing; they arrange facts.
 
 mod collect;
+pub mod connections;
 mod convert;
 pub mod escape;
+pub mod html;
 pub mod json;
+pub mod ladder;
 pub mod manual;
 pub mod model;
 pub mod page;
 mod table;
+pub mod timeline;
+pub mod times;
 
 #[cfg(test)]
 mod testing;
@@ -23,11 +28,13 @@ use std::io;
 pub enum Document {
     /// Everything, for programs.
     Json,
+    /// Everything on one page, for a browser.
+    Html,
 }
 
 impl Document {
     /// All of them.
-    pub const ALL: &[Document] = &[Document::Json];
+    pub const ALL: &[Document] = &[Document::Json, Document::Html];
 
     /// Writes `report` in this format.
     ///
@@ -36,6 +43,7 @@ impl Document {
     pub fn write(self, report: &model::Report, mut out: &mut dyn io::Write) -> io::Result<()> {
         match self {
             Document::Json => json::write(report, &mut out),
+            Document::Html => html::write(report, &mut out),
         }
     }
 }
