@@ -269,3 +269,20 @@ pub const TLS_LAYERS: usize = 3;
 /// Nanoseconds between two copies of a packet without an IP identification, seen by two interfaces. No sender sends
 /// again so soon.
 pub const DUPLICATE_NANOS: i64 = 100_000;
+
+/// Compressed payload of one side of a connection that is kept, in case its session's end asks what was in it. Two ends
+/// that disagree do so within the first messages; inflating a longer stream is for those who ask for it.
+pub const COMPRESSED: usize = 8 << 10;
+
+/// The same of all connections, divided among the parts.
+pub const COMPRESSED_TOTAL: usize = 32 << 20;
+
+/// The same where all messages are inflated as they end: most of it is the contexts of the connections that are open,
+/// a tenth of a megabyte for each side. Divided among the parts.
+pub const INFLATING_TOTAL: usize = 256 << 20;
+
+/// Bytes that one message is inflated to. zlib makes up to 1032 of one, and no receiver takes a message as long as this.
+pub const INFLATED: u64 = 32 << 20;
+
+/// Bytes that messages of one run are inflated to where only sessions' ends asked for it, divided among the parts: a second's work.
+pub const INFLATED_TOTAL: u64 = 1 << 30;

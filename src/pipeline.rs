@@ -16,6 +16,7 @@ use crate::legs::LegPair;
 use crate::net;
 use crate::rules::{Finding, Selection};
 use crate::tls::KeyLog;
+use crate::websocket::Depth;
 use front::Front;
 use ledger::Ledger;
 pub use quality::Quality;
@@ -71,6 +72,8 @@ pub struct Totals {
 pub struct Options {
     /// Which rules speak, and what they demand.
     pub selection: Selection,
+    /// How far payloads are read.
+    pub depth: Depth,
 }
 
 /// [`analyze_with`] default options.
@@ -93,7 +96,7 @@ pub fn analyze_with(
     progress: &mut impl FnMut(u64, Option<u64>),
 ) -> Summary {
     let mut front = Front::new(input, keys);
-    let mut parts = part::all(&front);
+    let mut parts = part::all(&front, options.depth);
     let mut ledger = Ledger::new(&options.selection, observer);
     alone::run(&mut front, &mut parts, &mut ledger, progress);
     let Front { input, net, keys, .. } = front;

@@ -108,6 +108,7 @@ const CONNECTION: Shape = Object(&[
     ("closes", List(&CLOSE)),
     ("end", END),
     ("sees", OrNull(&Object(&[("client", OrNull(&SEES)), ("server", OrNull(&SEES))]))),
+    ("shows", OrNull(&Object(&[("client", List(&WORDING)), ("server", List(&WORDING))]))),
     ("findings", List(&Count)),
 ]);
 
@@ -257,6 +258,8 @@ const END: Shape = Object(&[
 ]);
 
 const SEES: Shape = Object(&[("code", Count), ("clean", Bool)]);
+
+const WORDING: Shape = Object(&[("library", Text), ("text", Text)]);
 
 const FINDING: Shape = Object(&[
     ("id", Count),

@@ -26,6 +26,11 @@ mod settings;
 /// Recorded traffic is held to a policy, and what is known or ignored does not count.
 mod policy;
 
+/// What a change made better or worse is told by comparing two captures.
+mod diff;
+
+/// Every command that the documents show runs as it stands there.
+mod documents;
 /// Looks at captures that are no report, and the page for a browser.
 mod views;
 

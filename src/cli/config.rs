@@ -6,11 +6,13 @@ use super::complain;
 use super::file::File;
 use super::scope::Scope;
 use super::suggest::near_rules;
+use super::suppress::Suppressing;
 use crate::pipeline::Options;
 use crate::report::{Glyphs, Page, Secrets};
 use crate::rules::selection::{Level, Requirement, Selection, named};
 use crate::rules::{Rule, Severity, Suppressions};
 use crate::time::Timestamp;
+use crate::websocket::Depth;
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -90,7 +92,8 @@ impl Config {
         surroundings: &Surroundings,
     ) -> Result<Config, String> {
         let page = paper.page(surroundings);
-        let mut selection = args.judging.selection()?;
+        let suppressions = suppressions(file.suppressions, args.known.baseline.as_deref(), surroundings)?;
+        let mut input = Input::new(args.captures, args.reading, &args.judging, suppressions, surroundings)?;
         if purpose == Purpose::Check {
             if file.expectations.is_empty() {
                 return Err(match file.path {
@@ -102,23 +105,10 @@ impl Config {
                     }
                 });
             }
-            selection = selection.expect(file.expectations);
-        }
-        let mut suppressions = Suppressions::default();
-        for entry in file.suppressions {
-            match entry.on(&surroundings.today) {
-                Ok(ignored) => suppressions.ignored.push(ignored),
-                Err(expired) => complain(&expired),
-            }
-        }
-        if let Some(path) = &args.known.baseline {
-            suppressions.known = baseline::read(path).map_err(|reason| format!("--baseline: {reason}"))?;
+            input.options.selection = input.options.selection.expect(file.expectations);
         }
         Ok(Config {
-            input: Input {
-                suppressions,
-                ..Input::new(args.captures, args.reading, selection, surroundings)?
-            },
+            input,
             format: args.format,
             page,
             file_page: page.colored(paper.color == ColorWhen::Always),
@@ -132,14 +122,15 @@ impl Config {
 }
 
 impl Input {
-    /// What was named, to be read and judged as was asked; everything counts.
+    /// What was named, to be read and judged as was asked.
     ///
     /// # Errors
-    /// That standard input cannot be read as it was named.
+    /// As [`Config::new`].
     pub(super) fn new(
         captures: Vec<PathBuf>,
         reading: Reading,
-        selection: Selection,
+        judging: &Judging,
+        suppressions: Suppressions,
         surroundings: &Surroundings,
     ) -> Result<Input, String> {
         match captures.iter().filter(|path| path.as_path() == Path::new("-")).count() {
@@ -154,8 +145,11 @@ impl Input {
         }
         Ok(Input {
             captures,
-            options: Options { selection },
-            suppressions: Suppressions::default(),
+            options: Options {
+                selection: judging.selection()?,
+                depth: if reading.decode { Depth::All } else { Depth::WhereAsked },
+            },
+            suppressions,
             key_logs: reading.key_logs.clone(),
             environment_key_log: surroundings.key_log.clone(),
             secrets: reading.secrets(),
@@ -163,6 +157,28 @@ impl Input {
             progress: surroundings.stderr_is_terminal,
         })
     }
+}
+
+/// What does not count today: what a file says, and what an earlier report knows. What has expired is told.
+///
+/// # Errors
+/// That the baseline is no report.
+pub(super) fn suppressions(
+    entries: Vec<Suppressing>,
+    baseline: Option<&Path>,
+    surroundings: &Surroundings,
+) -> Result<Suppressions, String> {
+    let mut suppressions = Suppressions::default();
+    for entry in entries {
+        match entry.on(&surroundings.today) {
+            Ok(ignored) => suppressions.ignored.push(ignored),
+            Err(expired) => complain(&expired),
+        }
+    }
+    if let Some(path) = baseline {
+        suppressions.known = baseline::read(path).map_err(|reason| format!("--baseline: {reason}"))?;
+    }
+    Ok(suppressions)
 }
 
 impl Reading {

@@ -9,6 +9,7 @@ use super::suggest::near_rules;
 use crate::report::manual;
 use crate::report::page::{self, HEADING, Page, QUIET, wrap};
 use crate::rules::codes::messages::{self, Message};
+use crate::rules::codes::wording::{Shown, wordings};
 use crate::rules::codes::{self, Code, Kind, Language};
 use crate::rules::{self, Rule};
 
@@ -144,6 +145,14 @@ fn code_text(number: u16, code: &Code, language: Language, page: Page) -> String
     ] {
         text.push_str(&section(heading, words, page));
     }
+    let words: Vec<String> = Shown::of_code(number)
+        .into_iter()
+        .flat_map(|shown| wordings(shown, None))
+        .map(|row| format!("- {}: {}", row.library, row.with(Some(number))))
+        .collect();
+    if !words.is_empty() {
+        text.push_str(&section(headings.shown, &words.join("\n"), page));
+    }
     if !code.rules.is_empty() {
         text.push_str(&section(headings.rules, &rule_list(code.rules), page));
     }
@@ -255,6 +264,7 @@ struct Headings {
     when: &'static str,
     fix: &'static str,
     sender: &'static str,
+    shown: &'static str,
     rules: &'static str,
     range: &'static str,
     and: &'static str,
@@ -273,6 +283,7 @@ const fn headings(language: Language) -> &'static Headings {
             when: "When you see it",
             fix: "How to fix it",
             sender: "Who may send it",
+            shown: "What programs show",
             rules: "Rules that speak of it",
             range: "; one of {} to {}",
             and: "and",
@@ -287,6 +298,7 @@ const fn headings(language: Language) -> &'static Headings {
             when: "Quando você o vê",
             fix: "Como corrigir",
             sender: "Quem pode enviá-lo",
+            shown: "O que os programas mostram",
             rules: "Regras que tratam dele",
             range: "; um de {} a {}",
             and: "e",

@@ -13,8 +13,9 @@ use crate::http::{
 };
 use crate::limits;
 use crate::role::{Role, Sides};
-use crate::websocket;
+use crate::websocket::{self, Reading};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// See the module.
 pub(super) struct Exchange {
@@ -36,6 +37,7 @@ pub(super) struct Exchange {
     /// Times that waiting bytes were read again, each of which may copy what is left of them.
     rounds: u32,
     bounded: bool,
+    reading: Arc<Reading>,
 }
 
 /// What became of the connection by some bytes.
@@ -102,7 +104,7 @@ impl Reader {
 impl Exchange {
     /// Before its first byte; inside the CONNECT tunnel to `tunnel`, or directly. `joined`: the capture may have
     /// joined it in the middle of an answer.
-    pub(super) fn new(tunnel: Option<String>, joined: bool) -> Exchange {
+    pub(super) fn new(tunnel: Option<String>, joined: bool, reading: Arc<Reading>) -> Exchange {
         Exchange {
             client: Reader::head(),
             server: if joined { Reader::Lost } else { Reader::head() },
@@ -115,6 +117,7 @@ impl Exchange {
             tunnel,
             rounds: 0,
             bounded: false,
+            reading,
         }
     }
 
@@ -443,8 +446,11 @@ impl Exchange {
         connection.interim = interim;
         connection.request = request;
         connection.response = Some(response);
-        let mut session =
-            Box::new(Session::new(connection, Sides { client: request_offset, server: began.1 }));
+        let mut session = Box::new(Session::new(
+            connection,
+            Sides { client: request_offset, server: began.1 },
+            &self.reading,
+        ));
         session.early_data(began.0, self.after_request.take());
         Heard::Session(session)
     }
@@ -465,7 +471,7 @@ impl Exchange {
         let offset = upgrade.offset;
         let mut connection = self.attempt(*upgrade, interim);
         connection.outcome = Outcome::Unseen;
-        let mut session = Box::new(Session::unanswered(connection, offset));
+        let mut session = Box::new(Session::unanswered(connection, offset, &self.reading));
         for chunk in self.after_request.take() {
             session.data(Role::Client, chunk.offset, &chunk.bytes, chunk.seen);
         }

@@ -8,7 +8,7 @@ use crate::http::{RequestHead, ResponseHead};
 use crate::net::Endpoint;
 use crate::role::{Role, Sides};
 use crate::tls;
-use crate::websocket::{Extensions, Opcode};
+use crate::websocket::{Extensions, Inflated, Opcode};
 
 /// One WebSocket connection, or one attempt at it.
 #[derive(Clone, Debug)]
@@ -335,6 +335,8 @@ pub struct FrameFacts {
     pub mask_zero: u64,
     /// Pings of this side.
     pub pings: Pings,
+    /// What came of its compressed messages, where compression was agreed.
+    pub inflated: Option<Inflated>,
 }
 
 /// Payload bytes from which a message is large enough to be worth compressing.

@@ -4,10 +4,11 @@ use super::carrier::Carrier;
 use super::chunk::Waiting;
 use super::ending::Transport;
 use super::exchange::{Exchange, Heard};
-use super::facts::{Connection, Outcome, Quality, Repeats, Reset, RoleEvidence, Span, TcpFacts, Unused};
+use super::facts::{Connection, Outcome, Quality, Repeats, Reset, RoleEvidence, Span, TcpFacts};
 use super::identify::{Identified, Identify, Version};
 use super::multiplex::{Begun, Multiplex};
 use super::session::Session;
+use super::start::Start;
 use super::stream::Finished;
 use crate::capture::{PacketId, Seen};
 use crate::limits;
@@ -15,66 +16,8 @@ use crate::net::{Endpoint, FlowKey, Side};
 use crate::role::{Role, Sides};
 use crate::tcp::Closed;
 use crate::tls::{self, Keyring, Plain};
-
-/// What is known of a flow before its first payload.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Start {
-    opener: Option<Side>,
-    first: Seen,
-    opened: Option<Seen>,
-    accepted: Option<Seen>,
-    isn: [Option<u32>; 2],
-    syns: u32,
-    /// The first FIN or RST, and who sent it.
-    ended: Option<(Side, Transport, Seen)>,
-}
-
-impl Start {
-    pub(super) fn new(opener: Option<Side>, first: Seen) -> Start {
-        Start { opener, first, opened: None, accepted: None, isn: [None; 2], syns: 0, ended: None }
-    }
-
-    /// The first packet of the flow.
-    pub(super) fn first(&self) -> PacketId {
-        self.first.packet
-    }
-
-    /// Notes the SYN of one side, with its sequence number the first time.
-    pub(super) fn synchronize(&mut self, from: Side, isn: Option<u32>, seen: Seen) {
-        let opens = self.opener == Some(from);
-        self.syns += u32::from(opens);
-        if isn.is_some() {
-            let place = if opens { &mut self.opened } else { &mut self.accepted };
-            place.get_or_insert(seen);
-            self.isn[from.index()] = isn;
-        }
-    }
-
-    /// Notes the end of one side.
-    pub(super) fn end(&mut self, from: Side, transport: Transport, seen: Seen) {
-        // Told in the order of cause and effect; but a reset is told at once, a FIN after what it waits for.
-        let before = |first: Seen| (seen.at, seen.packet) < (first.at, first.packet);
-        if self.ended.is_none_or(|(_, transport, first)| transport == Transport::Reset && before(first)) {
-            self.ended = Some((from, transport, seen));
-        }
-    }
-
-    /// The facts of a flow that ends without a payload; `None` where its SYN was not seen.
-    pub(super) fn unused(&self, key: &FlowKey) -> Option<Unused> {
-        let client = self.opener?;
-        let role = |side| if side == client { Role::Client } else { Role::Server };
-        Some(Unused {
-            capture: self.first.packet.capture(),
-            stream: 0,
-            client: key.endpoint(client),
-            server: key.endpoint(client.other()),
-            opened: self.opened?,
-            syns: self.syns,
-            accepted: self.accepted,
-            ended: self.ended.map(|(side, transport, seen)| (role(side), transport, seen)),
-        })
-    }
-}
+use crate::websocket::Reading;
+use std::sync::Arc;
 
 /// What a flow carries, as far as it was heard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -111,6 +54,7 @@ pub(super) struct Flow {
     /// Whether it was counted as HTTP/2.
     counted: bool,
     last: Seen,
+    reading: Arc<Reading>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -150,7 +94,7 @@ enum Stage {
 }
 
 impl Flow {
-    pub(super) fn new(start: Start, key: FlowKey) -> Flow {
+    pub(super) fn new(start: Start, key: FlowKey, reading: Arc<Reading>) -> Flow {
         Flow {
             start,
             key,
@@ -166,6 +110,7 @@ impl Flow {
             bounded: false,
             counted: false,
             last: start.first,
+            reading,
         }
     }
 
@@ -549,9 +494,10 @@ impl Flow {
                 };
                 let joined =
                     self.start.opener.is_none() || self.directions.iter().any(|direction| direction.gaps > 0);
+                let reading = Arc::clone(&self.reading);
                 self.stage = match version {
-                    Version::Http1 => Stage::Http(Box::new(Exchange::new(tunnel, joined))),
-                    Version::Http2(begun) => Stage::Http2(Box::new(Multiplex::new(begun, tunnel))),
+                    Version::Http1 => Stage::Http(Box::new(Exchange::new(tunnel, joined, reading))),
+                    Version::Http2(begun) => Stage::Http2(Box::new(Multiplex::new(begun, tunnel, reading))),
                 };
                 self.client.get_or_insert((client, RoleEvidence::Http));
                 let [low, high] = waiting;
@@ -561,7 +507,7 @@ impl Flow {
                 }
             }
             Identified::Frames { client } => {
-                self.stage = Stage::Frames(Box::new(Session::joined(self.start.first)));
+                self.stage = Stage::Frames(Box::new(Session::joined(self.start.first, &self.reading)));
                 self.client.get_or_insert((client, RoleEvidence::Masking));
                 Ok(0)
             }
@@ -600,7 +546,8 @@ impl Flow {
         match heard {
             Heard::Session(session) => self.stage = Stage::Frames(session),
             Heard::Http2(tunnel, rest) => {
-                self.stage = Stage::Http2(Box::new(Multiplex::new(Begun::Upgrade, tunnel)));
+                self.stage =
+                    Stage::Http2(Box::new(Multiplex::new(Begun::Upgrade, tunnel, Arc::clone(&self.reading))));
                 if let Some((client, _)) = self.client {
                     let depth = self.tls.len();
                     return self.replay(depth, client, rest.client, client.other(), rest.server, keys);

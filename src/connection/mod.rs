@@ -11,6 +11,7 @@ mod handshake;
 mod identify;
 mod multiplex;
 mod session;
+mod start;
 mod stream;
 mod table;
 #[cfg(test)]

@@ -8,6 +8,8 @@ use crate::capture::Seen;
 use crate::http::h2::{Frame, FrameReader, Hpack};
 use crate::limits;
 use crate::role::{Role, Sides};
+use crate::websocket::Reading;
+use std::sync::Arc;
 
 /// See the module.
 pub(super) struct Multiplex {
@@ -35,7 +37,7 @@ pub(super) enum Begun {
 
 impl Multiplex {
     /// Before its first byte that was captured; inside the CONNECT tunnel to `tunnel`, or directly.
-    pub(super) fn new(begun: Begun, tunnel: Option<String>) -> Multiplex {
+    pub(super) fn new(begun: Begun, tunnel: Option<String>, reading: Arc<Reading>) -> Multiplex {
         let mut hpack = Sides { client: Hpack::new(), server: Hpack::new() };
         let mut readers = Sides { client: FrameReader::client(), server: FrameReader::server() };
         if begun == Begun::Midway {
@@ -44,7 +46,7 @@ impl Multiplex {
                 readers[role] = FrameReader::midway();
             }
         }
-        let streams = Streams::new(begun, tunnel);
+        let streams = Streams::new(begun, tunnel, reading);
         Multiplex { readers, hpack, streams, early: None, after_early: Waiting::default(), rounds: 0 }
     }
 

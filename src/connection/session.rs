@@ -8,8 +8,10 @@ use crate::capture::Seen;
 use crate::limits;
 use crate::role::{Role, Sides};
 use crate::websocket::{
-    ClosePayload, Decoder, FrameEvent, FrameHeader, FrameSink, LONGEST_CONTROL, Masking, Opcode, Violation,
+    ClosePayload, Decoder, Fault, FrameEvent, FrameHeader, FrameSink, LONGEST_CONTROL, Masking, Messages,
+    Opcode, Reading, Transform, Violation,
 };
+use std::sync::Arc;
 
 /// See the module.
 pub(super) struct Session {
@@ -33,6 +35,7 @@ struct Side {
 #[derive(Default)]
 struct Notes {
     frames: FrameFacts,
+    messages: Messages,
     /// Payload bytes of the message in progress.
     message: u64,
     last_mask: Option<[u8; 4]>,
@@ -49,11 +52,18 @@ struct Pinged {
 
 impl Session {
     /// After a handshake; `heads` tells where its messages begin in their streams.
-    pub(super) fn new(connection: Connection, heads: Sides<u64>) -> Session {
-        let side = |masking| Side { decoder: Decoder::new(masking), notes: Notes::default() };
+    pub(super) fn new(connection: Connection, heads: Sides<u64>, reading: &Arc<Reading>) -> Session {
+        let messages = messages(&connection, reading);
+        let side = |masking, messages| Side {
+            decoder: Decoder::new(masking),
+            notes: Notes { messages, ..Notes::default() },
+        };
         Session {
             connection,
-            sides: Sides { client: side(Masking::Masked), server: side(Masking::Unmasked) },
+            sides: Sides {
+                client: side(Masking::Masked, messages.client),
+                server: side(Masking::Unmasked, messages.server),
+            },
             spoke: None,
             silence: None,
             heads,
@@ -62,23 +72,35 @@ impl Session {
 
     /// The capture lacks the handshake, or at least its answer: where the next frame of either side begins is not
     /// known.
-    pub(super) fn joined(first: Seen) -> Session {
-        Session::midway(Connection::begun(first))
+    pub(super) fn joined(first: Seen, reading: &Arc<Reading>) -> Session {
+        Session::midway(Connection::begun(first), reading)
     }
 
     /// The same, of a connection of which something is known.
-    pub(super) fn midway(connection: Connection) -> Session {
-        let mut session = Session::new(connection, Sides::default());
+    pub(super) fn midway(connection: Connection, reading: &Arc<Reading>) -> Session {
+        let mut session = Session::new(connection, Sides::default(), reading);
         session.sides.client.decoder = Decoder::midway(Masking::Masked, 0);
         session.sides.server.decoder = Decoder::midway(Masking::Unmasked, 0);
         session
     }
 
     /// The request is there, its answer is not: only where the server's first frame begins is not known.
-    pub(super) fn unanswered(connection: Connection, request: u64) -> Session {
-        let mut session = Session::new(connection, Sides { client: request, server: 0 });
+    pub(super) fn unanswered(connection: Connection, request: u64, reading: &Arc<Reading>) -> Session {
+        let mut session = Session::new(connection, Sides { client: request, server: 0 }, reading);
         session.sides.server.decoder = Decoder::midway(Masking::Unmasked, 0);
         session
+    }
+
+    /// The answer came only now, as it does over HTTP/2: what it makes of messages is known, but for those of a side
+    /// that did not wait for it.
+    pub(super) fn answered(&mut self, reading: &Arc<Reading>) {
+        let known = messages(&self.connection, reading);
+        let Sides { client, server } = &mut self.sides;
+        for (side, messages) in [(client, known.client), (server, known.server)] {
+            if side.notes.frames.last.is_none() {
+                side.notes.messages = messages;
+            }
+        }
     }
 
     /// The facts so far, but for those of frames.
@@ -162,6 +184,15 @@ impl Session {
             frames.pings.unanswered = pinged.first().map(|ping| ping.seen);
             frames.pings.unanswered_count = pinged.len() as u64;
         }
+        let read = self.asks_for_messages();
+        for from in Role::BOTH {
+            let Notes { messages, frames, .. } = &mut self.sides[from].notes;
+            if read {
+                let anomalies = &mut self.connection.anomalies;
+                messages.read(&mut |fault| tell(anomalies, from, fault));
+            }
+            frames.inflated = messages.inflated();
+        }
         let Sides { client, server } = self.sides;
         let frames = Sides { client: client.notes.frames, server: server.notes.frames };
         let any = Role::BOTH.iter().any(|&from| frames[from].total() > 0);
@@ -175,6 +206,43 @@ impl Session {
         }
         connection.anomalies.sort_by_key(|anomaly| (anomaly.seen.at, anomaly.seen.packet));
         Some(connection)
+    }
+
+    /// Whether somebody must know what was in the compressed messages: a side says that the other's were wrong, or fell
+    /// silent without a Close.
+    fn asks_for_messages(&self) -> bool {
+        let closes = &self.connection.closes;
+        closes.iter().any(|close| matches!(close.code, Some(1002 | 1003 | 1006 | 1007 | 1009 | 1011)))
+            || Role::BOTH.iter().any(|&from| closes.iter().all(|close| close.from != from))
+    }
+}
+
+/// What reads the messages of both sides, as far as the answer tells what they are.
+fn messages(connection: &Connection, reading: &Arc<Reading>) -> Sides<Messages> {
+    let of = |no_takeover| {
+        let answer = connection.response.as_ref().filter(|_| connection.quality.unknown_fields.server == 0);
+        let transform =
+            answer.map_or(Transform::Unknown, |answer| Transform::agreed(&answer.extensions, no_takeover));
+        Messages::new(transform, reading)
+    };
+    Sides { client: of("client_no_context_takeover"), server: of("server_no_context_takeover") }
+}
+
+/// Notes what is wrong with a message.
+#[cold]
+fn tell(anomalies: &mut Vec<Anomaly>, from: Role, fault: Fault) {
+    let Fault { kind, offset, seen } = fault;
+    note(anomalies, Anomaly { kind, from, seen, offset, quote: Box::default(), count: 1 });
+}
+
+/// Notes something odd: each kind once a side, with a count.
+fn note(anomalies: &mut Vec<Anomaly>, new: Anomaly) {
+    let kind = std::mem::discriminant(&new.kind);
+    let same =
+        |anomaly: &&mut Anomaly| anomaly.from == new.from && std::mem::discriminant(&anomaly.kind) == kind;
+    match anomalies.iter_mut().find(same) {
+        Some(anomaly) => anomaly.count += 1,
+        None => anomalies.push(new),
     }
 }
 
@@ -192,7 +260,12 @@ impl FrameSink for Facts<'_> {
     fn frame(&mut self, event: FrameEvent<'_>) {
         match event {
             FrameEvent::Header { header, complete_in, .. } => self.header(header, complete_in),
-            FrameEvent::End { header, present, .. } => self.end(header, present),
+            FrameEvent::Payload { header, offset, phase, bytes, seen } => {
+                if let Some(kind) = self.own.messages.payload(header, phase, bytes) {
+                    tell(&mut self.connection.anomalies, self.from, Fault { kind, offset, seen });
+                }
+            }
+            FrameEvent::End { header, offset, present, seen } => self.end(header, offset, present, seen),
             FrameEvent::Control { header, payload, whole, seen, .. } => {
                 self.control(header, payload, whole, seen);
             }
@@ -226,6 +299,7 @@ impl Facts<'_> {
             frames.opening.push(Glimpse { opcode, fin, compressed: header.rsv1(), len, mask });
         }
         if !header.opcode.is_control() {
+            self.own.messages.begin(header);
             frames.longest_frame = frames.longest_frame.max(header.len);
             if header.rsv1() {
                 frames.compressed += 1;
@@ -235,8 +309,10 @@ impl Facts<'_> {
     }
 
     #[inline]
-    fn end(&mut self, header: &FrameHeader, present: u64) {
-        let Notes { frames, message, .. } = &mut *self.own;
+    fn end(&mut self, header: &FrameHeader, offset: u64, present: u64, seen: Seen) {
+        let (from, anomalies) = (self.from, &mut self.connection.anomalies);
+        let Notes { frames, message, messages, .. } = &mut *self.own;
+        messages.end(header, present == header.len, offset, seen, &mut |fault| tell(anomalies, from, fault));
         frames.payload_bytes += present;
         *message = message.saturating_add(present);
         if header.fin && !matches!(header.opcode, Opcode::Reserved(_)) {
@@ -310,16 +386,16 @@ impl Facts<'_> {
 
     #[cold]
     fn violation(&mut self, kind: Violation, offset: u64, seen: Seen, quote: &[u8]) {
-        let from = self.from;
-        let same = |anomaly: &&mut Anomaly| {
-            anomaly.from == from && std::mem::discriminant(&anomaly.kind) == std::mem::discriminant(&kind)
-        };
-        match self.connection.anomalies.iter_mut().find(same) {
-            Some(anomaly) => anomaly.count += 1,
-            None => {
-                let quote = quote.into();
-                self.connection.anomalies.push(Anomaly { kind, from, seen, offset, quote, count: 1 });
-            }
+        if matches!(
+            kind,
+            Violation::FramingLost
+                | Violation::HttpInStream
+                | Violation::LengthTopBit
+                | Violation::Resynchronised { .. }
+        ) {
+            self.own.messages.give_up();
         }
+        let (from, quote) = (self.from, quote.into());
+        note(&mut self.connection.anomalies, Anomaly { kind, from, seen, offset, quote, count: 1 });
     }
 }

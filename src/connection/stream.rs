@@ -15,8 +15,9 @@ use crate::http::ResponseHead;
 use crate::http::h2::{Asks, ErrorCode, Fields, Hpack, Pseudo, enables_connect};
 use crate::limits;
 use crate::role::{Role, Sides};
-use crate::websocket::{Masking, likely_frames};
+use crate::websocket::{Masking, Reading, likely_frames};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// See the module.
 pub(super) struct Streams {
@@ -37,6 +38,7 @@ pub(super) struct Streams {
     probes: u32,
     tunnel: Option<String>,
     bounded: bool,
+    reading: Arc<Reading>,
 }
 
 /// A connection that is final but for what only the flow tells.
@@ -82,7 +84,7 @@ enum Phase {
 }
 
 impl Streams {
-    pub(super) fn new(begun: Begun, tunnel: Option<String>) -> Streams {
+    pub(super) fn new(begun: Begun, tunnel: Option<String>, reading: Arc<Reading>) -> Streams {
         Streams {
             open: BTreeMap::new(),
             over: Vec::new(),
@@ -97,6 +99,7 @@ impl Streams {
             probes: 0,
             tunnel,
             bounded: false,
+            reading,
         }
     }
 
@@ -145,10 +148,11 @@ impl Streams {
         connection.request = Some(handshake::request(head, seen));
         connection.quality.unknown_fields.client = unknown;
         connection.quality.bounded = self.fields.is_cut();
+        let reading = Arc::clone(&self.reading);
         self.begin(facts, connection, |connection| Stream {
             sure,
             extended,
-            ..Stream::new(Session::new(connection, Sides::default()), seen)
+            ..Stream::new(Session::new(connection, Sides::default(), &reading), seen)
         });
     }
 
@@ -184,7 +188,7 @@ impl Streams {
         let Some(stream) = self.open.get_mut(&stream) else { return };
         stream.last = answer.seen;
         if stream.phase == Phase::Asked {
-            stream.answer(answer);
+            stream.answer(answer, &self.reading);
         }
     }
 
@@ -366,9 +370,10 @@ impl Streams {
         if likely_frames(bytes) != Some(masking(from)) {
             return;
         }
+        let reading = Arc::clone(&self.reading);
         self.begin(Http2::new(stream), Connection::begun(seen), |connection| Stream {
             phase: Phase::Open,
-            ..Stream::new(Session::midway(connection), seen)
+            ..Stream::new(Session::midway(connection, &reading), seen)
         });
         if let Some(open) = self.open.get_mut(&stream) {
             open.data(from, bytes, seen);
@@ -410,7 +415,7 @@ impl Stream {
         }
     }
 
-    fn answer(&mut self, answer: Answer) {
+    fn answer(&mut self, answer: Answer, reading: &Arc<Reading>) {
         let connection = self.session.facts();
         connection.quality.unknown_fields.server = answer.unknown;
         let Some(head) = answer.head else {
@@ -440,6 +445,7 @@ impl Stream {
         };
         connection.response = Some(response);
         self.phase = if accepted { Phase::Open } else { Phase::Refused };
+        self.session.answered(reading);
     }
 
     /// All that is known. `lost`: an answer may have been missed.

@@ -2,13 +2,16 @@
 
 use super::ending::Transport;
 use super::facts::{Connection, Outcome, Unused};
-use super::flow::{Flow, Protocol, Start};
+use super::flow::{Flow, Protocol};
+use super::start::Start;
 use crate::capture::PacketId;
 use crate::limits;
 use crate::net::Side;
 use crate::tcp::{Closed, Event, FlowId, Interest, Sink, StreamEvent};
 use crate::tls::{self, KeyLog, Keyring};
+use crate::websocket::{Depth, Reading};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What a flow turned out to have carried.
 #[derive(Clone, Debug)]
@@ -41,6 +44,7 @@ pub struct Connections {
     /// Flows of HTTP/2 that are open now.
     http2: u32,
     keys: Keyring,
+    reading: Arc<Reading>,
     /// Flows that ended and hold records for which a key may still come.
     parked: Vec<Parked>,
     unread: Unread,
@@ -117,14 +121,15 @@ enum Entry {
 }
 
 impl Connections {
-    /// None yet.
-    pub fn new(keys: Keyring) -> Self {
+    /// None yet; their payloads will be read as `depth` says.
+    pub fn new(keys: Keyring, depth: Depth) -> Self {
         Connections {
             flows: Vec::new(),
             buffered: 0,
             counters: Counters::default(),
             http2: 0,
             keys,
+            reading: Arc::new(Reading::new(depth)),
             parked: Vec::new(),
             unread: Unread::default(),
             told: Vec::new(),
@@ -210,7 +215,7 @@ impl Connections {
     #[inline(never)]
     fn take(&mut self, e: &StreamEvent<'_>) -> Interest {
         if let Entry::Idle(start) = self.entry(e) {
-            let flow = Box::new(Flow::new(*start, *e.key));
+            let flow = Box::new(Flow::new(*start, *e.key, Arc::clone(&self.reading)));
             *self.entry(e) = Entry::Busy(flow);
         }
         self.carry(e)

@@ -6,7 +6,7 @@ use crate::net::{FlowKey, Side};
 use crate::role::Role;
 use crate::tcp::{Closed, Event, FlowId, GapCause, Interest, Sink, StreamEvent};
 use crate::time::Timestamp;
-use crate::websocket::Violation;
+use crate::websocket::{Depth, Violation};
 use proptest::prelude::*;
 
 const C: Side = Side::Low;
@@ -35,7 +35,7 @@ impl Play {
     }
 
     fn with_keys(opener: Option<Side>, keys: crate::tls::Keyring) -> Play {
-        let connections = Connections::new(keys);
+        let connections = Connections::new(keys, Depth::WhereAsked);
         let mut play = Play { connections, offsets: [0; 2], packet: 0, ignored: false };
         play.event(C, Event::Opened { opener });
         play
@@ -417,7 +417,7 @@ fn apis_report_what_was_received() {
 
 #[test]
 fn unfinished_heads_of_many_flows_are_bounded_together() {
-    let mut connections = Connections::new(crate::tls::Keyring::default());
+    let mut connections = Connections::new(crate::tls::Keyring::default(), Depth::WhereAsked);
     let (key, _) = FlowKey::v4(([10, 0, 0, 5], 51234), ([10, 0, 0, 9], 80), 0);
     let seen = Seen { packet: PacketId::new(0, 1), at: Timestamp::default() };
     let mut event = |flow: u32, event: Event<'_>| {

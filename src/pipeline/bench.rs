@@ -5,26 +5,20 @@ use crate::connection::{Carried, Connection, Unused};
 use crate::gateway::Census;
 use crate::legs::{Candidates, LegPair, Paired, Unconnected};
 use crate::limits;
-use crate::rules::{self, Context, Finding, Selection};
+use crate::rules::{self, Context, Selection};
 use std::collections::VecDeque;
 
 /// Connections that wait, and what is known of the run around them.
 pub(super) struct Bench<'a> {
     selection: &'a Selection,
-    waiting: Vec<Seat>,
+    #[expect(clippy::vec_box, reason = "a connection is large, and the list grows and is sorted")]
+    waiting: Vec<Box<Connection>>,
     /// Their serial numbers.
     serials: Vec<u64>,
     candidates: Candidates,
     census: Census,
     unused: VecDeque<Unused>,
     taken: u64,
-}
-
-/// A connection that waits.
-struct Seat {
-    connection: Box<Connection>,
-    /// What there is to say of it by itself.
-    alone: Vec<Finding>,
 }
 
 impl<'a> Bench<'a> {
@@ -71,10 +65,10 @@ impl<'a> Bench<'a> {
         let unused = Unconnected::new(unused);
         let context =
             Context { census: &self.census, unused: &unused, selection: self.selection, legs: None };
-        let mut waiting: Vec<Option<Seat>> =
+        let mut waiting: Vec<Option<Box<Connection>>> =
             std::mem::take(&mut self.waiting).into_iter().map(Some).collect();
         let pairs = {
-            let all: Vec<&Connection> = waiting.iter().flatten().map(|seat| &*seat.connection).collect();
+            let all: Vec<&Connection> = waiting.iter().flatten().map(|connection| &**connection).collect();
             self.candidates.pair(&self.serials, &all)
         };
         let sessions = sessions(&pairs);
@@ -82,39 +76,38 @@ impl<'a> Bench<'a> {
         for session in &sessions {
             session.members().for_each(|index| session_of[index] = Some(session));
         }
-        let mut emit = |connection: Box<Connection>, findings, observer: &mut _| {
-            totals.count(&connection);
-            Observer::connection(observer, *connection, findings);
-        };
         for index in 0..oldest.min(waiting.len()) {
             let Some(session) = session_of[index] else {
-                if let Some(Seat { connection, alone }) = waiting[index].take() {
-                    let findings = rules::complete(&connection, alone, &context);
-                    emit(connection, findings, observer);
+                if let Some(connection) = waiting[index].take() {
+                    let findings = rules::judge(&connection, &context);
+                    totals.count(&connection);
+                    observer.connection(*connection, findings);
                 }
                 continue;
             };
             let mut take = |index: &usize| waiting[*index].take();
-            let chain: Vec<Seat> = session.chain.iter().filter_map(&mut take).collect();
-            let attempts: Vec<Seat> = session.attempts.iter().filter_map(&mut take).collect();
+            let chain: Vec<Box<Connection>> = session.chain.iter().filter_map(&mut take).collect();
+            let attempts: Vec<Box<Connection>> = session.attempts.iter().filter_map(&mut take).collect();
             // All of a session are taken at once, with the first of them.
             if chain.len() < session.chain.len() {
                 continue;
             }
             let links: Vec<&LegPair> = session.pairs.iter().map(|paired| &paired.pair).collect();
-            let (chain, alone): (Vec<Box<Connection>>, Vec<Vec<Finding>>) =
-                chain.into_iter().map(|seat| (seat.connection, seat.alone)).unzip();
             let findings = {
                 let chain: Vec<&Connection> = chain.iter().map(|connection| &**connection).collect();
-                rules::judge_chain(&chain, alone, &links, &context)
+                rules::judge_chain(&chain, &links, &context)
             };
             session.pairs.iter().for_each(|paired| observer.legs(paired.pair.clone()));
+            let mut emit = |connection: Box<Connection>, findings| {
+                totals.count(&connection);
+                observer.connection(*connection, findings);
+            };
             for (connection, findings) in chain.into_iter().zip(findings) {
-                emit(connection, findings, observer);
+                emit(connection, findings);
             }
-            for Seat { connection, alone } in attempts {
-                let findings = rules::complete(&connection, alone, &context);
-                emit(connection, findings, observer);
+            for connection in attempts {
+                let findings = rules::judge(&connection, &context);
+                emit(connection, findings);
             }
         }
         let mut left = waiting.iter().map(Option::is_some);
@@ -129,9 +122,7 @@ impl<'a> Bench<'a> {
         self.candidates.add(self.taken, &connection);
         self.serials.push(self.taken);
         self.taken += 1;
-        // While its facts are at hand: when it is judged, they will have to be fetched from far.
-        let alone = rules::alone(&connection, self.selection);
-        self.waiting.push(Seat { connection, alone });
+        self.waiting.push(connection);
     }
 }
 

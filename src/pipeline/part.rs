@@ -7,6 +7,7 @@ use crate::limits;
 use crate::net::{FlowKey, Segment};
 use crate::tcp::{self, FlowId};
 use crate::tls::{KeyLog, Keyring};
+use crate::websocket::Depth;
 
 /// See the module.
 pub(super) struct Part {
@@ -15,10 +16,10 @@ pub(super) struct Part {
 }
 
 /// The parts of a run, all empty.
-pub(super) fn all(front: &Front) -> Vec<Part> {
+pub(super) fn all(front: &Front, depth: Depth) -> Vec<Part> {
     let part = |_| {
         let keys = Keyring::new(front.keys.clone(), front.more_keys());
-        Part { tcp: tcp::Table::default(), connections: Connections::new(keys) }
+        Part { tcp: tcp::Table::default(), connections: Connections::new(keys, depth) }
     };
     (0..limits::PARTS).map(part).collect()
 }

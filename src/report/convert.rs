@@ -6,7 +6,8 @@ use crate::capture::{CaptureInfo, Compression, Format, Seen};
 use crate::connection::{self as facts, CloseState, Outcome, Transport};
 use crate::legs::LegPair;
 use crate::pipeline;
-use crate::role::Sides;
+use crate::role::{Role, Sides};
+use crate::rules::codes::wording;
 use crate::rules::expectation::Account;
 use crate::rules::{self, Blame, Confidence, Finding};
 use crate::tls;
@@ -97,6 +98,7 @@ pub(super) fn connection(c: &facts::Connection, secrets: Secrets) -> model::Conn
         closes: c.closes.iter().map(close).collect(),
         end: end(c),
         sees: sees(&c.ending.sees),
+        shows: shows(c),
         findings: Vec::new(),
     }
 }
@@ -411,6 +413,17 @@ fn end(c: &facts::Connection) -> model::End {
         packet: seen.map(|seen| seen.packet.number()),
         time: seen.map(|seen| seen.at.to_string()),
     }
+}
+
+fn shows(c: &facts::Connection) -> Option<BothSides<Vec<model::Wording>>> {
+    let side = |role| -> Vec<model::Wording> {
+        let Some((shown, number)) = wording::shown(c, role) else { return Vec::new() };
+        wording::wordings(shown, Some(role))
+            .map(|row| model::Wording { library: row.library, text: row.with(number) })
+            .collect()
+    };
+    let both = BothSides { client: side(Role::Client), server: side(Role::Server) };
+    (!both.client.is_empty() || !both.server.is_empty()).then_some(both)
 }
 
 fn sees(sees: &Sides<Option<facts::ApiClose>>) -> Option<BothSides<Option<model::Sees>>> {

@@ -208,6 +208,9 @@ pub struct Connection {
     pub end: End,
     /// What each side's WebSocket API reports; null where there was no session.
     pub sees: Option<BothSides<Option<Sees>>>,
+    /// What the programs at both ends show of that, in the words of common libraries; null where that is what was on the
+    /// wire.
+    pub shows: Option<BothSides<Vec<Wording>>>,
     /// Ids of the findings about it, also of those about its other leg that concern it.
     pub findings: Vec<usize>,
 }
@@ -484,6 +487,15 @@ pub struct End {
     pub packet: Option<u64>,
     /// When.
     pub time: Option<String>,
+}
+
+/// How one library shows an ending.
+#[derive(Clone, PartialEq, Serialize, Debug)]
+pub struct Wording {
+    /// The library.
+    pub library: &'static str,
+    /// Its words.
+    pub text: String,
 }
 
 /// What one side's WebSocket API reports.

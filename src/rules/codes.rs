@@ -5,6 +5,7 @@ pub mod messages;
 mod pairs;
 mod portuguese;
 mod status;
+pub mod wording;
 
 use std::ops::RangeInclusive;
 

@@ -76,6 +76,7 @@ pub static RULES: &[&Rule] = &[
     &extension::extension_renegotiated_by_gateway::RULE,
     &extension::rsv1_without_extension::RULE,
     &extension::rsv_bits_misused::RULE,
+    &extension::compressed_message_undecodable::RULE,
     &extension::close_1010_mandatory_extension::RULE,
     &extension::close_1010_from_server::RULE,
     &extension::extension_name_unregistered::RULE,
@@ -150,45 +151,27 @@ pub static RULES: &[&Rule] = &[
 /// What the selected rules say of one connection, gravest first, then by packet; consequences hang under their cause.
 /// Where the cause is not selected, they are told on their own.
 pub fn judge(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
-    complete(connection, alone(connection, context.selection), context)
-}
-
-/// What those rules say that look at nothing but the connection: the first half of [`judge`], best done while its facts
-/// are at hand. The second half waits until the run around it is known.
-pub fn alone(connection: &Connection, selection: &Selection) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for rule in speaking(connection, selection) {
-        if let Check::Connection(check) = rule.check {
-            check(connection, &mut found);
-        }
-    }
-    found.iter_mut().for_each(|finding| selection.weigh(finding));
-    found
-}
-
-/// The second half of [`judge`]: adds what only the run around a connection shows to what [`alone`] found.
-pub fn complete(connection: &Connection, mut found: Vec<Finding>, context: &Context<'_>) -> Vec<Finding> {
-    in_context(connection, context, &mut found);
+    let mut found = find(connection, context);
     pair::weigh_alone(connection, &mut found);
     arrange(found, context.selection)
 }
 
-fn in_context(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
-    let before = found.len();
-    for rule in speaking(connection, context.selection) {
-        if let Check::InContext(check) = rule.check {
-            check(connection, context, found);
-        }
-    }
-    found.iter_mut().skip(before).for_each(|finding| context.selection.weigh(finding));
-}
-
-/// The rules that may say something of a connection.
-fn speaking(connection: &Connection, selection: &Selection) -> impl Iterator<Item = &'static Rule> {
+/// What the rules say of one connection, each by itself.
+fn find(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
     // Of what could not be read, only TLS itself can be judged.
     let unread = connection.outcome == Outcome::Encrypted;
-    let may_speak = move |rule: &&Rule| selection.speaks(rule) && (!unread || rule.category == Category::Tls);
-    RULES.iter().copied().filter(may_speak)
+    let may_speak =
+        |rule: &Rule| context.selection.speaks(rule) && (!unread || rule.category == Category::Tls);
+    for rule in RULES.iter().filter(|rule| may_speak(rule)) {
+        match rule.check {
+            Check::Connection(check) => check(connection, &mut found),
+            Check::InContext(check) => check(connection, context, &mut found),
+            Check::Run => {}
+        }
+    }
+    found.iter_mut().for_each(|finding| context.selection.weigh(finding));
+    found
 }
 
 /// Puts findings in order and consequences under their causes.

@@ -1,6 +1,6 @@
 //! Judgement of the legs of one session together, so that one fault is told once, by the party it belongs to.
 
-use super::{Blame, Confidence, Context, Evidence, Finding, Origin, Rule, Selection, arrange, in_context};
+use super::{Blame, Confidence, Context, Evidence, Finding, Origin, Rule, Selection, arrange, find};
 use crate::capture::Seen;
 use crate::connection::Connection;
 use crate::gateway::{Party, Verdict, answer, ending, one_leg};
@@ -9,21 +9,15 @@ use crate::role::Role;
 use crate::rules::extension::{stripped_acceptance, stripped_offers};
 use Subject::{Answer, Ending, Negotiation, Session};
 
-/// What the rules say of the legs of one session, for each leg. `pairs` joins each of `chain` to the next, and `alone` is
-/// what [`super::alone`] said of each; a chain of one connection and no pairs is judged as [`super::judge`] does.
-pub fn judge_chain(
-    chain: &[&Connection],
-    mut alone: Vec<Vec<Finding>>,
-    pairs: &[&LegPair],
-    context: &Context<'_>,
-) -> Vec<Vec<Finding>> {
+/// What the rules say of the legs of one session, for each leg. `pairs` joins each of `chain` to the next; a chain of one
+/// connection and no pairs is judged as [`super::judge`] does.
+pub fn judge_chain(chain: &[&Connection], pairs: &[&LegPair], context: &Context<'_>) -> Vec<Vec<Finding>> {
     let mut judged: Vec<Vec<Finding>> = Vec::with_capacity(chain.len());
     // From the innermost leg outwards: what is said of a pair may hang under what is said of the pair before it.
     for (place, connection) in chain.iter().enumerate().rev() {
         let legs = pairs.get(place).zip(chain.get(place + 1));
         let legs = legs.map(|(pair, upstream)| Legs { pair, client: connection, upstream });
-        let mut findings = alone.pop().unwrap_or_default();
-        in_context(connection, &Context { legs, ..*context }, &mut findings);
+        let mut findings = find(connection, &Context { legs, ..*context });
         if let (Some(legs), Some(inner)) = (legs, judged.last_mut()) {
             attribute(&legs, &mut findings, inner);
             join(&legs, context.selection, &mut findings, inner);

@@ -394,9 +394,7 @@ impl Both {
     pub fn findings(&self) -> (Vec<Finding>, Vec<Finding>) {
         let pair = self.pair();
         let chain = [&self.client, &self.upstream];
-        let context = Context::alone();
-        let alone = chain.map(|connection| super::alone(connection, context.selection)).to_vec();
-        let mut judged = super::judge_chain(&chain, alone, &[&pair], &context);
+        let mut judged = super::judge_chain(&chain, &[&pair], &super::Context::alone());
         let upstream = judged.pop().unwrap();
         (judged.pop().unwrap(), upstream)
     }

@@ -1,6 +1,6 @@
 //! One direction of a WebSocket, read as it streams by (RFC 6455 §5).
 //!
-//! Payloads of data frames are skipped by their length and never copied. After a violation reading goes on by the
+//! Payloads of data frames are handed on as they come and never copied. After a violation reading goes on by the
 //! frame's own length, as long as the bytes still look like frames; else framing is lost, which is told once, and the
 //! next frame is searched for ([`super::resume`]).
 
@@ -83,10 +83,20 @@ impl Decoder {
                 State::Header { .. } => self.open_straddling(at, rest, seen, sink),
                 State::Payload { header, left, absent, control } => {
                     let used = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len());
-                    if let Some(control) = control
-                        && *absent == 0
-                    {
-                        control.take(header, *left, rest.get(..used).unwrap_or_default());
+                    let bytes = rest.get(..used).unwrap_or_default();
+                    match control {
+                        None => {
+                            let phase = header.len.saturating_sub(*left);
+                            sink.frame(FrameEvent::Payload {
+                                header,
+                                offset: self.start,
+                                phase,
+                                bytes,
+                                seen,
+                            });
+                        }
+                        Some(control) if *absent == 0 => control.take(header, *left, bytes),
+                        Some(_) => {}
                     }
                     *left = left.saturating_sub(used as u64);
                     if *left == 0 {
@@ -265,7 +275,12 @@ impl Decoder {
             return Some(0);
         }
         if !control {
-            sink.frame(FrameEvent::End { header, present: header.len, seen });
+            if let Some(bytes) = body.get(..len)
+                && len > 0
+            {
+                sink.frame(FrameEvent::Payload { header, offset: self.start, phase: 0, bytes, seen });
+            }
+            sink.frame(FrameEvent::End { header, offset: self.start, present: header.len, seen });
             return Some(len);
         }
         let mut room = [0; LONGEST_CONTROL];
@@ -333,7 +348,7 @@ impl Decoder {
             }
             None => {
                 let present = header.len.saturating_sub(absent);
-                sink.frame(FrameEvent::End { header: &header, present, seen });
+                sink.frame(FrameEvent::End { header: &header, offset: self.start, present, seen });
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What the decoder tells.
 
-use super::FrameHeader;
+use super::{FrameHeader, NotUtf8, Undecodable};
 use crate::capture::Seen;
 
 /// One thing that was read from one direction of a WebSocket.
@@ -31,10 +31,25 @@ pub enum FrameEvent<'a> {
         /// The packet with its last byte.
         seen: Seen,
     },
+    /// Bytes of a data frame's payload, as they were sent.
+    Payload {
+        /// Its header, as told before.
+        header: &'a FrameHeader,
+        /// Stream offset of the header.
+        offset: u64,
+        /// Offset in the payload of the first of them.
+        phase: u64,
+        /// The bytes; never none.
+        bytes: &'a [u8],
+        /// The packet that brought them.
+        seen: Seen,
+    },
     /// A data frame ends; or the stream does, inside it.
     End {
         /// Its header, as told before.
         header: &'a FrameHeader,
+        /// Stream offset of the header.
+        offset: u64,
         /// Bytes of its payload that were there; fewer than `header.len` where gaps or the end of the stream cut it.
         present: u64,
         /// The packet with its last byte.
@@ -121,4 +136,8 @@ pub enum Violation {
     },
     /// The stream ended inside a frame, or inside a fragmented message that no Close followed.
     EndsMidFrame,
+    /// A text message that is not UTF-8 (RFC 6455 §8.1).
+    TextNotUtf8(NotUtf8),
+    /// A compressed message that does not inflate though everything before it is known (RFC 7692 §7.2.2).
+    Undecodable(Undecodable),
 }

@@ -1,4 +1,5 @@
-//! WebSocket frames, read as they stream by (RFC 6455 §5): headers always, payloads only of control frames.
+//! WebSocket frames, read as they stream by (RFC 6455 §5): headers and control frames always, messages as far as
+//! somebody must know what is in them.
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -23,27 +24,38 @@
 
 mod check;
 mod close;
+mod compressed;
 mod control;
 mod decoder;
+mod deflate;
 mod event;
 mod extension;
 mod handshake;
 mod header;
+mod kept;
 mod list;
 mod mask;
+mod messages;
 mod opcode;
 #[cfg(test)]
 mod oracle;
+mod reading;
 mod resume;
 mod subprotocol;
+mod utf8;
 
 pub use close::{CloseClass, CloseFlaw, ClosePayload, close_class, close_name};
+pub use compressed::{Inflated, Instead, Undecodable, Unread};
 pub use decoder::Decoder;
+pub use deflate::Corrupt;
 pub use event::{FrameEvent, FrameSink, Masking, Violation};
 pub use extension::{Extension, Extensions, Malformed, Param};
 pub use handshake::{KeyFault, accept_for, accept_is_valid, check_key};
 pub use header::{FrameHeader, LONGEST_CONTROL, LONGEST_HEADER, LengthForm};
 pub use mask::unmask;
+pub use messages::{Fault, Messages, Transform};
 pub use opcode::Opcode;
+pub use reading::{Depth, Reading};
 pub use resume::likely_frames;
 pub use subprotocol::Subprotocols;
+pub use utf8::NotUtf8;

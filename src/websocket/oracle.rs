@@ -33,9 +33,11 @@ pub(super) fn packet(number: u64) -> Seen {
     Seen { packet: PacketId::new(0, number), at: Timestamp::from_nanos(number as i64) }
 }
 
-fn own(event: FrameEvent<'_>) -> Told {
+/// Payloads are compared by a test of their own.
+fn own(event: FrameEvent<'_>) -> Option<Told> {
     let number = |seen: Seen| seen.packet.number();
-    match event {
+    Some(match event {
+        FrameEvent::Payload { .. } => return None,
         FrameEvent::Header { header, offset, seen, complete_in } => Told::Header {
             at: offset,
             opcode: header.opcode,
@@ -54,7 +56,7 @@ fn own(event: FrameEvent<'_>) -> Told {
         FrameEvent::Violation { kind, offset, seen, quote } => {
             Told::Violation { kind, at: offset, quote: quote.to_vec(), seen: number(seen) }
         }
-    }
+    })
 }
 
 /// What one direction brings.
@@ -71,7 +73,7 @@ pub(super) fn told(masking: Masking, pieces: &[Piece<'_>]) -> Vec<Told> {
 
 pub(super) fn told_by(mut decoder: Decoder, pieces: &[Piece<'_>]) -> Vec<Told> {
     let mut events = Vec::new();
-    let mut sink = |event: FrameEvent<'_>| events.push(own(event));
+    let mut sink = |event: FrameEvent<'_>| events.extend(own(event));
     let (mut offset, mut number) = (0, 0);
     for piece in pieces {
         number += 1;
@@ -222,6 +224,34 @@ proptest! {
         let expected = oracle(&stream, masking(masked));
         let masking = if learn { Masking::Unknown } else { masking(masked) };
         prop_assert_eq!(uncut(told(masking, &cut(&stream, &places))), expected);
+    }
+
+    #[test]
+    fn payloads_are_handed_on_whole_however_they_are_cut(
+        frames in any::<bool>().prop_flat_map(|masked| (Just(masked), lawful(masked))),
+        places in prop::collection::vec(any::<prop::sample::Index>(), 0..20),
+    ) {
+        let (masked, frames) = frames;
+        let stream = stream(&frames);
+        let (mut decoder, mut offset) = (Decoder::new(masking(masked)), 0);
+        let (mut payloads, mut payload) = (Vec::new(), Vec::new());
+        for piece in cut(&stream, &places) {
+            let Piece::Bytes(bytes) = piece else { unreachable!() };
+            decoder.push(offset, bytes, packet(1), &mut |event: FrameEvent<'_>| match event {
+                FrameEvent::Payload { header, phase, bytes, .. } => {
+                    assert_eq!(phase, payload.len() as u64);
+                    payload.extend_from_slice(bytes);
+                    if let Some(key) = header.mask {
+                        unmask(&mut payload[phase as usize..], key, phase);
+                    }
+                }
+                FrameEvent::End { .. } => payloads.push(std::mem::take(&mut payload)),
+                _ => {}
+            });
+            offset += bytes.len() as u64;
+        }
+        let data = frames.into_iter().filter(|frame| frame.first & 8 == 0).map(|frame| frame.payload);
+        prop_assert_eq!(payloads, data.collect::<Vec<_>>());
     }
 
     #[test]

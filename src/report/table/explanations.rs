@@ -5,6 +5,7 @@ use super::grid::server_and_target;
 use super::groups::{Example, Group};
 use crate::report::page::{HEADING, Page, QUIET, severity, wrap};
 use crate::report::{escape, manual};
+use crate::rules::codes::wording::{Shown, wordings};
 use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -48,6 +49,15 @@ fn chapter(groups: &[&Group], places: Places<'_>, page: Page) -> String {
         let Some(text_of_section) = rule.section(section) else { continue };
         text.push_str(&format!("\n{}\n", page.paint(HEADING, heading)));
         text.push_str(&manual::render(&text_of_section, page, 2));
+    }
+    let words: Vec<String> = Shown::of_rule(rule.name)
+        .into_iter()
+        .flat_map(|shown| wordings(shown, None))
+        .map(|row| format!("- {}: {}", row.library, row.with(None)))
+        .collect();
+    if !words.is_empty() {
+        text.push_str(&format!("\n{}\n", page.paint(HEADING, "What programs show")));
+        text.push_str(&manual::render(&words.join("\n"), page, 2));
     }
     text.push_str(&format!("\n{}\n", page.paint(HEADING, "In this capture")));
     for group in groups.iter().take(GROUPS) {

@@ -15,8 +15,8 @@ rule! {
     /// legs with an empty 1001 when its configuration is reloaded.
     ///
     /// # How to fix
-    /// Reconnect after a random delay. If it comes from idleness, send a heartbeat; with Caddy set
-    /// `stream_close_delay`.
+    /// Reconnect after a random delay. If it comes from idleness, send a heartbeat or raise the limit: Jetty
+    /// `setIdleTimeout`, Tomcat `setMaxIdleTimeout`. Caddy: `stream_close_delay`.
     ///
     /// # What it does not report
     /// A 1001 from a client: browsers send it when the user leaves the page.

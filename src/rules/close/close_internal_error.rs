@@ -16,7 +16,7 @@ rule! {
     ///
     /// # How to fix
     /// Read the sender's log at that second. After a keepalive timeout find out what blocked the other program, and
-    /// raise the ping timeout if it is only slow.
+    /// raise `ping_timeout` of Python's websockets or `--ws-ping-timeout` of uvicorn if it is only slow.
     ///
     /// # What it does not report
     /// The echo of the same code from the other side.

@@ -1,6 +1,7 @@
-use crate::connection::{Close, Connection};
+use crate::connection::{Close, Connection, FrameFacts};
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Finding, quote, trust};
+use crate::websocket::Unread;
 
 rule! {
     /// # What it finds
@@ -16,8 +17,10 @@ rule! {
     /// a message above the receiver's limit.
     ///
     /// # How to fix
-    /// 1009: raise the limit (`maxPayload` in `ws`, `max_size` in Python's websockets, `SetReadLimit` in gorilla), or
-    /// split the message. 1008: read the reason. 1002, 1003, 1007: look at the last frames before the Close.
+    /// 1009: raise the limit (`maxPayload` in ws, `max_size` in Python's websockets, `SetReadLimit` in gorilla), or
+    /// split the message; Amazon API Gateway takes frames up to 32 KB and messages up to 128 KB. 1008: read the reason,
+    /// then check access rights, `Origin` and rate limits. 1003: send the other type, text or binary. 1002, 1007: look
+    /// at the last frames before the Close.
     ///
     /// # What it does not report
     /// Echoes of the same code. Where bytes of the accused are missing, nothing can be checked and it is only possible.
@@ -58,10 +61,11 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             Confidence::Likely,
             match frames {
                 Some(frames) => format!(
-                    "the longest frame of the {} had {}, its longest message {}",
+                    "the longest frame of the {} had {}, its longest message {}{}",
                     accused.name(),
                     quote::bytes(frames.longest_frame),
-                    quote::bytes(frames.longest_message)
+                    quote::bytes(frames.longest_message),
+                    inflated(frames)
                 ),
                 None => String::from("no frame could be read"),
             },
@@ -69,7 +73,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         (_, None) => (
             Blame::from(accused),
             Confidence::Likely,
-            format!("it accuses the {} of {}", accused.name(), charge(code)),
+            format!("it accuses the {} of {}{}", accused.name(), charge(code), frames.map_or("", unread)),
         ),
     };
     let mut finding = Finding::new(&RULE, close.seen, format!("closed with {code} {}", name(code)))
@@ -83,6 +87,26 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         finding = finding.shows(last, format!("last data of the {} before it", accused.name()));
     }
     found.push(finding);
+}
+
+/// What the longest compressed message became.
+fn inflated(frames: &FrameFacts) -> String {
+    match frames.inflated.and_then(|inflated| inflated.longest) {
+        Some((bytes, longest)) => {
+            format!("; a compressed one of {} inflates to {}", quote::bytes(bytes), quote::bytes(longest))
+        }
+        None => String::from(unread(frames)),
+    }
+}
+
+/// What to do where compressed messages were not looked at.
+fn unread(frames: &FrameFacts) -> &'static str {
+    match frames.inflated.and_then(|inflated| inflated.unread) {
+        Some(Unread::TooMany | Unread::NotAsked) => {
+            "; of its compressed messages not all were read, which --decode does"
+        }
+        _ => "",
+    }
 }
 
 fn accuses(close: &Close) -> bool {
@@ -119,6 +143,7 @@ mod tests {
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::Scene;
     use crate::rules::{Blame, Confidence};
+    use crate::websocket::{Inflated, Unread};
 
     #[test]
     fn the_accused_is_to_blame_if_it_sent_data() {
@@ -128,6 +153,25 @@ mod tests {
             .close(Client, 1007, "")
             .finds(RULE.name);
         assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Likely));
+    }
+
+    #[test]
+    fn what_compressed_messages_became_is_told_or_how_to_see_it() {
+        let facts = |inflated: Inflated| {
+            Scene::session("permessage-deflate", "permessage-deflate")
+                .compressed(Client)
+                .with(|connection| {
+                    connection.frames.as_mut().unwrap().client.inflated = Some(inflated);
+                })
+                .close(Server, 1009, "")
+                .finds(RULE.name)
+                .message
+        };
+        let longest = Some((8157, 8 << 20));
+        let message = facts(Inflated { longest, ..Inflated::default() });
+        assert!(message.ends_with("a compressed one of 8157 bytes inflates to 8388608 bytes"), "{message}");
+        let unread = Some(Unread::TooMany);
+        assert!(facts(Inflated { unread, ..Inflated::default() }).ends_with("which --decode does"));
     }
 
     #[test]

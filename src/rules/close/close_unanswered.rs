@@ -15,7 +15,8 @@ rule! {
     /// side has finished.
     ///
     /// # How to fix
-    /// Read until the Close has come and let the library answer it; do not stop the reading task first.
+    /// Read until the Close has come and let the library answer it: no `terminate()` or `destroy()` right after
+    /// `close()` in ws, `await wait_closed()` in Python's websockets, and do not stop the reading task first.
     ///
     /// # What it does not report
     /// Captures that end before the answer could come, and sides that were not captured whole. A Close with 1002, 1003,

@@ -19,8 +19,10 @@ rule! {
     /// proxies such as nginx and HAProxy never send a Close.
     ///
     /// # How to fix
-    /// Send a Ping at half the shortest timeout on the path. Send Close 1001 or 1012 before the server stops. If the
-    /// end comes after the same silence every time, raise the timeout of that length.
+    /// Send a Ping at half the shortest timeout on the path: `ping_interval` of Python's websockets, `pingInterval` of
+    /// OkHttp, a timer with `ping()` in ws. If the end comes after the same silence every time, raise the timeout of
+    /// that length: nginx `proxy_read_timeout`, HAProxy `timeout tunnel`, AWS `idle_timeout.timeout_seconds`. Before
+    /// the server stops, send Close 1001 or 1012; in ws `close(1001)` in place of `terminate()`.
     ///
     /// # What it does not report
     /// Connections that are still open when the capture ends, and those of which only one side was captured. Where

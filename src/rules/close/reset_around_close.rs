@@ -15,7 +15,7 @@ rule! {
     /// such as `option nolinger` of HAProxy.
     ///
     /// # How to fix
-    /// Shut down sending, read to the end, then close. Do not set SO_LINGER to zero.
+    /// Shut down sending, read to the end, then close. Do not set SO_LINGER to zero. HAProxy: no `option nolinger`.
     ///
     /// # What it does not report
     /// A RST after both sides have sent Close, which is common with browsers and harmless.

@@ -15,8 +15,9 @@ rule! {
     /// that only echoes the field.
     ///
     /// # How to fix
-    /// Look at the sender's options: `threshold` of ws, and whether the library implements the extension at all. Or do
-    /// not offer it.
+    /// Look at the sender's options: `threshold` of ws, which counts only with `serverNoContextTakeover`,
+    /// `EnableWriteCompression` of gorilla, and whether the library implements the extension at all. Or do not offer
+    /// it.
     ///
     /// # What it does not report
     /// Sides of which bytes are missing, and those that sent few or only small messages. Compression is chosen message by

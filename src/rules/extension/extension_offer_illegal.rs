@@ -16,7 +16,8 @@ rule! {
     /// the field.
     ///
     /// # How to fix
-    /// Offer window sizes from 8 to 15, each parameter once, and only those of RFC 7692.
+    /// Offer window sizes from 8 to 15, each parameter once, and only those of RFC 7692: `serverMaxWindowBits` and
+    /// `clientMaxWindowBits` in ws, `ClientPerMessageDeflateFactory` in Python's websockets.
     ///
     /// # What it does not report
     /// The same extension offered several times with other parameters, which is a legal list of preferences.

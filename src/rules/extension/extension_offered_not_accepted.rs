@@ -20,8 +20,9 @@ rule! {
     /// from the answer; one side of the gateway alone cannot tell which.
     ///
     /// # How to fix
-    /// Nothing, if nobody misses it. Otherwise switch it on at the server, for example `perMessageDeflate: true` for
-    /// `ws` on Node. Then compare this field on both sides of every gateway, and remove header filters there.
+    /// Nothing, if nobody misses it. Otherwise switch it on at the server: ws `perMessageDeflate: true`, gorilla
+    /// `EnableCompression: true`, Cowboy `compress => true`, uvicorn `--ws-per-message-deflate true`; tungstenite has
+    /// no extensions. Then compare this field on both sides of every gateway, and remove header filters there.
     /// `--require-extension NAME`, or `NAME@HOST/PATH`, makes it an error where it must not be missing.
     ///
     /// # What it does not report

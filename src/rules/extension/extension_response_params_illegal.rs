@@ -18,9 +18,9 @@ rule! {
     /// offered. Or a relay that passes the answer of its upstream on to a client that made another offer.
     ///
     /// # How to fix
-    /// Send `client_max_window_bits` only where it was offered. Confirm `server_max_window_bits` and
-    /// `server_no_context_takeover` where they were demanded, or decline the offer. In a relay negotiate on each leg
-    /// for itself.
+    /// Send `client_max_window_bits` only where it was offered; in ws leave `clientMaxWindowBits` undefined. Confirm
+    /// `server_max_window_bits` and `server_no_context_takeover` where they were demanded, or decline the offer. In a
+    /// relay negotiate on each leg for itself.
     ///
     /// # What it does not report
     /// An offer of several permessage-deflate elements is a list to choose from: one fitting element is enough.

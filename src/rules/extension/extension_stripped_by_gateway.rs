@@ -19,8 +19,9 @@ rule! {
     /// gateway that passes known fields only. Traefik 1.x and Spring Cloud Gateway are known for it.
     ///
     /// # How to fix
-    /// Remove the filter, so that the field goes through in both directions. If compression is to be off, remove the
-    /// field from the request, never from the answer alone.
+    /// Remove the filter, so that the field goes through in both directions: nginx without `proxy_set_header
+    /// Sec-WebSocket-Extensions "";` and `proxy_hide_header Sec-WebSocket-Extensions;`, HAProxy without `del-header`,
+    /// Traefik 2 or later. If compression is to be off, remove the field from the request, never from the answer alone.
     ///
     /// # What it does not report
     /// Gateways that negotiate extensions on each leg by themselves, and an upstream that declines what it was offered.

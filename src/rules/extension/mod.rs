@@ -2,6 +2,7 @@
 
 pub(super) mod close_1010_from_server;
 pub(super) mod close_1010_mandatory_extension;
+pub(super) mod compressed_message_undecodable;
 pub(super) mod extension_accepted_not_offered;
 pub(super) mod extension_header_malformed;
 pub(super) mod extension_name_unregistered;

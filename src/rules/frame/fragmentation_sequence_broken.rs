@@ -14,7 +14,8 @@ rule! {
     /// Two threads that write to one connection without a lock, or a relay that splits messages.
     ///
     /// # How to fix
-    /// Let one writer own the connection, and send each message whole before the next.
+    /// Let one writer own the connection, and send each message whole before the next: gorilla allows one writer at a
+    /// time, so hold a mutex around `WriteMessage`; in ws do not mix `send` with `{ fin: false }`.
     ///
     /// # What it does not report
     /// Control frames between fragments, which are legal, and connections that the capture joined midway. After

@@ -16,7 +16,9 @@ rule! {
     /// on one server; or a proxy that sends its error page down an open tunnel.
     ///
     /// # How to fix
-    /// Return no response from a handler that has upgraded. Register one upgrade handler only. Update the proxy.
+    /// Return no response from a handler that has upgraded. Node: one `upgrade` listener that answers a path, ws with
+    /// `noServer: true`, and no http-proxy-middleware with `ws: true` beside it. Update the proxy if the bytes are its
+    /// own error page.
     ///
     /// # What it does not report
     /// Text that begins with `HTTP/` inside a frame. After missing bytes it is only likely.

@@ -15,7 +15,8 @@ rule! {
     /// A firewall rule, a bot check, or the warning page of a free tunnel.
     ///
     /// # How to fix
-    /// Except the path of the WebSocket from the check. With ngrok send the field `ngrok-skip-browser-warning`.
+    /// Except the path of the WebSocket from the check: on Cloudflare a WAF rule with the action Skip. With ngrok send
+    /// the field `ngrok-skip-browser-warning`.
     ///
     /// # What it does not report
     /// Refusals without such a mark. An application may send its own page: marks that only stand in the text make it

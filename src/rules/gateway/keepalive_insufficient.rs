@@ -17,7 +17,8 @@ rule! {
     /// A heartbeat with the same period as the timeout, such as 60 s behind a proxy with 60 s; or none at all.
     ///
     /// # How to fix
-    /// Send a Ping at half the limit or more often, or raise the limit.
+    /// Send a Ping at half the limit or more often: `ping_interval` of Python's websockets, `pingInterval` of OkHttp
+    /// and Socket.IO, a timer with `ping()` in ws. Or raise the limit, for example nginx `proxy_read_timeout`.
     ///
     /// # What it does not report
     /// Gateways that show no sign, silences well below the limit, and silences longer than it, after which the limit is

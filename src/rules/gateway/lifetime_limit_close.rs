@@ -18,7 +18,9 @@ rule! {
     /// Front Door; Caddy `stream_timeout`, Envoy `max_stream_duration`. A token that expires looks the same.
     ///
     /// # How to fix
-    /// Raise the limit above the longest session, or reconnect shortly before it.
+    /// Raise the limit above the longest session: Google Cloud `timeoutSec` of the backend service, Caddy
+    /// `stream_timeout`, Envoy `max_stream_duration`. Amazon API Gateway (2 h) and Azure Front Door (4 h) cannot be
+    /// changed: reconnect shortly before.
     ///
     /// # What it does not report
     /// Sessions that were quiet for the last third of their life, endings by the client, and equal ages of sessions that

@@ -17,8 +17,9 @@ rule! {
     ///
     /// # How to fix
     /// nginx: `proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection
-    /// $connection_upgrade;` with a `map`. Apache httpd: `upgrade=websocket` on ProxyPass. Envoy: `upgrade_configs` with
-    /// `upgrade_type: websocket`. Varnish: `return(pipe)` and both fields in `vcl_pipe`.
+    /// $connection_upgrade;` with a `map`. Apache httpd: `upgrade=websocket` on ProxyPass. Envoy: `upgrade_configs`
+    /// with `upgrade_type: websocket`. Varnish: `return(pipe)` and both fields in `vcl_pipe`. Squid:
+    /// `http_upgrade_request_protocols websocket allow all`.
     ///
     /// # What it does not report
     /// Gateways that go on with HTTP/2, which has other means, and requests that lacked the fields before the gateway.

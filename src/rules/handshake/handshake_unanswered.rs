@@ -16,8 +16,9 @@ rule! {
     /// handler for upgrades.
     ///
     /// # How to fix
-    /// Add the upgrade handler (`server.on('upgrade')` on Node). Set connect and read timeouts on the gateway, so that a
-    /// 504 shows what is wrong.
+    /// Add the upgrade handler: on Node `server.on('upgrade')`, with http-proxy also `ws: true`. Set time limits on the
+    /// gateway, so that a 504 shows what is wrong: nginx `proxy_connect_timeout` and `proxy_read_timeout`, HAProxy
+    /// `timeout connect` and `timeout server`.
     ///
     /// # What it does not report
     /// Captures that stop within ten seconds of the request, and those that lack part of the server's side.

@@ -15,7 +15,8 @@ rule! {
     /// `Content-Length: 0` is added by some proxies, Envoy among them. Early frames come from clients that do not wait.
     ///
     /// # How to fix
-    /// Remove the field at the gateway; wait for the 101 in the client.
+    /// Remove the field at the gateway: Envoy `request_headers_to_remove`, HAProxy `http-request del-header
+    /// Content-Length`. Clients: no body with a GET, and nothing before the 101 (`onopen`).
     ///
     /// # What it does not report
     /// Extended CONNECT over HTTP/2, where data may follow at once.

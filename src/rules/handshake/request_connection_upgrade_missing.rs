@@ -14,7 +14,9 @@ rule! {
     /// A proxy that sets `Connection` itself, such as nginx with `proxy_set_header Connection "";` for keepalive.
     ///
     /// # How to fix
-    /// nginx: set `Connection` from a `map` of `$http_upgrade`. HAProxy: do not delete `Connection`.
+    /// nginx: `map $http_upgrade $connection_upgrade { default upgrade; '' close; }` in `http`, and `proxy_set_header
+    /// Connection $connection_upgrade;` in the location, never `proxy_set_header Connection "";`. HAProxy: no
+    /// `http-request del-header Connection`. Varnish: `set bereq.http.connection = req.http.connection;` in `vcl_pipe`.
     ///
     /// # What it does not report
     /// Lists such as `keep-alive, Upgrade`, and the field in any case or on several lines.

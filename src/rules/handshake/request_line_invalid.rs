@@ -15,8 +15,9 @@ rule! {
     /// `proxy_http_version 1.1`. Another method comes from a probe or a client that is none.
     ///
     /// # How to fix
-    /// nginx: `proxy_http_version 1.1;` together with the `Upgrade` and `Connection` fields. Clients: use a WebSocket
-    /// library.
+    /// nginx before 1.29.7: `proxy_http_version 1.1;` together with `proxy_set_header Upgrade $http_upgrade;` and the
+    /// `Connection` field. Apache httpd: remove `SetEnv force-proxy-request-1.0`. Clients: a WebSocket library in place
+    /// of a hand-made request.
     ///
     /// # What it does not report
     /// Extended CONNECT over HTTP/2 and HTTP/3, which is another handshake.

@@ -13,7 +13,8 @@ rule! {
     /// A proxy rule that adds a field where it should set it; or a hand-written client.
     ///
     /// # How to fix
-    /// Set the field instead of adding it.
+    /// Set the field instead of adding it: nginx `proxy_set_header`, HAProxy `http-request set-header` in place of
+    /// `add-header`, Apache httpd `RequestHeader set`, Envoy `append_action: OVERWRITE_IF_EXISTS_OR_ADD`.
     ///
     /// # What it does not report
     /// `Sec-WebSocket-Extensions` and `Sec-WebSocket-Protocol`, which may be on several lines of a request.

@@ -14,7 +14,8 @@ rule! {
     /// A client from before 2012, a proxy that drops the field, or a request written by hand.
     ///
     /// # How to fix
-    /// Update the client, and check that the field passes every proxy.
+    /// Update the client: 13 has been the only version in use since 2011. Check that no proxy drops
+    /// `Sec-WebSocket-Version`. Servers: refuse any other version with 426 and `Sec-WebSocket-Version: 13`.
     ///
     /// # What it does not report
     /// Servers that list 13 among others, such as `13, 8`.

@@ -15,8 +15,9 @@ rule! {
     /// cache answered. Or a hop behind this point dropped `Upgrade`; a capture there would show it.
     ///
     /// # How to fix
-    /// Check the path against the server's routes. Keep `try_files … /index.html` and caches off it. Let every gateway
-    /// forward `Upgrade` and `Connection`.
+    /// nginx: a `location` of its own for the path, so that `try_files … /index.html` does not serve it. Cloudflare: a
+    /// rule that bypasses the cache, and WebSockets switched on under Network. Azure Front Door: no caching on the
+    /// route. Every gateway: forward `Upgrade` and `Connection`, see `WS-HS-002`.
     ///
     /// # What it does not report
     /// WebSocket over HTTP/2 and HTTP/3, where 200 is success.

@@ -16,8 +16,10 @@ rule! {
     /// empty body: Envoy without `upgrade_configs`.
     ///
     /// # How to fix
-    /// Forward the original `Host` or extend the list of allowed origins. Authenticate browsers by cookie or ticket.
-    /// Envoy, Istio: `upgrade_configs` with `websocket`.
+    /// Forward the original host, nginx `proxy_set_header Host $host;`, or extend the list of allowed origins: Django
+    /// `ALLOWED_HOSTS`, Rails `allowed_request_origins`, Phoenix `check_origin`, gorilla `CheckOrigin`, Python's
+    /// websockets `origins`. Browsers cannot send `Authorization` here: use a cookie or a ticket. Envoy, Istio:
+    /// `upgrade_configs` with `upgrade_type: websocket`.
     ///
     /// # What it does not report
     /// Values of `Cookie` and `Authorization`: only whether they were there.

@@ -16,7 +16,10 @@ rule! {
     /// behind this point issued it anew as HTTP/1.0.
     ///
     /// # How to fix
-    /// Compare path and fields on both sides of every gateway, then read the log of whoever answered.
+    /// 404: compare the path on both sides of every gateway, in nginx the `location` and the slash at the end of
+    /// `proxy_pass`, in Socket.IO `path`. 400 with `Session ID unknown`: sticky sessions, nginx `ip_hash`, HAProxy
+    /// `balance source` or a cookie. 429: wait as `Retry-After` says. 431: smaller cookies, or nginx
+    /// `large_client_header_buffers`, Node `--max-http-header-size`. 500: the log of the server at that second.
     ///
     /// # What it does not report
     /// 2xx, 3xx, 401, 403, 407, 426 and answers that a gateway made itself: they have their own rules. 100 and 103 are

@@ -15,7 +15,8 @@ rule! {
     /// A filter of response fields in a proxy, or a home-made server.
     ///
     /// # How to fix
-    /// Send exactly `Upgrade: websocket` and `Connection: Upgrade` with the 101, and let no proxy remove them.
+    /// Send exactly `Upgrade: websocket` and `Connection: Upgrade` with the 101. Let no proxy remove them: nginx
+    /// without `proxy_hide_header Upgrade;`, no filter that strips fields of one hop from a 101.
     ///
     /// # What it does not report
     /// Lists with further tokens, which are legal; only OkHttp refuses them, and where the client is OkHttp it is a

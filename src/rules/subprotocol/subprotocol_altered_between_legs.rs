@@ -14,8 +14,9 @@ rule! {
     /// A gateway that opens a WebSocket of its own to the upstream and does not pass the offer on, or a header filter.
     ///
     /// # How to fix
-    /// Forward `Sec-WebSocket-Protocol` unchanged in both directions; in a relay, hand the client's list to the upstream
-    /// connection and answer the client with what the upstream chose.
+    /// Forward `Sec-WebSocket-Protocol` unchanged in both directions: nginx without `proxy_set_header
+    /// Sec-WebSocket-Protocol "";` and `proxy_hide_header Sec-WebSocket-Protocol;`. In a relay, hand the client's list
+    /// to the upstream connection and answer the client with what the upstream chose.
     ///
     /// # What it does not report
     /// Connections of which one leg was captured.

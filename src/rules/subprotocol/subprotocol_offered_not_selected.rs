@@ -17,8 +17,10 @@ rule! {
     /// or a proxy drops the field.
     ///
     /// # How to fix
-    /// Let the server answer with one of the offered values; if the client only smuggles a token in this field, answer
-    /// with that value or move the token.
+    /// Let the server answer with one of the offered values: Python's websockets `subprotocols=[…]`, ws
+    /// `handleProtocols`, gorilla `Upgrader.Subprotocols`, FastAPI `accept(subprotocol=…)`, Spring
+    /// `setSupportedProtocols`. GraphQL: `graphql-transport-ws` and `graphql-ws` are two protocols, and both ends need
+    /// the same. If the client only smuggles a token in this field, answer with that value or move the token.
     ///
     /// # What it does not report
     /// Requests without subprotocols. It is an error where the client is a browser or left at once, else a warning.

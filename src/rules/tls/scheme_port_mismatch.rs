@@ -16,7 +16,8 @@ rule! {
     /// http://` to an HTTPS port.
     ///
     /// # How to fix
-    /// Use the scheme of the port: wss in the client, or https towards the upstream in the gateway.
+    /// Use the scheme of the port: `wss` in the client, or towards the upstream nginx `proxy_pass https://…`, HAProxy
+    /// `ssl` on the server line, HTTPS as protocol of a cloud's target group.
     ///
     /// # What it does not report
     /// Answers of which the capture lacks the first bytes, and any other 400.

@@ -16,7 +16,8 @@ rule! {
     /// are lost, which shows in bytes that are sent again.
     ///
     /// # How to fix
-    /// Free the loop of the silent program from long work. If bytes are sent again, look at the path instead.
+    /// Free the loop of the silent program from long work: `asyncio.to_thread` in Python, a worker thread on Node. If
+    /// bytes are sent again, look at the path instead.
     ///
     /// # What it does not report
     /// Pings after a Close, pings that a later Pong covers, captures that end or lack bytes of the other side in that

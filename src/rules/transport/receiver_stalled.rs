@@ -15,7 +15,8 @@ rule! {
     /// A consumer slower than its producer, a blocked program, or a reader that was paused and never resumed.
     ///
     /// # How to fix
-    /// Read continuously and bound the queue behind it, or drop what nobody needs. Proxies: `proxy_send_timeout`.
+    /// Read continuously and bound the queue behind it, or drop what nobody needs. While it lasts, nginx
+    /// `proxy_send_timeout` and HAProxy `timeout tunnel` decide when the proxy cuts.
     ///
     /// # What it does not report
     /// Shorter stalls, which are ordinary flow control.

@@ -18,7 +18,8 @@ rule! {
     /// minutes unless told otherwise, others after 5 to 30. Or a host that slept, crashed or lost its network.
     ///
     /// # How to fix
-    /// Send a Ping at half the shortest limit on the path. Let the load balancer reset idle flows (TCP reset on idle).
+    /// Send a Ping at half the shortest limit on the path. Let the load balancer reset idle flows or keep them longer:
+    /// Azure `enableTcpReset` and `idleTimeoutInMinutes`, AWS Network Load Balancer `tcp.idle_timeout.seconds`.
     ///
     /// # What it does not report
     /// Shorter silences, captures that lack a part of the other side, and TCP keepalive probes. Unless the silence was as

@@ -16,7 +16,8 @@ rule! {
     /// queue, or a host that is gone.
     ///
     /// # How to fix
-    /// Check listener, port and firewall at that second.
+    /// RST: start the listener, or correct the port; a program that listens on 127.0.0.1 cannot be reached from
+    /// outside. No answer: open the port in firewall and security group at both ends.
     ///
     /// # What it does not report
     /// Attempts at servers with which this client has no WebSocket in the capture, a single lost SYN, and connections of

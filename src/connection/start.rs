@@ -1,0 +1,67 @@
+//! What is known of a TCP connection before its first payload.
+
+use super::ending::Transport;
+use super::facts::Unused;
+use crate::capture::{PacketId, Seen};
+use crate::net::{FlowKey, Side};
+use crate::role::Role;
+
+/// What is known of a flow before its first payload.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start {
+    pub(super) opener: Option<Side>,
+    pub(super) first: Seen,
+    pub(super) opened: Option<Seen>,
+    pub(super) accepted: Option<Seen>,
+    pub(super) isn: [Option<u32>; 2],
+    pub(super) syns: u32,
+    /// The first FIN or RST, and who sent it.
+    pub(super) ended: Option<(Side, Transport, Seen)>,
+}
+
+impl Start {
+    pub(super) fn new(opener: Option<Side>, first: Seen) -> Start {
+        Start { opener, first, opened: None, accepted: None, isn: [None; 2], syns: 0, ended: None }
+    }
+
+    /// The first packet of the flow.
+    pub(super) fn first(&self) -> PacketId {
+        self.first.packet
+    }
+
+    /// Notes the SYN of one side, with its sequence number the first time.
+    pub(super) fn synchronize(&mut self, from: Side, isn: Option<u32>, seen: Seen) {
+        let opens = self.opener == Some(from);
+        self.syns += u32::from(opens);
+        if isn.is_some() {
+            let place = if opens { &mut self.opened } else { &mut self.accepted };
+            place.get_or_insert(seen);
+            self.isn[from.index()] = isn;
+        }
+    }
+
+    /// Notes the end of one side.
+    pub(super) fn end(&mut self, from: Side, transport: Transport, seen: Seen) {
+        // Told in the order of cause and effect; but a reset is told at once, a FIN after what it waits for.
+        let before = |first: Seen| (seen.at, seen.packet) < (first.at, first.packet);
+        if self.ended.is_none_or(|(_, transport, first)| transport == Transport::Reset && before(first)) {
+            self.ended = Some((from, transport, seen));
+        }
+    }
+
+    /// The facts of a flow that ends without a payload; `None` where its SYN was not seen.
+    pub(super) fn unused(&self, key: &FlowKey) -> Option<Unused> {
+        let client = self.opener?;
+        let role = |side| if side == client { Role::Client } else { Role::Server };
+        Some(Unused {
+            capture: self.first.packet.capture(),
+            stream: 0,
+            client: key.endpoint(client),
+            server: key.endpoint(client.other()),
+            opened: self.opened?,
+            syns: self.syns,
+            accepted: self.accepted,
+            ended: self.ended.map(|(side, transport, seen)| (role(side), transport, seen)),
+        })
+    }
+}

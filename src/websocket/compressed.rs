@@ -1,0 +1,404 @@
+//! The compressed messages of one direction (RFC 7692): kept until somebody must read them, or read as they end.
+
+use super::Violation;
+use super::deflate::{CONTEXT, Corrupt, Failure, Inflater};
+use super::kept::{About, Kept};
+use super::reading::{Depth, Reading};
+use super::utf8::{NotUtf8, Utf8};
+use crate::limits;
+use std::sync::Arc;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Compressed {
+    kept: Kept,
+    state: State,
+    takeover: bool,
+    /// Bytes that were taken from `reading`.
+    held: usize,
+    reading: Arc<Reading>,
+    /// Compressed messages that were sent whole.
+    sent: u64,
+    inflating: Box<Inflating>,
+}
+
+/// What most connections never need.
+#[derive(Debug, Default)]
+struct Inflating {
+    /// The message that is being inflated, as far as earlier pieces of it went.
+    partial: Option<Partial>,
+    context: Option<Inflater>,
+    /// Messages before the first one that is kept.
+    before: u64,
+    facts: Inflated,
+}
+
+/// What came of inflating the messages of one direction.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Inflated {
+    /// Compressed messages that were sent whole.
+    pub sent: u64,
+    /// Those of them that were inflated.
+    pub messages: u64,
+    /// Their payload bytes.
+    pub bytes: u64,
+    /// The bytes that these inflated to.
+    pub inflated: u64,
+    /// The longest of them once inflated: its payload bytes, and what they inflated to.
+    pub longest: Option<(u64, u64)>,
+    /// Why some were not inflated: the first reason.
+    pub unread: Option<Unread>,
+}
+
+/// Why a compressed message was not inflated.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unread {
+    /// The end of the session did not ask for it.
+    NotAsked,
+    /// The capture lacks it, or an earlier one to which it may refer.
+    Lost,
+    /// It, or an earlier one to which it may refer, cannot be inflated.
+    Corrupt,
+    /// More was sent than this program keeps without being told to read everything.
+    TooMany,
+    /// It inflates to more than [`limits::INFLATED`].
+    TooLong,
+}
+
+/// A compressed message that does not inflate though all before it did.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Undecodable {
+    /// Its number among the compressed messages of its side, from 1.
+    pub number: u64,
+    /// What is wrong with it.
+    pub corrupt: Corrupt,
+    /// What it can be read as instead.
+    pub instead: Option<Instead>,
+}
+
+/// As what a message can be read that does not inflate.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Instead {
+    /// It inflates with the messages before it as context, which it was agreed not to use.
+    Takeover,
+    /// It has a zlib header (RFC 1950), which does not belong there.
+    Zlib,
+    /// It has a gzip header (RFC 1952), which does not belong there.
+    Gzip,
+    /// It is text that was not compressed.
+    Text,
+}
+
+/// How far messages can be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// The next one, too.
+    Open,
+    /// Those that wait, and none behind them.
+    Closed,
+    /// None.
+    Over,
+}
+
+/// A message that is being inflated.
+#[derive(Debug)]
+struct Partial {
+    /// Whether it is read in pieces, so that it is not there whole.
+    pieces: bool,
+    text: Utf8,
+    not_utf8: Option<NotUtf8>,
+    bytes: u64,
+    /// How much more it may inflate to, and how much it might from the start.
+    room: u64,
+    granted: u64,
+    inflated: u64,
+    /// What the messages before inflated to, where this one must not refer to it.
+    history: Vec<u8>,
+    failed: Option<Failure>,
+}
+
+impl Compressed {
+    pub(super) fn new(takeover: bool, reading: Arc<Reading>) -> Compressed {
+        Compressed {
+            kept: Kept::default(),
+            state: State::Open,
+            takeover,
+            held: 0,
+            reading,
+            sent: 0,
+            inflating: Box::default(),
+        }
+    }
+
+    /// A message begins.
+    #[inline]
+    pub(super) fn begin(&mut self) {
+        if self.kept.is_begun() {
+            self.lose(Unread::Lost);
+        }
+        if self.state == State::Open {
+            self.kept.begin();
+        }
+    }
+
+    /// Takes a piece of its payload.
+    #[inline]
+    pub(super) fn push(&mut self, piece: &[u8], key: Option<[u8; 4]>, phase: u64) {
+        if !self.kept.is_begun() {
+            return;
+        }
+        let len = self.kept.len().saturating_add(piece.len());
+        if (len > self.held || len > limits::COMPRESSED) && !self.make_room(piece.len()) {
+            return;
+        }
+        self.kept.push(piece, key, phase);
+    }
+
+    /// The message is whole.
+    #[inline]
+    pub(super) fn end(&mut self, about: About, tell: &mut impl FnMut(Violation, About)) {
+        self.sent = self.sent.saturating_add(1);
+        if self.kept.is_begun() {
+            self.kept.end(about);
+            if self.reading.depth() == Depth::All {
+                self.read(tell);
+            }
+        }
+    }
+
+    /// The message in progress cannot be kept, nor, with context takeover, any behind it, for they may refer to it.
+    #[cold]
+    pub(super) fn lose(&mut self, why: Unread) {
+        self.kept.abandon();
+        self.inflating.partial = None;
+        if self.takeover || why != Unread::Lost {
+            self.inflating.facts.unread.get_or_insert(why);
+        }
+        match why {
+            _ if !self.takeover => {}
+            Unread::Lost if self.kept.has_whole() => self.state = State::Closed,
+            _ => self.stop(),
+        }
+    }
+
+    /// Reads what waits.
+    pub(super) fn read(&mut self, tell: &mut impl FnMut(Violation, About)) {
+        let mut kept = std::mem::take(&mut self.kept);
+        for (about, payload) in kept.messages() {
+            self.inflate(payload);
+            match about {
+                Some(about) => self.finish(payload, about, tell),
+                None => self.inflating.partial.iter_mut().for_each(|partial| partial.pieces = true),
+            }
+        }
+        self.inflating.before = self.sent;
+        if self.state != State::Over {
+            kept.forget_all();
+            self.kept = kept;
+        }
+    }
+
+    /// All that was found out.
+    pub(super) fn facts(&self) -> Inflated {
+        let mut facts = Inflated { sent: self.sent, ..self.inflating.facts };
+        if facts.messages < facts.sent {
+            facts.unread.get_or_insert(Unread::NotAsked);
+        }
+        facts
+    }
+
+    /// Makes room for a piece; false where it cannot be kept.
+    #[cold]
+    fn make_room(&mut self, piece: usize) -> bool {
+        if self.kept.len().saturating_add(piece) > limits::COMPRESSED {
+            if self.reading.depth() == Depth::All {
+                // Faults are told of whole messages, and those were read as they ended.
+                self.read(&mut |_, _| {});
+            } else if self.takeover || !self.kept.has_whole() {
+                self.inflating.before = self.sent;
+                self.kept.forget_whole();
+                self.lose(Unread::TooMany);
+            } else {
+                // Each message stands for itself: the last ones are those that matter.
+                self.inflating.facts.unread.get_or_insert(Unread::TooMany);
+                self.inflating.before = self.sent;
+                self.kept.forget_whole();
+            }
+        }
+        if self.kept.is_begun() && !self.hold(self.kept.len().saturating_add(piece)) {
+            self.lose(Unread::TooMany);
+        }
+        self.kept.is_begun()
+    }
+
+    /// Inflates a piece of the message in progress.
+    fn inflate(&mut self, piece: &[u8]) {
+        self.start();
+        if let Inflating { partial: Some(partial), context: Some(context), .. } = &mut *self.inflating {
+            partial.take(piece, context, false);
+        }
+    }
+
+    /// Begins to inflate a message, where none is begun.
+    fn start(&mut self) {
+        if self.inflating.partial.is_some() || self.state == State::Over {
+            return;
+        }
+        if self.inflating.context.is_none() {
+            if !self.hold(self.held.saturating_add(CONTEXT)) {
+                self.inflating.facts.unread.get_or_insert(Unread::TooMany);
+                return self.stop();
+            }
+            self.inflating.context = Some(Inflater::new());
+        }
+        let Some(context) = &mut self.inflating.context else { return };
+        let mut history = Vec::new();
+        if !self.takeover {
+            history.extend_from_slice(context.history());
+            context.reset();
+        }
+        self.inflating.partial = Some(Partial {
+            pieces: false,
+            text: Utf8::default(),
+            not_utf8: None,
+            bytes: 0,
+            room: self.reading.room(),
+            granted: self.reading.room(),
+            inflated: 0,
+            history,
+            failed: None,
+        });
+    }
+
+    /// Ends it. `payload` is all of it, where it was not read in pieces.
+    fn finish(&mut self, payload: &[u8], about: About, tell: &mut impl FnMut(Violation, About)) {
+        self.inflating.before = self.inflating.before.saturating_add(1);
+        let Inflating { partial, context: Some(context), before: number, facts } = &mut *self.inflating
+        else {
+            return;
+        };
+        let Some(mut partial) = partial.take() else { return };
+        partial.take(&[], context, true);
+        self.reading.spend(partial.inflated);
+        let is_longest = facts.longest.is_none_or(|(_, longest)| partial.inflated > longest);
+        if is_longest && !matches!(partial.failed, Some(Failure::Corrupt(_))) {
+            facts.longest = Some((partial.bytes, partial.inflated));
+        }
+        let why = match partial.failed {
+            None => {
+                facts.messages = facts.messages.saturating_add(1);
+                facts.bytes = facts.bytes.saturating_add(partial.bytes);
+                facts.inflated = facts.inflated.saturating_add(partial.inflated);
+                let text = partial.not_utf8.or_else(|| partial.text.end().err());
+                if let Some(fault) = text.filter(|_| about.text) {
+                    tell(Violation::TextNotUtf8(fault), about);
+                }
+                return;
+            }
+            Some(Failure::TooLong) if partial.granted < limits::INFLATED => Unread::TooMany,
+            Some(Failure::TooLong) => Unread::TooLong,
+            Some(Failure::Corrupt(corrupt)) => {
+                // The first one is tried in every way; where there are more, they have the same cause.
+                let first = facts.unread.is_none() && !partial.pieces;
+                let instead = if first {
+                    instead(payload, about.text, &partial.history, partial.granted)
+                } else {
+                    None
+                };
+                tell(Violation::Undecodable(Undecodable { number: *number, corrupt, instead }), about);
+                Unread::Corrupt
+            }
+        };
+        facts.unread.get_or_insert(why);
+        if self.takeover {
+            self.stop();
+        }
+    }
+
+    /// Reads no more, and frees everything.
+    fn stop(&mut self) {
+        self.state = State::Over;
+        self.kept = Kept::default();
+        (self.inflating.partial, self.inflating.context) = (None, None);
+        self.reading.give_back(std::mem::take(&mut self.held));
+    }
+
+    /// Has room for so many bytes; false where there is none.
+    fn hold(&mut self, bytes: usize) -> bool {
+        // In steps, for the room is shared by all.
+        let lacks = bytes.saturating_sub(self.held).next_multiple_of(STEP);
+        let has_room = self.reading.take(lacks);
+        if has_room {
+            self.held = self.held.saturating_add(lacks);
+        }
+        has_room
+    }
+}
+
+impl Drop for Compressed {
+    fn drop(&mut self) {
+        self.reading.give_back(self.held);
+    }
+}
+
+impl Partial {
+    /// Inflates a piece, and what ends a message behind it where this is the last one.
+    fn take(&mut self, piece: &[u8], context: &mut Inflater, last: bool) {
+        if self.failed.is_some() {
+            return;
+        }
+        self.bytes = self.bytes.saturating_add(piece.len() as u64);
+        let (text, not_utf8, inflated) = (&mut self.text, &mut self.not_utf8, &mut self.inflated);
+        let mut out = |bytes: &[u8]| {
+            *inflated = inflated.saturating_add(bytes.len() as u64);
+            if not_utf8.is_none() {
+                *not_utf8 = text.push(bytes).err();
+            }
+        };
+        let mut done = context.push(piece, &mut self.room, &mut out);
+        if last {
+            done = done.and_then(|()| context.finish(&mut self.room, &mut out));
+        }
+        self.failed = done.err();
+    }
+}
+
+/// As what a payload can be read that does not inflate as it should.
+fn instead(payload: &[u8], text: bool, history: &[u8], room: u64) -> Option<Instead> {
+    let whole = |mut context: Inflater, payload: &[u8]| {
+        let (mut room, mut all) = (room, Utf8::default());
+        let mut valid = true;
+        let mut out = |bytes: &[u8]| valid = valid && all.push(bytes).is_ok();
+        let done = context.push(payload, &mut room, &mut out);
+        let done = done.and_then(|()| context.finish(&mut room, &mut out));
+        done.is_ok() && (!text || (valid && all.end().is_ok()))
+    };
+    if payload.len() >= LEAST_TEXT && std::str::from_utf8(payload).is_ok_and(is_plain) {
+        return Some(Instead::Text);
+    }
+    if !history.is_empty() && whole(Inflater::after(history), payload) {
+        return Some(Instead::Takeover);
+    }
+    match payload {
+        [0x1F, 0x8B, 8, ..] => Some(Instead::Gzip),
+        [method, flags, rest @ ..]
+            if method & 0x8F == 8
+                && u16::from_be_bytes([*method, *flags]) % 31 == 0
+                && whole(Inflater::new(), rest) =>
+        {
+            Some(Instead::Zlib)
+        }
+        _ => None,
+    }
+}
+
+/// Whether a text has no control characters but those of layout.
+fn is_plain(text: &str) -> bool {
+    text.chars().all(|char| !char.is_control() || matches!(char, '\t' | '\r' | '\n'))
+}
+
+/// Room is taken in multiples of this.
+const STEP: usize = 4 << 10;
+
+/// Shorter payloads may be plain text by chance.
+const LEAST_TEXT: usize = 4;
