@@ -135,6 +135,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("foldhash", &["legs/"]),
     ("hashbrown", &["tcp/"]),
     ("httparse", &["http/"]),
+    ("mimalloc", &["main.rs"]),
     ("nom", &["websocket/"]),
     ("comfy_table", &["report/"]),
     ("csv", &["report/"]),
