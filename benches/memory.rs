@@ -28,7 +28,7 @@ fn main() {
 
 /// Prints the peaks for `megabytes`, ten and a hundred times as many.
 fn row(name: &str, megabytes: u64, shape: impl Fn() -> Step) {
-    let peaks = [1, 10, 100].map(|times| peak(megabytes * times << 20, shape()));
+    let peaks = [1, 10, 100].map(|times| peak((megabytes * times) << 20, shape()));
     println!("{name:<40} {}", peaks.map(|peak| format!("{peak:>8.1}")).join(" "));
 }
 

@@ -14,8 +14,14 @@ mod fixtures;
 /// The same traffic gives the same report, whatever it is wrapped in and however it arrives.
 mod wrappings;
 
+/// The number of threads changes nothing.
+mod threads;
+
 /// The JSON report has the shape that scripts rely on.
 mod reports;
+
+/// Every format tells the same facts, and none tells a secret.
+mod formats;
 
 /// The command line: what it accepts, prints and returns.
 mod cli;
@@ -26,6 +32,11 @@ mod settings;
 /// Recorded traffic is held to a policy, and what is known or ignored does not count.
 mod policy;
 
+/// What a change made better or worse is told by comparing two captures.
+mod diff;
+
+/// Every command that the documents show runs as it stands there.
+mod documents;
 /// Looks at captures that are no report, and the page for a browser.
 mod views;
 

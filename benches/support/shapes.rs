@@ -5,7 +5,7 @@
 use crate::traffic::{self, CLIENT, Flow, MASK, SERVER, Step, TEXT, frame};
 
 /// The shapes, each with its name.
-pub const ALL: [(&str, fn() -> Step); 5] =
+pub const ALL: [(&str, Shape); 5] =
     [("w1 chat", w1), ("w2 bulk", w2), ("w3 haystack", w3), ("w4 storm", w4), ("w5 hostile", w5)];
 
 /// The shape with this name.
@@ -13,6 +13,9 @@ pub fn named(name: &str) -> Step {
     let (_, shape) = ALL.iter().find(|(other, _)| *other == name).unwrap();
     shape()
 }
+
+/// Begins such traffic.
+pub type Shape = fn() -> Step;
 
 /// Small messages on sessions that come and go.
 pub fn w1() -> Step {

@@ -2,6 +2,7 @@
 
 use super::scope::{Filter, Moment};
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -12,7 +13,8 @@ Examples:
   wsanalyze --keylog keys.log edge.pcapng     wss too: SSLKEYLOGFILE is read as well
   wsanalyze --format json edge.pcapng         everything, for a program
   wsanalyze -o json=out.json edge.pcapng      the page, and everything in a file
-  wsanalyze check --policy ws.toml *.pcapng   traffic recorded in a test, held to expectations
+  wsanalyze check --policy policy.toml *.pcap  traffic recorded in a test, held to expectations
+  wsanalyze diff before.pcap after.pcap       what a change made better or worse
   wsanalyze explain 1010 1014                 two close codes, and how they differ
   wsanalyze explain WS-EX-012                 the manual of a rule
   wsanalyze explain 'RSV1 must be clear'      what a message in a log means
@@ -79,11 +81,26 @@ pub(super) struct Analysis {
     pub(super) outputs: Vec<Output>,
 
     #[command(flatten)]
+    pub(super) telling: Telling,
+
+    /// Tell at most so many causes in the table
+    #[arg(long, value_name = "COUNT")]
+    pub(super) limit: Option<usize>,
+
+    #[command(flatten)]
     pub(super) verdict: Verdict,
 }
 
+/// How things are told to people; shared by all commands that read captures.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub(super) struct Telling {
+    /// How times are told; relative counts from the first packet of the capture
+    #[arg(long, value_enum, default_value_t, value_name = "TIME")]
+    pub(super) time: TimeStyle,
+}
+
 /// What is read, and which of it is told; shared by all commands that read captures. The help is each option's own.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 pub(super) struct Reading {
     /// TLS secrets in the format of NSS, as browsers write them for SSLKEYLOGFILE; may be given several times
     #[arg(long = "keylog", value_name = "FILE")]
@@ -109,6 +126,10 @@ pub(super) struct Reading {
     /// Print values of query parameters, which often are tokens
     #[arg(long)]
     pub(super) show_secrets: bool,
+
+    /// Threads that follow connections; otherwise the cores there are. The report is the same for any number
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) threads: Option<u16>,
 }
 
 /// What is asked of the rules; shared by all commands that judge.
@@ -179,6 +200,31 @@ pub(super) struct Paper {
     pub(super) width: Option<u16>,
 }
 
+/// Two runs to be compared.
+#[derive(clap::Args, Debug)]
+pub(super) struct Diff {
+    /// The capture before the change, or a folder of them
+    #[arg(value_name = "BEFORE")]
+    pub(super) before: PathBuf,
+
+    /// The capture after it, or a folder of them
+    #[arg(value_name = "AFTER")]
+    pub(super) after: PathBuf,
+
+    #[command(flatten)]
+    pub(super) reading: Reading,
+
+    #[command(flatten)]
+    pub(super) judging: Judging,
+
+    /// How to print what changed
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: ListFormat,
+
+    #[command(flatten)]
+    pub(super) verdict: Verdict,
+}
+
 /// A look at captures: which, what of them, and how times are told.
 #[derive(clap::Args, Debug)]
 pub(super) struct View {
@@ -192,9 +238,8 @@ pub(super) struct View {
     #[command(flatten)]
     pub(super) judging: Judging,
 
-    /// How times are told; relative counts from the first packet of the capture
-    #[arg(long, value_enum, default_value_t, value_name = "TIME")]
-    pub(super) time: TimeStyle,
+    #[command(flatten)]
+    pub(super) telling: Telling,
 }
 
 /// What else the program does.
@@ -252,17 +297,34 @@ pub(super) enum Command {
         #[arg(value_name = "CAPTURE", required = true)]
         captures: Vec<PathBuf>,
     },
+    /// Print the JSON Schema of a report
+    Schema {
+        /// Of which format
+        #[arg(value_enum, default_value_t, value_name = "FORMAT")]
+        format: SchemaFormat,
+    },
     /// Hold captures to the policy in a configuration file: its [[expect]] entries are met, or the exit status is 1
     Check {
         #[command(flatten)]
         analysis: Box<Analysis>,
     },
+    /// Compare captures before a change with those after it, endpoint by endpoint and cause by cause: the exit status
+    /// is 1 where a cause is new
+    Diff(Diff),
     /// List the rules
     Rules {
         /// How to print them
         #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
         format: ListFormat,
     },
+    /// Print the script that completes commands and options in a shell
+    Completions {
+        /// Which shell
+        #[arg(value_enum, value_name = "SHELL")]
+        shell: Shell,
+    },
+    /// Print the manual page, for man -l -
+    Man,
 }
 
 // The values have no help of their own, so that --help stays on one screen.
@@ -273,6 +335,13 @@ pub(super) enum Format {
     #[default]
     Table,
     Json,
+    Jsonl,
+    Sarif,
+    Junit,
+    Github,
+    Gitlab,
+    Markdown,
+    Csv,
     Html,
 }
 
@@ -298,6 +367,14 @@ impl Output {
             None => Err(format!("expected FORMAT=FILE, with one of {}", formats())),
         }
     }
+}
+
+/// The formats that have a schema of ours.
+#[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
+pub(super) enum SchemaFormat {
+    #[default]
+    Json,
+    Jsonl,
 }
 
 /// How the list of rules is printed.
@@ -394,7 +471,7 @@ mod tests {
         assert_eq!(outputs, [(Format::Json, "out=1.json"), (Format::Table, "page.txt")]);
         for (line, says) in [
             ("wsanalyze a -o out.json", "FORMAT=FILE"),
-            ("wsanalyze a -o poem=out.txt", "expected one of table, json"),
+            ("wsanalyze a -o poem=out.txt", "expected one of table, json, jsonl"),
             ("wsanalyze a -o json=", "expected a file"),
             ("wsanalyze a -o json=-", "standard output"),
         ] {

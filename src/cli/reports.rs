@@ -1,15 +1,15 @@
 //! The reports of one run, each in its format and to its place.
 
 use super::args::Format;
-use super::config::{Config, Input};
+use super::config::{Config, Input, Purpose};
 use super::destination::{Destination, real};
 use super::exit::Status;
 use crate::connection::Connection;
 use crate::legs::LegPair;
 use crate::pipeline::{Observer, Summary};
-use crate::report::{Collector, Document, Page, TableReport};
-use crate::rules::Finding;
-use crate::rules::expectation::Account;
+use crate::report::{Collector, Document, JsonLines, Page, TableReport};
+use crate::rules::expectation::{Account, Ledger};
+use crate::rules::{Finding, Severity, Suppressions};
 use std::path::Path;
 
 /// What observes a run for all of them: what several formats need is gathered once.
@@ -18,6 +18,9 @@ pub(super) struct Reports {
     pages: Vec<(Page, Destination)>,
     collector: Option<Collector>,
     documents: Vec<(Document, Destination)>,
+    lines: Vec<JsonLines<Destination>>,
+    /// How the run stands to its policy, where it is held to one.
+    ledger: Option<Ledger>,
 }
 
 impl Reports {
@@ -26,7 +29,14 @@ impl Reports {
     /// # Errors
     /// Which place cannot be written to, and why, and how the program ends.
     pub(super) fn open(config: &Config) -> Result<Reports, (Status, String)> {
-        let mut reports = Reports { table: None, pages: Vec::new(), collector: None, documents: Vec::new() };
+        let mut reports = Reports {
+            table: None,
+            pages: Vec::new(),
+            collector: None,
+            documents: Vec::new(),
+            lines: Vec::new(),
+            ledger: (config.purpose == Purpose::Check).then(|| Ledger::new(&config.input.options.selection)),
+        };
         let color = config.page.color && config.format == Format::Table;
         reports.add(config, config.format, config.page, Destination::standard(color));
         for output in &config.outputs {
@@ -45,12 +55,24 @@ impl Reports {
         let document = match format {
             Format::Table => {
                 self.table.get_or_insert_with(|| {
-                    TableReport::new(config.input.secrets).showing_suppressed(config.show_suppressed)
+                    TableReport::new(config.input.secrets)
+                        .showing_suppressed(config.show_suppressed)
+                        .telling(config.telling.time.times(), config.limit)
                 });
                 self.pages.push((page, place));
                 return;
             }
+            Format::Jsonl => {
+                self.lines.push(JsonLines::new(place, config.input.secrets));
+                return;
+            }
             Format::Json => Document::Json,
+            Format::Sarif => Document::Sarif,
+            Format::Junit => Document::Junit(config.verdict.fail_on.threshold()),
+            Format::Github => Document::Github,
+            Format::Gitlab => Document::Gitlab,
+            Format::Markdown => Document::Markdown,
+            Format::Csv => Document::Csv,
             Format::Html => Document::Html,
         };
         self.collector.get_or_insert_with(|| Collector::new(config.input.secrets));
@@ -60,7 +82,8 @@ impl Reports {
     /// Whether nothing else of this run is at `target`.
     fn is_free(&self, target: &Path, config: &Config) -> Result<(), &'static str> {
         let pages = self.pages.iter().map(|(_, place)| place);
-        let mut places = pages.chain(self.documents.iter().map(|(_, place)| place));
+        let documents = self.documents.iter().map(|(_, place)| place);
+        let mut places = pages.chain(documents).chain(self.lines.iter().map(JsonLines::out));
         if places.any(|place| place.target() == Some(target)) {
             return Err("two reports cannot go to one file");
         }
@@ -76,13 +99,29 @@ impl Reports {
         Ok(())
     }
 
-    /// Takes how the run stood to its policy.
-    pub(super) fn policy(&mut self, accounts: &[Account]) {
+    /// Tells the reports how the run stood to its policy; the gravest of what is about the run as a whole comes back.
+    pub(super) fn close_policy(&mut self, suppressions: &Suppressions) -> Option<Severity> {
+        let mut accounts = self.ledger.take()?.finish();
+        let mut worst = None;
+        for account in accounts.iter_mut().filter(|account| account.is_of_run()) {
+            account.suppressed = suppressions.of_run(account.rule, &account.fingerprint);
+            if account.counts() {
+                worst = worst.max(Some(account.severity));
+            }
+        }
+        self.policy(&accounts);
+        worst
+    }
+
+    fn policy(&mut self, accounts: &[Account]) {
         if let Some(collector) = &mut self.collector {
             collector.policy(accounts);
         }
         if let Some(table) = &mut self.table {
             table.policy(accounts);
+        }
+        for lines in &mut self.lines {
+            lines.policy(accounts);
         }
     }
 
@@ -103,14 +142,24 @@ impl Reports {
                 failed.extend(place.finish(written).err());
             }
         }
+        for lines in self.lines {
+            let (place, written) = lines.finish(summary);
+            failed.extend(place.finish(written).err());
+        }
         if failed.is_empty() { Ok(()) } else { Err(failed) }
     }
 }
 
 impl Observer for Reports {
     fn connection(&mut self, connection: Connection, findings: Vec<Finding>) {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.add(&connection);
+        }
         if let Some(collector) = &mut self.collector {
             collector.add(&connection, &findings);
+        }
+        for lines in &mut self.lines {
+            lines.add(&connection, &findings);
         }
         if let Some(table) = &mut self.table {
             table.connection(connection, findings);
@@ -120,6 +169,9 @@ impl Observer for Reports {
     fn legs(&mut self, pair: LegPair) {
         if let Some(collector) = &mut self.collector {
             collector.legs(pair.clone());
+        }
+        for lines in &mut self.lines {
+            lines.legs(pair.clone());
         }
         if let Some(table) = &mut self.table {
             table.legs(pair);
