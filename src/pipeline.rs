@@ -72,8 +72,20 @@ pub struct Totals {
 pub struct Options {
     /// Which rules speak, and what they demand.
     pub selection: Selection,
+    /// When connections are judged; with threads it is late.
+    pub when: When,
     /// How far payloads are read.
     pub depth: Depth,
+}
+
+/// When connections are judged.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum When {
+    /// When as much of the run is known as can be kept.
+    #[default]
+    Late,
+    /// A moment after they end, by what is known then: for those who watch.
+    Promptly,
 }
 
 /// [`analyze_with`] default options.
@@ -97,7 +109,7 @@ pub fn analyze_with(
 ) -> Summary {
     let mut front = Front::new(input, keys);
     let mut parts = part::all(&front, options.depth);
-    let mut ledger = Ledger::new(&options.selection, observer);
+    let mut ledger = Ledger::new(&options.selection, options.when, observer);
     alone::run(&mut front, &mut parts, &mut ledger, progress);
     let Front { input, net, keys, .. } = front;
     let counts = part::counts(parts);

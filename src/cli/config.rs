@@ -7,7 +7,7 @@ use super::file::File;
 use super::scope::Scope;
 use super::suggest::near_rules;
 use super::suppress::Suppressing;
-use crate::pipeline::Options;
+use crate::pipeline::{Options, When};
 use crate::report::{Glyphs, Page, Secrets};
 use crate::rules::selection::{Level, Requirement, Selection, named};
 use crate::rules::{Rule, Severity, Suppressions};
@@ -21,6 +21,8 @@ use std::time::SystemTime;
 #[derive(Debug)]
 pub(super) struct Config {
     pub(super) input: Input,
+    /// Whether findings are printed as they come.
+    pub(super) follow: bool,
     pub(super) format: Format,
     pub(super) page: Page,
     pub(super) outputs: Vec<Output>,
@@ -107,7 +109,12 @@ impl Config {
             }
             input.options.selection = input.options.selection.expect(file.expectations);
         }
+        if args.follow {
+            input.options.when = When::Promptly;
+            input.progress = false;
+        }
         Ok(Config {
+            follow: args.follow,
             input,
             format: args.format,
             page,
@@ -146,6 +153,7 @@ impl Input {
         Ok(Input {
             captures,
             options: Options {
+                when: When::Late,
                 selection: judging.selection()?,
                 depth: if reading.decode { Depth::All } else { Depth::WhereAsked },
             },

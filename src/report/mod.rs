@@ -20,7 +20,7 @@ mod testing;
 
 pub use collect::Collector;
 pub use page::{Glyphs, Page};
-pub use table::TableReport;
+pub use table::{Follow, TableReport};
 
 use std::io;
 
