@@ -14,6 +14,9 @@ mod fixtures;
 /// The same traffic gives the same report, whatever it is wrapped in and however it arrives.
 mod wrappings;
 
+/// The number of threads changes nothing.
+mod threads;
+
 /// The JSON report has the shape that scripts rely on.
 mod reports;
 

@@ -116,6 +116,10 @@ pub(super) struct Reading {
     /// Print values of query parameters, which often are tokens
     #[arg(long)]
     pub(super) show_secrets: bool,
+
+    /// Threads that follow connections; otherwise the cores there are. The report is the same for any number
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) threads: Option<u16>,
 }
 
 /// What is asked of the rules; shared by all commands that judge.

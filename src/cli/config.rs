@@ -77,6 +77,8 @@ pub(super) struct Surroundings {
     locale: Option<String>,
     /// `SSLKEYLOGFILE`.
     key_log: Option<PathBuf>,
+    /// Cores that we may use.
+    cores: usize,
     /// The day by the clock, in UTC: `2026-11-22`.
     today: String,
 }
@@ -111,6 +113,7 @@ impl Config {
         }
         if args.follow {
             input.options.when = When::Promptly;
+            input.options.threads = 1;
             input.progress = false;
         }
         Ok(Config {
@@ -156,6 +159,8 @@ impl Input {
                 when: When::Late,
                 selection: judging.selection()?,
                 depth: if reading.decode { Depth::All } else { Depth::WhereAsked },
+                threads: reading.threads.map_or(surroundings.cores, usize::from),
+                ..Options::default()
             },
             suppressions,
             key_logs: reading.key_logs.clone(),
@@ -280,6 +285,7 @@ impl Surroundings {
             terminal_width: terminal_size::terminal_size_of(&stdout).map(|(width, _)| width.0),
             stdin_is_terminal: io::stdin().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
+            cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             today: now().day(),
             key_log: std::env::var_os("SSLKEYLOGFILE").filter(|name| !name.is_empty()).map(PathBuf::from),
             locale: if cfg!(windows) {
@@ -306,6 +312,7 @@ mod tests {
         stderr_is_terminal: false,
         locale: None,
         key_log: None,
+        cores: 1,
     };
 
     fn args(line: &str) -> Args {
