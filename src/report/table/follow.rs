@@ -3,7 +3,7 @@
 use super::groups::BySeverity;
 use super::{Taken, headline};
 use crate::connection::Connection;
-use crate::pipeline::{Observer, Summary};
+use crate::pipeline::Summary;
 use crate::report::page::{Page, severity};
 use crate::report::{Secrets, convert, escape};
 use crate::rules::Finding;
@@ -24,6 +24,16 @@ impl<W: io::Write> Follow<W> {
     /// Nothing written yet.
     pub fn new(out: W, page: Page, secrets: Secrets) -> Follow<W> {
         Follow { out, page, secrets, taken: Taken::default(), found: BySeverity::default(), written: Ok(()) }
+    }
+
+    /// Takes one connection and what the rules say of it.
+    pub fn add(&mut self, connection: &Connection, findings: &[Finding]) {
+        self.taken.count(connection);
+        for finding in findings.iter().filter(|finding| finding.suppressed.is_none()) {
+            self.found.count(finding.severity);
+            let line = self.line(connection, finding);
+            self.write(&line);
+        }
     }
 
     /// Writes the line that sums up. Whether all could be written is told with the place that it was written to.
@@ -64,17 +74,6 @@ impl<W: io::Write> Follow<W> {
     }
 }
 
-impl<W: io::Write> Observer for Follow<W> {
-    fn connection(&mut self, connection: Connection, findings: Vec<Finding>) {
-        self.taken.count(&connection);
-        for finding in findings.iter().filter(|finding| finding.suppressed.is_none()) {
-            self.found.count(finding.severity);
-            let line = self.line(&connection, finding);
-            self.write(&line);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,7 +84,7 @@ mod tests {
     fn a_finding_is_a_line_and_the_last_one_sums_up() {
         let mut follow = Follow::new(Vec::new(), Page::new(80, false, Glyphs::Ascii), Secrets::Hidden);
         let (connection, findings) = refused(0);
-        follow.connection(connection, findings);
+        follow.add(&connection, &findings);
         let (out, written) = follow.finish(&summary(1));
         let text = String::from_utf8(out).unwrap();
         assert!(written.is_ok());
