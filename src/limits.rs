@@ -37,6 +37,28 @@ pub const GAP_GRACE_NANOS: i64 = 1_000_000_000;
 /// is no use for more threads than parts; more parts would make the shares too small for traffic that is not even.
 pub const PARTS: usize = 16;
 
+/// Batches that may wait for a worker, and reports for the merge: enough that a short delay of one stops no other.
+pub const QUEUE: usize = 4;
+
+/// Segments of one batch: few enough that their headers stay in the cache of a core until they are worked off, enough to
+/// make waking a thread cheap.
+pub const BATCH_SEGMENTS: usize = 4096;
+
+/// Chunks of [`WINDOW`] bytes, besides one for each capture, in which the payloads of one batch lie.
+pub const BATCH_CHUNKS: usize = 3;
+
+/// Pieces of [`WINDOW`] bytes that are read before they are needed.
+pub const AHEAD: usize = 3;
+
+/// Captures that are read each on a thread of its own. More are seldom read at the same time.
+pub const READ_AHEAD: usize = 4;
+
+/// Things told at once by a worker when the input is over.
+pub const REPORT_AT_END: usize = 256;
+
+/// Items of the input that are read before threads are begun: what is smaller is done before they would be there.
+pub const ALONE: u64 = 4096;
+
 /// Flows that are open at once. Beyond it, one that was idle long makes place.
 pub const FLOWS: usize = 1 << 18;
 
@@ -185,8 +207,11 @@ pub const TLS_TRIES: u32 = 8192;
 /// Secrets of key logs that are kept: the key log of a browser that ran for weeks.
 pub const KEY_LOG_SECRETS: usize = 1 << 20;
 
-/// TLS 1.2 sessions that are remembered because they may be resumed.
-pub const TLS_SESSIONS: usize = 4096;
+/// Bytes for TLS 1.2 sessions that are remembered because they may be resumed.
+pub const TLS_SESSIONS: usize = 16 << 20;
+
+/// What remembering one of them takes besides its name.
+pub const TLS_SESSION: usize = 160;
 
 /// Longest ticket by which a session is remembered.
 pub const TLS_TICKET: usize = 4096;

@@ -1,4 +1,24 @@
 //! The stages wired together; the only file that knows all of them.
+//!
+//! ```text
+//!  front ──Segment──▶ part 0 … part 15 ──Told──▶ ledger ──▶ bench ──Connection, findings──▶ Observer
+//! ```
+//!
+//! The front reads packets and finds the segments in them. Flows are divided by their key into a fixed number of parts
+//! ([`limits::PARTS`]), each of which reassembles and follows its own. The ledger numbers the flows, in the order of their
+//! first packets, and the bench keeps connections until they can be judged with what stands around them.
+//!
+//! What is found does not depend on the number of threads, because everything that could depend on it does not:
+//!
+//! - a bound on all flows together is divided among the parts, so that it takes away the same wherever a part is worked on;
+//! - what flows tell is tagged with the packet that caused it, and comes to the ledger in that order; what is open at the
+//!   end is ended in the order of first packets;
+//! - stages that know several flows at once stand before the parts (fragments, checksums) or behind them (numbers, legs,
+//!   what many have in common), and so on one thread. TLS sessions, which one flow begins and another resumes, are known to
+//!   all parts in the order of the packets.
+//!
+//! With one thread, and at the start of every run, all this happens on the calling thread. Once an input proves not to be
+//! small, the same parts are handed to workers: see `threads`. Nothing in the stages knows of it.
 
 mod alone;
 mod bench;
@@ -7,12 +27,14 @@ mod ledger;
 mod part;
 mod quality;
 mod streams;
+mod threads;
 mod warnings;
 
 use crate::capture::{CaptureInfo, Merged};
 use crate::connection::{Connection, Outcome};
 use crate::error::Error;
 use crate::legs::LegPair;
+use crate::limits;
 use crate::net;
 use crate::rules::{Finding, Selection};
 use crate::tls::KeyLog;
@@ -20,6 +42,7 @@ use crate::websocket::Depth;
 use front::Front;
 use ledger::Ledger;
 pub use quality::Quality;
+use threads::Threads;
 use warnings::{checksum_note, flow_warnings, name_links, net_warnings, tcp_warnings, tls_warnings};
 
 /// Receives what an analysis finds, connection by connection, in the order in which they become final.
@@ -68,12 +91,24 @@ pub struct Totals {
 }
 
 /// What may be asked of an analysis.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Which rules speak, and what they demand.
     pub selection: Selection,
     /// How far payloads are read.
     pub depth: Depth,
+    /// Threads that follow flows, beside those that read and judge. With 1, all is done on the calling thread. What is
+    /// found does not depend on it.
+    pub threads: usize,
+    /// Packets that are read before threads are begun, so that small captures need none.
+    pub alone: u64,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        let (selection, depth) = (Selection::default(), Depth::default());
+        Options { selection, depth, threads: 1, alone: limits::ALONE }
+    }
 }
 
 /// [`analyze_with`] default options.
@@ -98,7 +133,16 @@ pub fn analyze_with(
     let mut front = Front::new(input, keys);
     let mut parts = part::all(&front, options.depth);
     let mut ledger = Ledger::new(&options.selection, observer);
-    alone::run(&mut front, &mut parts, &mut ledger, progress);
+    let alone = if options.threads > 1 { options.alone } else { u64::MAX };
+    if !alone::run(&mut front, &mut parts, &mut ledger, progress, alone) {
+        (front, parts) = match Threads::begin(front, parts, options.threads) {
+            Ok(threads) => threads.finish(&mut ledger, progress),
+            Err((mut front, mut parts)) => {
+                alone::run(&mut front, &mut parts, &mut ledger, progress, u64::MAX);
+                (front, parts)
+            }
+        };
+    }
     let Front { input, net, keys, .. } = front;
     let counts = part::counts(parts);
     let (mut totals, unlisted) = ledger.finish();

@@ -275,19 +275,6 @@ fn every_rule_is_listed_and_explained() {
 }
 
 #[test]
-fn the_screen_in_the_readme_is_the_one_of_the_program() {
-    let readme = String::from_utf8(read("README.md")).unwrap();
-    let (_, screen) = readme.split_once("```text\n$ wsanalyze ").expect("the README shows a screen");
-    let (args, screen) = screen.split_once("```").unwrap().0.split_once('\n').unwrap();
-    let page = run(&[args.trim()]).out;
-    let mut lines = page.lines();
-    // An ellipsis stands for lines left out.
-    for shown in screen.lines().filter(|line| *line != "…" && !line.is_empty()) {
-        assert!(lines.any(|line| line == shown), "the page has no {shown:?} there:\n{page}");
-    }
-}
-
-#[test]
 fn the_readme_lists_the_statuses_and_runs_the_fixture_that_is_there() {
     let readme = String::from_utf8(read("README.md")).unwrap();
     for status in 0..=4 {

@@ -141,6 +141,8 @@ const FENCES: &[(&str, &[&str])] = &[
     ("serde", &["report/", "cli/"]),
     ("serde_json", &["report/", "cli/"]),
     ("clap", &["cli/"]),
+    ("clap_complete", &["cli/"]),
+    ("clap_mangen", &["cli/"]),
     ("toml", &["cli/file.rs", "cli/suppress.rs"]),
     ("indicatif", &["cli/"]),
     ("tempfile", &["cli/"]),

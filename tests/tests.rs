@@ -14,6 +14,9 @@ mod fixtures;
 /// The same traffic gives the same report, whatever it is wrapped in and however it arrives.
 mod wrappings;
 
+/// The number of threads changes nothing.
+mod threads;
+
 /// The JSON report has the shape that scripts rely on.
 mod reports;
 
@@ -26,6 +29,11 @@ mod settings;
 /// Recorded traffic is held to a policy, and what is known or ignored does not count.
 mod policy;
 
+/// What a change made better or worse is told by comparing two captures.
+mod diff;
+
+/// Every command that the documents show runs as it stands there.
+mod documents;
 /// Looks at captures that are no report, and the page for a browser.
 mod views;
 

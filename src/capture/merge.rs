@@ -1,7 +1,9 @@
 //! Several captures as one time line.
 
+use super::chunk::Chunk;
 use super::info::CaptureInfo;
 use super::reader::{Item, Reader};
+use crate::limits;
 use crate::time::Timestamp;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -47,8 +49,17 @@ impl Merged {
     }
 
     /// Loads the next item of all; false at the end.
-    #[inline(never)]
+    #[inline(always)]
     pub fn advance(&mut self) -> bool {
+        match self.readers.as_mut_slice() {
+            // One capture alone needs no order.
+            [alone] if self.started => alone.advance(),
+            _ => self.advance_first(),
+        }
+    }
+
+    #[inline(never)]
+    fn advance_first(&mut self) -> bool {
         if !self.started {
             self.started = true;
         } else if let Some(mut top) = self.order.peek_mut() {
@@ -65,20 +76,43 @@ impl Merged {
     }
 
     /// The item that [`Merged::advance`] loaded.
-    #[inline]
+    #[inline(always)]
     pub fn current(&self) -> Option<Item<'_>> {
-        let Reverse((_, index)) = self.order.peek()?;
-        self.readers.get(*index)?.current()
+        self.first()?.current()
+    }
+
+    /// The reader of that item.
+    #[inline(always)]
+    fn first(&self) -> Option<&Reader> {
+        match self.readers.as_slice() {
+            [alone] => Some(alone),
+            all => self.order.peek().and_then(|Reverse((_, index))| all.get(*index)),
+        }
+    }
+
+    /// The bytes among which those of that item are.
+    #[inline]
+    pub fn chunk(&self) -> Option<&Chunk> {
+        self.first().map(Reader::chunk)
+    }
+
+    /// Whether the next item may have to be waited for, because who writes it takes his time.
+    #[inline]
+    pub fn may_wait(&self) -> bool {
+        self.first().is_some_and(Reader::may_wait)
+    }
+
+    /// Reads the captures on threads of their own from now on, unless they are many.
+    pub fn read_ahead(&mut self) {
+        if self.readers.len() <= limits::READ_AHEAD {
+            self.readers.iter_mut().for_each(Reader::read_ahead);
+        }
     }
 
     /// Loads the next item of all and gives it.
     #[inline(always)]
     #[allow(clippy::should_implement_trait, reason = "an iterator cannot lend")]
     pub fn next(&mut self) -> Option<Item<'_>> {
-        // One capture alone needs no order.
-        if self.readers.len() == 1 && self.started {
-            return self.readers.first_mut()?.next();
-        }
         if self.advance() { self.current() } else { None }
     }
 

@@ -29,6 +29,8 @@
     )
 )]
 
+mod ahead;
+mod chunk;
 mod clock;
 mod frames;
 mod gzip;
@@ -52,6 +54,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use chunk::Chunk;
 pub use info::{CaptureInfo, Compression, Format};
 pub use merge::Merged;
 pub use names::HostNames;

@@ -185,6 +185,13 @@ impl Layout {
         u64::from(fraction).wrapping_mul(self.unit.into()) < 1_000_000_000
     }
 
+    /// Whether the whole of the next record is here.
+    pub(super) fn is_next_here(&self, window: &Window) -> bool {
+        let here = window.bytes();
+        let len = self.record(here).map(|next| self.header.saturating_add(next.captured as usize));
+        len.is_some_and(|len| len <= here.len())
+    }
+
     /// Whether an acceptable record, or the end, follows the first `len` bytes.
     #[cold]
     fn followed(&self, window: &mut Window, len: usize) -> bool {

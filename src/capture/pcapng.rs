@@ -83,6 +83,13 @@ impl Section {
         self.interfaces.iter().fold(0, |sum, interface| sum.saturating_add(interface.dropped))
     }
 
+    /// Whether the next block is a packet and the whole of it is here.
+    pub(super) fn is_next_here(&self, window: &Window) -> bool {
+        let here = window.bytes();
+        let packet = matches!(self.order.u32(here, 0), Some(EPB_MAGIC | SPB_MAGIC | PACKET_BLOCK));
+        packet && self.order.u32(here, 4).is_some_and(|len| len as usize <= here.len())
+    }
+
     /// Reads up to the next packet or secrets.
     #[inline]
     pub(super) fn advance(&mut self, window: &mut Window, tally: &mut Tally) -> Option<Record> {

@@ -1,5 +1,6 @@
 //! One capture, item by item.
 
+use super::chunk::Chunk;
 use super::info::{CaptureInfo, Compression, Format};
 use super::open::unpack;
 use super::packet::{LinkType, Packet, PacketId, Seen};
@@ -176,6 +177,30 @@ impl Reader {
     /// Bytes of the stored file read so far (before decompression), and its length where that is known.
     pub fn progress(&self) -> (u64, Option<u64>) {
         (self.stored.read.load(Ordering::Relaxed), self.stored.total)
+    }
+
+    /// Decompresses, or has the system copy, on a thread of its own from now on. What comes through a pipe uncompressed is
+    /// made on another thread anyway.
+    pub(super) fn read_ahead(&mut self) {
+        if self.compression.is_some() || self.stored.total.is_some() {
+            self.window.read_ahead();
+        }
+    }
+
+    /// Whether the next item may have to be waited for: it is not all here, and who writes it may take its time.
+    #[inline]
+    pub(super) fn may_wait(&self) -> bool {
+        self.stored.total.is_none()
+            && match &self.container {
+                Container::Pcap(layout) => !layout.is_next_here(&self.window),
+                Container::Pcapng(section) => !section.is_next_here(&self.window),
+            }
+    }
+
+    /// The bytes among which those of the loaded item are.
+    #[inline]
+    pub(super) fn chunk(&self) -> &Chunk {
+        self.window.chunk()
     }
 
     /// The link types of the packets so far, in ascending order.

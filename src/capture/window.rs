@@ -3,28 +3,59 @@
 //! It decides nothing before it has the bytes that were asked for, however short the reads are, so that what is read
 //! never depends on how it arrives. It keeps the system's own error, and knows its offset in the file.
 
+use super::ahead::{Ahead, Next};
+use super::chunk::Chunk;
 use crate::limits::WINDOW;
 use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// Unread bytes of a source, contiguous.
 pub(super) struct Window {
-    /// `None` once it ended or failed.
-    source: Option<Box<dyn Read + Send>>,
-    buffer: Vec<u8>,
+    source: Source,
+    /// Where someone else reads it too, what comes next goes elsewhere.
+    buffer: Chunk,
     /// First unread byte of `buffer`.
     start: usize,
     /// End of the bytes read into `buffer`; never before `start`.
     end: usize,
-    /// Offset of `buffer`'s first byte in the source.
+    /// Offset of `buffer`'s first byte in the source; it wraps where the buffer begins before the source does.
     base: u64,
+    /// Buffers that nobody reads any more.
+    rooms: Option<Rooms>,
     /// Why reading stopped, if not because of the end, and at which offset.
     failure: Option<(u64, io::Error)>,
 }
 
+type Rooms = (Sender<Vec<u8>>, Receiver<Vec<u8>>);
+
+/// Where bytes come from.
+enum Source {
+    Here(Box<dyn Read + Send>),
+    /// Read on another thread.
+    Ahead(Ahead),
+    /// It ended or failed.
+    Over,
+}
+
 impl Window {
     pub(super) fn new(source: Box<dyn Read + Send>) -> Self {
-        Window { source: Some(source), buffer: Vec::new(), start: 0, end: 0, base: 0, failure: None }
+        let source = Source::Here(source);
+        Window { source, buffer: Chunk::default(), start: 0, end: 0, base: 0, rooms: None, failure: None }
+    }
+
+    /// Reads on a thread of its own from now on, where there can be one.
+    pub(super) fn read_ahead(&mut self) {
+        self.source = match std::mem::replace(&mut self.source, Source::Over) {
+            Source::Here(source) => Ahead::begin(source).map_or_else(Source::Here, Source::Ahead),
+            other => other,
+        };
+    }
+
+    /// The buffer in which the ranges lie that were made since the last [`Window::fill`].
+    #[inline]
+    pub(super) fn chunk(&self) -> &Chunk {
+        &self.buffer
     }
 
     /// The unread bytes that are here.
@@ -82,7 +113,7 @@ impl Window {
 
     /// Offset of the first unread byte in the source.
     pub(super) fn offset(&self) -> u64 {
-        self.base.saturating_add(self.start as u64)
+        self.base.wrapping_add(self.start as u64)
     }
 
     /// Where and why reading stopped, if not because of the end.
@@ -98,42 +129,94 @@ impl Window {
     /// Gives back the memory and the source: nothing is read any more.
     pub(super) fn release(&mut self) {
         self.base = self.offset();
-        self.source = None;
-        self.buffer = Vec::new();
+        self.source = Source::Over;
+        self.buffer = Chunk::default();
         self.start = 0;
         self.end = 0;
     }
 
     #[cold]
     fn read_until(&mut self, need: usize) -> bool {
-        let Some(source) = &mut self.source else { return false };
-        if self.start.saturating_add(need) > self.buffer.len() {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.base = self.base.saturating_add(self.start as u64);
-            self.end = self.end.saturating_sub(self.start);
-            self.start = 0;
-            // Twice the need: then at least `need` bytes are consumed between two moves, and moving stays linear.
-            self.buffer.resize(need.saturating_mul(2).max(WINDOW).max(self.end), 0);
-        }
         while self.end.saturating_sub(self.start) < need {
-            let Some(room) = self.buffer.get_mut(self.end..) else { return false };
-            let most = room.len().min(WINDOW);
-            let Some(room) = room.get_mut(..most) else { return false };
-            match source.read(room) {
-                Ok(0) => {
-                    self.source = None;
+            match self.read(need) {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.source = Source::Over;
                     return false;
                 }
-                Ok(count) => self.end = self.end.saturating_add(count.min(most)),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
-                    self.failure = Some((self.base.saturating_add(self.end as u64), error));
-                    self.source = None;
+                    self.failure = Some((self.base.wrapping_add(self.end as u64), error));
+                    self.source = Source::Over;
                     return false;
                 }
             }
         }
         true
+    }
+
+    /// Reads some bytes on the way to `need` unread ones; false where there are no more.
+    fn read(&mut self, need: usize) -> io::Result<bool> {
+        if matches!(self.source, Source::Here(_)) {
+            self.make_room(need);
+        }
+        match &mut self.source {
+            Source::Over => Ok(false),
+            Source::Here(source) => {
+                let room =
+                    self.buffer.get_mut().and_then(|bytes| bytes.get_mut(self.end..)).unwrap_or_default();
+                let most = room.len().min(WINDOW);
+                let count = source.read(room.get_mut(..most).unwrap_or_default())?;
+                self.end = self.end.saturating_add(count.min(most));
+                Ok(count > 0)
+            }
+            Source::Ahead(ahead) => {
+                let tail = self.buffer.get(self.start..self.end).unwrap_or_default();
+                match ahead.next(tail)? {
+                    Next::End => return Ok(false),
+                    Next::Chunk { chunk, start, end } => {
+                        self.base = self.offset().wrapping_sub(start as u64);
+                        (self.buffer, self.start, self.end) = (chunk, start, end);
+                    }
+                    Next::Bytes(bytes) => {
+                        self.make_room(need.max(tail.len().saturating_add(bytes.len())));
+                        let end = self.end.saturating_add(bytes.len());
+                        if let Some(room) = self.buffer.get_mut().and_then(|own| own.get_mut(self.end..end)) {
+                            room.copy_from_slice(&bytes);
+                            self.end = end;
+                        }
+                    }
+                }
+                Ok(true)
+            }
+        }
+    }
+
+    /// Makes the buffer our own, with room for `need` bytes from the first unread one on.
+    fn make_room(&mut self, need: usize) {
+        let unread = self.start..self.end;
+        let fits = self.start.saturating_add(need) <= self.buffer.len();
+        // Twice the need: then at least `need` bytes are consumed between two moves, and moving stays linear.
+        let size = need.saturating_mul(2).max(WINDOW).max(unread.len());
+        match self.buffer.get_mut() {
+            Some(_) if fits => return,
+            Some(bytes) => {
+                bytes.copy_within(unread, 0);
+                bytes.resize(size, 0);
+            }
+            None => {
+                let (home, returned) = self.rooms.get_or_insert_with(channel);
+                let mut bytes = returned.try_recv().unwrap_or_default();
+                bytes.resize(size, 0);
+                if let (Some(to), Some(from)) = (bytes.get_mut(..unread.len()), self.buffer.get(unread)) {
+                    to.copy_from_slice(from);
+                }
+                self.buffer = Chunk::lent(bytes, home.clone());
+            }
+        }
+        self.base = self.offset();
+        self.end = self.end.saturating_sub(self.start);
+        self.start = 0;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::scope::{Filter, Moment};
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -12,7 +13,8 @@ Examples:
   wsanalyze --keylog keys.log edge.pcapng     wss too: SSLKEYLOGFILE is read as well
   wsanalyze --format json edge.pcapng         everything, for a program
   wsanalyze -o json=out.json edge.pcapng      the page, and everything in a file
-  wsanalyze check --policy ws.toml *.pcapng   traffic recorded in a test, held to expectations
+  wsanalyze check --policy policy.toml *.pcap  traffic recorded in a test, held to expectations
+  wsanalyze diff before.pcap after.pcap       what a change made better or worse
   wsanalyze explain 1010 1014                 two close codes, and how they differ
   wsanalyze explain WS-EX-012                 the manual of a rule
   wsanalyze explain 'RSV1 must be clear'      what a message in a log means
@@ -83,7 +85,7 @@ pub(super) struct Analysis {
 }
 
 /// What is read, and which of it is told; shared by all commands that read captures. The help is each option's own.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 pub(super) struct Reading {
     /// TLS secrets in the format of NSS, as browsers write them for SSLKEYLOGFILE; may be given several times
     #[arg(long = "keylog", value_name = "FILE")]
@@ -109,6 +111,10 @@ pub(super) struct Reading {
     /// Print values of query parameters, which often are tokens
     #[arg(long)]
     pub(super) show_secrets: bool,
+
+    /// Threads that follow connections; otherwise the cores there are. The report is the same for any number
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) threads: Option<u16>,
 }
 
 /// What is asked of the rules; shared by all commands that judge.
@@ -177,6 +183,31 @@ pub(super) struct Paper {
     /// Columns of the page; otherwise those of the terminal, or 80
     #[arg(long, value_name = "COLUMNS", value_parser = clap::value_parser!(u16).range(40..=1000), global = true)]
     pub(super) width: Option<u16>,
+}
+
+/// Two runs to be compared.
+#[derive(clap::Args, Debug)]
+pub(super) struct Diff {
+    /// The capture before the change, or a folder of them
+    #[arg(value_name = "BEFORE")]
+    pub(super) before: PathBuf,
+
+    /// The capture after it, or a folder of them
+    #[arg(value_name = "AFTER")]
+    pub(super) after: PathBuf,
+
+    #[command(flatten)]
+    pub(super) reading: Reading,
+
+    #[command(flatten)]
+    pub(super) judging: Judging,
+
+    /// How to print what changed
+    #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(super) format: ListFormat,
+
+    #[command(flatten)]
+    pub(super) verdict: Verdict,
 }
 
 /// A look at captures: which, what of them, and how times are told.
@@ -257,12 +288,23 @@ pub(super) enum Command {
         #[command(flatten)]
         analysis: Box<Analysis>,
     },
+    /// Compare captures before a change with those after it, endpoint by endpoint and cause by cause: the exit status
+    /// is 1 where a cause is new
+    Diff(Diff),
     /// List the rules
     Rules {
         /// How to print them
         #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
         format: ListFormat,
     },
+    /// Print the script that completes commands and options in a shell
+    Completions {
+        /// Which shell
+        #[arg(value_enum, value_name = "SHELL")]
+        shell: Shell,
+    },
+    /// Print the manual page, for man -l -
+    Man,
 }
 
 // The values have no help of their own, so that --help stays on one screen.

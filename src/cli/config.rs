@@ -6,6 +6,7 @@ use super::complain;
 use super::file::File;
 use super::scope::Scope;
 use super::suggest::near_rules;
+use super::suppress::Suppressing;
 use crate::pipeline::Options;
 use crate::report::{Glyphs, Page, Secrets};
 use crate::rules::selection::{Level, Requirement, Selection, named};
@@ -74,6 +75,8 @@ pub(super) struct Surroundings {
     locale: Option<String>,
     /// `SSLKEYLOGFILE`.
     key_log: Option<PathBuf>,
+    /// Cores that we may use.
+    cores: usize,
     /// The day by the clock, in UTC: `2026-11-22`.
     today: String,
 }
@@ -91,7 +94,8 @@ impl Config {
         surroundings: &Surroundings,
     ) -> Result<Config, String> {
         let page = paper.page(surroundings);
-        let mut selection = args.judging.selection()?;
+        let suppressions = suppressions(file.suppressions, args.known.baseline.as_deref(), surroundings)?;
+        let mut input = Input::new(args.captures, args.reading, &args.judging, suppressions, surroundings)?;
         if purpose == Purpose::Check {
             if file.expectations.is_empty() {
                 return Err(match file.path {
@@ -103,23 +107,10 @@ impl Config {
                     }
                 });
             }
-            selection = selection.expect(file.expectations);
-        }
-        let mut suppressions = Suppressions::default();
-        for entry in file.suppressions {
-            match entry.on(&surroundings.today) {
-                Ok(ignored) => suppressions.ignored.push(ignored),
-                Err(expired) => complain(&expired),
-            }
-        }
-        if let Some(path) = &args.known.baseline {
-            suppressions.known = baseline::read(path).map_err(|reason| format!("--baseline: {reason}"))?;
+            input.options.selection = input.options.selection.expect(file.expectations);
         }
         Ok(Config {
-            input: Input {
-                suppressions,
-                ..Input::new(args.captures, args.reading, selection, surroundings)?
-            },
+            input,
             format: args.format,
             page,
             file_page: page.colored(paper.color == ColorWhen::Always),
@@ -133,14 +124,15 @@ impl Config {
 }
 
 impl Input {
-    /// What was named, to be read and judged as was asked; everything counts.
+    /// What was named, to be read and judged as was asked.
     ///
     /// # Errors
-    /// That standard input cannot be read as it was named.
+    /// As [`Config::new`].
     pub(super) fn new(
         captures: Vec<PathBuf>,
         reading: Reading,
-        selection: Selection,
+        judging: &Judging,
+        suppressions: Suppressions,
         surroundings: &Surroundings,
     ) -> Result<Input, String> {
         match captures.iter().filter(|path| path.as_path() == Path::new("-")).count() {
@@ -156,10 +148,12 @@ impl Input {
         Ok(Input {
             captures,
             options: Options {
-                selection,
+                selection: judging.selection()?,
                 depth: if reading.decode { Depth::All } else { Depth::WhereAsked },
+                threads: reading.threads.map_or(surroundings.cores, usize::from),
+                ..Options::default()
             },
-            suppressions: Suppressions::default(),
+            suppressions,
             key_logs: reading.key_logs.clone(),
             environment_key_log: surroundings.key_log.clone(),
             secrets: reading.secrets(),
@@ -167,6 +161,28 @@ impl Input {
             progress: surroundings.stderr_is_terminal,
         })
     }
+}
+
+/// What does not count today: what a file says, and what an earlier report knows. What has expired is told.
+///
+/// # Errors
+/// That the baseline is no report.
+pub(super) fn suppressions(
+    entries: Vec<Suppressing>,
+    baseline: Option<&Path>,
+    surroundings: &Surroundings,
+) -> Result<Suppressions, String> {
+    let mut suppressions = Suppressions::default();
+    for entry in entries {
+        match entry.on(&surroundings.today) {
+            Ok(ignored) => suppressions.ignored.push(ignored),
+            Err(expired) => complain(&expired),
+        }
+    }
+    if let Some(path) = baseline {
+        suppressions.known = baseline::read(path).map_err(|reason| format!("--baseline: {reason}"))?;
+    }
+    Ok(suppressions)
 }
 
 impl Reading {
@@ -260,6 +276,7 @@ impl Surroundings {
             terminal_width: terminal_size::terminal_size_of(&stdout).map(|(width, _)| width.0),
             stdin_is_terminal: io::stdin().is_terminal(),
             stderr_is_terminal: io::stderr().is_terminal(),
+            cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             today: now().day(),
             key_log: std::env::var_os("SSLKEYLOGFILE").filter(|name| !name.is_empty()).map(PathBuf::from),
             locale: if cfg!(windows) {
@@ -286,6 +303,7 @@ mod tests {
         stderr_is_terminal: false,
         locale: None,
         key_log: None,
+        cores: 1,
     };
 
     fn args(line: &str) -> Args {

@@ -6,6 +6,7 @@ mod baseline;
 mod config;
 mod defaults;
 mod destination;
+mod diff;
 mod exit;
 mod expect;
 mod explain;
@@ -13,6 +14,7 @@ mod extract;
 mod file;
 mod inputs;
 mod keys;
+mod man;
 mod progress;
 mod reports;
 mod rule_list;
@@ -65,6 +67,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Status {
             explain::explain(topics, lang.into(), args.paper.page(&surroundings))
         }
         Some(Command::Extract { id, ref output, ref captures }) => extract::extract(id, output, captures),
+        Some(Command::Diff(ref diff)) => diff::diff(diff, &args.paper, file, &surroundings),
+        Some(Command::Completions { shell }) => man::completions(shell),
+        Some(Command::Man) => man::man(),
         Some(Command::Rules { format }) => rule_list::list(format, args.paper.page(&surroundings)),
     }
 }

@@ -1,15 +1,15 @@
 //! The reports of one run, each in its format and to its place.
 
 use super::args::Format;
-use super::config::{Config, Input};
+use super::config::{Config, Input, Purpose};
 use super::destination::{Destination, real};
 use super::exit::Status;
 use crate::connection::Connection;
 use crate::legs::LegPair;
 use crate::pipeline::{Observer, Summary};
 use crate::report::{Collector, Document, Page, TableReport};
-use crate::rules::Finding;
-use crate::rules::expectation::Account;
+use crate::rules::expectation::{Account, Ledger};
+use crate::rules::{Finding, Severity, Suppressions};
 use std::path::Path;
 
 /// What observes a run for all of them: what several formats need is gathered once.
@@ -18,6 +18,8 @@ pub(super) struct Reports {
     pages: Vec<(Page, Destination)>,
     collector: Option<Collector>,
     documents: Vec<(Document, Destination)>,
+    /// How the run stands to its policy, where it is held to one.
+    ledger: Option<Ledger>,
 }
 
 impl Reports {
@@ -26,7 +28,13 @@ impl Reports {
     /// # Errors
     /// Which place cannot be written to, and why, and how the program ends.
     pub(super) fn open(config: &Config) -> Result<Reports, (Status, String)> {
-        let mut reports = Reports { table: None, pages: Vec::new(), collector: None, documents: Vec::new() };
+        let mut reports = Reports {
+            table: None,
+            pages: Vec::new(),
+            collector: None,
+            documents: Vec::new(),
+            ledger: (config.purpose == Purpose::Check).then(|| Ledger::new(&config.input.options.selection)),
+        };
         let color = config.page.color && config.format == Format::Table;
         reports.add(config, config.format, config.page, Destination::standard(color));
         for output in &config.outputs {
@@ -76,8 +84,21 @@ impl Reports {
         Ok(())
     }
 
-    /// Takes how the run stood to its policy.
-    pub(super) fn policy(&mut self, accounts: &[Account]) {
+    /// Tells the reports how the run stood to its policy; the gravest of what is about the run as a whole comes back.
+    pub(super) fn close_policy(&mut self, suppressions: &Suppressions) -> Option<Severity> {
+        let mut accounts = self.ledger.take()?.finish();
+        let mut worst = None;
+        for account in accounts.iter_mut().filter(|account| account.is_of_run()) {
+            account.suppressed = suppressions.of_run(account.rule, &account.fingerprint);
+            if account.counts() {
+                worst = worst.max(Some(account.severity));
+            }
+        }
+        self.policy(&accounts);
+        worst
+    }
+
+    fn policy(&mut self, accounts: &[Account]) {
         if let Some(collector) = &mut self.collector {
             collector.policy(accounts);
         }
@@ -109,6 +130,9 @@ impl Reports {
 
 impl Observer for Reports {
     fn connection(&mut self, connection: Connection, findings: Vec<Finding>) {
+        if let Some(ledger) = &mut self.ledger {
+            ledger.add(&connection);
+        }
         if let Some(collector) = &mut self.collector {
             collector.add(&connection, &findings);
         }

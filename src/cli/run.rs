@@ -1,7 +1,7 @@
 //! `wsanalyze CAPTURE...`: reads, analyses, prints.
 
 use super::complain;
-use super::config::{Config, Input, Purpose};
+use super::config::{Config, Input};
 use super::exit::{Outcome, Status};
 use super::inputs;
 use super::keys::keys;
@@ -11,7 +11,6 @@ use crate::capture::Merged;
 use crate::connection::{self, Connection};
 use crate::legs::LegPair;
 use crate::pipeline::{self, Observer, Summary};
-use crate::rules::expectation::Ledger;
 use crate::rules::{Finding, Severity};
 use crate::time::Timestamp;
 
@@ -24,22 +23,11 @@ pub(super) fn analyze(config: &Config) -> Status {
             return status;
         }
     };
-    let ledger = (config.purpose == Purpose::Check).then(|| Ledger::new(&config.input.options.selection));
-    let Told { observer: mut reports, ledger, summary, mut outcome } =
-        match tell(&config.input, ledger, reports) {
-            Ok(told) => told,
-            Err(status) => return status,
-        };
-    if let Some(ledger) = ledger {
-        let mut accounts = ledger.finish();
-        for account in accounts.iter_mut().filter(|account| account.is_of_run()) {
-            account.suppressed = config.input.suppressions.of_run(account.rule, &account.fingerprint);
-            if account.counts() {
-                outcome.of_run = outcome.of_run.max(Some(account.severity));
-            }
-        }
-        reports.policy(&accounts);
-    }
+    let Told { observer: mut reports, summary, mut outcome } = match tell(&config.input, reports) {
+        Ok(told) => told,
+        Err(status) => return status,
+    };
+    outcome.of_run = reports.close_policy(&config.input.suppressions);
     match reports.write(&summary) {
         Ok(()) => outcome.status(config.verdict),
         Err(reasons) => {
@@ -52,20 +40,15 @@ pub(super) fn analyze(config: &Config) -> Status {
 /// What came of reading all input.
 pub(super) struct Told<O> {
     pub(super) observer: O,
-    pub(super) ledger: Option<Ledger>,
     pub(super) summary: Summary,
     pub(super) outcome: Outcome,
 }
 
-/// Reads all inputs that can be read, tells `observer` and `ledger` of what was selected, and complains of the others.
+/// Reads all inputs that can be read, tells `observer` of what was selected, and complains of the others.
 ///
 /// # Errors
 /// How the program ends where nothing can be read.
-pub(super) fn tell<O: Observer>(
-    input: &Input,
-    ledger: Option<Ledger>,
-    observer: O,
-) -> Result<Told<O>, Status> {
+pub(super) fn tell<O: Observer>(input: &Input, observer: O) -> Result<Told<O>, Status> {
     let (readers, mut unreadable) = inputs::open(&input.captures);
     if readers.is_empty() {
         return Err(Status::Unreadable);
@@ -76,7 +59,7 @@ pub(super) fn tell<O: Observer>(
     })?;
     let merged = Merged::new(readers);
     let begins = merged.begins();
-    let mut tally = Tally { worst: None, connections: 0, input, begins, ledger, observer };
+    let mut tally = Tally { worst: None, connections: 0, input, begins, observer };
     let mut progress = Progress::new(input.progress);
     let tell = &mut |read, total| progress.tell(read, total);
     let summary = pipeline::analyze_with(&input.options, keys, merged, &mut tally, tell);
@@ -85,18 +68,16 @@ pub(super) fn tell<O: Observer>(
         complain(&error.to_string());
         unreadable = true;
     }
-    let Tally { worst, connections, ledger, observer, .. } = tally;
-    let outcome = Outcome { unreadable, worst, connections, of_run: None };
-    Ok(Told { observer, ledger, summary, outcome })
+    let outcome = Outcome { unreadable, worst: tally.worst, connections: tally.connections, of_run: None };
+    Ok(Told { observer: tally.observer, summary, outcome })
 }
 
-/// Hands on what was selected, and remembers the gravest finding of it.
+/// Hands on what was selected, marks what does not count, and remembers the gravest finding that does.
 struct Tally<'a, O> {
     worst: Option<Severity>,
     connections: u64,
     input: &'a Input,
     begins: Option<Timestamp>,
-    ledger: Option<Ledger>,
     observer: O,
 }
 
@@ -110,9 +91,6 @@ impl<O: Observer> Observer for Tally<'_, O> {
         findings.iter_mut().for_each(|finding| self.input.suppressions.mark(&connection, finding));
         let counting = findings.iter().filter(|finding| finding.suppressed.is_none());
         self.worst = self.worst.max(counting.map(|finding| finding.severity).max());
-        if let Some(ledger) = &mut self.ledger {
-            ledger.add(&connection);
-        }
         self.observer.connection(connection, findings);
     }
 

@@ -10,6 +10,7 @@ use crate::report::ladder::{self, Ladder};
 use crate::report::timeline::{self, Timeline};
 use crate::report::times::Times;
 use crate::report::{Collector, Page};
+use crate::rules::Suppressions;
 use crate::time::Zone;
 
 /// Lists every connection.
@@ -18,7 +19,7 @@ pub(super) fn connections(view: View, layout: &Layout, surroundings: &Surroundin
         Ok(input) => input,
         Err(status) => return status,
     };
-    let Told { observer, summary, outcome, .. } = match tell(&input, None, Collector::new(input.secrets)) {
+    let Told { observer, summary, outcome, .. } = match tell(&input, Collector::new(input.secrets)) {
         Ok(told) => told,
         Err(status) => return status,
     };
@@ -33,7 +34,7 @@ pub(super) fn ladder(id: usize, view: View, surroundings: &Surroundings, page: P
         Ok(input) => input,
         Err(status) => return status,
     };
-    let Told { observer, summary, outcome, .. } = match tell(&input, None, Collector::new(input.secrets)) {
+    let Told { observer, summary, outcome, .. } = match tell(&input, Collector::new(input.secrets)) {
         Ok(told) => told,
         Err(status) => return status,
     };
@@ -57,7 +58,7 @@ pub(super) fn timeline(view: View, surroundings: &Surroundings, page: Page) -> S
         Ok(input) => input,
         Err(status) => return status,
     };
-    let Told { observer, summary, outcome, .. } = match tell(&input, None, Timeline::new(input.secrets)) {
+    let Told { observer, summary, outcome, .. } = match tell(&input, Timeline::new(input.secrets)) {
         Ok(told) => told,
         Err(status) => return status,
     };
@@ -70,9 +71,8 @@ pub(super) fn timeline(view: View, surroundings: &Surroundings, page: Page) -> S
 const LOOK: Verdict = Verdict { fail_on: FailOn::Never, allow_empty: false };
 
 fn input(view: View, surroundings: &Surroundings) -> Result<Input, Status> {
-    let selection = view.judging.selection();
-    let input =
-        selection.and_then(|selection| Input::new(view.captures, view.reading, selection, surroundings));
+    let everything = Suppressions::default();
+    let input = Input::new(view.captures, view.reading, &view.judging, everything, surroundings);
     input.map_err(|reason| {
         complain(&reason);
         Status::Usage

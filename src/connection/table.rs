@@ -8,7 +8,7 @@ use crate::capture::PacketId;
 use crate::limits;
 use crate::net::Side;
 use crate::tcp::{Closed, Event, FlowId, Interest, Sink, StreamEvent};
-use crate::tls::{self, KeyLog, Keyring};
+use crate::tls::{self, KeyLog, Keyring, Turn};
 use crate::websocket::{Depth, Reading};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -144,6 +144,11 @@ impl Connections {
     /// TLS of which nothing could be read.
     pub fn unread(&self) -> &Unread {
         &self.unread
+    }
+
+    /// From now on the parts of the run are worked on at the same time.
+    pub fn take_turns(&mut self, turn: Box<dyn Turn>) {
+        self.keys.take_turns(turn);
     }
 
     /// Takes the key log anew: a capture brought more of it.

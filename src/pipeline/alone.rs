@@ -4,32 +4,34 @@ use super::Observer;
 use super::front::{Front, Target};
 use super::ledger::Ledger;
 use super::part::{self, Part};
-use crate::capture::Seen;
+use crate::capture::{Merged, Seen};
 use crate::net::Segment;
 use crate::tls::KeyLog;
 
-/// Reads all that `front` gives.
+/// Reads all that `front` gives, or so many items, and tells whether that was all.
 pub(super) fn run<O: Observer>(
     front: &mut Front,
     parts: &mut [Part],
     ledger: &mut Ledger<'_, O>,
     progress: &mut impl FnMut(u64, Option<u64>),
-) {
+    items: u64,
+) -> bool {
     let mut alone = Alone { parts, ledger };
-    let mut until_progress = PROGRESS_EVERY;
-    while front.read(&mut alone) {
-        until_progress -= 1;
-        if until_progress == 0 {
-            until_progress = PROGRESS_EVERY;
+    for item in 1..=items {
+        if !front.read(&mut alone) {
+            part::end(alone.parts, front.last, |_, told| alone.ledger.take(told));
+            return true;
+        }
+        if item.is_multiple_of(PROGRESS_EVERY) {
             let (read, total) = front.input.progress();
             progress(read, total);
         }
     }
-    part::end(alone.parts, front.last, |_, told| alone.ledger.take(told));
+    false
 }
 
 /// Items between two calls of `progress`.
-const PROGRESS_EVERY: u32 = 4096;
+const PROGRESS_EVERY: u64 = 4096;
 
 struct Alone<'a, 'b, O> {
     parts: &'a mut [Part],
@@ -38,7 +40,7 @@ struct Alone<'a, 'b, O> {
 
 impl<O: Observer> Target for Alone<'_, '_, O> {
     #[inline]
-    fn segment(&mut self, segment: &Segment<'_>, seen: Seen) {
+    fn segment(&mut self, segment: &Segment<'_>, seen: Seen, _: &Merged) {
         let part = &mut self.parts[part::of(&segment.key)];
         part.push(segment, seen);
         if part.has_told() {

@@ -19,8 +19,8 @@ pub(super) struct Front {
 
 /// Takes what [`Front`] reads.
 pub(super) trait Target {
-    /// The next segment.
-    fn segment(&mut self, segment: &Segment<'_>, seen: Seen);
+    /// The next segment, from the loaded item of `input`.
+    fn segment(&mut self, segment: &Segment<'_>, seen: Seen, input: &Merged);
 
     /// It is as late as this, whatever flow that packet belongs to.
     fn pass(&mut self, now: Seen);
@@ -43,7 +43,10 @@ impl Front {
     /// Reads one item; false at the end.
     #[inline]
     pub(super) fn read(&mut self, target: &mut impl Target) -> bool {
-        match self.input.next() {
+        if !self.input.advance() {
+            return false;
+        }
+        match self.input.current() {
             Some(Item::Packet(packet)) => {
                 let seen = packet.seen;
                 self.last = Some(seen);
@@ -52,14 +55,14 @@ impl Front {
                     target.pass(seen);
                 }
                 if let Decoded::Tcp(segment) = self.net.decode(&packet) {
-                    target.segment(&segment, seen);
+                    target.segment(&segment, seen, &self.input);
                 }
             }
             Some(Item::Secrets(text)) => {
                 self.keys.read(text);
                 target.renew(&self.keys);
             }
-            None => return false,
+            None => {}
         }
         true
     }

@@ -6,7 +6,7 @@ use crate::connection::{self, Connections, Parked, Told, Unread};
 use crate::limits;
 use crate::net::{FlowKey, Segment};
 use crate::tcp::{self, FlowId};
-use crate::tls::{KeyLog, Keyring};
+use crate::tls::{KeyLog, Keyring, Sessions, Turn};
 use crate::websocket::Depth;
 
 /// See the module.
@@ -17,11 +17,11 @@ pub(super) struct Part {
 
 /// The parts of a run, all empty.
 pub(super) fn all(front: &Front, depth: Depth) -> Vec<Part> {
-    let part = |_| {
-        let keys = Keyring::new(front.keys.clone(), front.more_keys());
+    let part = |sessions| {
+        let keys = Keyring::new(front.keys.clone(), front.more_keys()).sharing(sessions);
         Part { tcp: tcp::Table::default(), connections: Connections::new(keys, depth) }
     };
-    (0..limits::PARTS).map(part).collect()
+    Sessions::of_parts(limits::PARTS).map(part).collect()
 }
 
 /// The part to which a flow belongs.
@@ -40,6 +40,11 @@ impl Part {
     /// Time passes.
     pub(super) fn pass(&mut self, now: Seen) {
         self.tcp.pass(now, &mut self.connections);
+    }
+
+    /// From now on the parts are worked on at the same time.
+    pub(super) fn take_turns(&mut self, turn: Box<dyn Turn>) {
+        self.connections.take_turns(turn);
     }
 
     /// A capture brought keys.

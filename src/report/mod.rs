@@ -1,6 +1,7 @@
 //! What was found, for people and for programs: one file a format. Reports compute nothing; they arrange facts.
 
 mod collect;
+pub mod compare;
 pub mod connections;
 mod convert;
 pub mod escape;

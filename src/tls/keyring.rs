@@ -1,15 +1,14 @@
 //! All that may open connections: key logs, and sessions that were opened before and may be resumed.
 
 use super::keylog::{KeyLog, Label, Secret};
+use super::sessions::{Sessions, Turn};
 use crate::limits;
-use std::collections::HashMap;
 
 /// See the module. Shared by all connections of one part of a run.
 #[derive(Default)]
 pub struct Keyring {
     log: KeyLog,
-    /// Master secrets of TLS 1.2 sessions by session ID or ticket.
-    sessions: HashMap<Box<[u8]>, Secret>,
+    sessions: Sessions,
     /// Whether more keys may come.
     may_grow: bool,
     /// Counts the times that keys came.
@@ -27,6 +26,16 @@ impl Keyring {
         Keyring { log, may_grow, ..Keyring::default() }
     }
 
+    /// Shares what is known of sessions with other parts of the run.
+    pub fn sharing(self, sessions: Sessions) -> Keyring {
+        Keyring { sessions, ..self }
+    }
+
+    /// From now on the parts of the run are worked on at the same time.
+    pub fn take_turns(&mut self, turn: Box<dyn Turn>) {
+        self.sessions.take_turns(turn);
+    }
+
     /// Takes the key log anew: a capture brought more of it.
     pub fn renew(&mut self, log: &KeyLog) {
         if log.len() > self.log.len() {
@@ -37,6 +46,7 @@ impl Keyring {
 
     /// No more keys will come.
     pub fn seal(&mut self) {
+        self.sessions.end();
         self.may_grow = false;
         self.generation = self.generation.wrapping_add(1);
     }
@@ -61,7 +71,11 @@ impl Keyring {
 
     /// The master secret of a session by its ID or ticket.
     pub(super) fn session(&self, name: &[u8]) -> Option<Secret> {
-        self.sessions.get(name).or_else(|| self.log.session(name)).copied()
+        // Without any secret no session was opened either.
+        if name.is_empty() || self.log.is_empty() {
+            return None;
+        }
+        self.log.session(name).copied().or_else(|| self.sessions.get(name))
     }
 
     /// Remembers a session that may be resumed.
@@ -69,11 +83,8 @@ impl Keyring {
         if name.is_empty() || name.len() > limits::TLS_TICKET {
             return;
         }
-        if self.sessions.len() >= limits::TLS_SESSIONS / limits::PARTS {
-            self.sessions.clear();
-        }
         if let Some(master) = Secret::new(master) {
-            self.sessions.insert(name.into(), master);
+            self.sessions.insert(name, master);
         }
     }
 

@@ -37,6 +37,7 @@ mod protect;
 mod record;
 mod schedule;
 mod session;
+mod sessions;
 mod suite;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -48,4 +49,5 @@ pub use facts::{Facts, Opened, Sent, Version};
 pub use keylog::KeyLog;
 pub use keyring::Keyring;
 pub use session::{Out, Plain, Session};
+pub use sessions::{Sessions, Turn};
 pub use suite::CipherSuite;

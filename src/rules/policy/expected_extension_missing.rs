@@ -41,7 +41,7 @@ pub(in crate::rules) fn standing(connection: &Connection, extension: &str) -> Op
     Some(if named(&response.extensions) {
         Standing::met(response.seen, format!("{extension} agreed"))
     } else if offered {
-        Standing::unmet(response.seen, "it was offered, and the 101 is without it").by(Role::Server)
+        Standing::unmet(response.seen, "it was offered, and the 101 is without it").through(Role::Server)
     } else {
         Standing::unmet(response.seen, "the client did not offer it").by(Role::Client)
     })
@@ -55,7 +55,7 @@ mod tests {
     use crate::rules::testing::Scene;
 
     #[test]
-    fn who_left_it_out_is_to_blame() {
+    fn who_left_it_out_is_named() {
         let demand = || Demand::Extension(String::from("permessage-deflate"));
         let judged = |offer, answer| judged(demand(), Scene::session(offer, answer));
         assert_eq!(judged("permessage-deflate", "Permessage-Deflate"), Some((true, None)));

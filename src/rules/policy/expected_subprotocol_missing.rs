@@ -42,10 +42,10 @@ pub(in crate::rules) fn standing(connection: &Connection, subprotocols: &[String
             Standing::met(response.seen, format!("{agreed} agreed"))
         }
         Some(other) => {
-            Standing::unmet(response.seen, format!("{} agreed", quote::quoted(other))).by(Role::Server)
+            Standing::unmet(response.seen, format!("{} agreed", quote::quoted(other))).through(Role::Server)
         }
         None if subprotocols.iter().any(offered) => {
-            Standing::unmet(response.seen, "it was offered, and the 101 selects none").by(Role::Server)
+            Standing::unmet(response.seen, "it was offered, and the 101 selects none").through(Role::Server)
         }
         None => Standing::unmet(response.seen, "the client did not offer it").by(Role::Client),
     })

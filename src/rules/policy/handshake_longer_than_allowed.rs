@@ -38,7 +38,7 @@ pub(in crate::rules) fn standing(connection: &Connection, longest: i64) -> Optio
     };
     let text = format!("{text} {}", quote::seconds(took.max(0) as f64 / 1e9));
     if took > longest {
-        return Some(Standing::unmet(seen, text).by(Role::Server));
+        return Some(Standing::unmet(seen, text).through(Role::Server));
     }
     (connection.response.is_some() && connection.outcome != Outcome::Encrypted)
         .then(|| Standing::met(seen, text))

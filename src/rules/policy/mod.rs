@@ -28,11 +28,13 @@ pub struct Standing {
     pub seen: Option<Seen>,
     /// Who did it otherwise.
     pub by: Option<Role>,
+    /// Whether that side must mend it: what comes from the server's side may have been lost on the way.
+    pub own_fault: bool,
 }
 
 impl Standing {
     fn met(seen: Seen, actual: impl Into<String>) -> Standing {
-        Standing { met: true, actual: actual.into(), seen: Some(seen), by: None }
+        Standing { met: true, actual: actual.into(), seen: Some(seen), by: None, own_fault: false }
     }
 
     fn unmet(seen: Seen, actual: impl Into<String>) -> Standing {
@@ -40,11 +42,16 @@ impl Standing {
     }
 
     fn by(self, role: Role) -> Standing {
+        Standing { by: Some(role), own_fault: true, ..self }
+    }
+
+    /// What this side sent shows it, and may not be its own fault.
+    fn through(self, role: Role) -> Standing {
         Standing { by: Some(role), ..self }
     }
 
     fn counted(met: bool, count: u64) -> Standing {
-        Standing { met, actual: count.to_string(), seen: None, by: None }
+        Standing { met, actual: count.to_string(), seen: None, by: None, own_fault: false }
     }
 }
 
@@ -66,7 +73,8 @@ fn check(rule: &'static Rule, connection: &Connection, context: &Context<'_>, fo
                 .shows(seen, standing.actual)
                 .help(demand.help());
             found.push(match standing.by {
-                Some(role) => finding.origin(role).blame(role),
+                Some(role) if standing.own_fault => finding.origin(role).blame(role),
+                Some(role) => finding.origin(role),
                 None => finding,
             });
         }

@@ -107,19 +107,25 @@ impl Session {
         self.server_hello = Some(Box::new(hello));
     }
 
-    /// Master secrets that may be the one.
+    /// Master secrets that may be the one, by what is known of this connection.
     pub(super) fn masters(&self, keys: &Keyring) -> Vec<Secret> {
         let (Some(client), Some(server)) = (&self.client_hello, &self.server_hello) else {
             return Vec::new();
         };
-        let resumed = (client.session_id == server.session_id).then_some(&client.session_id);
-        let names = resumed.into_iter().chain(&client.ticket);
         self.master
             .into_iter()
             .chain(keys.masters(&client.random))
             .chain(self.master_by_rsa(client, server, keys.log()))
-            .chain(names.filter(|name| !name.is_empty()).filter_map(|name| keys.session(name)))
             .collect()
+    }
+
+    /// Master secrets that may be the one, by what is known of the session that it resumes.
+    pub(super) fn resumed(&self, keys: &Keyring) -> Vec<Secret> {
+        let (Some(client), Some(server)) = (&self.client_hello, &self.server_hello) else {
+            return Vec::new();
+        };
+        let resumed = (client.session_id == server.session_id).then_some(&client.session_id);
+        resumed.into_iter().chain(&client.ticket).filter_map(|name| keys.session(name)).collect()
     }
 
     /// The master secret of RSA key exchange (RFC 5246 §8.1, RFC 7627 §4).

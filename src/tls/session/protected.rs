@@ -97,13 +97,19 @@ impl Session {
         if state.has_keys() {
             opening = state.open(&mut attempt);
         } else {
-            let masters = self.masters(keys);
-            self.direction(from).tried |= !masters.is_empty();
-            for master in &masters {
-                let Some(opener) = self.opener12(from, master) else { continue };
-                opening = state.begin(opener, &mut attempt);
+            // Sessions only where nothing else opens it, for other parts of the run may have to be waited for.
+            for masters in [Self::masters, Self::resumed] {
+                let masters = masters(self, keys);
+                self.direction(from).tried |= !masters.is_empty();
+                for master in &masters {
+                    let Some(opener) = self.opener12(from, master) else { continue };
+                    opening = state.begin(opener, &mut attempt);
+                    if opening.is_some() {
+                        self.keep_master(*master, keys);
+                        break;
+                    }
+                }
                 if opening.is_some() {
-                    self.keep_master(*master, keys);
                     break;
                 }
             }

@@ -1,0 +1,92 @@
+//! Reads a source on a thread of its own, a few pieces ahead: decompression, or the system's own copying, then takes
+//! place beside everything else.
+
+use super::chunk::Chunk;
+use crate::limits::{AHEAD, WINDOW};
+use std::io::{self, ErrorKind, Read};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread;
+
+/// The reading end of such a thread.
+pub(super) struct Ahead {
+    pieces: Receiver<io::Result<Piece>>,
+    home: Sender<Vec<u8>>,
+}
+
+/// Bytes from [`LEAD`] on in some room: what was left of the piece before may be put in front of them. None at the end.
+struct Piece {
+    room: Vec<u8>,
+    end: usize,
+}
+
+/// What comes next.
+pub(super) enum Next {
+    /// Bytes in front of which `tail` was put, from `start` to `end`.
+    Chunk { chunk: Chunk, start: usize, end: usize },
+    /// Bytes to be put behind `tail`, which is too long to be moved.
+    Bytes(Vec<u8>),
+    /// No more.
+    End,
+}
+
+impl Ahead {
+    /// Begins to read `source`, or gives it back where there can be no thread.
+    pub(super) fn begin(source: Box<dyn Read + Send>) -> Result<Ahead, Box<dyn Read + Send>> {
+        let (pieces_in, pieces) = sync_channel(AHEAD);
+        let (home, returned) = channel();
+        // The thread gets the source once it is there, so that nothing is lost where it cannot be.
+        let (give, take) = channel();
+        let spawned = thread::Builder::new().name(String::from("read")).spawn(move || {
+            if let Ok(source) = take.recv() {
+                read(source, &pieces_in, &returned);
+            }
+        });
+        match spawned {
+            Ok(_) => give.send(source).map_err(|lost| lost.0).map(|()| Ahead { pieces, home }),
+            Err(_) => Err(source),
+        }
+    }
+
+    /// Waits for the next bytes, to follow `tail`.
+    ///
+    /// # Errors
+    /// What the source said.
+    pub(super) fn next(&self, tail: &[u8]) -> io::Result<Next> {
+        let piece = self.pieces.recv().map_err(|_| io::Error::other("the thread that read it died"))?;
+        let Piece { mut room, end } = piece?;
+        if end <= LEAD {
+            return Ok(Next::End);
+        }
+        let start = LEAD.saturating_sub(tail.len());
+        let before = room.get_mut(start..LEAD).filter(|before| before.len() == tail.len());
+        let fits = before.map(|before| before.copy_from_slice(tail)).is_some();
+        if !fits {
+            room.truncate(end);
+            return Ok(Next::Bytes(room.split_off(LEAD)));
+        }
+        Ok(Next::Chunk { chunk: Chunk::lent(room, self.home.clone()), start, end })
+    }
+}
+
+/// Room for what is left of a piece when the next one is needed: a record, seldom longer than what a network card joins
+/// from many packets.
+const LEAD: usize = 64 << 10;
+
+const ROOM: usize = LEAD + WINDOW;
+
+fn read(mut source: impl Read, pieces: &SyncSender<io::Result<Piece>>, returned: &Receiver<Vec<u8>>) {
+    loop {
+        let whole = |room: &Vec<u8>| room.len() == ROOM;
+        let mut room = returned.try_recv().ok().filter(whole).unwrap_or_else(|| vec![0; ROOM]);
+        let filled = room.get_mut(LEAD..).map(|room| source.read(room)).unwrap_or(Ok(0));
+        let piece = match filled {
+            Ok(count) => Ok(Piece { end: LEAD.saturating_add(count).min(room.len()), room }),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => Err(error),
+        };
+        let is_last = piece.as_ref().map_or(true, |piece| piece.end == LEAD);
+        if pieces.send(piece).is_err() || is_last {
+            return;
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Segments on their way to the workers.
+
+use super::super::front::Target;
+use super::super::part;
+use crate::capture::{Chunk, Merged, Seen};
+use crate::limits;
+use crate::net::{Flags, FlowKey, LongKey, Segment, ShortKey, Side};
+use crate::tls::KeyLog;
+use std::mem::take;
+use std::sync::mpsc::{Receiver, SyncSender};
+
+/// What one worker gets at a time.
+#[derive(Default)]
+pub(super) struct Batch {
+    /// Where payloads lie, and where those that were put together from fragments.
+    chunks: Vec<Chunk>,
+    copied: Chunk,
+    pub(super) steps: Vec<Step>,
+    keys: Vec<LongKey>,
+    /// The place in the order of the run before which no step of this batch stands.
+    from: u64,
+    /// What comes between steps: before which one, and at what place in the order.
+    pub(super) notices: Vec<(usize, u64, Notice)>,
+    /// The place in the order after the last one in this batch.
+    pub(super) until: u64,
+    /// Bytes read so far, and how many there are.
+    pub(super) progress: (u64, Option<u64>),
+}
+
+/// One segment without its payload, in as many bytes as a line of the cache has.
+#[repr(align(64))]
+pub(super) struct Step {
+    pub(super) seen: Seen,
+    key: Key,
+    seq: u32,
+    ack: u32,
+    declared_len: u32,
+    /// Where its payload lies in its chunk.
+    at: u32,
+    len: u32,
+    /// Its place in the order of the run, counted from the batch's.
+    order: u32,
+    window: u16,
+    ip_id: u16,
+    flags: Flags,
+    ttl: u8,
+    chunk: u8,
+    /// Index among the parts of the worker, doubled; and 1 where the greater endpoint sent it.
+    part: u8,
+}
+
+/// The key of most segments; the others' stand beside the steps.
+#[derive(Clone, Copy)]
+enum Key {
+    Short(ShortKey),
+    Long(u32),
+}
+
+impl Step {
+    /// Index among the parts of the worker.
+    #[inline]
+    pub(super) fn part(&self) -> usize {
+        usize::from(self.part >> 1)
+    }
+}
+
+const _: () = assert!(size_of::<Step>() == 64);
+
+/// What concerns all parts.
+#[derive(Clone)]
+pub(super) enum Notice {
+    /// The time of this packet was reached.
+    Pass(Seen),
+    /// There are more keys.
+    Renew(KeyLog),
+}
+
+/// What a worker is sent.
+pub(super) enum Order {
+    Batch(Batch),
+    /// The input is over, with this packet.
+    End(Option<Seen>),
+}
+
+impl Batch {
+    /// The place of a step in the order of all steps and notices of the run.
+    #[inline]
+    pub(super) fn order(&self, step: &Step) -> u64 {
+        self.from + u64::from(step.order)
+    }
+
+    /// The segment of a step.
+    #[inline]
+    pub(super) fn segment<'a>(&'a self, step: &Step) -> Segment<'a> {
+        let key = match step.key {
+            Key::Short(key) => FlowKey::Short(key),
+            Key::Long(index) => FlowKey::Long(self.keys[index as usize]),
+        };
+        let chunk = if step.chunk == COPIED { &self.copied } else { &self.chunks[usize::from(step.chunk)] };
+        let at = step.at as usize;
+        Segment {
+            key,
+            from: if step.part & 1 == 0 { Side::Low } else { Side::High },
+            seq: step.seq,
+            ack: step.ack,
+            flags: step.flags,
+            window: step.window,
+            ttl: step.ttl,
+            ip_id: step.ip_id,
+            declared_len: step.declared_len,
+            payload: &chunk[at..at + step.len as usize],
+        }
+    }
+}
+
+/// Collects segments and sends them to the workers.
+pub(super) struct Batches {
+    inboxes: Vec<SyncSender<Order>>,
+    /// Lists of steps that were worked off.
+    unused: Receiver<Vec<Step>>,
+    /// By part: its worker, and its index there.
+    places: [(u8, u8); limits::PARTS],
+    /// What each worker gets next; the chunks are those of all.
+    pending: Vec<Batch>,
+    chunks: Vec<Chunk>,
+    /// Payloads of segments that came in fragments.
+    copied: Vec<u8>,
+    /// Chunks that one batch may refer to.
+    most_chunks: usize,
+    count: usize,
+    order: u64,
+    abandoned: bool,
+}
+
+impl Batches {
+    /// For these workers, from so many captures.
+    pub(super) fn new(
+        inboxes: Vec<SyncSender<Order>>,
+        unused: Receiver<Vec<Step>>,
+        captures: usize,
+    ) -> Batches {
+        let workers = inboxes.len();
+        let place = |part: usize| ((part % workers) as u8, (part / workers) as u8);
+        Batches {
+            pending: inboxes.iter().map(|_| Batch::default()).collect(),
+            inboxes,
+            unused,
+            places: std::array::from_fn(place),
+            chunks: Vec::new(),
+            copied: Vec::new(),
+            most_chunks: (captures + limits::BATCH_CHUNKS).min(usize::from(COPIED)),
+            count: 0,
+            // Place 0 is before all of these.
+            order: 1,
+            abandoned: false,
+        }
+    }
+
+    /// Whether what was collected should be sent.
+    #[inline]
+    pub(super) fn is_full(&self) -> bool {
+        self.count >= limits::BATCH_SEGMENTS || self.chunks.len() >= self.most_chunks
+    }
+
+    /// Whether a worker is gone: nobody needs the rest.
+    #[inline]
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.abandoned
+    }
+
+    /// Whether nothing was collected.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Sends what was collected.
+    pub(super) fn send(&mut self, progress: (u64, Option<u64>)) {
+        self.count = 0;
+        let copied = Chunk::from(take(&mut self.copied));
+        let chunks = take(&mut self.chunks);
+        for (inbox, pending) in self.inboxes.iter().zip(&mut self.pending) {
+            let next = Batch { steps: self.unused.try_recv().unwrap_or_default(), ..Batch::default() };
+            let mut batch = std::mem::replace(pending, next);
+            pending.from = self.order;
+            batch.chunks = chunks.clone();
+            batch.copied = copied.clone();
+            (batch.until, batch.progress) = (self.order, progress);
+            self.abandoned |= inbox.send(Order::Batch(batch)).is_err();
+        }
+    }
+
+    /// Sends all that is left, and that it is all.
+    pub(super) fn end(&mut self, last: Option<Seen>, progress: (u64, Option<u64>)) {
+        self.send(progress);
+        for inbox in &self.inboxes {
+            // One that is gone needs no end.
+            let _ = inbox.send(Order::End(last));
+        }
+    }
+
+    fn notice(&mut self, notice: &Notice) {
+        for batch in &mut self.pending {
+            batch.notices.push((batch.steps.len(), self.order, notice.clone()));
+        }
+        self.order += 1;
+        self.count += 1;
+    }
+
+    /// Where workers find a payload.
+    #[inline]
+    fn place(&mut self, payload: &[u8], input: &Merged) -> (u8, u32) {
+        if payload.is_empty() {
+            return (COPIED, 0);
+        }
+        let place = |chunk: &Chunk| u32::try_from(chunk.place(payload)?).ok();
+        let Some((chunk, at)) = input.chunk().and_then(|chunk| Some((chunk, place(chunk)?))) else {
+            let at = self.copied.len() as u32;
+            self.copied.extend_from_slice(payload);
+            return (COPIED, at);
+        };
+        let known = self.chunks.iter().rposition(|known| known.is(chunk));
+        let index = known.unwrap_or_else(|| {
+            self.chunks.push(chunk.clone());
+            self.chunks.len() - 1
+        });
+        (index as u8, at)
+    }
+}
+
+/// The index of the chunk for payloads that lie in no chunk of the capture.
+const COPIED: u8 = u8::MAX;
+
+impl Target for Batches {
+    #[inline]
+    fn segment(&mut self, segment: &Segment<'_>, seen: Seen, input: &Merged) {
+        let (worker, part) = self.places[part::of(&segment.key)];
+        let (chunk, at) = self.place(segment.payload, input);
+        let batch = &mut self.pending[usize::from(worker)];
+        let key = match segment.key {
+            FlowKey::Short(key) => Key::Short(key),
+            FlowKey::Long(key) => {
+                batch.keys.push(key);
+                Key::Long((batch.keys.len() - 1) as u32)
+            }
+        };
+        batch.steps.push(Step {
+            seen,
+            key,
+            seq: segment.seq,
+            ack: segment.ack,
+            declared_len: segment.declared_len,
+            at,
+            len: segment.payload.len() as u32,
+            order: (self.order - batch.from) as u32,
+            window: segment.window,
+            ip_id: segment.ip_id,
+            flags: segment.flags,
+            ttl: segment.ttl,
+            chunk,
+            part: part << 1 | segment.from as u8,
+        });
+        self.order += 1;
+        self.count += 1;
+    }
+
+    fn pass(&mut self, now: Seen) {
+        self.notice(&Notice::Pass(now));
+    }
+
+    fn renew(&mut self, keys: &KeyLog) {
+        self.notice(&Notice::Renew(keys.clone()));
+    }
+}
