@@ -89,6 +89,16 @@ fn a_look_heeds_the_selection_and_tells_times_as_asked() {
 }
 
 #[test]
+fn the_table_tells_times_and_as_many_causes_as_asked() {
+    let two = ["fixtures/captures/fr_close_no_echo_rst.pcapng", BOTH_LEGS];
+    let table = |args: &[&str]| run(&[&two[..], args].concat()).out;
+    assert!(table(&["--time", "utc"]).contains("2026-11-22T11:14:32.560923Z"));
+    let one = table(&["--limit", "1"]);
+    assert!(one.contains("more cause") && one.contains("WS-EX-012"), "{one}");
+    assert!(!table(&[]).contains("more cause"));
+}
+
+#[test]
 fn the_page_for_a_browser_says_first_what_was_removed() {
     let ran = run(&["--format", "html", BOTH_LEGS]);
     assert_eq!(ran.status, 1);

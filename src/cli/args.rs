@@ -81,7 +81,22 @@ pub(super) struct Analysis {
     pub(super) outputs: Vec<Output>,
 
     #[command(flatten)]
+    pub(super) telling: Telling,
+
+    /// Tell at most so many causes in the table
+    #[arg(long, value_name = "COUNT")]
+    pub(super) limit: Option<usize>,
+
+    #[command(flatten)]
     pub(super) verdict: Verdict,
+}
+
+/// How things are told to people; shared by all commands that read captures.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub(super) struct Telling {
+    /// How times are told; relative counts from the first packet of the capture
+    #[arg(long, value_enum, default_value_t, value_name = "TIME")]
+    pub(super) time: TimeStyle,
 }
 
 /// What is read, and which of it is told; shared by all commands that read captures. The help is each option's own.
@@ -223,9 +238,8 @@ pub(super) struct View {
     #[command(flatten)]
     pub(super) judging: Judging,
 
-    /// How times are told; relative counts from the first packet of the capture
-    #[arg(long, value_enum, default_value_t, value_name = "TIME")]
-    pub(super) time: TimeStyle,
+    #[command(flatten)]
+    pub(super) telling: Telling,
 }
 
 /// What else the program does.
@@ -283,6 +297,12 @@ pub(super) enum Command {
         #[arg(value_name = "CAPTURE", required = true)]
         captures: Vec<PathBuf>,
     },
+    /// Print the JSON Schema of a report
+    Schema {
+        /// Of which format
+        #[arg(value_enum, default_value_t, value_name = "FORMAT")]
+        format: SchemaFormat,
+    },
     /// Hold captures to the policy in a configuration file: its [[expect]] entries are met, or the exit status is 1
     Check {
         #[command(flatten)]
@@ -315,6 +335,13 @@ pub(super) enum Format {
     #[default]
     Table,
     Json,
+    Jsonl,
+    Sarif,
+    Junit,
+    Github,
+    Gitlab,
+    Markdown,
+    Csv,
     Html,
 }
 
@@ -340,6 +367,14 @@ impl Output {
             None => Err(format!("expected FORMAT=FILE, with one of {}", formats())),
         }
     }
+}
+
+/// The formats that have a schema of ours.
+#[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
+pub(super) enum SchemaFormat {
+    #[default]
+    Json,
+    Jsonl,
 }
 
 /// How the list of rules is printed.
@@ -436,7 +471,7 @@ mod tests {
         assert_eq!(outputs, [(Format::Json, "out=1.json"), (Format::Table, "page.txt")]);
         for (line, says) in [
             ("wsanalyze a -o out.json", "FORMAT=FILE"),
-            ("wsanalyze a -o poem=out.txt", "expected one of table, json"),
+            ("wsanalyze a -o poem=out.txt", "expected one of table, json, jsonl"),
             ("wsanalyze a -o json=", "expected a file"),
             ("wsanalyze a -o json=-", "standard output"),
         ] {

@@ -1,6 +1,6 @@
 //! What was typed, in these surroundings, means this.
 
-use super::args::{Analysis, ColorWhen, Format, Judging, Output, Paper, Reading, Verdict};
+use super::args::{Analysis, ColorWhen, Format, Judging, Output, Paper, Reading, Telling, Verdict};
 use super::baseline;
 use super::complain;
 use super::file::File;
@@ -24,6 +24,9 @@ pub(super) struct Config {
     pub(super) format: Format,
     pub(super) page: Page,
     pub(super) outputs: Vec<Output>,
+    pub(super) telling: Telling,
+    /// The most causes that the table tells.
+    pub(super) limit: Option<usize>,
     /// The page of a file, which takes colour only where that was asked for.
     pub(super) file_page: Page,
     pub(super) verdict: Verdict,
@@ -110,11 +113,14 @@ impl Config {
             input.options.selection = input.options.selection.expect(file.expectations);
         }
         Ok(Config {
-            input,
+            // A bar and lines that come as they are found would run into each other.
+            input: Input { progress: input.progress && args.format != Format::Jsonl, ..input },
             format: args.format,
             page,
             file_page: page.colored(paper.color == ColorWhen::Always),
             outputs: args.outputs,
+            telling: args.telling,
+            limit: args.limit,
             verdict: args.verdict,
             show_suppressed: args.known.show_suppressed,
             baseline: args.known.baseline,

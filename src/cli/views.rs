@@ -29,7 +29,7 @@ pub(super) fn connections(view: View, layout: &Layout, surroundings: &Surroundin
 
 /// Draws the session that connection `id` belongs to.
 pub(super) fn ladder(id: usize, view: View, surroundings: &Surroundings, page: Page) -> Status {
-    let times = view.time.times();
+    let times = view.telling.time.times();
     let input = match input(view, surroundings) {
         Ok(input) => input,
         Err(status) => return status,
@@ -53,7 +53,7 @@ pub(super) fn ladder(id: usize, view: View, surroundings: &Surroundings, page: P
 
 /// Draws all connections over time.
 pub(super) fn timeline(view: View, surroundings: &Surroundings, page: Page) -> Status {
-    let times = view.time.times();
+    let times = view.telling.time.times();
     let input = match input(view, surroundings) {
         Ok(input) => input,
         Err(status) => return status,

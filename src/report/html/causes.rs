@@ -24,6 +24,8 @@ pub(super) struct Cause {
     pub(super) help: String,
     pub(super) reference: &'static str,
     pub(super) manual: Vec<Section>,
+    /// Why it does not count.
+    pub(super) suppressed: Option<String>,
     pub(super) cases: Vec<Case>,
     pub(super) more: usize,
     /// Of all its findings, for the filters.
@@ -84,17 +86,18 @@ pub(super) fn causes(report: &Report, places: &Places<'_>) -> Vec<Cause> {
     let gravity = |severity: &str| ["error", "warning", "info"].iter().position(|s| *s == severity);
     groups.sort_by_key(|group| {
         let worst = group.iter().filter_map(|finding| gravity(finding.severity)).min();
-        (worst, group.iter().map(|finding| finding.id).min())
+        let counts = group.iter().any(|finding| finding.suppressed.is_none());
+        (!counts, worst, group.iter().map(|finding| finding.id).min())
     });
     groups.truncate(limits::PAGE_CAUSES);
     groups.iter().enumerate().filter_map(|(n, group)| cause(n, group, report, places)).collect()
 }
 
-/// What findings of one cause have in common: rule, title, and who must mend it.
-type CauseKey<'a> = (&'static str, &'a str, &'static str);
+/// What findings of one cause have in common: rule, title, who must mend it, and whether it counts.
+type CauseKey<'a> = (&'static str, &'a str, &'static str, bool);
 
 fn key(finding: &Finding) -> CauseKey<'_> {
-    (finding.code, &finding.title, finding.blame)
+    (finding.code, &finding.title, finding.blame, finding.suppressed.is_some())
 }
 
 fn cause(n: usize, group: &[&Finding], report: &Report, places: &Places<'_>) -> Option<Cause> {
@@ -116,6 +119,9 @@ fn cause(n: usize, group: &[&Finding], report: &Report, places: &Places<'_>) -> 
         help: escape::terminal_at_most(&first.help, TEXT),
         reference: rule.map_or("", |rule| rule.reference),
         manual: rule.map(|rule| sections(rule)).unwrap_or_default(),
+        suppressed: first.suppressed.as_ref().map(|suppressed| {
+            format!("{}: {}", suppressed.kind, escape::terminal_at_most(&suppressed.justification, TEXT))
+        }),
         cases: group.iter().take(CASES).map(|finding| case(finding, report, places)).collect(),
         more: group.len().saturating_sub(CASES),
         keys: keys(group.iter().copied(), report),

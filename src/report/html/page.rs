@@ -17,7 +17,7 @@ use std::collections::{BTreeSet, HashMap};
 #[derive(Template)]
 #[template(path = "page.html")]
 pub(super) struct Page<'a> {
-    policy: String,
+    content_policy: String,
     style: &'static str,
     script: &'static str,
     title: String,
@@ -27,6 +27,9 @@ pub(super) struct Page<'a> {
     hops: Vec<Hop>,
     more_hops: usize,
     causes: Vec<Cause>,
+    /// How many of them count; they come first.
+    counted: usize,
+    demands: &'a [model::Demand],
     timeline: Option<TimelinePicture>,
     sessions: Vec<SessionView>,
     rows: Vec<ConnectionRow>,
@@ -128,7 +131,7 @@ impl<'a> Page<'a> {
             report.captures.iter().filter_map(|c| c.first.as_deref().and_then(Timestamp::parse)).min();
         let (severities, endpoints, codes) = choices(report);
         Page {
-            policy: policy(),
+            content_policy: policy(),
             style: STYLE,
             script: SCRIPT,
             title: title(report),
@@ -137,6 +140,8 @@ impl<'a> Page<'a> {
             facts: facts(report),
             hops,
             more_hops,
+            counted: causes.iter().filter(|cause| cause.suppressed.is_none()).count(),
+            demands: report.policy.as_deref().unwrap_or_default(),
             timeline: svg::timeline(&Timeline::of(&report.connections), begins),
             not_drawn: sessions.len().saturating_sub(views.len()),
             sessions: views,

@@ -9,7 +9,8 @@ mod policy;
 
 use self::groups::{Groups, Upstream};
 use super::Secrets;
-use super::page::Page;
+use super::page::{Page, counted};
+use super::times::Times;
 use crate::capture::{PacketId, Seen};
 use crate::connection::{Connection, Outcome};
 use crate::legs::LegPair;
@@ -31,6 +32,9 @@ pub struct TableReport {
     policy: Vec<Account>,
     show_suppressed: bool,
     suppressed: Untold,
+    times: Times,
+    /// The most groups that are told.
+    limit: usize,
 }
 
 /// How many findings do not count.
@@ -51,7 +55,15 @@ impl TableReport {
             policy: Vec::new(),
             show_suppressed: false,
             suppressed: Untold::default(),
+            times: Times::Relative,
+            limit: usize::MAX,
         }
+    }
+
+    /// Tells times like this, and no more causes than `limit`.
+    #[must_use]
+    pub fn telling(self, times: Times, limit: Option<usize>) -> TableReport {
+        TableReport { times, limit: limit.unwrap_or(usize::MAX), ..self }
     }
 
     /// Shows findings that do not count as well, marked.
@@ -74,8 +86,10 @@ impl TableReport {
         for account in self.policy.iter().filter(|account| account.is_of_run() && account.counts()) {
             total.count(account.severity);
         }
-        let groups = self.groups.clone().in_order();
-        let places = Places { summary };
+        let mut groups = self.groups.clone().in_order();
+        let beyond = groups.len().saturating_sub(self.limit);
+        groups.truncate(self.limit);
+        let places = Places { summary, times: &self.times };
 
         writeln!(out, "{}", headline::captures(summary, page))?;
         if !self.policy.is_empty() {
@@ -85,6 +99,9 @@ impl TableReport {
             writeln!(out, "\n{}", grid::render(&groups, places, page))?;
             if untold > 0 {
                 writeln!(out, "and {untold} more of other kinds; --format json lists them")?;
+            }
+            if beyond > 0 {
+                writeln!(out, "and {}", counted(beyond as u64, "more cause", "more causes"))?;
             }
             for chapter in explanations::chapters(&groups, places, page) {
                 writeln!(out, "\n{chapter}")?;
@@ -159,6 +176,7 @@ impl Untold {
 #[derive(Clone, Copy)]
 struct Places<'a> {
     summary: &'a Summary,
+    times: &'a Times,
 }
 
 impl Places<'_> {
@@ -170,13 +188,10 @@ impl Places<'_> {
         }
     }
 
-    /// Seconds since the start of its capture: `+12.345 s`.
+    /// As asked for; else in seconds since the start of its capture: `+12.345 s`.
     fn when(self, seen: Seen) -> String {
         let start = self.summary.captures.get(usize::from(seen.packet.capture())).and_then(|c| c.first);
-        match start {
-            Some(start) => format!("{:+.3} s", seen.at.seconds_since(start)),
-            None => seen.at.to_string(),
-        }
+        self.times.brief(start, seen.at)
     }
 
     /// The file name of a capture, cut to `limit` characters, where there is more than one capture.
@@ -188,11 +203,6 @@ impl Places<'_> {
         let name = path.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or(path);
         Some(escape::terminal_at_most(name, limit))
     }
-}
-
-/// `1 packet`, `2 packets`.
-fn counted(n: u64, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
 }
 
 #[cfg(test)]
