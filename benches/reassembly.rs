@@ -1,4 +1,4 @@
-//! From packets to streams: link layer, IP, TCP. Bytes of the capture a second. `cargo bench --bench reassembly`
+//! From packets to segments, and from these to streams: link layer, IP, TCP. Bytes of the capture a second. `cargo bench --bench reassembly`
 
 #[path = "support/traffic.rs"]
 mod traffic;
@@ -6,9 +6,10 @@ mod traffic;
 use divan::counter::BytesCount;
 use divan::{AllocProfiler, Bencher, black_box};
 use std::io::Cursor;
-use wsanalyze::capture::{Item, Reader};
+use wsanalyze::capture::{Item, LinkType, Packet, PacketId, Reader, Seen};
 use wsanalyze::net::{Decoded, Decoder};
 use wsanalyze::tcp::{Event, Interest, Sink, StreamEvent, Table};
+use wsanalyze::time::Timestamp;
 
 #[global_allocator]
 static MEMORY: AllocProfiler = AllocProfiler::system();
@@ -18,6 +19,37 @@ fn main() {
 }
 
 const SIZE: usize = 32 << 20;
+
+/// Headers alone, of packets that were read before.
+#[divan::bench]
+fn slicing(bencher: Bencher) {
+    let bytes = traffic::capture(SIZE, traffic::chat(50));
+    let packets: Vec<&[u8]> = records(&bytes).collect();
+    let seen = Seen { packet: PacketId::new(0, 1), at: Timestamp::default() };
+    bencher.counter(BytesCount::of_slice(&bytes)).bench_local(|| {
+        let (mut net, mut sum) = (Decoder::new(), 0);
+        for data in &packets {
+            let (link, original_len) = (LinkType(1), data.len() as u32);
+            let packet = Packet { seen, link, original_len, fcs_len: 0, data };
+            if let Decoded::Tcp(segment) = net.decode(&packet) {
+                sum += u64::from(segment.declared_len);
+            }
+        }
+        black_box(sum)
+    });
+}
+
+/// The packets of a made capture.
+fn records(capture: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = &capture[24..];
+    std::iter::from_fn(move || {
+        let (header, behind) = rest.split_at_checked(16)?;
+        let len = u32::from_le_bytes([header[8], header[9], header[10], header[11]]) as usize;
+        let (packet, next) = behind.split_at(len);
+        rest = next;
+        Some(packet)
+    })
+}
 
 #[divan::bench]
 fn chat(bencher: Bencher) {

@@ -62,6 +62,11 @@ pub const ALONE: u64 = 4096;
 /// Flows that are open at once. Beyond it, one that was idle long makes place.
 pub const FLOWS: usize = 1 << 18;
 
+/// Connections that may begin while one of which only one side was heard, and no payload, is waited for: a flood of SYNs
+/// costs no more than these, and takes no place from flows that carry something. At a thousand new connections a second
+/// it is a minute, longer than most systems go on trying.
+pub const UNANSWERED_FLOWS: usize = 1 << 16;
+
 /// Flows looked at to find one that was idle long.
 pub const EVICTION_SAMPLE: usize = 16;
 

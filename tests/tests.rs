@@ -20,6 +20,9 @@ mod threads;
 /// The JSON report has the shape that scripts rely on.
 mod reports;
 
+/// Every format tells the same facts, and none tells a secret.
+mod formats;
+
 /// The command line: what it accepts, prints and returns.
 mod cli;
 

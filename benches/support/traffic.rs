@@ -124,9 +124,8 @@ pub fn half_open() -> Step {
     let mut number = 0;
     Box::new(move |wire| {
         for _ in 0..100 {
-            let mut flow = Flow::new(number);
+            Flow::new(number).call(wire);
             number += 1;
-            flow.segment(wire, CLIENT, SYN, &[]);
         }
     })
 }
@@ -199,9 +198,9 @@ const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
 const PSH_ACK: u8 = 0x18;
 const FIN_ACK: u8 = 0x11;
-const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+pub const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-const TEXT: &[u8] = &[b'x'; 256];
+pub const TEXT: &[u8] = &[b'x'; 256];
 
 /// With the key and the accept of RFC 6455 §1.3.
 const REQUEST: &str = "GET /chat?room=7 HTTP/1.1\r\nHost: example.org\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -228,9 +227,14 @@ impl Flow {
         }
     }
 
+    /// The first packet of the three-way handshake.
+    pub fn call(&mut self, wire: &mut Wire) {
+        self.segment(wire, CLIENT, SYN, &[]);
+    }
+
     /// The three-way handshake.
     pub fn greet(&mut self, wire: &mut Wire) {
-        self.segment(wire, CLIENT, SYN, &[]);
+        self.call(wire);
         self.segment(wire, SERVER, SYN | ACK, &[]);
         self.segment(wire, CLIENT, ACK, &[]);
     }
@@ -244,6 +248,24 @@ impl Flow {
 
     pub fn send(&mut self, wire: &mut Wire, from: usize, payload: &[u8]) {
         self.segment(wire, from, PSH_ACK, payload);
+    }
+
+    /// Two segments, of which the capture has the second one first.
+    pub fn send_swapped(&mut self, wire: &mut Wire, from: usize, first: &[u8], second: &[u8]) {
+        let start = self.next[from];
+        self.skip(from, first.len());
+        self.send(wire, from, second);
+        let end = std::mem::replace(&mut self.next[from], start);
+        self.send(wire, from, first);
+        self.next[from] = end;
+    }
+
+    /// A segment that is sent again.
+    pub fn send_twice(&mut self, wire: &mut Wire, from: usize, payload: &[u8]) {
+        let start = self.next[from];
+        self.send(wire, from, payload);
+        self.next[from] = start;
+        self.send(wire, from, payload);
     }
 
     pub fn acknowledge(&mut self, wire: &mut Wire, from: usize) {

@@ -2,28 +2,34 @@
 
 use crate::time::Timestamp;
 use std::fmt;
+use std::num::NonZeroU64;
 
 /// The address of a packet: which capture of the run, and its number there, counted from 1 as Wireshark's frame
 /// number is. Ordered by capture, then by number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PacketId(u64);
+pub struct PacketId(NonZeroU64);
 
 impl PacketId {
     const NUMBER_BITS: u32 = 48;
 
     /// The packet `number` (from 1) of the run's capture `capture` (from 0).
     pub const fn new(capture: u16, number: u64) -> Self {
-        PacketId(((capture as u64) << Self::NUMBER_BITS) | (number & ((1 << Self::NUMBER_BITS) - 1)))
+        let packed = ((capture as u64) << Self::NUMBER_BITS) | (number & ((1 << Self::NUMBER_BITS) - 1));
+        match NonZeroU64::new(packed) {
+            Some(packed) => PacketId(packed),
+            // There is no packet 0: numbers begin at 1, so that what may be absent takes no more room.
+            None => PacketId(NonZeroU64::MIN),
+        }
     }
 
     /// Index of the capture among the inputs of the run.
     pub const fn capture(self) -> u16 {
-        (self.0 >> Self::NUMBER_BITS) as u16
+        (self.0.get() >> Self::NUMBER_BITS) as u16
     }
 
     /// Number of the packet in its capture, from 1.
     pub const fn number(self) -> u64 {
-        self.0 & ((1 << Self::NUMBER_BITS) - 1)
+        self.0.get() & ((1 << Self::NUMBER_BITS) - 1)
     }
 }
 

@@ -297,6 +297,12 @@ pub(super) enum Command {
         #[arg(value_name = "CAPTURE", required = true)]
         captures: Vec<PathBuf>,
     },
+    /// Print the JSON Schema of a report
+    Schema {
+        /// Of which format
+        #[arg(value_enum, default_value_t, value_name = "FORMAT")]
+        format: SchemaFormat,
+    },
     /// Hold captures to the policy in a configuration file: its [[expect]] entries are met, or the exit status is 1
     Check {
         #[command(flatten)]
@@ -329,6 +335,13 @@ pub(super) enum Format {
     #[default]
     Table,
     Json,
+    Jsonl,
+    Sarif,
+    Junit,
+    Github,
+    Gitlab,
+    Markdown,
+    Csv,
     Html,
 }
 
@@ -354,6 +367,14 @@ impl Output {
             None => Err(format!("expected FORMAT=FILE, with one of {}", formats())),
         }
     }
+}
+
+/// The formats that have a schema of ours.
+#[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
+pub(super) enum SchemaFormat {
+    #[default]
+    Json,
+    Jsonl,
 }
 
 /// How the list of rules is printed.
@@ -450,7 +471,7 @@ mod tests {
         assert_eq!(outputs, [(Format::Json, "out=1.json"), (Format::Table, "page.txt")]);
         for (line, says) in [
             ("wsanalyze a -o out.json", "FORMAT=FILE"),
-            ("wsanalyze a -o poem=out.txt", "expected one of table, json"),
+            ("wsanalyze a -o poem=out.txt", "expected one of table, json, jsonl"),
             ("wsanalyze a -o json=", "expected a file"),
             ("wsanalyze a -o json=-", "standard output"),
         ] {

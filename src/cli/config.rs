@@ -113,7 +113,8 @@ impl Config {
             input.options.selection = input.options.selection.expect(file.expectations);
         }
         Ok(Config {
-            input,
+            // A bar and lines that come as they are found would run into each other.
+            input: Input { progress: input.progress && args.format != Format::Jsonl, ..input },
             format: args.format,
             page,
             file_page: page.colored(paper.color == ColorWhen::Always),

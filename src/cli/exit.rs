@@ -41,12 +41,7 @@ pub(super) struct Outcome {
 impl Outcome {
     /// The status for it. What could not be read weighs most, for the answer may lie there; then what was found.
     pub(super) fn status(self, Verdict { fail_on, allow_empty }: Verdict) -> Status {
-        let threshold = match fail_on {
-            FailOn::Error => Some(Severity::Error),
-            FailOn::Warning => Some(Severity::Warning),
-            FailOn::Info => Some(Severity::Info),
-            FailOn::Never => None,
-        };
+        let threshold = fail_on.threshold();
         let fails = |worst| threshold.zip(worst).is_some_and(|(threshold, worst)| worst >= threshold);
         match self {
             Outcome { unreadable: true, .. } => Status::Unreadable,
@@ -55,6 +50,18 @@ impl Outcome {
             Outcome { connections: 0, .. } if !allow_empty => Status::Empty,
             _ if fails(self.of_run) => Status::Findings,
             _ => Status::Clean,
+        }
+    }
+}
+
+impl FailOn {
+    /// The severity from which on findings count; none do where there is none.
+    pub(super) fn threshold(self) -> Option<Severity> {
+        match self {
+            FailOn::Error => Some(Severity::Error),
+            FailOn::Warning => Some(Severity::Warning),
+            FailOn::Info => Some(Severity::Info),
+            FailOn::Never => None,
         }
     }
 }

@@ -26,12 +26,13 @@ mod views;
 
 pub use exit::Status;
 
-use self::args::{Analysis, Command, Paper};
+use self::args::{Analysis, Command, Paper, SchemaFormat};
 use self::config::{Config, Purpose, Surroundings};
 use self::defaults::Outside;
 use self::file::File;
 use crate::report::connections::{Columns, Layout, Long};
 use crate::report::escape;
+use crate::report::json::{self, Shape};
 use std::ffi::OsString;
 use std::io;
 
@@ -67,6 +68,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Status {
             explain::explain(topics, lang.into(), args.paper.page(&surroundings))
         }
         Some(Command::Extract { id, ref output, ref captures }) => extract::extract(id, output, captures),
+        Some(Command::Schema { format }) => printed(false, Status::Clean, |mut out| {
+            let shape = match format {
+                SchemaFormat::Json => Shape::Document,
+                SchemaFormat::Jsonl => Shape::Line,
+            };
+            json::write_schema(shape, &mut out)
+        }),
         Some(Command::Diff(ref diff)) => diff::diff(diff, &args.paper, file, &surroundings),
         Some(Command::Completions { shell }) => man::completions(shell),
         Some(Command::Man) => man::man(),

@@ -7,7 +7,7 @@ use super::exit::Status;
 use crate::connection::Connection;
 use crate::legs::LegPair;
 use crate::pipeline::{Observer, Summary};
-use crate::report::{Collector, Document, Page, TableReport};
+use crate::report::{Collector, Document, JsonLines, Page, TableReport};
 use crate::rules::expectation::{Account, Ledger};
 use crate::rules::{Finding, Severity, Suppressions};
 use std::path::Path;
@@ -18,6 +18,7 @@ pub(super) struct Reports {
     pages: Vec<(Page, Destination)>,
     collector: Option<Collector>,
     documents: Vec<(Document, Destination)>,
+    lines: Vec<JsonLines<Destination>>,
     /// How the run stands to its policy, where it is held to one.
     ledger: Option<Ledger>,
 }
@@ -33,6 +34,7 @@ impl Reports {
             pages: Vec::new(),
             collector: None,
             documents: Vec::new(),
+            lines: Vec::new(),
             ledger: (config.purpose == Purpose::Check).then(|| Ledger::new(&config.input.options.selection)),
         };
         let color = config.page.color && config.format == Format::Table;
@@ -60,7 +62,17 @@ impl Reports {
                 self.pages.push((page, place));
                 return;
             }
+            Format::Jsonl => {
+                self.lines.push(JsonLines::new(place, config.input.secrets));
+                return;
+            }
             Format::Json => Document::Json,
+            Format::Sarif => Document::Sarif,
+            Format::Junit => Document::Junit(config.verdict.fail_on.threshold()),
+            Format::Github => Document::Github,
+            Format::Gitlab => Document::Gitlab,
+            Format::Markdown => Document::Markdown,
+            Format::Csv => Document::Csv,
             Format::Html => Document::Html,
         };
         self.collector.get_or_insert_with(|| Collector::new(config.input.secrets));
@@ -70,7 +82,8 @@ impl Reports {
     /// Whether nothing else of this run is at `target`.
     fn is_free(&self, target: &Path, config: &Config) -> Result<(), &'static str> {
         let pages = self.pages.iter().map(|(_, place)| place);
-        let mut places = pages.chain(self.documents.iter().map(|(_, place)| place));
+        let documents = self.documents.iter().map(|(_, place)| place);
+        let mut places = pages.chain(documents).chain(self.lines.iter().map(JsonLines::out));
         if places.any(|place| place.target() == Some(target)) {
             return Err("two reports cannot go to one file");
         }
@@ -107,6 +120,9 @@ impl Reports {
         if let Some(table) = &mut self.table {
             table.policy(accounts);
         }
+        for lines in &mut self.lines {
+            lines.policy(accounts);
+        }
     }
 
     /// Writes all of them, each as far as it can be.
@@ -126,6 +142,10 @@ impl Reports {
                 failed.extend(place.finish(written).err());
             }
         }
+        for lines in self.lines {
+            let (place, written) = lines.finish(summary);
+            failed.extend(place.finish(written).err());
+        }
         if failed.is_empty() { Ok(()) } else { Err(failed) }
     }
 }
@@ -138,6 +158,9 @@ impl Observer for Reports {
         if let Some(collector) = &mut self.collector {
             collector.add(&connection, &findings);
         }
+        for lines in &mut self.lines {
+            lines.add(&connection, &findings);
+        }
         if let Some(table) = &mut self.table {
             table.connection(connection, findings);
         }
@@ -146,6 +169,9 @@ impl Observer for Reports {
     fn legs(&mut self, pair: LegPair) {
         if let Some(collector) = &mut self.collector {
             collector.legs(pair.clone());
+        }
+        for lines in &mut self.lines {
+            lines.legs(pair.clone());
         }
         if let Some(table) = &mut self.table {
             table.legs(pair);

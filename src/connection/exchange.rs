@@ -70,7 +70,8 @@ enum Reader {
 
 /// A request that waits for its answer.
 struct Pending {
-    method: String,
+    /// `None` where `upgrade` has it.
+    method: Option<String>,
     /// The authority, for a CONNECT.
     target: Option<String>,
     /// Facts, where it shows WebSocket intent.
@@ -259,12 +260,14 @@ impl Exchange {
     /// Notes a request.
     fn request(&mut self, head: RequestHead, first: Seen, offset: u64, seen: Seen) {
         self.client = Reader::body(head.body());
-        let method = head.method.clone();
-        let target = method.eq_ignore_ascii_case("CONNECT").then(|| head.target.clone());
+        let target = head.method.eq_ignore_ascii_case("CONNECT").then(|| head.target.clone());
         let http2 = head.head.has_token("upgrade", "h2c");
-        let upgrade = head
-            .shows_websocket_intent()
-            .then(|| Box::new(Upgrade { request: handshake::request(head, seen), began: first, offset }));
+        let (method, upgrade) = if head.shows_websocket_intent() {
+            let request = handshake::request(head, seen);
+            (None, Some(Box::new(Upgrade { request, began: first, offset })))
+        } else {
+            (Some(head.method), None)
+        };
         if self.pending.len() >= limits::PENDING_REQUESTS {
             self.bounded = true;
             self.pending.pop_front();
@@ -370,7 +373,7 @@ impl Exchange {
         if head.status == 101 {
             return self.switch(pending, head, began, seen);
         }
-        let method = pending.as_ref().map_or("GET", |pending| pending.method.as_str());
+        let method = pending.as_ref().map_or("GET", Pending::method);
         let body = head.body(method);
         if let Body::Tunnel = body {
             return match pending.and_then(|pending| pending.target) {
@@ -594,6 +597,11 @@ impl Exchange {
 }
 
 impl Pending {
+    fn method(&self) -> &str {
+        let of_upgrade = || self.upgrade.as_ref().map_or("GET", |upgrade| &upgrade.request.head.method);
+        self.method.as_deref().unwrap_or_else(of_upgrade)
+    }
+
     /// Whether a positive answer makes the connection something else than HTTP.
     fn may_end_http(&self) -> bool {
         self.upgrade.is_some() || self.target.is_some() || self.http2

@@ -40,7 +40,7 @@ pub struct Connection {
     /// What became of the handshake.
     pub outcome: Outcome,
     /// Frames of both sides; `None` where no frame could be read.
-    pub frames: Option<Sides<FrameFacts>>,
+    pub frames: Option<Box<Sides<FrameFacts>>>,
     /// Every Close frame in the order sent: one that was sent after the other side's had come stands behind it, however
     /// the capture orders their packets.
     pub closes: Vec<Close>,

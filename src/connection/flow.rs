@@ -82,7 +82,7 @@ impl Direction {
 
 enum Stage {
     /// What this is, is not known yet; inside a CONNECT tunnel to this authority, or directly.
-    Unknown(Identify, Option<String>),
+    Unknown(Box<Identify>, Option<String>),
     /// HTTP/1.1, so far without an accepted upgrade.
     Http(Box<Exchange>),
     /// HTTP/2 with any number of WebSockets.
@@ -101,7 +101,7 @@ impl Flow {
             client: start.opener.map(|side| (side, RoleEvidence::Syn)),
             proxied: None,
             tls: Vec::new(),
-            stage: Stage::Unknown(Identify::default(), None),
+            stage: Stage::Unknown(Box::default(), None),
             attempts: Vec::new(),
             directions: [Direction::default(); 2],
             reset: None,
@@ -478,7 +478,7 @@ impl Flow {
             Identified::Tls { waiting: [low, high], skip, proxied } => {
                 self.proxied = self.proxied.or(proxied);
                 if let Stage::Unknown(identify, _) = &mut self.stage {
-                    *identify = Identify::default();
+                    **identify = Identify::default();
                 }
                 self.tls.push(Some(Box::default()));
                 match self.replay(depth, Side::Low, low, Side::High, high, keys) {
@@ -556,7 +556,7 @@ impl Flow {
             Heard::Tunnel(..) if self.tunnels >= limits::TUNNELS => self.bounded = true,
             Heard::Tunnel(authority, rest) => {
                 self.tunnels += 1;
-                self.stage = Stage::Unknown(Identify::default(), Some(authority));
+                self.stage = Stage::Unknown(Box::default(), Some(authority));
                 if let Some((client, _)) = self.client {
                     let depth = self.tls.len();
                     return self.replay(depth, client, rest.client, client.other(), rest.server, keys);

@@ -202,7 +202,7 @@ impl Session {
             return None;
         }
         if any || matches!(connection.outcome, Outcome::Established | Outcome::Invalid) {
-            connection.frames = Some(frames);
+            connection.frames = Some(Box::new(frames));
         }
         connection.anomalies.sort_by_key(|anomaly| (anomaly.seen.at, anomaly.seen.packet));
         Some(connection)

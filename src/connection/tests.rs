@@ -472,7 +472,7 @@ trait MapFrames {
     fn map_frames(&self) -> Option<Vec<[u64; 9]>>;
 }
 
-impl MapFrames for Option<crate::role::Sides<FrameFacts>> {
+impl MapFrames for Option<Box<crate::role::Sides<FrameFacts>>> {
     fn map_frames(&self) -> Option<Vec<[u64; 9]>> {
         self.as_ref().map(|frames| {
             Role::BOTH

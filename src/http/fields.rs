@@ -131,7 +131,9 @@ impl Head {
         if raw.is_empty() || raw.len() > limits::HEAD {
             return None;
         }
-        let mut table = Table::default();
+        // As many fields as lines but for the first and the last, or fewer.
+        let lines = memchr::memchr_iter(b'\n', raw).count();
+        let mut table = Table { ranges: Vec::with_capacity(lines.saturating_sub(2)), ..Table::default() };
         let is_odd = has_odd_bytes(raw);
         let mut rest = raw;
         while let Some(line) = next_line(rest) {
@@ -196,10 +198,12 @@ fn text(value: &[u8]) -> String {
 
 /// Whether a comma-separated list has this element; see [`Head::has_token`].
 fn lists(value: &[u8], token: &[u8]) -> bool {
-    value.split(|&byte| byte == b',').any(|element| {
-        let end = element.iter().position(|byte| matches!(byte, b';' | b'/')).unwrap_or(element.len());
-        trim(element.get(..end).unwrap_or(element)).eq_ignore_ascii_case(token)
-    })
+    // As it nearly always is: one element, with nothing to it.
+    value.eq_ignore_ascii_case(token)
+        || value.split(|&byte| byte == b',').any(|element| {
+            let end = element.iter().position(|byte| matches!(byte, b';' | b'/')).unwrap_or(element.len());
+            trim(element.get(..end).unwrap_or(element)).eq_ignore_ascii_case(token)
+        })
 }
 
 /// Whether a head has control bytes other than tabs and line ends: seldom, so that its lines need not be searched.

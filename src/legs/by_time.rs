@@ -1,12 +1,12 @@
 //! Legs matched by addresses and time, where nothing else is common to them.
 
 use super::Means;
-use super::candidates::Asked;
+use super::candidates::{Asked, call};
 use super::family::{are_siblings, begun, ended};
 use crate::confidence::Confidence;
 use crate::connection::Connection;
-use crate::net::Endpoint;
 use crate::time::Timestamp;
+use foldhash::fast::FixedState;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
@@ -25,16 +25,13 @@ pub(super) struct Match {
 pub(super) fn matches(
     connections: &[&Connection],
     asked: impl Iterator<Item = (Asked, usize)>,
+    calls: impl Iterator<Item = u64> + Clone,
     free: &[(bool, bool)],
 ) -> Vec<Match> {
     let mut asked: Vec<(Asked, usize)> = asked.filter(|&(_, index)| free[index].0 || free[index].1).collect();
     asked.sort_unstable();
     let reaches = OnceCell::new();
-    let reaches = || {
-        reaches.get_or_init(|| -> Reaches {
-            connections.iter().map(|c| (c.tcp.client.ip, c.tcp.server)).collect()
-        })
-    };
+    let reaches = || reaches.get_or_init(|| calls.clone().collect::<Reaches>());
     let mut found: Vec<Match> = Vec::new();
     for group in asked.chunk_by(|(one, _), (other, _)| one.target == other.target) {
         for place in 1..group.len() {
@@ -90,7 +87,7 @@ const ENDINGS: i64 = 2_000_000_000;
 const LOOKED_BACK: usize = 64;
 
 /// Who calls whom.
-type Reaches = HashSet<(IpAddr, Endpoint)>;
+type Reaches = HashSet<u64, FixedState>;
 
 /// Whether the second may be the upstream leg of the first. Its client must be the gateway's host: the same address, or
 /// one that no client of this gateway has; then the two must end together as well. `named` are the addresses that the
@@ -121,7 +118,7 @@ fn is_plausible<'a>(
         return true;
     }
     if child.tcp.client.ip == parent.tcp.client.ip
-        || reaches().contains(&(child.tcp.client.ip, parent.tcp.server))
+        || reaches().contains(&call(child.tcp.client.ip, parent.tcp.server))
     {
         return false;
     }

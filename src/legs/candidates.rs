@@ -6,15 +6,19 @@ use super::marks::{self, BY_MARK};
 use super::{Means, Paired, pairing};
 use crate::capture::PacketId;
 use crate::connection::Connection;
+use crate::net::Endpoint;
 use crate::time::Timestamp;
 use foldhash::fast::FixedState;
 use std::hash::BuildHasher as _;
+use std::net::IpAddr;
 
 /// A few numbers of every connection that waits for its other leg, in order of their identifiers.
 #[derive(Default, Debug)]
 pub struct Candidates {
     marks: Vec<(Digest, u64)>,
     asked: Vec<Asked>,
+    /// Stands for the client and the server of each.
+    calls: Vec<(u64, u64)>,
 }
 
 /// Stands for a mark and its kind.
@@ -44,6 +48,7 @@ impl Candidates {
         for (kind, means) in (0..).zip(BY_MARK) {
             marks::each(connection, means, &mut |mark| self.marks.push((Digest::of(kind, mark), id)));
         }
+        self.calls.push((call(connection.tcp.client.ip, connection.tcp.server), id));
         if let Some(request) = &connection.request {
             let (capture, target) = (connection.tcp.capture, request.head.target.as_str());
             let target = FixedState::default().hash_one((capture, target));
@@ -89,7 +94,8 @@ impl Candidates {
         };
         let mut place = in_order(ids);
         let asked = self.asked.iter().filter_map(|asked| Some((*asked, place(asked.id)?)));
-        pairing::pair(connections, &twice, alike, asked)
+        let calls = self.calls.iter().map(|&(call, _)| call);
+        pairing::pair(connections, &twice, alike, asked, calls)
     }
 
     /// Drops all connections but these, which must be in order.
@@ -98,6 +104,8 @@ impl Candidates {
         self.marks.retain(|&(_, id)| place(id).is_some());
         let mut place = in_order(ids);
         self.asked.retain(|asked| place(asked.id).is_some());
+        let mut place = in_order(ids);
+        self.calls.retain(|&(_, id)| place(id).is_some());
     }
 
     /// Marks that several connections may have, in order. Most are alone with theirs, which one bit for each tells.
@@ -123,6 +131,11 @@ impl Candidates {
         shared.dedup();
         shared
     }
+}
+
+/// Stands for a client's address and the server it called.
+pub(super) fn call(client: IpAddr, server: Endpoint) -> u64 {
+    FixedState::default().hash_one((client, server))
 }
 
 /// The places of identifiers that are asked for in order.

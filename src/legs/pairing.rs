@@ -21,12 +21,13 @@ pub struct Paired {
 }
 
 /// Matches legs. `twice` says which connections are second pictures of others, `alike` tells groups that share a mark of
-/// one kind, and `asked` is every request with the index of its connection.
+/// one kind, `asked` is every request with the index of its connection, and `calls` who calls whom.
 pub(super) fn pair(
     connections: &[&Connection],
     twice: &[bool],
     alike: impl Fn(Means) -> Vec<Vec<usize>>,
     asked: impl Iterator<Item = (Asked, usize)>,
+    calls: impl Iterator<Item = u64> + Clone,
 ) -> Vec<Paired> {
     let mut links = Links { parent: vec![None; connections.len()] };
     for means in marks::BY_MARK {
@@ -54,7 +55,7 @@ pub(super) fn pair(
     for link in links.parent.iter().flatten() {
         free[link.parent].0 = false;
     }
-    for found in by_time::matches(connections, asked, &free) {
+    for found in by_time::matches(connections, asked, calls, &free) {
         links.add(found.child, found.parent, found.means, found.confidence);
     }
     pairs(connections, &links, &clocks)

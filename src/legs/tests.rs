@@ -77,7 +77,7 @@ fn frames(mut leg: Connection, client: &[(u64, u32)], server: &[u64]) -> Connect
     sides.client.opening = client.iter().map(|&(len, mask)| glimpse(len, Some(mask))).collect();
     sides.server.opening = server.iter().map(|&len| glimpse(len, None)).collect();
     sides.client.first = Some(leg.first);
-    leg.frames = Some(sides);
+    leg.frames = Some(Box::new(sides));
     leg
 }
 

@@ -99,6 +99,13 @@ pub(super) fn tcp_warnings(counters: tcp::Counters) -> Vec<String> {
             counters.evicted
         ));
     }
+    if counters.unanswered > 0 {
+        warnings.push(format!(
+            "{} TCP connections that nobody answered were given up, because {} later ones had begun or no more could be open",
+            counters.unanswered,
+            limits::UNANSWERED_FLOWS
+        ));
+    }
     match counters.duplicates {
         0 => {}
         1 => warnings.push(String::from("1 packet was captured twice; it counts once")),

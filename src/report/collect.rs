@@ -101,14 +101,8 @@ impl Collector {
             for &related in &finding.related {
                 report.connections[related].findings.push(finding.id);
             }
-            if finding.suppressed.is_some() {
-                continue;
-            }
-            let counts = &mut report.totals.findings;
-            match finding.severity {
-                "error" => counts.error += 1,
-                "warning" => counts.warning += 1,
-                _ => counts.info += 1,
+            if finding.suppressed.is_none() {
+                report.totals.findings.count(finding.severity);
             }
         }
         report

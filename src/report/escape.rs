@@ -3,6 +3,7 @@
 //! A capture is written by strangers. What they wrote is shown, never obeyed: no control character, no bidirectional
 //! override and no invisible character reaches a terminal as itself.
 
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io;
@@ -83,16 +84,23 @@ pub fn is_hidden(c: char) -> bool {
 
 /// Writes JSON in which no hidden character stands as itself: JSON alone escapes only those below U+0020, and a
 /// terminal obeys more (U+009B begins a control sequence).
-pub(super) struct JsonFormatter<'a>(serde_json::ser::PrettyFormatter<'a>);
+pub(super) struct JsonFormatter<F>(F);
 
-impl JsonFormatter<'_> {
+impl JsonFormatter<PrettyFormatter<'_>> {
     /// With an indent of two spaces.
     pub(super) fn pretty() -> Self {
-        JsonFormatter(serde_json::ser::PrettyFormatter::with_indent(b"  "))
+        JsonFormatter(PrettyFormatter::with_indent(b"  "))
     }
 }
 
-impl serde_json::ser::Formatter for JsonFormatter<'_> {
+impl JsonFormatter<CompactFormatter> {
+    /// On one line.
+    pub(super) fn compact() -> Self {
+        JsonFormatter(CompactFormatter)
+    }
+}
+
+impl<F: Formatter> Formatter for JsonFormatter<F> {
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, text: &str) -> io::Result<()> {
         let mut rest = text;
         while let Some((at, c)) = rest.char_indices().find(|&(_, c)| is_hidden(c)) {
@@ -140,6 +148,111 @@ impl serde_json::ser::Formatter for JsonFormatter<'_> {
     fn end_object_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
         self.0.end_object_value(out)
     }
+
+    fn end_object_key<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.0.end_object_key(out)
+    }
+}
+
+/// The text as XML may hold it, before `<`, `>`, `&` and quotes are written as XML writes them: without the characters
+/// that no XML document can hold in any way (XML 1.0 §2.2), and without the hidden ones.
+pub(super) fn xml(text: &str) -> String {
+    let unlawful = |c| matches!(c, '\u{fffe}' | '\u{ffff}');
+    let shown = terminal(text);
+    if !shown.contains(unlawful) {
+        return shown.into_owned();
+    }
+    shown.chars().map(|c| if unlawful(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// The message of a workflow command of GitHub: on one line, from which no other command can begin.
+pub(super) fn github_message(text: &str) -> String {
+    terminal(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// The value of a property of such a command.
+pub(super) fn github_property(text: &str) -> String {
+    github_message(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+/// Running text of Markdown (CommonMark and GitHub's dialect), also in a cell of a table: no markup, no HTML, no link,
+/// nobody called by `@name`.
+pub(super) fn markdown(text: &str) -> String {
+    let text = terminal(text);
+    let mut shown = String::with_capacity(text.len() + 16);
+    for (at, c) in text.char_indices() {
+        match c {
+            '&' => shown.push_str("&amp;"),
+            '<' => shown.push_str("&lt;"),
+            '>' => shown.push_str("&gt;"),
+            '@' => shown.push_str("@<!-- -->"),
+            // These become links by themselves.
+            ':' if text.get(at..).is_some_and(|rest| rest.starts_with("://")) => shown.push_str("&#58;"),
+            '.' if text.get(..at).is_some_and(ends_in_www) => shown.push_str("&#46;"),
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '#' | '|' | '~' | '$' | '!' => {
+                shown.extend(['\\', c]);
+            }
+            // A list, a heading or a rule begins with these.
+            '-' | '+' | '=' if shown.is_empty() => shown.extend(['\\', c]),
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+fn ends_in_www(text: &str) -> bool {
+    text.len().checked_sub(3).and_then(|at| text.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case("www"))
+}
+
+/// Text as it is, for Markdown: between more backticks than it holds in a row. In a cell of a table a pipe is escaped
+/// even there, and nowhere else.
+pub(super) fn markdown_code(text: &str, in_table: bool) -> String {
+    let text = terminal(text);
+    let text = if in_table { text.replace('|', "\\|") } else { text.into_owned() };
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    // A space on both sides is taken away again; it keeps a backtick at the edge from the fence.
+    let pad =
+        if text.is_empty() || text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) { " " } else { "" };
+    format!("{fence}{pad}{text}{pad}{fence}")
+}
+
+/// A cell that a spreadsheet takes for text: what begins as a formula does is set off by an apostrophe.
+pub(super) fn spreadsheet(text: &str) -> String {
+    let text = terminal(text);
+    match text.trim_start().chars().next() {
+        Some('=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠') => format!("'{text}"),
+        _ => text.into_owned(),
+    }
+}
+
+/// A plain-text message of SARIF: no placeholder and no link in it (§3.11.5, §3.11.6).
+pub(super) fn sarif(text: &str) -> String {
+    let text = text.replace('{', "{{").replace('}', "}}");
+    // Brackets alone, as around an IPv6 address, are no link; viewers that know no escape show them as they are.
+    if text.contains("](") { text.replace('[', "\\[").replace(']', "\\]") } else { text }
+}
+
+/// A path as a reference of a URI: relative as it is given, absolute as `file:`.
+pub(super) fn uri(path: &str) -> String {
+    let path = if cfg!(windows) { path.replace('\\', "/") } else { path.to_owned() };
+    let mut uri = String::with_capacity(path.len() + 8);
+    if path.starts_with('/') {
+        uri.push_str("file://");
+    } else if cfg!(windows) && path.get(1..2) == Some(":") {
+        uri.push_str("file:///");
+    }
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                uri.push(char::from(byte))
+            }
+            other => {
+                let _ = write!(uri, "%{other:02X}");
+            }
+        }
+    }
+    uri
 }
 
 fn push(c: char, shown: &mut String) {
@@ -200,6 +313,53 @@ mod tests {
     #[test]
     fn json_escapes_more_than_it_must_and_reads_back_the_same() {
         assert_eq!(json("a\u{9b}\u{202e}\u{e0041}\"\n"), r#""a\u009b\u202e\udb40\udc41\"\n""#);
+    }
+
+    #[test]
+    fn xml_takes_every_text() {
+        assert_eq!(xml("a\u{0}\u{fffe}]]>\u{1b}<b>"), "a\\x00\u{fffd}]]>\\x1b<b>");
+    }
+
+    #[test]
+    fn no_command_of_a_workflow_begins_in_a_text() {
+        assert_eq!(github_message("x\n::error::%0A y"), "x\\n::error::%250A y");
+        assert_eq!(github_property("a,line=1:b%"), "a%2Cline=1%3Ab%25");
+    }
+
+    #[test]
+    fn markdown_shows_markup() {
+        assert_eq!(
+            markdown("<img src=x> [a](http://b) `c` *d* a|b @all"),
+            "&lt;img src=x&gt; \\[a\\](http&#58;//b) \\`c\\` \\*d\\* a\\|b @<!-- -->all"
+        );
+        assert_eq!(markdown("- x\n# y"), "\\- x\\\\n\\# y");
+        assert_eq!(markdown("www.example.org: 1.1"), "www&#46;example.org: 1.1");
+        assert_eq!(markdown_code("a`b``c", false), "```a`b``c```");
+        assert_eq!(markdown_code("`a|b", true), "`` `a\\|b ``");
+        assert_eq!(markdown_code("", false), "`  `");
+    }
+
+    #[test]
+    fn a_spreadsheet_computes_nothing() {
+        for text in ["=cmd()", "+1", "-1", "@a", " =1", "＝1"] {
+            assert_eq!(spreadsheet(text), format!("'{text}"));
+        }
+        assert_eq!(spreadsheet("\t=1"), "\\t=1");
+        assert_eq!(spreadsheet("/a=b"), "/a=b");
+    }
+
+    #[test]
+    fn sarif_takes_text_as_text() {
+        assert_eq!(sarif("{0} [2001:db8::1]:80"), "{{0}} [2001:db8::1]:80");
+        assert_eq!(sarif("[a](http://b)"), "\\[a\\](http://b)");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_is_a_uri() {
+        assert_eq!(uri("a b/ü%.pcap"), "a%20b/%C3%BC%25.pcap");
+        assert_eq!(uri("c:x.pcap"), "c%3Ax.pcap");
+        assert_eq!(uri("/tmp/x.pcap"), "file:///tmp/x.pcap");
     }
 
     proptest! {

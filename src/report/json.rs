@@ -3,6 +3,7 @@
 use super::escape::JsonFormatter;
 use super::model::{self, Report};
 use crate::rules;
+use schemars::generate::SchemaSettings;
 use std::io;
 
 /// Writes the document, indented, with a line break at its end.
@@ -28,6 +29,28 @@ pub fn write_rules(out: &mut impl io::Write) -> io::Result<()> {
         explains: rule.explains,
     });
     pretty(&rules.collect::<Vec<_>>(), out)
+}
+
+/// Writes the JSON Schema of the document, or of a line of `--format jsonl`, derived from the types themselves.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_schema(of: Shape, out: &mut impl io::Write) -> io::Result<()> {
+    let generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+    let schema = match of {
+        Shape::Document => generator.into_root_schema_for::<Report>(),
+        Shape::Line => generator.into_root_schema_for::<model::Line<'_>>(),
+    };
+    pretty(&schema, out)
+}
+
+/// What a schema describes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shape {
+    /// `--format json`.
+    Document,
+    /// A line of `--format jsonl`.
+    Line,
 }
 
 /// Writes any value as this program writes JSON documents: indented, hidden characters escaped.

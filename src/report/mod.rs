@@ -1,16 +1,24 @@
 //! What was found, for people and for programs: one file a format. Reports compute nothing; they arrange facts.
 
+mod causes;
 mod collect;
 pub mod compare;
 pub mod connections;
 mod convert;
+mod csv;
 pub mod escape;
+mod github;
+mod gitlab;
 pub mod html;
 pub mod json;
+mod jsonl;
+mod junit;
 pub mod ladder;
 pub mod manual;
+mod markdown;
 pub mod model;
 pub mod page;
+mod sarif;
 mod table;
 pub mod timeline;
 pub mod times;
@@ -19,9 +27,11 @@ pub mod times;
 mod testing;
 
 pub use collect::Collector;
+pub use jsonl::JsonLines;
 pub use page::{Glyphs, Page};
 pub use table::TableReport;
 
+use crate::rules::Severity;
 use std::io;
 
 /// A format that shows a whole report at once. The table is laid out as findings come and shows causes only.
@@ -29,13 +39,35 @@ use std::io;
 pub enum Document {
     /// Everything, for programs.
     Json,
+    /// For viewers of code analysis.
+    Sarif,
+    /// For CI servers, as tests; findings of that severity or a higher one are failures.
+    Junit(Option<Severity>),
+    /// Annotations of a GitHub workflow.
+    Github,
+    /// A code quality report of GitLab.
+    Gitlab,
+    /// For an incident document.
+    Markdown,
+    /// For a spreadsheet.
+    Csv,
     /// Everything on one page, for a browser.
     Html,
 }
 
 impl Document {
     /// All of them.
-    pub const ALL: &[Document] = &[Document::Json, Document::Html];
+    pub const ALL: &[Document] = &[
+        Document::Json,
+        Document::Html,
+        Document::Sarif,
+        Document::Junit(Some(Severity::Error)),
+        Document::Github,
+        Document::Gitlab,
+        Document::Markdown,
+        Document::Csv,
+        Document::Html,
+    ];
 
     /// Writes `report` in this format.
     ///
@@ -44,6 +76,12 @@ impl Document {
     pub fn write(self, report: &model::Report, mut out: &mut dyn io::Write) -> io::Result<()> {
         match self {
             Document::Json => json::write(report, &mut out),
+            Document::Sarif => sarif::write(report, &mut out),
+            Document::Junit(failing) => junit::write(report, failing, &mut out),
+            Document::Github => github::write(report, &mut out),
+            Document::Gitlab => gitlab::write(report, &mut out),
+            Document::Markdown => markdown::write(report, &mut out),
+            Document::Csv => csv::write(report, &mut out),
             Document::Html => html::write(report, &mut out),
         }
     }

@@ -3,6 +3,7 @@
 //! The order of the fields is the order in which they are printed. What was not seen is `null`. Fields may be added;
 //! none may change its meaning within version 1 of [`SCHEMA`].
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -10,9 +11,10 @@ use std::collections::BTreeMap;
 pub const SCHEMA: &str = "wsanalyze.report/1";
 
 /// The whole document.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Report {
     /// [`SCHEMA`].
+    #[schemars(extend("enum" = ["wsanalyze.report/1"]))]
     pub schema: &'static str,
     /// What wrote it.
     pub tool: Tool,
@@ -34,7 +36,7 @@ pub struct Report {
 }
 
 /// One demand of a policy.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Demand {
     /// The name of the expectation that it is part of.
     pub expectation: String,
@@ -62,31 +64,66 @@ pub struct Demand {
     pub packet: Option<u64>,
 }
 
+/// One line of `--format jsonl`: an object of the document, with its type.
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Line<'a> {
+    /// One input, when it was read to its end.
+    Capture(&'a Capture),
+    /// A connection. Its id counts those before it in the stream.
+    Connection(&'a Connection),
+    /// A pair of connections that came before it.
+    LegPair(&'a LegPair),
+    /// A finding about a connection that came before it. Its id counts those before it in the stream.
+    Finding(&'a Finding),
+    /// The last line.
+    Totals(Closing<'a>),
+}
+
+/// See [`Line::Totals`].
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
+pub struct Closing<'a> {
+    /// Counts over all inputs.
+    #[serde(flatten)]
+    pub totals: &'a Totals,
+    /// What the inputs lack, and what cannot be concluded because of it.
+    pub quality: &'a Quality,
+    /// How the connections stood to the policy; absent where none was asked for. Ids are null, for the connections are
+    /// long gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<&'a [Demand]>,
+}
+
 /// The program and its version.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Tool {
     /// `wsanalyze`.
+    #[schemars(extend("enum" = ["wsanalyze"]))]
     pub name: &'static str,
     /// As `wsanalyze -V` says.
     pub version: &'static str,
 }
 
 /// One input.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Capture {
     /// As given on the command line.
     pub path: String,
     /// `pcap` or `pcapng`.
+    #[schemars(extend("enum" = ["pcap", "pcapng"]))]
     pub format: &'static str,
     /// `gzip`, `zstd`, `lz4`, or null.
+    #[schemars(extend("enum" = ["gzip", "zstd", "lz4", null]))]
     pub compression: Option<&'static str>,
     /// Records read.
     pub packets: u64,
     /// Bytes of the file as stored.
     pub bytes: u64,
     /// Time of the first record.
+    #[schemars(extend("format" = "date-time"))]
     pub first: Option<String>,
     /// Time of the last record.
+    #[schemars(extend("format" = "date-time"))]
     pub last: Option<String>,
     /// Of these, records that hold the beginning of their packet only.
     pub packets_cut: u64,
@@ -103,7 +140,7 @@ pub struct Capture {
 }
 
 /// Counts over all inputs.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 #[expect(missing_docs, reason = "the names say it; see pipeline::Totals")]
 pub struct Totals {
     pub packets: u64,
@@ -119,7 +156,7 @@ pub struct Totals {
 }
 
 /// What the captures lack: nobody's fault on the wire, and a bound on what can be said of it.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Quality {
     /// Packets of which the captures hold the beginning only.
     pub packets_cut: u64,
@@ -148,7 +185,7 @@ pub struct Quality {
 }
 
 /// How many findings of each severity.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema, Debug)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Counts {
     pub error: u64,
@@ -156,8 +193,26 @@ pub struct Counts {
     pub info: u64,
 }
 
+impl Counts {
+    /// Adds one of that severity.
+    pub(super) fn count(&mut self, severity: &str) {
+        match severity {
+            "error" => self.error += 1,
+            "warning" => self.warning += 1,
+            _ => self.info += 1,
+        }
+    }
+
+    /// Adds those of another part.
+    pub(super) fn add(&mut self, other: Counts) {
+        self.error += other.error;
+        self.warning += other.warning;
+        self.info += other.info;
+    }
+}
+
 /// One WebSocket connection, or one attempt at it.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Connection {
     /// Index in [`Report::connections`].
     pub id: usize,
@@ -170,6 +225,7 @@ pub struct Connection {
     /// Who was asked.
     pub server: String,
     /// `http/1.1` or `http/2`.
+    #[schemars(extend("enum" = ["http/1.1", "http/2"]))]
     pub carrier: &'static str,
     /// The HTTP/2 stream; null on HTTP/1.1.
     pub stream_id: Option<u32>,
@@ -182,10 +238,13 @@ pub struct Connection {
     /// Number of its last packet.
     pub last_packet: u64,
     /// Time of its first packet.
+    #[schemars(extend("format" = "date-time"))]
     pub started: String,
     /// Time of its last packet.
+    #[schemars(extend("format" = "date-time"))]
     pub ended: String,
     /// `direct`, `client-leg` or `upstream-leg`; between two gateways `upstream-leg`.
+    #[schemars(extend("enum" = ["direct", "client-leg", "upstream-leg"]))]
     pub role: &'static str,
     /// The upgrade request; null where the capture began later.
     pub request: Option<Request>,
@@ -197,6 +256,7 @@ pub struct Connection {
     pub missing_extensions: Vec<String>,
     /// `established`, `invalid`, `rejected`, `garbled`, `unanswered`, `unseen`, or
     /// `encrypted` for TLS that could not be read and may be no WebSocket at all.
+    #[schemars(extend("enum" = ["established", "invalid", "rejected", "garbled", "unanswered", "unseen", "encrypted"]))]
     pub outcome: &'static str,
     /// Frames of both sides; null unless frames could be read.
     pub frames: Option<BothSides<Frames>>,
@@ -216,18 +276,19 @@ pub struct Connection {
 }
 
 /// A packet and its time.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Mark {
     /// Index of the capture.
     pub capture: u16,
     /// Its number there.
     pub packet: u64,
     /// Its time.
+    #[schemars(extend("format" = "date-time"))]
     pub time: String,
 }
 
 /// What TCP did around a connection. On HTTP/2 it carries other streams, too.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Tcp {
     /// The SYN; null where the capture began later.
     pub opened: Option<Mark>,
@@ -240,18 +301,20 @@ pub struct Tcp {
 }
 
 /// A RST.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Reset {
     /// Whose it says it is: `client` or `server`.
+    #[schemars(extend("enum" = ["client", "server"]))]
     pub from: &'static str,
     /// The packet.
     pub packet: u64,
     /// Its time.
+    #[schemars(extend("format" = "date-time"))]
     pub time: String,
 }
 
 /// A time without payload of either side.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Silence {
     /// Its length.
     pub seconds: f64,
@@ -262,7 +325,7 @@ pub struct Silence {
 }
 
 /// Two legs of one session, around one gateway.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct LegPair {
     /// Id of the connection from client to gateway.
     pub client_leg: usize,
@@ -274,10 +337,13 @@ pub struct LegPair {
     pub gateway: String,
     /// `sec-websocket-key`, `masking-keys`, `trace-header`, `timing`, `proxy-protocol`, `sec-websocket-accept`,
     /// `forwarded-for` or `content`.
+    #[schemars(extend("enum" = ["sec-websocket-key", "masking-keys", "trace-header", "timing", "proxy-protocol", "sec-websocket-accept", "forwarded-for", "content"]))]
     pub matched_by: &'static str,
     /// `certain`, `likely` or `possible`.
+    #[schemars(extend("enum" = ["certain", "likely", "possible"]))]
     pub confidence: &'static str,
     /// `tunnel` where the gateway copies bytes, `terminating` where it speaks WebSocket itself, else null.
+    #[schemars(extend("enum" = ["tunnel", "terminating", null]))]
     pub passage: Option<&'static str>,
     /// Seconds to add to times of the upstream leg to compare them with the client leg's.
     pub clock_offset: f64,
@@ -288,12 +354,13 @@ pub struct LegPair {
 }
 
 /// See [`LegPair::changes`].
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Change {
     /// A field in lower case, or `target`, `http-version`, `status`, `close`.
     pub field: &'static str,
     /// `request`, `response`, `client-close` or `server-close`.
     #[serde(rename = "where")]
+    #[schemars(extend("enum" = ["request", "response", "client-close", "server-close"]))]
     pub place: &'static str,
     /// Its value on the client leg.
     pub client_leg: Option<String>,
@@ -302,7 +369,7 @@ pub struct Change {
 }
 
 /// The TLS around a connection, as far as it could be read. Key material is never part of it.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Tls {
     /// `1.3`; null where no server hello was seen.
     pub version: Option<String>,
@@ -316,6 +383,7 @@ pub struct Tls {
     pub alpn_offered: Vec<String>,
     /// Whether it could be opened: `yes`, `one-direction`, `nothing-to-open`, `no-keys`, `keys-of-others`,
     /// `wrong-keys`, `unsupported` or `capture-incomplete`.
+    #[schemars(extend("enum" = ["yes", "one-direction", "nothing-to-open", "no-keys", "keys-of-others", "wrong-keys", "unsupported", "capture-incomplete"]))]
     pub opened: &'static str,
     /// Alerts that could be read, `close_notify` among them.
     pub alerts: Vec<Alert>,
@@ -324,35 +392,40 @@ pub struct Tls {
 }
 
 /// A TLS alert.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Alert {
     /// `client` or `server`.
+    #[schemars(extend("enum" = ["client", "server"]))]
     pub from: &'static str,
     /// The packet with its last byte.
     pub packet: u64,
     /// That packet's time.
+    #[schemars(extend("format" = "date-time"))]
     pub time: String,
     /// `warning` or `fatal`; without meaning in TLS 1.3. Null for any other number.
+    #[schemars(extend("enum" = ["warning", "fatal", null]))]
     pub level: Option<&'static str>,
     /// `unknown_ca`.
     pub description: String,
 }
 
 /// What one side sent over TLS.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct TlsSent {
     /// Records.
     pub records: u64,
     /// Bytes in them.
     pub bytes: u64,
     /// Time of the first.
+    #[schemars(extend("format" = "date-time"))]
     pub first: Option<String>,
     /// Time of the last.
+    #[schemars(extend("format" = "date-time"))]
     pub last: Option<String>,
 }
 
 /// A value for each side.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct BothSides<T> {
     /// The client's.
     pub client: T,
@@ -361,11 +434,12 @@ pub struct BothSides<T> {
 }
 
 /// An upgrade request.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Request {
     /// The packet with its last byte.
     pub packet: u64,
     /// That packet's time.
+    #[schemars(extend("format" = "date-time"))]
     pub time: String,
     /// `GET`.
     pub method: String,
@@ -390,11 +464,12 @@ pub struct Request {
 }
 
 /// The final answer to an upgrade request.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Response {
     /// The packet with its last byte.
     pub packet: u64,
     /// That packet's time.
+    #[schemars(extend("format" = "date-time"))]
     pub time: String,
     /// The status code.
     pub status: u16,
@@ -415,7 +490,7 @@ pub struct Response {
 }
 
 /// One extension, offered or accepted.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Extension {
     /// In lower case.
     pub name: String,
@@ -424,7 +499,7 @@ pub struct Extension {
 }
 
 /// One parameter of an extension.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Param {
     /// As written.
     pub name: String,
@@ -433,7 +508,7 @@ pub struct Param {
 }
 
 /// Frames of one side.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 #[expect(missing_docs, reason = "the names say it; see connection::FrameFacts")]
 pub struct Frames {
     pub text: u64,
@@ -456,13 +531,15 @@ pub struct Frames {
 }
 
 /// A Close frame.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Close {
     /// `client` or `server`.
+    #[schemars(extend("enum" = ["client", "server"]))]
     pub from: &'static str,
     /// The packet with its last byte.
     pub packet: u64,
     /// That packet's time.
+    #[schemars(extend("format" = "date-time"))]
     pub time: String,
     /// Null for an empty Close.
     pub code: Option<u16>,
@@ -473,24 +550,28 @@ pub struct Close {
 }
 
 /// How a connection ended.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct End {
     /// `clean`, `unechoed`, `none`; null where it was never established.
+    #[schemars(extend("enum" = ["clean", "unechoed", "none", null]))]
     pub close: Option<&'static str>,
     /// `fin`, `reset` or `open`.
+    #[schemars(extend("enum" = ["fin", "reset", "stream-reset", "open"]))]
     pub transport: &'static str,
     /// The error code of a stream-reset by its name, as `CANCEL`.
     pub error: Option<String>,
     /// Who ended the transport first; null while it is open.
+    #[schemars(extend("enum" = ["client", "server", null]))]
     pub by: Option<&'static str>,
     /// Where.
     pub packet: Option<u64>,
     /// When.
+    #[schemars(extend("format" = "date-time"))]
     pub time: Option<String>,
 }
 
 /// How one library shows an ending.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Wording {
     /// The library.
     pub library: &'static str,
@@ -499,7 +580,7 @@ pub struct Wording {
 }
 
 /// What one side's WebSocket API reports.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Sees {
     /// The code, 1005 and 1006 included.
     pub code: u16,
@@ -508,7 +589,7 @@ pub struct Sees {
 }
 
 /// What a rule found.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Finding {
     /// Index in [`Report::findings`].
     pub id: usize,
@@ -517,12 +598,16 @@ pub struct Finding {
     /// The rule's permanent code.
     pub code: &'static str,
     /// `error`, `warning` or `info`.
+    #[schemars(extend("enum" = ["error", "warning", "info"]))]
     pub severity: &'static str,
     /// `certain`, `likely` or `possible`.
+    #[schemars(extend("enum" = ["certain", "likely", "possible"]))]
     pub confidence: &'static str,
     /// Who spoke.
+    #[schemars(extend("enum" = ["client", "server", "gateway", "network", "capture", null]))]
     pub origin: Option<&'static str>,
     /// Who must mend it.
+    #[schemars(extend("enum" = ["client", "server", "gateway", "upstream", "network", "capture", "none", "unknown"]))]
     pub blame: &'static str,
     /// The connection it is about; null for the capture as a whole.
     pub connection: Option<usize>,
@@ -533,6 +618,7 @@ pub struct Finding {
     /// The packet that shows it best.
     pub packet: u64,
     /// That packet's time.
+    #[schemars(extend("format" = "date-time"))]
     pub time: String,
     /// The same for every connection with the same fault.
     pub title: String,
@@ -554,16 +640,17 @@ pub struct Finding {
 }
 
 /// See [`Finding::suppressed`].
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Suppression {
     /// `ignored` by the configuration, or `known` from the baseline.
+    #[schemars(extend("enum" = ["ignored", "known"]))]
     pub kind: &'static str,
     /// The reason that was given for it.
     pub justification: String,
 }
 
 /// One thing to check in a packet.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Evidence {
     /// Index of the capture.
     pub capture: u16,
@@ -574,7 +661,7 @@ pub struct Evidence {
 }
 
 /// See [`Finding::consequences`].
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Consequence {
     /// The rule's name.
     pub rule: &'static str,
@@ -587,7 +674,7 @@ pub struct Consequence {
 }
 
 /// A rule, as `wsanalyze rules --format json` lists it.
-#[derive(Clone, PartialEq, Serialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
 pub struct Rule {
     /// Its permanent code.
     pub code: &'static str,

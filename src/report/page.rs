@@ -139,6 +139,11 @@ pub fn wrap(text: &str, width: usize, first: &str) -> String {
     out
 }
 
+/// `1 packet`, `2 packets`.
+pub(super) fn counted(n: u64, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
 /// How many bytes of `word` fit `room` columns; at least one character.
 fn fitting(word: &str, room: usize) -> usize {
     let mut buffer = [0; 4];

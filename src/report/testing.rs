@@ -1,6 +1,6 @@
 //! Findings made by hand, on connections made by hand, and a summary around them.
 
-use super::{Collector, Secrets, model};
+use super::{Collector, Secrets, escape, model};
 use crate::capture::{CaptureInfo, Format, HostNames, PacketId, Seen};
 use crate::connection::Connection;
 use crate::pipeline::{Summary, Totals};
@@ -8,6 +8,7 @@ use crate::role::Role::{Client, Server};
 use crate::rules::testing::Scene;
 use crate::rules::{Blame, Category, Check, Confidence, Evidence, Finding, Origin, Rule, Severity};
 use crate::time::Timestamp;
+use std::io;
 
 /// A client that insists on an extension.
 pub static REFUSED: Rule = Rule {
@@ -138,6 +139,46 @@ pub fn report(connections: Vec<(Connection, Vec<Finding>)>) -> model::Report {
         collector.add(&connection, &findings);
     }
     collector.finish(&summary)
+}
+
+/// What a stranger may write: controls, bidirectional controls, markup of every format, commands, formulas.
+pub const HOSTILE: &str = "=cmd()\u{1b}[31m\u{202e}<script>alert(1)</script><!--]]>\n::error::owned\r\n# x `code` |cell| \
+    [link](http://e.vil) @all &lt; {0} \"q\" ,%0A\u{0}\u{fffe}";
+
+/// A connection and a finding that quote [`HOSTILE`] wherever text from the wire may come.
+pub fn hostile() -> (Connection, Vec<Finding>) {
+    let (mut connection, mut findings) = refused(0);
+    let request = connection.request.as_mut().unwrap();
+    request.head.target = HOSTILE.to_owned();
+    request.head.method = HOSTILE.to_owned();
+    connection.response.as_mut().unwrap().head.reason = HOSTILE.to_owned();
+    connection.closes[0].reason = HOSTILE.to_owned();
+    let finding = &mut findings[0];
+    let consequence = &mut finding.consequences[0].title;
+    for text in [&mut finding.title, &mut finding.message, &mut finding.help, consequence] {
+        *text = HOSTILE.to_owned();
+    }
+    finding.evidence.iter_mut().for_each(|evidence| evidence.text = HOSTILE.to_owned());
+    (connection, findings)
+}
+
+/// The report on [`hostile`], with a capture of such a name, and a finding that is suppressed for such a reason.
+pub fn hostile_report() -> model::Report {
+    let mut report = report(vec![hostile(), hostile()]);
+    report.captures[0].path = HOSTILE.to_owned();
+    report.captures[0].warnings.push(HOSTILE.to_owned());
+    report.findings[1].suppressed =
+        Some(model::Suppression { kind: "ignored", justification: HOSTILE.to_owned() });
+    report
+}
+
+/// What `write` writes, which shows no hidden character.
+pub fn text(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> String {
+    let mut out = Vec::new();
+    write(&mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(!text.chars().any(|c| !matches!(c, '\n' | '\r') && escape::is_hidden(c)), "{text}");
+    text.replace(env!("CARGO_PKG_VERSION"), "VERSION")
 }
 
 /// One capture of ten seconds with so many WebSocket connections.

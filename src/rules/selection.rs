@@ -72,7 +72,7 @@ impl Selection {
 
     /// Whether the rule speaks at all.
     pub fn speaks(&self, rule: &Rule) -> bool {
-        self.levels.get(rule.code) != Some(&Level::Off)
+        self.levels.is_empty() || self.levels.get(rule.code) != Some(&Level::Off)
     }
 
     /// The extensions that this connection must have, each once. None where its request was not captured: its host

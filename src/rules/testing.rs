@@ -140,7 +140,7 @@ impl Scene {
         };
         self.connection.outcome = if switched { Outcome::Established } else { Outcome::Rejected };
         if switched {
-            self.connection.frames = Some(Sides::default());
+            self.connection.frames = Some(Box::default());
             self.connection.ending.close = Some(CloseState::None);
         }
         self.connection.response = Some(response);

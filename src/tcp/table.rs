@@ -20,6 +20,8 @@ pub struct Table {
     generation: u32,
     /// Flows that end at a time, in order of that time.
     ending: VecDeque<(Timestamp, FlowId, u32)>,
+    /// Flows that a SYN began, oldest first: some have no answer yet.
+    begun: VecDeque<(FlowId, u32)>,
     held_bytes: usize,
     hand: usize,
     counters: Counters,
@@ -32,6 +34,8 @@ pub struct Counters {
     pub flows: u64,
     /// Open flows that had to make place for others.
     pub evicted: u64,
+    /// Flows that nobody had answered when [`limits::UNANSWERED_FLOWS`] later ones had begun, or all places were taken.
+    pub unanswered: u64,
     /// Times that a flow gave up a gap because too many bytes waited in all flows together.
     pub relieved: u64,
     /// Packets with payload, SYN or FIN that were captured twice, on flows that were followed.
@@ -43,6 +47,7 @@ impl Counters {
     pub fn add(&mut self, other: Counters) {
         self.flows = self.flows.saturating_add(other.flows);
         self.evicted = self.evicted.saturating_add(other.evicted);
+        self.unanswered = self.unanswered.saturating_add(other.unanswered);
         self.relieved = self.relieved.saturating_add(other.relieved);
         self.duplicates = self.duplicates.saturating_add(other.duplicates);
     }
@@ -170,7 +175,7 @@ impl Table {
         // A reset of a connection that is not there says nothing and would begin an empty flow, but Wireshark
         // numbers it, and so do we.
         self.counters.flows = self.counters.flows.saturating_add(1);
-        if self.open >= limits::FLOWS / limits::PARTS {
+        if self.open >= limits::FLOWS / limits::PARTS && !self.drop_unanswered(0, seen, sink) {
             self.evict(seen, sink);
         }
         self.generation = self.generation.wrapping_add(1);
@@ -185,6 +190,10 @@ impl Table {
         }
         let opener = flow.opener.map(|(side, _)| side);
         let id = self.place(flow);
+        if is_syn(segment) {
+            self.begun.push_back((id, self.generation));
+            self.drop_unanswered(limits::UNANSWERED_FLOWS / limits::PARTS, seen, sink);
+        }
         self.keys.open(&segment.key, id);
         let (key, from) = (&segment.key, segment.from);
         sink.event(StreamEvent { flow: id, key, seen, from, event: Event::Opened { opener } });
@@ -238,6 +247,21 @@ impl Table {
                 }
             }
         }
+    }
+
+    /// Gives up the oldest flow that nobody answered, among all but the last `recent` that a SYN began; tells whether
+    /// there was one.
+    fn drop_unanswered(&mut self, recent: usize, now: Seen, sink: &mut impl Sink) -> bool {
+        while self.begun.len() > recent {
+            let Some((id, generation)) = self.begun.pop_front() else { break };
+            let Some(Some(flow)) = self.flows.get(id.index()) else { continue };
+            if flow.generation == generation && !flow.has_data && flow.unseen().is_some() {
+                self.counters.unanswered = self.counters.unanswered.saturating_add(1);
+                self.close(id, Closed::Evicted, now, sink);
+                return true;
+            }
+        }
+        false
     }
 
     /// Makes place: of a few flows, the one that is idle longest, those without payload first.

@@ -365,22 +365,53 @@ fn a_syn_ack_alone_tells_who_opened() {
     assert_eq!(run.log.text(A), "hello");
 }
 
+/// The segment by which a client with this number begins a connection, or goes on with one.
+fn opening(client: u32, flags: Flags, payload: &[u8]) -> Segment<'_> {
+    let [_, a, b, c] = client.to_be_bytes();
+    let (key, from) = FlowKey::v4(([11, a, b, c], 1), ([10, 0, 0, 2], 80), 0);
+    let declared_len = u32::try_from(payload.len()).unwrap();
+    let (seq, ack, window, ttl, ip_id) = (client, 0, 1, 0, 0);
+    Segment { key, from, seq, ack, flags, window, ttl, ip_id, declared_len, payload }
+}
+
+fn moment(packet: u32) -> Seen {
+    let packet_id = PacketId::new(0, u64::from(packet) + 1);
+    Seen { packet: packet_id, at: Timestamp::from_nanos(packet.into()) }
+}
+
+fn evicted(log: &Log) -> usize {
+    log.told.iter().filter(|t| **t == Told::Closed(Closed::Evicted)).count()
+}
+
 #[test]
 fn the_flow_that_was_idle_longest_makes_place() {
-    let mut table = Table::default();
-    let mut log = Log::default();
+    let (mut table, mut log) = (Table::default(), Log::default());
     for i in 0..u32::try_from(limits::FLOWS / limits::PARTS).unwrap() + 100 {
-        let ip = [11, (i >> 16) as u8, (i >> 8) as u8, i as u8];
-        let (key, from) = FlowKey::v4((ip, 1), ([10, 0, 0, 2], 80), 0);
-        let flags = Flags::SYN;
-        let (window, ttl, ip_id) = (0, 0, 0);
-        let segment =
-            Segment { key, from, seq: i, ack: 0, flags, window, ttl, ip_id, declared_len: 0, payload: b"" };
-        let seen = Seen { packet: PacketId::new(0, u64::from(i) + 1), at: Timestamp::from_nanos(i.into()) };
-        table.push(&segment, seen, &mut log);
+        table.push(&opening(i, Flags::ACK, b"x"), moment(i), &mut log);
     }
-    assert_eq!(table.counters().evicted, 100);
-    assert_eq!(log.told.iter().filter(|t| **t == Told::Closed(Closed::Evicted)).count(), 100);
+    assert_eq!((table.counters().evicted, table.counters().unanswered), (100, 0));
+    assert_eq!(evicted(&log), 100);
+}
+
+#[test]
+fn a_flood_of_syns_takes_no_place_from_flows_that_carry_something() {
+    let (mut table, mut log) = (Table::default(), Log::default());
+    let (places, unanswered) = (limits::FLOWS / limits::PARTS, limits::UNANSWERED_FLOWS / limits::PARTS);
+    let talking = u32::try_from(places - 10).unwrap();
+    for i in 0..talking {
+        table.push(&opening(i, Flags::SYN, b""), moment(i), &mut log);
+        table.push(&opening(i, Flags::ACK, b"x"), moment(i), &mut log);
+    }
+    let flood = u32::try_from(3 * places).unwrap();
+    for i in talking..talking + flood {
+        table.push(&opening(i, Flags::SYN, b""), moment(i), &mut log);
+    }
+    assert_eq!((table.counters().evicted, evicted(&log)), (0, flood as usize - 10));
+    let (mut table, mut log) = (Table::default(), Log::default());
+    for i in 0..flood {
+        table.push(&opening(i, Flags::SYN, b""), moment(i), &mut log);
+    }
+    assert_eq!(evicted(&log), flood as usize - unanswered);
 }
 
 /// The obvious way: a byte array in which the first copy to arrive stays.

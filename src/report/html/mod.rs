@@ -20,7 +20,9 @@ use std::io;
 /// # Errors
 /// Those of `out`.
 pub fn write(report: &Report, out: &mut impl io::Write) -> io::Result<()> {
-    page::Page::new(report).write_into(out)
+    page::Page::new(report).write_into(out)?;
+    // The template leaves out the line break at its end.
+    out.write_all(b"\n")
 }
 
 /// What the page may do: show its own style, run its own script, both known by their hashes (CSP 3 §2.3.1), and nothing

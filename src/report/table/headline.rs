@@ -1,10 +1,11 @@
 //! The first lines, on the captures, and the last one, which sums up.
 
+use super::Taken;
 use super::groups::BySeverity;
-use super::{Taken, counted};
 use crate::capture::CaptureInfo;
 use crate::pipeline::{Summary, Totals};
 use crate::report::escape;
+use crate::report::page::counted;
 use crate::report::page::{self, Page, wrap};
 use crate::rules::Severity;
 use crate::time::Timestamp;

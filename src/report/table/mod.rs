@@ -9,7 +9,7 @@ mod policy;
 
 use self::groups::{Groups, Upstream};
 use super::Secrets;
-use super::page::Page;
+use super::page::{Page, counted};
 use super::times::Times;
 use crate::capture::{PacketId, Seen};
 use crate::connection::{Connection, Outcome};
@@ -203,11 +203,6 @@ impl Places<'_> {
         let name = path.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or(path);
         Some(escape::terminal_at_most(name, limit))
     }
-}
-
-/// `1 packet`, `2 packets`.
-fn counted(n: u64, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
 }
 
 #[cfg(test)]

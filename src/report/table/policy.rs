@@ -1,8 +1,8 @@
 //! How the connections stood to the policy: a row for each demand.
 
-use super::{Places, counted};
+use super::Places;
 use crate::report::escape;
-use crate::report::page::{Glyphs, Page};
+use crate::report::page::{Glyphs, Page, counted};
 use crate::rules::expectation::Account;
 use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
 

@@ -1,4 +1,4 @@
-use crate::connection::Connection;
+use crate::connection::{Connection, Quality};
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Finding, Origin, quote};
@@ -30,6 +30,9 @@ rule! {
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let quality = &connection.quality;
     let unopened = connection.tls.as_ref().and_then(|tls| tls.unopened());
+    if unopened.is_none() && !quality.bounded && Role::BOTH.iter().all(|&role| is_complete(quality, role)) {
+        return;
+    }
     let mut lacks = Vec::new();
     let mut finding = Finding::new(&RULE, connection.first, "capture lacks part of the connection");
     for role in Role::BOTH {
@@ -61,6 +64,11 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                 None => "capture whole packets of both directions with a larger buffer, as with tcpdump -s 0 -B 65536",
             }),
     );
+}
+
+/// Whether the capture has all that one side sent.
+fn is_complete(quality: &Quality, role: Role) -> bool {
+    !quality.unseen[role] && quality.missing[role] == 0
 }
 
 #[cfg(test)]

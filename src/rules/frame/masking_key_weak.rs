@@ -46,8 +46,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 /// What is wrong with the keys, and for how many frames that is known. Two random keys of 32 bits are the same, or follow
 /// each other, once in billions of frames.
 fn weakness(frames: &FrameFacts) -> Option<(&'static str, u64)> {
-    let masks: Vec<u32> =
-        frames.opening.iter().filter_map(|frame| frame.mask).map(u32::from_be_bytes).collect();
+    let masks = || frames.opening.iter().filter_map(|frame| frame.mask).map(u32::from_be_bytes);
     let filled = |zero: bool| {
         frames
             .opening
@@ -61,12 +60,10 @@ fn weakness(frames: &FrameFacts) -> Option<(&'static str, u64)> {
     if frames.mask_repeats + 1 >= FEW && frames.mask_repeats + 1 == total && filled(false) {
         return Some(("are all the same", total));
     }
-    let counts = |step: u32| {
-        step != 0 && masks.windows(2).all(|pair| matches!(pair, [a, b] if b.wrapping_sub(*a) == step))
-    };
-    let step = |masks: &[u32]| masks.first().zip(masks.get(1)).map(|(a, b)| b.wrapping_sub(*a));
-    (masks.len() as u64 >= FEW && step(&masks).is_some_and(counts))
-        .then_some(("count up", masks.len() as u64))
+    let known = masks().count() as u64;
+    let steps = || masks().zip(masks().skip(1)).map(|(one, next)| next.wrapping_sub(one));
+    let counts = |first: u32| first != 0 && steps().all(|step| step == first);
+    (known >= FEW && steps().next().is_some_and(counts)).then_some(("count up", known))
 }
 
 /// Frames from which a pattern is no accident.

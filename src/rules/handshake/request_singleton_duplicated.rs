@@ -28,10 +28,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let Some(request) = &connection.request else { return };
     let head = &request.head.head;
     for name in ["Sec-WebSocket-Key", "Sec-WebSocket-Version"] {
-        let values: Vec<&[u8]> = head.values(name).collect();
-        if values.len() < 2 {
+        if head.count(name) < 2 {
             continue;
         }
+        let values: Vec<&[u8]> = head.values(name).collect();
         let equal = values.windows(2).all(|pair| pair.first() == pair.last());
         found.push(
             Finding::new(&RULE, request.seen, format!("{name} more than once"))

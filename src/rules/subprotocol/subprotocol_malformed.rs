@@ -1,5 +1,5 @@
 use super::FIELD;
-use crate::connection::Connection;
+use crate::connection::{Connection, Request};
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Finding, quote, trust};
@@ -29,7 +29,8 @@ rule! {
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
-    if let Some(request) = &connection.request {
+    let offers = |request: &&Request| request.head.head.field(FIELD).is_some();
+    if let Some(request) = connection.request.as_ref().filter(offers) {
         let offered = Subprotocols::parse(request.head.head.values(FIELD));
         let list = &offered.list;
         let repeated =
@@ -53,14 +54,14 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         }
     }
     let Some(response) = connection.response.as_ref().filter(|_| trust::switched(connection)) else { return };
-    let values: Vec<_> = response.head.head.values(FIELD).collect();
-    if values.len() > 1 || values.iter().any(|value| value.contains(&b',')) {
+    let head = &response.head.head;
+    if head.count(FIELD) > 1 || head.values(FIELD).any(|value| value.contains(&b',')) {
         found.push(
             Finding::new(&RULE, response.seen, "several subprotocols selected")
                 .origin(Role::Server)
                 .blame(Role::Server)
                 .message("the server selected several subprotocols, expected one")
-                .shows(response.seen, quote::field_or_none(&response.head.head, FIELD))
+                .shows(response.seen, quote::field_or_none(head, FIELD))
                 .help("answer with exactly one of the offered subprotocols"),
         );
     }
