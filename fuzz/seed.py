@@ -86,6 +86,12 @@ for mode, frames in ((0, [masked, masked]), (1, [plain, close]), (6, [plain, pla
     seed("websocket", bytes([mode]) + b"".join(bytes([len(f) << 1]) + f for f in frames))
 
 
+hello = bytes.fromhex("c107f248cdc9c90700")  # RFC 7692 section 7.2.3.1
+again = bytes.fromhex("c105f200110000")
+for mode in (33, 49, 97):
+    seed("websocket", bytes([mode]) + b"".join(bytes([len(f) << 1]) + f for f in (hello, again, close)))
+
+
 def op(who, flags, seq, ack, length, more):
     return bytes([who, flags]) + struct.pack(">HH", seq, ack) + bytes([length, more])
 

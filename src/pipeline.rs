@@ -101,6 +101,8 @@ pub struct Totals {
 pub struct Options {
     /// Which rules speak, and what they demand.
     pub selection: Selection,
+    /// When connections are judged; on several threads it is late.
+    pub when: When,
     /// How far payloads are read.
     pub depth: Depth,
     /// Threads that follow flows, beside those that read and judge. With 1, all is done on the calling thread. What is
@@ -113,8 +115,18 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Options {
         let (selection, depth) = (Selection::default(), Depth::default());
-        Options { selection, depth, threads: 1, alone: limits::ALONE }
+        Options { selection, when: When::Late, depth, threads: 1, alone: limits::ALONE }
     }
+}
+
+/// When connections are judged.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum When {
+    /// When as much of the run is known as can be kept.
+    #[default]
+    Late,
+    /// A moment after they end, by what is known then: for those who watch.
+    Promptly,
 }
 
 /// [`analyze_with`] default options.
@@ -138,7 +150,7 @@ pub fn analyze_with(
 ) -> Summary {
     let mut front = Front::new(input, keys);
     let mut parts = part::all(&front, options.depth);
-    let mut ledger = Ledger::new(&options.selection, observer);
+    let mut ledger = Ledger::new(&options.selection, options.when, observer);
     let alone = if options.threads > 1 { options.alone } else { u64::MAX };
     if !alone::run(&mut front, &mut parts, &mut ledger, progress, alone) {
         (front, parts) = match Threads::begin(front, parts, options.threads) {

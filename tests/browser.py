@@ -282,7 +282,7 @@ def is_usable_by_keyboard(page):
 def main():
     program = os.path.abspath(sys.argv[1])
     pictures = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else None
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         folder = pathlib.Path(scratch)
         browser = Browser(scratch)
         for name, path in pages(program, folder):

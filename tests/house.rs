@@ -145,6 +145,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("serde", &["report/", "cli/"]),
     ("serde_json", &["report/", "cli/"]),
     ("clap", &["cli/"]),
+    ("ctrlc", &["cli/interrupt.rs"]),
     ("clap_complete", &["cli/"]),
     ("clap_mangen", &["cli/"]),
     ("toml", &["cli/file.rs", "cli/suppress.rs"]),

@@ -35,6 +35,9 @@ mod policy;
 /// What a change made better or worse is told by comparing two captures.
 mod diff;
 
+/// What comes through a pipe is told while it comes.
+mod follow;
+
 /// Every command that the documents show runs as it stands there.
 mod documents;
 /// Looks at captures that are no report, and the page for a browser.

@@ -181,6 +181,11 @@ impl Wire {
         Wire { bytes, micros: 1_800_000_000_000_000 }
     }
 
+    /// Nothing is sent for so many seconds.
+    pub fn wait(&mut self, seconds: u64) {
+        self.micros += seconds * 1_000_000;
+    }
+
     fn packet(&mut self, headers: &[u8], payload: &[u8]) {
         self.micros += 20;
         let len = (headers.len() + payload.len()) as u32;

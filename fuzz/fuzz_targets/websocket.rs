@@ -1,13 +1,18 @@
-//! Any bytes as one direction of a WebSocket, in pieces and with gaps: no panic, and counts that hold.
+//! Any bytes as one direction of a WebSocket, in pieces and with gaps, its messages inflated and held to UTF-8: no panic,
+//! and counts that hold.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use std::sync::Arc;
 use wsanalyze::capture::{PacketId, Seen};
 use wsanalyze::time::Timestamp;
-use wsanalyze::websocket::{ClosePayload, Decoder, FrameEvent, FrameSink, LONGEST_CONTROL, Masking, likely_frames};
+use wsanalyze::websocket::{
+    ClosePayload, Decoder, Depth, FrameEvent, FrameSink, LONGEST_CONTROL, Masking, Messages, Reading, Transform,
+    likely_frames,
+};
 
-#[derive(Default)]
 struct Count {
+    messages: Messages,
     headers: u64,
     ends: u64,
     bytes: u64,
@@ -16,9 +21,19 @@ struct Count {
 impl FrameSink for Count {
     fn frame(&mut self, event: FrameEvent<'_>) {
         match event {
-            FrameEvent::Header { .. } => self.headers += 1,
-            FrameEvent::End { header, present, .. } => {
+            FrameEvent::Header { header, .. } => {
+                self.headers += 1;
+                if !header.opcode.is_control() {
+                    self.messages.begin(header);
+                }
+            }
+            FrameEvent::Payload { header, phase, bytes, .. } => {
+                assert!(!bytes.is_empty() && phase + bytes.len() as u64 <= header.len);
+                let _ = self.messages.payload(header, phase, bytes);
+            }
+            FrameEvent::End { header, present, offset, seen } => {
                 assert!(present <= header.len);
+                self.messages.end(header, present == header.len, offset, seen, &mut |_| ());
                 (self.ends, self.bytes) = (self.ends + 1, self.bytes + present);
             }
             FrameEvent::Control { header, payload, .. } => {
@@ -36,7 +51,16 @@ fuzz_target!(|data: &[u8]| {
     let mut rest = frames;
     let masking = [Masking::Masked, Masking::Unmasked, Masking::Unknown][usize::from(mode % 3)];
     let mut decoder = if mode & 4 == 0 { Decoder::new(masking) } else { Decoder::midway(masking, 0) };
-    let (mut count, mut offset, mut number, mut taken) = (Count::default(), 0, 0, 0);
+    let transform = match mode >> 4 & 3 {
+        0 => Transform::Plain,
+        1 => Transform::Unknown,
+        2 => Transform::Deflate { takeover: true },
+        _ => Transform::Deflate { takeover: false },
+    };
+    let depth = if mode & 64 == 0 { Depth::All } else { Depth::WhereAsked };
+    let messages = Messages::new(transform, &Arc::new(Reading::new(depth)));
+    let mut count = Count { messages, headers: 0, ends: 0, bytes: 0 };
+    let (mut offset, mut number, mut taken) = (0, 0, 0);
     let _ = likely_frames(rest);
     while let [step, more @ ..] = rest {
         number += 1;
@@ -53,5 +77,7 @@ fuzz_target!(|data: &[u8]| {
     }
     let seen = Seen { packet: PacketId::new(0, number + 1), at: Timestamp::from_nanos(0) };
     decoder.end(seen, &mut count);
+    count.messages.read(&mut |_| ());
+    let _ = count.messages.inflated();
     assert!(count.ends <= count.headers && count.bytes <= taken);
 });

@@ -10,6 +10,7 @@ Examples:
   wsanalyze edge.pcapng                       who closed the WebSocket, why, and what to change
   wsanalyze client.pcap.gz server.pcap.gz     several captures, each plain or compressed
   tcpdump -s 0 -w - 'port 80' | wsanalyze -   from standard input, until tcpdump is stopped
+  tcpdump -U -w - | wsanalyze --follow -      each finding as soon as it is certain
   wsanalyze --keylog keys.log edge.pcapng     wss too: SSLKEYLOGFILE is read as well
   wsanalyze --format json edge.pcapng         everything, for a program
   wsanalyze -o json=out.json edge.pcapng      the page, and everything in a file
@@ -75,6 +76,10 @@ pub(super) struct Analysis {
     /// How to print what was found
     #[arg(short, long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(super) format: Format,
+
+    /// Print each finding as soon as it is certain, one a line, and at the end a line that sums up
+    #[arg(long)]
+    pub(super) follow: bool,
 
     /// Write a report into a file as well: json=report.json; repeatable
     #[arg(short, long = "output", value_name = "FORMAT=FILE", value_parser = Output::parse)]

@@ -7,7 +7,7 @@ use super::file::File;
 use super::scope::Scope;
 use super::suggest::near_rules;
 use super::suppress::Suppressing;
-use crate::pipeline::Options;
+use crate::pipeline::{Options, When};
 use crate::report::{Glyphs, Page, Secrets};
 use crate::rules::selection::{Level, Requirement, Selection, named};
 use crate::rules::{Rule, Severity, Suppressions};
@@ -21,6 +21,8 @@ use std::time::SystemTime;
 #[derive(Debug)]
 pub(super) struct Config {
     pub(super) input: Input,
+    /// Whether findings are printed as they come.
+    pub(super) follow: bool,
     pub(super) format: Format,
     pub(super) page: Page,
     pub(super) outputs: Vec<Output>,
@@ -112,7 +114,13 @@ impl Config {
             }
             input.options.selection = input.options.selection.expect(file.expectations);
         }
+        if args.follow {
+            input.options.when = When::Promptly;
+            input.options.threads = 1;
+            input.progress = false;
+        }
         Ok(Config {
+            follow: args.follow,
             // A bar and lines that come as they are found would run into each other.
             input: Input { progress: input.progress && args.format != Format::Jsonl, ..input },
             format: args.format,
@@ -154,6 +162,7 @@ impl Input {
         Ok(Input {
             captures,
             options: Options {
+                when: When::Late,
                 selection: judging.selection()?,
                 depth: if reading.decode { Depth::All } else { Depth::WhereAsked },
                 threads: reading.threads.map_or(surroundings.cores, usize::from),

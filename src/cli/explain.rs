@@ -303,7 +303,7 @@ const fn headings(language: Language) -> &'static Headings {
             range: "; um de {} a {}",
             and: "e",
             differences: "Diferenças principais",
-            which: "Quando usar cada um",
+            which: "Quando usar qual",
             only_english: "Os textos das regras e das mensagens existem só em inglês.",
         },
     }
@@ -396,7 +396,7 @@ mod tests {
             assert_eq!(text.matches(&format!("\n{heading}\n")).count(), 2, "{heading}");
         }
         assert!(text.contains("\n1010 e 1014\n\nDiferenças principais\n"));
-        assert!(text.contains("\nQuando usar cada um\n") && !text.contains("só em inglês"));
+        assert!(text.contains("\nQuando usar qual\n") && !text.contains("só em inglês"));
         assert!(explained_in(Language::Portuguese, &["WS-EX-012"]).contains("só em inglês"));
     }
 

@@ -13,6 +13,7 @@ mod explain;
 mod extract;
 mod file;
 mod inputs;
+mod interrupt;
 mod keys;
 mod man;
 mod progress;

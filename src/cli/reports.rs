@@ -7,7 +7,7 @@ use super::exit::Status;
 use crate::connection::Connection;
 use crate::legs::LegPair;
 use crate::pipeline::{Observer, Summary};
-use crate::report::{Collector, Document, JsonLines, Page, TableReport};
+use crate::report::{Collector, Document, Follow, JsonLines, Page, TableReport};
 use crate::rules::expectation::{Account, Ledger};
 use crate::rules::{Finding, Severity, Suppressions};
 use std::path::Path;
@@ -16,6 +16,7 @@ use std::path::Path;
 pub(super) struct Reports {
     table: Option<TableReport>,
     pages: Vec<(Page, Destination)>,
+    follow: Option<Follow<Destination>>,
     collector: Option<Collector>,
     documents: Vec<(Document, Destination)>,
     lines: Vec<JsonLines<Destination>>,
@@ -32,13 +33,19 @@ impl Reports {
         let mut reports = Reports {
             table: None,
             pages: Vec::new(),
+            follow: None,
             collector: None,
             documents: Vec::new(),
             lines: Vec::new(),
             ledger: (config.purpose == Purpose::Check).then(|| Ledger::new(&config.input.options.selection)),
         };
         let color = config.page.color && config.format == Format::Table;
-        reports.add(config, config.format, config.page, Destination::standard(color));
+        let standard = Destination::standard(color);
+        if config.follow && config.format == Format::Table {
+            reports.follow = Some(Follow::new(standard, config.page, config.input.secrets));
+        } else {
+            reports.add(config, config.format, config.page, standard);
+        }
         for output in &config.outputs {
             let place = Destination::file(&output.path).map_err(|reason| (Status::Unreadable, reason))?;
             if let Some(target) = place.target() {
@@ -131,6 +138,10 @@ impl Reports {
     /// Why some could not be written.
     pub(super) fn write(self, summary: &Summary) -> Result<(), Vec<String>> {
         let mut failed = Vec::new();
+        if let Some(follow) = self.follow {
+            let (place, written) = follow.finish(summary);
+            failed.extend(place.finish(written).err());
+        }
         for (page, mut place) in self.pages {
             let written = self.table.as_ref().map_or(Ok(()), |table| table.write(page, summary, &mut place));
             failed.extend(place.finish(written).err());
@@ -157,6 +168,9 @@ impl Observer for Reports {
         }
         if let Some(collector) = &mut self.collector {
             collector.add(&connection, &findings);
+        }
+        if let Some(follow) = &mut self.follow {
+            follow.add(&connection, &findings);
         }
         for lines in &mut self.lines {
             lines.add(&connection, &findings);

@@ -4,6 +4,7 @@ use super::complain;
 use super::config::{Config, Input};
 use super::exit::{Outcome, Status};
 use super::inputs;
+use super::interrupt;
 use super::keys::keys;
 use super::progress::Progress;
 use super::reports::Reports;
@@ -13,6 +14,7 @@ use crate::legs::LegPair;
 use crate::pipeline::{self, Observer, Summary};
 use crate::rules::{Finding, Severity};
 use crate::time::Timestamp;
+use std::path::Path;
 
 /// Reports on all inputs that can be read, complains of the others.
 pub(super) fn analyze(config: &Config) -> Status {
@@ -23,6 +25,9 @@ pub(super) fn analyze(config: &Config) -> Status {
             return status;
         }
     };
+    if config.input.captures.iter().any(|path| path.as_path() == Path::new("-")) {
+        interrupt::end_with_the_input();
+    }
     let Told { observer: mut reports, summary, mut outcome } = match tell(&config.input, reports) {
         Ok(told) => told,
         Err(status) => return status,

@@ -6,7 +6,7 @@
 
 use crate::http::ResponseHead;
 use Proof::{Named, OwnAnswer, Passed};
-use Sign::{Body, Field};
+use Sign::{Body, Field, Whole};
 
 /// A sign of one product.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,6 +17,8 @@ pub struct Signature {
     pub sign: Sign,
     /// What it shows.
     pub proof: Proof,
+    /// Where that was read or seen.
+    pub source: &'static str,
     /// Read in the product's source or its documentation; otherwise general knowledge.
     pub confirmed: bool,
 }
@@ -28,6 +30,8 @@ pub enum Sign {
     Field(&'static str, &'static str),
     /// The first bytes of the body contain the text.
     Body(&'static str),
+    /// The body is the text and no more.
+    Whole(&'static str),
 }
 
 /// What a sign shows.
@@ -62,6 +66,8 @@ pub fn identify(response: &ResponseHead, body: &[u8]) -> Vec<Match> {
             }
             Body(text) => contains(body, text.as_bytes())
                 .then(|| Match { signature, found: format!("\"{}\" in the body", text.trim()) }),
+            Whole(text) => (body == text.as_bytes())
+                .then(|| Match { signature, found: format!("the body is \"{}\"", text.trim()) }),
         })
         .collect();
     found.sort_by_key(|found| (std::cmp::Reverse(found.signature.proof), !found.signature.confirmed));
@@ -85,59 +91,90 @@ fn contains_in_any_case(value: &[u8], text: &[u8]) -> bool {
     text.is_empty() || value.windows(text.len()).any(|part| part.eq_ignore_ascii_case(text))
 }
 
-const fn sign(product: &'static str, sign: Sign, proof: Proof) -> Signature {
-    Signature { product, sign, proof, confirmed: true }
+const fn sign(product: &'static str, sign: Sign, proof: Proof, source: &'static str) -> Signature {
+    Signature { product, sign, proof, source, confirmed: true }
 }
 
+/// Known from others, and read in no source.
 const fn reported(product: &'static str, sign: Sign, proof: Proof) -> Signature {
-    Signature { product, sign, proof, confirmed: false }
+    Signature { product, sign, proof, source: "general knowledge", confirmed: false }
 }
 
-/// The table.
+const NGINX: &str = "ngx_http_special_response.c; seen of 1.22.1";
+const HAPROXY: &str = "src/http.c; seen of 2.6.12";
+const ENVOY: &str = "Envoy's documentation and issues";
+const HTTPD: &str = "http_protocol.c, mod_proxy.c; seen of 2.4.71";
+const CADDY: &str = "reverseproxy.go; seen of 2.6.2";
+const VARNISH: &str = "builtin.vcl; seen of 7.1.1";
+const SQUID: &str = "http.cc, errorpage.cc; seen of 5.7";
+const CLOUDFLARE: &str = "Cloudflare's documentation";
+
+/// The table. HAProxy and http-proxy on Node put nothing of their own into what they pass on, and the latter nothing
+/// into what it refuses: it ends the connection.
 static SIGNATURES: &[Signature] = &[
-    sign("nginx", Field("Server", "nginx"), Named),
-    sign("nginx", Body("<hr><center>nginx"), Named),
-    sign("OpenResty", Field("Server", "openresty"), Named),
-    sign("nginx", Body("<center><h1>502 Bad Gateway</h1></center>"), OwnAnswer),
-    sign("nginx", Body("<center><h1>504 Gateway Time-out</h1></center>"), OwnAnswer),
-    sign("HAProxy", Body("The server returned an invalid or incomplete response."), OwnAnswer),
-    sign("HAProxy", Body("No server is available to handle this request."), OwnAnswer),
-    sign("HAProxy", Body("The server didn't respond in time."), OwnAnswer),
-    sign("Envoy", Field("Server", "envoy"), Passed),
-    sign("Envoy", Field("x-envoy-upstream-service-time", ""), Passed),
-    sign("Envoy", Body("no healthy upstream"), OwnAnswer),
-    sign("Envoy", Body("upstream connect error or disconnect/reset before headers"), OwnAnswer),
-    sign("Apache httpd", Field("Server", "apache"), Named),
-    sign("Apache httpd", Body("The proxy server received an invalid"), OwnAnswer),
-    sign("Apache httpd", Body("The gateway did not receive a timely response"), OwnAnswer),
+    sign("nginx", Field("Server", "nginx"), Named, NGINX),
+    sign("nginx", Body("<hr><center>nginx"), Named, NGINX),
+    sign("nginx", Body("<center><h1>502 Bad Gateway</h1></center>"), OwnAnswer, NGINX),
+    sign("nginx", Body("<center><h1>504 Gateway Time-out</h1></center>"), OwnAnswer, NGINX),
+    reported("OpenResty", Field("Server", "openresty"), Named),
+    sign("HAProxy", Body("The server returned an invalid or incomplete response."), OwnAnswer, HAPROXY),
+    sign("HAProxy", Body("No server is available to handle this request."), OwnAnswer, HAPROXY),
+    sign("HAProxy", Body("The server didn't respond in time."), OwnAnswer, HAPROXY),
+    sign("Envoy", Field("Server", "envoy"), Passed, ENVOY),
+    sign("Envoy", Field("x-envoy-upstream-service-time", ""), Passed, ENVOY),
+    sign("Envoy", Body("no healthy upstream"), OwnAnswer, ENVOY),
+    sign("Envoy", Body("upstream connect error or disconnect/reset before headers"), OwnAnswer, ENVOY),
+    sign("Apache httpd", Field("Server", "apache"), Named, HTTPD),
+    sign("Apache httpd", Body("The proxy server received an invalid"), OwnAnswer, HTTPD),
+    sign("Apache httpd", Body("The gateway did not receive a timely response"), OwnAnswer, HTTPD),
     reported("Apache httpd", Body("The server is temporarily unable to service your"), OwnAnswer),
-    sign("Caddy", Field("Via", "caddy"), Passed),
-    sign("Caddy", Field("Server", "caddy"), Named),
-    sign("Varnish", Field("Via", "varnish"), Passed),
-    sign("Varnish", Field("X-Varnish", ""), Passed),
-    sign("Varnish", Body("Backend fetch failed"), OwnAnswer),
-    sign("Varnish", Body("Guru Meditation"), OwnAnswer),
-    sign("Squid", Field("X-Squid-Error", ""), OwnAnswer),
-    sign("Squid", Field("X-Transformed-From", "HTTP/0.9"), OwnAnswer),
-    sign("Squid", Field("Via", "squid"), Passed),
+    sign("Caddy", Field("Via", "caddy"), Passed, CADDY),
+    sign("Caddy", Field("Server", "caddy"), Named, CADDY),
+    sign("Traefik", Whole("Bad Gateway"), OwnAnswer, "traefik pkg/proxy"),
+    sign("Traefik", Whole("Gateway Timeout"), OwnAnswer, "traefik pkg/proxy"),
+    reported("Traefik", Whole("404 page not found\n"), Named),
+    sign("Varnish", Field("Via", "varnish"), Passed, VARNISH),
+    sign("Varnish", Field("X-Varnish", ""), Passed, VARNISH),
+    sign("Varnish", Body("Backend fetch failed"), OwnAnswer, VARNISH),
+    sign("Varnish", Body("Guru Meditation"), OwnAnswer, VARNISH),
+    sign("Squid", Field("X-Squid-Error", ""), OwnAnswer, SQUID),
+    sign("Squid", Field("X-Transformed-From", "HTTP/0.9"), OwnAnswer, SQUID),
+    sign("Squid", Field("Via", "squid"), Passed, SQUID),
+    sign("lighttpd", Field("Server", "lighttpd"), Named, "lighttpd response.c"),
     reported("AWS Application Load Balancer", Field("Server", "awselb"), OwnAnswer),
+    reported("Amazon API Gateway", Field("x-amz-apigw-id", ""), Passed),
+    reported("Amazon API Gateway", Field("x-amzn-ErrorType", ""), OwnAnswer),
     reported("Amazon CloudFront", Field("X-Cache", "Error from cloudfront"), OwnAnswer),
     reported("Amazon CloudFront", Field("Via", "cloudfront"), Passed),
     reported("Amazon CloudFront", Field("X-Amz-Cf-Id", ""), Passed),
-    sign("Cloudflare", Field("CF-RAY", ""), Passed),
-    sign("Cloudflare", Field("Server", "cloudflare"), Passed),
+    sign("Cloudflare", Field("CF-RAY", ""), Passed, CLOUDFLARE),
+    sign("Cloudflare", Field("Server", "cloudflare"), Passed, CLOUDFLARE),
     reported("Azure Front Door", Field("X-Azure-Ref", ""), Passed),
     reported("Azure Application Gateway", Field("Server", "Microsoft-Azure-Application-Gateway"), Passed),
     reported("Google Cloud load balancer", Field("Via", "1.1 google"), Passed),
-    sign("Kong", Body("An invalid response was received from the upstream server"), OwnAnswer),
+    reported(
+        "Google Cloud load balancer",
+        Body("The server encountered a temporary error and could not complete your request."),
+        OwnAnswer,
+    ),
+    sign(
+        "Kong",
+        Body("An invalid response was received from the upstream server"),
+        OwnAnswer,
+        "kong error_handlers.lua",
+    ),
     reported("Kong", Field("X-Kong-Upstream-Latency", ""), Passed),
     reported("Kong", Field("Via", "kong/"), Passed),
+    reported("Kong", Field("Server", "kong/"), Named),
     reported("Heroku", Field("Via", "vegur"), Passed),
+    reported("Heroku", Field("Via", "heroku-router"), Passed),
     reported("Heroku", Body("<title>Application Error</title>"), OwnAnswer),
     reported("Fly.io", Field("Fly-Request-Id", ""), Passed),
     reported("Fastly", Field("X-Served-By", "cache-"), Passed),
-    sign("ngrok", Field("ngrok-error-code", ""), OwnAnswer),
-    reported("Traefik", Body("404 page not found"), Named),
+    sign("ngrok", Field("ngrok-error-code", ""), OwnAnswer, "ngrok's documentation of errors"),
+    sign("HTTP.sys of Windows", Field("Server", "Microsoft-HTTPAPI"), Named, "issues of Service Fabric"),
+    reported("IIS", Field("Server", "Microsoft-IIS"), Named),
+    reported("IIS with Application Request Routing", Field("X-Powered-By", "ARR/"), Passed),
     reported("a proxy", Field("Via", ""), Passed),
 ];
 
@@ -201,11 +238,58 @@ mod tests {
                     )
                 }
                 Body(text) => (plain.clone(), format!("<p>{text}</p>")),
+                Whole(text) => (plain.clone(), String::from(text)),
             };
             let found = identify(&head, body.as_bytes());
             assert!(found.iter().any(|found| found.signature == row), "{row:?} is not found in its own sign");
             assert!(identify(&plain, b"<p>not here</p>").is_empty());
         }
+    }
+
+    #[test]
+    fn every_row_has_its_source_and_what_is_general_knowledge_is_not_confirmed() {
+        for row in SIGNATURES {
+            assert!(!row.source.is_empty(), "{row:?}");
+            assert_eq!(row.confirmed, row.source != "general knowledge", "{row:?}");
+        }
+    }
+
+    #[test]
+    fn the_gateways_that_people_meet_are_known_by_a_sign() {
+        for product in [
+            "nginx",
+            "HAProxy",
+            "Envoy",
+            "Apache httpd",
+            "Caddy",
+            "Traefik",
+            "Varnish",
+            "Squid",
+            "AWS Application Load Balancer",
+            "Amazon API Gateway",
+            "Amazon CloudFront",
+            "Cloudflare",
+            "Azure Application Gateway",
+            "Azure Front Door",
+            "Google Cloud load balancer",
+            "Kong",
+            "Heroku",
+            "Fly.io",
+            "ngrok",
+            "IIS with Application Request Routing",
+        ] {
+            assert!(SIGNATURES.iter().any(|row| row.product == product), "{product}");
+        }
+    }
+
+    #[test]
+    fn a_page_that_only_contains_the_words_is_not_traefiks() {
+        let head = response_head("HTTP/1.1 502 Bad Gateway\r\n\r\n");
+        let products = |body: &[u8]| -> Vec<&str> {
+            identify(&head, body).iter().map(|found| found.signature.product).collect()
+        };
+        assert_eq!(products(b"Bad Gateway"), ["Traefik"]);
+        assert_eq!(products(b"<h1>Bad Gateway</h1>"), [""; 0]);
     }
 
     #[test]

@@ -53,6 +53,7 @@ impl<O: Observer> Target for Alone<'_, '_, O> {
             part.pass(now);
             part.tell().for_each(|told| self.ledger.take(told));
         }
+        self.ledger.second();
     }
 
     fn renew(&mut self, keys: &KeyLog) {

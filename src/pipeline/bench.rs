@@ -52,6 +52,11 @@ impl<'a> Bench<'a> {
         }
     }
 
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// Whether no more may wait.
     pub(super) fn is_full(&self) -> bool {
         self.waiting.len() > limits::WAITING_CONNECTIONS

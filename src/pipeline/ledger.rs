@@ -2,7 +2,7 @@
 
 use super::bench::Bench;
 use super::streams::Streams;
-use super::{Observer, Totals};
+use super::{Observer, Totals, When};
 use crate::connection::{Carried, Told};
 use crate::limits;
 use crate::rules::Selection;
@@ -14,14 +14,35 @@ pub(super) struct Ledger<'a, O> {
     /// TLS connections of which nothing could be read.
     encrypted: u64,
     totals: Totals,
+    when: When,
+    /// How many waited a second ago.
+    waited: usize,
     observer: &'a mut O,
 }
 
 impl<'a, O: Observer> Ledger<'a, O> {
     /// Nothing was told yet.
-    pub(super) fn new(selection: &'a Selection, observer: &'a mut O) -> Ledger<'a, O> {
-        let bench = Bench::new(selection);
-        Ledger { streams: Streams::default(), bench, encrypted: 0, totals: Totals::default(), observer }
+    pub(super) fn new(selection: &'a Selection, when: When, observer: &'a mut O) -> Ledger<'a, O> {
+        Ledger {
+            streams: Streams::default(),
+            bench: Bench::new(selection),
+            encrypted: 0,
+            totals: Totals::default(),
+            when,
+            waited: 0,
+            observer,
+        }
+    }
+
+    /// A second went by. Where somebody watches, those that wait since the last one are judged: the other leg of a session
+    /// ends within moments of the first.
+    pub(super) fn second(&mut self) {
+        if self.when == When::Promptly {
+            if self.waited > 0 {
+                self.bench.settle(self.waited, &mut self.totals, self.observer);
+            }
+            self.waited = self.bench.waiting();
+        }
     }
 
     /// Takes what is told next.
@@ -46,6 +67,7 @@ impl<'a, O: Observer> Ledger<'a, O> {
         self.bench.take(carried);
         if self.bench.is_full() {
             self.bench.settle(limits::WAITING_CONNECTIONS / 2, &mut self.totals, self.observer);
+            self.waited = 0;
         }
     }
 

@@ -2,11 +2,13 @@
 //! and a line that sums up.
 
 mod explanations;
+mod follow;
 mod grid;
 mod groups;
 mod headline;
 mod policy;
 
+pub use self::follow::Follow;
 use self::groups::{Groups, Upstream};
 use super::Secrets;
 use super::page::{Page, counted};

@@ -196,7 +196,7 @@ static WORDINGS: &[Wording] = &[
         BadGateway,
         "browser, ws, Python websockets",
         Both,
-        "code 1014 as it was sent",
+        "code 1014",
         "observed in Chromium 156, ws 8.23, websockets 17.4",
     ),
     row(
