@@ -18,8 +18,6 @@ pub(super) fn near_rules(word: &str) -> String {
 /// The names most like `topic`: those that hold one of its words, and those a few letters away.
 pub(super) fn nearest<'a>(topic: &str, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let topic: String = topic.chars().take(80).flat_map(char::to_lowercase).collect();
-    // Of a short word, few letters can be wrong.
-    let slips = (topic.chars().count() / 3).min(3);
     let words: Vec<&str> =
         topic.split(|c: char| !c.is_alphanumeric()).filter(|word| word.len() > 2).collect();
     let mut ranked: Vec<(Reverse<usize>, usize, &str)> = names
@@ -27,9 +25,12 @@ pub(super) fn nearest<'a>(topic: &str, names: impl Iterator<Item = &'a str>) -> 
             let lower = name.to_ascii_lowercase();
             let away = distance(&topic, &lower);
             let shared = words.iter().filter(|word| lower.contains(**word)).count();
-            (shared > 0 || away <= slips).then_some((Reverse(shared), away, name))
+            (shared > 0 || away <= 3).then_some((Reverse(shared), away, name))
         })
         .collect();
+    // Where one is a single letter away, one that is three away was hardly meant.
+    let least = ranked.iter().map(|&(_, away, _)| away).min().unwrap_or(0);
+    ranked.retain(|&(Reverse(shared), away, _)| shared > 0 || away <= least + 1);
     ranked.sort();
     ranked.dedup();
     ranked.into_iter().take(SUGGESTIONS).map(|(_, _, name)| name).collect()
