@@ -6,6 +6,7 @@ use super::groups::{Example, Group};
 use crate::report::page::{HEADING, Page, QUIET, severity, wrap};
 use crate::report::{escape, manual};
 use crate::rules::codes::wording::{Shown, wordings};
+use crate::rules::{Finding, Rule, Severity};
 use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -32,14 +33,7 @@ pub(super) fn chapters(groups: &[Group], places: Places<'_>, page: Page) -> Vec<
 fn chapter(groups: &[&Group], places: Places<'_>, page: Page) -> String {
     let Some(first) = groups.first() else { return String::new() };
     let rule = first.rule;
-    let name = format!("{} {}", rule.code, rule.name);
-    let line = page.rule().repeat(page.prose().saturating_sub(first.severity.name().len() + name.len() + 2));
-    let mut text = format!(
-        "{} {} {}\n",
-        page.paint(severity(first.severity), first.severity.name()),
-        page.paint(HEADING, &name),
-        page.paint(QUIET, &line)
-    );
+    let mut text = title(rule, first.severity, page);
     for (heading, section) in [
         ("What it means", "What it finds"),
         ("Why it matters", "Why it matters"),
@@ -66,9 +60,40 @@ fn chapter(groups: &[&Group], places: Places<'_>, page: Page) -> String {
     if let Some(more @ 1..) = groups.len().checked_sub(GROUPS) {
         text.push_str(&format!("  and {more} more of this rule in the table above\n\n"));
     }
-    let reference = format!("{}; more: wsanalyze explain {}", rule.reference, rule.code);
-    text.push_str(&page.paint(QUIET, &wrap(&reference, page.prose(), "  ")));
+    text.push_str(&more(rule, page));
     text
+}
+
+/// A finding about the captures as a whole: its own facts, for its manual would say them again.
+pub(super) fn of_captures(finding: &Finding, page: Page) -> String {
+    let mut lines = Lines { page, text: title(finding.rule, finding.severity, page) };
+    lines.text.push('\n');
+    lines.add("  ", &escape::terminal_at_most(&finding.message, TEXT));
+    lines.add("  first: ", &escape::terminal_at_most(&finding.help, TEXT));
+    lines.text.push('\n');
+    lines.text.push_str(&more(finding.rule, page));
+    lines.text
+}
+
+/// `error WS-EX-012 close-1010-mandatory-extension ───`.
+fn title(rule: &Rule, grave: Severity, page: Page) -> String {
+    let name = format!("{} {}", rule.code, rule.name);
+    let line = page.rule().repeat(page.prose().saturating_sub(grave.name().len() + name.len() + 2));
+    format!(
+        "{} {} {}\n",
+        page.paint(severity(grave), grave.name()),
+        page.paint(HEADING, &name),
+        page.paint(QUIET, &line)
+    )
+}
+
+/// Where to read on.
+fn more(rule: &Rule, page: Page) -> String {
+    let reference = match rule.reference {
+        "none" => format!("more: wsanalyze explain {}", rule.code),
+        reference => format!("{reference}; more: wsanalyze explain {}", rule.code),
+    };
+    page.paint(QUIET, &wrap(&reference, page.prose(), "  "))
 }
 
 fn facts(group: &Group, places: Places<'_>, page: Page) -> String {

@@ -65,7 +65,9 @@ pub(super) fn closing(summary: &Summary, taken: Taken, found: BySeverity, page: 
         }
         _ => counted(all, "WebSocket connection", "WebSocket connections"),
     };
-    if found.sum() > 0 {
+    // Where there is nothing to judge, what is said of the capture as a whole stands above.
+    let of_connections = found.sum().saturating_sub(summary.findings.len() as u64);
+    if of_connections > 0 || (all > 0 && found.sum() > 0) {
         let counts: Vec<String> = [Severity::Error, Severity::Warning, Severity::Info]
             .into_iter()
             .filter(|&severity| found.of(severity) > 0)

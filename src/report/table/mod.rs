@@ -110,6 +110,9 @@ impl TableReport {
                 writeln!(out, "\n{chapter}")?;
             }
         }
+        for finding in &summary.findings {
+            writeln!(out, "\n{}", explanations::of_captures(finding, page))?;
+        }
         if let Some(limitations) = headline::limitations(summary, page) {
             writeln!(out, "\n{limitations}")?;
         }
