@@ -50,11 +50,21 @@ pub(super) fn matches(
             if near.is_empty() {
                 continue;
             }
+            let followed =
+                group.get(place + 1).is_some_and(|(next, _)| next.begun.nanos_since(request.begun) <= WINDOW);
+            let company = if near.len() == 1 && !followed { Company::None } else { Company::Others };
             let named = forwarded_for(connections[child]);
             let fits = |means: Means| {
                 let fit = |&parent: &usize| {
                     free[parent].0
-                        && is_plausible(connections[parent], connections[child], means, &named, &reaches)
+                        && is_plausible(
+                            connections[parent],
+                            connections[child],
+                            means,
+                            company,
+                            &named,
+                            &reaches,
+                        )
                 };
                 let mut fitting = near.iter().copied().filter(fit);
                 let parent = fitting.next()?;
@@ -86,16 +96,24 @@ const ENDINGS: i64 = 2_000_000_000;
 /// Earlier connections that are considered; more of them would be no match anyway.
 const LOOKED_BACK: usize = 64;
 
+/// Whether others asked for the same at the time of two connections.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Company {
+    None,
+    Others,
+}
+
 /// Who calls whom.
 type Reaches = HashSet<u64, FixedState>;
 
 /// Whether the second may be the upstream leg of the first. Its client must be the gateway's host: the same address, or
-/// one that no client of this gateway has; then the two must end together as well. `named` are the addresses that the
-/// child's request names.
+/// one that no client of this gateway has; then the two must end together as well, and nobody else may have asked for the
+/// same: among many, some end together by chance. `named` are the addresses that the child's request names.
 fn is_plausible<'a>(
     parent: &Connection,
     child: &Connection,
     means: Means,
+    company: Company,
     named: &[IpAddr],
     reaches: &'a impl Fn() -> &'a Reaches,
 ) -> bool {
@@ -117,7 +135,8 @@ fn is_plausible<'a>(
     if child.tcp.client.ip == parent.tcp.server.ip {
         return true;
     }
-    if child.tcp.client.ip == parent.tcp.client.ip
+    if company == Company::Others
+        || child.tcp.client.ip == parent.tcp.client.ip
         || reaches().contains(&call(child.tcp.client.ip, parent.tcp.server))
     {
         return false;

@@ -227,6 +227,22 @@ fn target_and_time_match_only_with_one_candidate_and_a_common_end() {
 }
 
 #[test]
+fn among_others_who_ask_for_the_same_a_common_end_is_chance() {
+    let answer = unkeyed().replace("AAAA", "BBBB");
+    let legs = [
+        ended(outer(REQUEST, ANSWER), 900),
+        ended(inner(1, 10, &key(OTHER), &unkeyed()), 901),
+        // It ends long after, so that it is itself no candidate.
+        ended(inner(2, 20, &key("EA8ODQwLCgkIBwYFBAMCAQ=="), &answer), 9_000),
+    ];
+    only(&legs[..2]);
+    let [one, other, mut third] = legs;
+    third.tcp.client = endpoint([10, 9, 9, 9], 50_000);
+    third.tcp.server = endpoint([10, 8, 8, 8], 443);
+    none(&[one, other, third]);
+}
+
+#[test]
 fn one_connection_seen_on_both_sides_of_a_translation_is_no_pair() {
     let numbered = |mut leg: Connection| {
         leg.tcp.isn = Sides { client: Some(7), server: Some(9) };
