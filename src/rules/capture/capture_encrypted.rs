@@ -42,10 +42,11 @@ pub fn capture_encrypted(unread: &Unread, secrets: usize, selection: &Selection)
         (unread.unsupported, String::from("their version or cipher suite is not supported")),
         (unread.lost, String::from("the capture lacks their hellos, or their key came too late")),
     ];
+    let all = unread.unopened();
     let why: Vec<String> = reasons
         .into_iter()
         .filter(|(count, _)| *count > 0)
-        .map(|(count, reason)| format!("of {count}, {reason}"))
+        .map(|(count, reason)| if count == all { reason } else { format!("of {count}, {reason}") })
         .collect();
     let names: Vec<&str> = unread.names.iter().map(String::as_str).collect();
     let to = if names.is_empty() {
@@ -60,13 +61,12 @@ pub fn capture_encrypted(unread: &Unread, secrets: usize, selection: &Selection)
     } else {
         "capture where there is no TLS, as behind the gateway that ends it"
     };
-    let count = unread.unopened();
     let mut finding = Finding::new(&RULE, first, "capture holds TLS that no key opens")
         .origin(Origin::Capture)
         .blame(Blame::Capture)
         .message(format!(
             "what {}{to} carried is not known: {}",
-            if count == 1 { String::from("1 TLS connection") } else { format!("{count} TLS connections") },
+            if all == 1 { String::from("1 TLS connection") } else { format!("{all} TLS connections") },
             why.join("; ")
         ))
         .shows(first, "first packet of the first of them")
@@ -93,7 +93,7 @@ mod tests {
         let names = ["a.example".to_owned()].into();
         assert_eq!(
             said(Unread { no_keys: 2, names, ..Unread::default() }, 0),
-            "what 2 TLS connections to a.example carried is not known: of 2, no key log was given"
+            "what 2 TLS connections to a.example carried is not known: no key log was given"
         );
         assert_eq!(
             said(Unread { other_keys: 1, wrong_keys: 2, ..Unread::default() }, 5),
