@@ -148,7 +148,7 @@ fn code_text(number: u16, code: &Code, language: Language, page: Page) -> String
     let words: Vec<String> = Shown::of_code(number)
         .into_iter()
         .flat_map(|shown| wordings(shown, None))
-        .map(|row| format!("- {}: {}", row.library, row.with(Some(number))))
+        .map(|row| format!("- {}: {}", row.name, row.with(Some(number))))
         .collect();
     if !words.is_empty() {
         text.push_str(&section(headings.shown, &words.join("\n"), page));

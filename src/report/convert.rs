@@ -447,7 +447,7 @@ fn shows(c: &facts::Connection) -> Option<BothSides<Vec<model::Wording>>> {
     let side = |role| -> Vec<model::Wording> {
         let Some((shown, number)) = wording::shown(c, role) else { return Vec::new() };
         wording::wordings(shown, Some(role))
-            .map(|row| model::Wording { library: row.library, text: row.with(number) })
+            .map(|row| model::Wording { library: row.name, text: row.with(number) })
             .collect()
     };
     let both = BothSides { client: side(Role::Client), server: side(Role::Server) };

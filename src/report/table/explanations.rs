@@ -47,7 +47,7 @@ fn chapter(groups: &[&Group], places: Places<'_>, page: Page) -> String {
     let words: Vec<String> = Shown::of_rule(rule.name)
         .into_iter()
         .flat_map(|shown| wordings(shown, None))
-        .map(|row| format!("- {}: {}", row.library, row.with(None)))
+        .map(|row| format!("- {}: {}", row.name, row.with(None)))
         .collect();
     if !words.is_empty() {
         text.push_str(&format!("\n{}\n", page.paint(HEADING, "What programs show")));

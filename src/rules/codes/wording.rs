@@ -30,7 +30,7 @@ pub struct Wording {
     /// What for.
     pub shown: Shown,
     /// The library.
-    pub library: &'static str,
+    pub name: &'static str,
     /// On which side of a connection it runs.
     end: End,
     /// What it shows; `N` stands for the code or status.
@@ -102,12 +102,12 @@ pub fn wordings(shown: Shown, side: Option<Role>) -> impl Iterator<Item = &'stat
 
 const fn row(
     shown: Shown,
-    library: &'static str,
+    name: &'static str,
     end: End,
     text: &'static str,
     source: &'static str,
 ) -> Wording {
-    Wording { shown, library, end, text, source }
+    Wording { shown, name, end, text, source }
 }
 
 const CHROMIUM: &str = "observed in Chromium 156";
@@ -289,8 +289,8 @@ mod tests {
 
     #[test]
     fn a_browser_is_no_server() {
-        assert!(wordings(Cut, Some(Role::Client)).any(|row| row.library == "browser"));
-        assert!(wordings(Cut, Some(Role::Server)).all(|row| row.library != "browser"));
+        assert!(wordings(Cut, Some(Role::Client)).any(|row| row.name == "browser"));
+        assert!(wordings(Cut, Some(Role::Server)).all(|row| row.name != "browser"));
         assert_eq!(wordings(Refused, Some(Role::Server)).count(), 0);
     }
 
@@ -305,7 +305,7 @@ mod tests {
     #[test]
     fn the_texts_of_libraries_lead_back_to_an_explanation() {
         let words = |row: &&Wording| {
-            matches!(row.library, "gorilla (Go)" | ".NET" | "ws (Node.js)") && row.shown != Empty
+            matches!(row.name, "gorilla (Go)" | ".NET" | "ws (Node.js)") && row.shown != Empty
         };
         for row in WORDINGS.iter().filter(words).filter(|row| row.text.len() > 30) {
             assert!(super::super::messages::find(&row.with(Some(502))).is_some(), "{}", row.text);
