@@ -246,18 +246,39 @@ fn negotiated(legs: &Legs<'_>, finding: &mut Finding) {
     let (Some(forwarded), Some(answer)) = (&legs.upstream.request, &legs.upstream.response) else { return };
     let offers = stripped_offers(legs);
     let accepted = stripped_acceptance(legs);
-    let (blame, what) = if !accepted.is_empty() {
-        (Blame::Gateway, "the upstream accepted it and the gateway removed it from the answer")
+    let (blame, what, first) = if !accepted.is_empty() {
+        (
+            Blame::Gateway,
+            "the upstream accepted it and the gateway removed it from the answer",
+            Some(
+                "let the gateway forward Sec-WebSocket-Extensions in the answer: the upstream accepts the offer",
+            ),
+        )
     } else if !offers.is_empty() {
-        (Blame::Gateway, "the gateway did not pass the offer on")
+        (
+            Blame::Gateway,
+            "the gateway did not pass the offer on",
+            Some(
+                "let the gateway forward Sec-WebSocket-Extensions in the request; then see whether the upstream accepts it",
+            ),
+        )
     } else if legs.pair.passage == Passage::Terminating {
-        (Blame::Gateway, "the gateway answers for itself")
+        (
+            Blame::Gateway,
+            "the gateway answers for itself",
+            Some(
+                "enable the extension in the gateway, which negotiates by itself, or make it optional in the client",
+            ),
+        )
     } else {
-        (Blame::Upstream, "the gateway passed the offer on, and the upstream did not accept it")
+        (Blame::Upstream, "the gateway passed the offer on, and the upstream did not accept it", None)
     };
     if finding.blame != Blame::Nobody {
         finding.blame = blame;
         finding.confidence = legs.pair.confidence;
+        if let Some(first) = first {
+            finding.help = first.into();
+        }
     }
     finding.message.push_str(&format!("; both legs were captured: {what}"));
     for (seen, what, head) in
