@@ -114,8 +114,8 @@ fn instead(totals: Totals) -> (String, &'static str) {
         return (format!("{tcp}, {closed} of them encrypted with TLS"), advice);
     }
     let advice = "start the capture before the client connects, on the port that the WebSocket uses, with whole \
-                  packets (tcpdump -s 0); a WebSocket over HTTP/2 is not read by this version";
-    (format!("{tcp}, none of them an HTTP/1.1 upgrade to WebSocket"), advice)
+                  packets (tcpdump -s 0); a WebSocket over HTTP/3 is not read";
+    (format!("{tcp}, none of them asks for a WebSocket"), advice)
 }
 
 /// ` over 12.345 s from 2026-11-22T10:00:00Z`.
