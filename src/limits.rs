@@ -259,6 +259,10 @@ pub const WAITING_CONNECTIONS: usize = 1 << 13;
 /// Connections of which a small record is kept for what many have in common.
 pub const CENSUS: usize = 1 << 17;
 
+/// Connections of one client after a refused one that are asked whether it got through: a client that is asked for
+/// credentials comes back at once, and a flood of refusals must not make every one of them look at all others.
+pub const ATTEMPTS_AFTER: usize = 16;
+
 /// TCP connections without payload that are remembered: among them are a gateway's failed attempts at its upstream.
 pub const UNUSED: usize = 1 << 12;
 

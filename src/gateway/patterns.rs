@@ -22,6 +22,8 @@ pub(super) struct Patterns {
     bursts: Vec<(Endpoint, Burst)>,
     pub(super) retries: HashMap<PacketId, Retries>,
     pub(super) reuses: HashMap<(Endpoint, u64), Reuse>,
+    /// First packets of the connections that each accept value answers, where that is looked for.
+    accepts: OnceLock<HashMap<(Endpoint, u64), PacketId>>,
     /// The records in order of client and server, where that was asked for.
     clients: OnceLock<Vec<ByClient>>,
 }
@@ -98,8 +100,23 @@ impl Patterns {
             bursts: bursts(records),
             retries: retries(records),
             reuses: reuses(records),
+            accepts: OnceLock::new(),
             clients: OnceLock::new(),
         }
+    }
+
+    /// The first packet of the first connection to a server whose request an accept value answers.
+    pub(super) fn accepts(&self, records: &[Record], server: Endpoint, accept: u64) -> Option<PacketId> {
+        let accepts = self.accepts.get_or_init(|| {
+            let mut accepts = HashMap::new();
+            for record in &records[..self.covers] {
+                if let Some(accept) = record.accept {
+                    accepts.entry((record.server, accept)).or_insert(record.packet);
+                }
+            }
+            accepts
+        });
+        accepts.get(&(server, accept)).copied()
     }
 
     /// The burst of a server that holds a moment.
