@@ -1,6 +1,6 @@
 use crate::connection::Connection;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Finding, Severity, quote};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote};
 
 rule! {
     /// # What it finds
@@ -14,8 +14,8 @@ rule! {
     ///
     /// # How to fix
     /// Connect to the final `wss://` URL, and except the path from the rule. Authenticate by cookie or ticket instead of
-    /// a login redirect. nginx: no `return 301` for this path in the server block of port 80. ASP.NET Core:
-    /// `UseHttpsRedirection` after `UseWebSockets`. Django: `SECURE_REDIRECT_EXEMPT`.
+    /// a login redirect. nginx: no `return 301` for this path in the server block of port 80. Django:
+    /// `SECURE_REDIRECT_EXEMPT`.
     ///
     /// # What it does not report
     /// 304, which is no redirect.
@@ -42,11 +42,15 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let mut finding =
         super::refused(&RULE, request, response, format!("upgrade redirected with {}", response.head.status));
     finding.evidence.retain(|evidence| !evidence.text.starts_with("Location:"));
+    if to_tls {
+        finding = finding.origin(Origin::Gateway).blame(Blame::Gateway);
+    } else {
+        finding = finding.blame(Blame::Server);
+    }
     found.push(
         finding
             .at_most(if browser { Severity::Error } else { Severity::Warning })
             .confidence(Confidence::Likely)
-            .blame(if to_tls { Blame::Gateway } else { Blame::Server })
             .message(format!(
                 "the upgrade was redirected to {to}{}{}",
                 if to_tls { ", as whatever ends TLS there does with plain HTTP" } else { "" },
