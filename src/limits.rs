@@ -320,3 +320,12 @@ pub const INFLATED: u64 = 32 << 20;
 
 /// Bytes that messages of one run are inflated to where only sessions' ends asked for it, divided among the parts: a second's work.
 pub const INFLATED_TOTAL: u64 = 1 << 30;
+
+/// Messages of one side of a connection that are listed where a list was asked for: the last ones, which lie before its end.
+pub const MESSAGES: usize = 1 << 13;
+
+/// The same of all connections, divided among the parts: a report with all of them is some hundred megabytes.
+pub const MESSAGES_TOTAL: usize = 1 << 18;
+
+/// Bytes of a message that are quoted in such a list, where that was asked for.
+pub const EXCERPT: usize = 200;
