@@ -134,7 +134,7 @@ impl Merged {
                     *at = reader.time();
                     if self.ahead && self.threads < limits::READ_AHEAD {
                         reader.read_ahead();
-                        self.threads += usize::from(reader.is_read_ahead());
+                        self.threads = self.threads.saturating_add(usize::from(reader.is_read_ahead()));
                     }
                 }
                 Ok(false) => {
@@ -154,7 +154,7 @@ impl Merged {
         match error {
             Error::Io { path, source } if source.raw_os_error() == Some(TOO_MANY_OPEN) => {
                 match &mut self.too_many {
-                    Some((_, more)) => *more += 1,
+                    Some((_, more)) => *more = more.saturating_add(1),
                     None => self.too_many = Some((path, 0)),
                 }
             }
@@ -201,7 +201,7 @@ impl Merged {
         for reader in self.readers.iter_mut().filter(|reader| !reader.is_resting()) {
             if self.threads < limits::READ_AHEAD {
                 reader.read_ahead();
-                self.threads += usize::from(reader.is_read_ahead());
+                self.threads = self.threads.saturating_add(usize::from(reader.is_read_ahead()));
             }
         }
     }
