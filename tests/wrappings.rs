@@ -131,7 +131,7 @@ fn a_capture_cut_into_files_gives_one_connection() {
 fn told(reader: Result<Reader, wsanalyze::error::Error>) -> String {
     struct Words(String);
     impl Observer for Words {
-        fn connection(&mut self, connection: Connection, findings: Vec<Finding>) {
+        fn connection(&mut self, connection: Box<Connection>, findings: Vec<Finding>) {
             self.0 += &format!("{connection:?}\n{findings:?}\n");
         }
     }

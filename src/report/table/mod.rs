@@ -126,7 +126,7 @@ impl TableReport {
 }
 
 impl Observer for TableReport {
-    fn connection(&mut self, connection: Connection, findings: Vec<Finding>) {
+    fn connection(&mut self, connection: Box<Connection>, findings: Vec<Finding>) {
         self.taken.count(&connection);
         let upstream = self.upstreams.remove(&connection.serial);
         for finding in findings {

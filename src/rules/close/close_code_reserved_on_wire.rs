@@ -20,7 +20,7 @@ rule! {
     /// The same codes in logs and APIs, where they belong.
     pub static RULE = "WS-CL-002" "close-code-reserved-on-wire" {
         severity: Error, category: Close, reference: "RFC 6455 §7.4.1",
-        explains: ["close-reports-peer-violation", "close-reply-differs"], check: Check::Connection(check),
+        explains: ["close-reports-peer-violation", "close-reply-differs"], asked_on: [Close], check: Check::Connection(check),
     }
 }
 

@@ -20,7 +20,7 @@ rule! {
     /// 1012, 1013 and 1014, which are valid, the reserved codes, and reasons that are not UTF-8: rules of their own.
     pub static RULE = "WS-CL-003" "close-payload-malformed" {
         severity: Error, category: Close, reference: "RFC 6455 §5.5.1, §7.4.2",
-        explains: ["close-reports-peer-violation", "close-reply-differs"], check: Check::Connection(check),
+        explains: ["close-reports-peer-violation", "close-reply-differs"], asked_on: [Close], check: Check::Connection(check),
     }
 }
 

@@ -25,8 +25,7 @@ rule! {
     /// Sessions that end with 1000 or a code of the application, or after a silence that a known idle limit explains.
     pub static RULE = "WS-GW-011" "mass-disconnect" {
         severity: Warning, category: Gateway, reference: "RFC 6455 §7.2.3, §7.4.1",
-        explains: ["closed-without-close-frame", "close-going-away", "close-restart-or-overload", "gateway-injected-close"],
-        check: Check::InContext(check),
+        explains: ["closed-without-close-frame", "close-going-away", "close-restart-or-overload", "gateway-injected-close"], asked_on: [ServerLeft], check: Check::InContext(check),
     }
 }
 

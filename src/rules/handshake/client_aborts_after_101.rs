@@ -21,7 +21,7 @@ rule! {
     /// Clients that have sent a frame, ends after a Close, and captures that lack part of the client's side.
     pub static RULE = "WS-HS-019" "client-aborts-after-101" {
         severity: Warning, category: Handshake, reference: "RFC 6455 §4.1, §7.1.7",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Abrupt], check: Check::Connection(check),
     }
 }
 

@@ -23,7 +23,7 @@ rule! {
     /// behind the capture point took the time, one leg cannot tell: that is possible, no more.
     pub static RULE = "WS-HS-018" "handshake-slow" {
         severity: Warning, category: Handshake, reference: "RFC 6455 §4.2.2",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [SlowAnswer], check: Check::Connection(check),
     }
 }
 

@@ -24,7 +24,7 @@ rule! {
     /// Captures that stop within ten seconds of the request, and those that lack part of the server's side.
     pub static RULE = "WS-HS-017" "handshake-unanswered" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.1",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Answer], check: Check::Connection(check),
     }
 }
 

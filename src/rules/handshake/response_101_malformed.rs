@@ -21,7 +21,7 @@ rule! {
     /// `Sec-WebSocket-Extensions` on several lines, on which RFC 6455 contradicts itself.
     pub static RULE = "WS-HS-016" "response-101-malformed" {
         severity: Warning, category: Handshake, reference: "RFC 9110 §8.6, §15.2.2",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Answer], check: Check::Connection(check),
     }
 }
 

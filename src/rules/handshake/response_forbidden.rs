@@ -25,7 +25,7 @@ rule! {
     /// Values of `Cookie` and `Authorization`: only whether they were there.
     pub static RULE = "WS-HS-013" "response-forbidden" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.2.2, §10.2",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Answer], check: Check::Connection(check),
     }
 }
 

@@ -22,8 +22,7 @@ rule! {
     /// Connections of which one leg was captured.
     pub static RULE = "WS-SP-004" "subprotocol-altered-between-legs" {
         severity: Warning, category: Subprotocol, reference: "RFC 6455 §4.2.2",
-        explains: ["subprotocol-offered-not-selected", "subprotocol-selected-not-offered"],
-        check: Check::InContext(check),
+        explains: ["subprotocol-offered-not-selected", "subprotocol-selected-not-offered"], asked_on: [Legs], check: Check::InContext(check),
     }
 }
 

@@ -22,7 +22,7 @@ rule! {
     /// Shorter stalls, which are ordinary flow control.
     pub static RULE = "WS-TR-005" "receiver-stalled" {
         severity: Warning, category: Transport, reference: "RFC 9293 §3.8.6",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Transport], check: Check::Connection(check),
     }
 }
 

@@ -22,7 +22,7 @@ rule! {
     /// seen. A route that changed in that moment looks the same.
     pub static RULE = "WS-TR-003" "rst-foreign-origin" {
         severity: Warning, category: Transport, reference: "RFC 9293 §3.5.2; RFC 1812 §5.3.1",
-        explains: ["closed-without-close-frame"], check: Check::Connection(check),
+        explains: ["closed-without-close-frame"], asked_on: [Transport], check: Check::Connection(check),
     }
 }
 
