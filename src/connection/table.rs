@@ -78,7 +78,8 @@ pub struct Unread {
     pub unsupported: u64,
     /// The capture lacks what is needed, or a bound was reached.
     pub lost: u64,
-    /// They ended before anything was encrypted, or an alert ended their handshake.
+    /// They ended before they carried application data, as far as could be seen: an alert ended their handshake, or nobody
+    /// used them.
     pub failed: u64,
     /// The first packet of the first one that a key might open.
     pub first: Option<Seen>,
