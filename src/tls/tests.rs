@@ -368,6 +368,24 @@ fn an_alert_in_the_clear_is_told_with_its_side() {
     assert_eq!((alert.from, alert.description.to_string()), (Role::Server, String::from("protocol_version")));
 }
 
+#[test]
+fn an_answer_in_plain_http_is_kept_and_http_elsewhere_is_not() {
+    let answer =
+        b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let answered = |before: &[u8]| {
+        let mut play = Play::new(Keyring::default());
+        play.data(C, &client_hello(false));
+        if !before.is_empty() {
+            play.data(S, before);
+        }
+        play.data(S, answer);
+        play.finish().plain_answer
+    };
+    let kept = answered(b"").unwrap();
+    assert_eq!(*kept.begins, answer[..crate::limits::QUOTE]);
+    assert!(answered(&record(21, &[2, 70])).is_none() && answered(b"\x16").is_none());
+}
+
 /// RFC 8448 §3: the record with the client's Finished message.
 #[test]
 fn the_first_record_of_the_client_in_rfc_8448_is_opened() {
