@@ -23,6 +23,14 @@ pub enum Error {
         /// What was found instead.
         found: String,
     },
+    /// Captures that could not be opened when their turn came, because too many others overlap with them in time.
+    #[error("{path}{}: too many captures overlap in time; raise the number of open files (ulimit -n), or merge them first", others(*.more))]
+    TooManyAtOnce {
+        /// The first of them, as given.
+        path: String,
+        /// How many more there are.
+        more: usize,
+    },
     /// A capture of which no packet can be read.
     #[error("{path}: packets of link type {found} are not supported")]
     LinkType {
@@ -31,4 +39,11 @@ pub enum Error {
         /// The name and number of the link type.
         found: String,
     },
+}
+
+fn others(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        count => format!(" and {count} more"),
+    }
 }

@@ -265,6 +265,10 @@ pub const WAITING_CONNECTIONS: usize = 1 << 13;
 /// Connections of which a small record is kept for what many have in common.
 pub const CENSUS: usize = 1 << 17;
 
+/// Connections of one client after a refused one that are asked whether it got through: a client that is asked for
+/// credentials comes back at once, and a flood of refusals must not make every one of them look at all others.
+pub const ATTEMPTS_AFTER: usize = 16;
+
 /// TCP connections without payload that are remembered: among them are a gateway's failed attempts at its upstream.
 pub const UNUSED: usize = 1 << 12;
 
@@ -319,6 +323,15 @@ pub const INFLATED: u64 = 32 << 20;
 
 /// Bytes that messages of one run are inflated to where only sessions' ends asked for it, divided among the parts: a second's work.
 pub const INFLATED_TOTAL: u64 = 1 << 30;
+
+/// Messages of one side of a connection that are listed where a list was asked for: the last ones, which lie before its end.
+pub const MESSAGES: usize = 1 << 13;
+
+/// The same of all connections, divided among the parts: a report with all of them is some hundred megabytes.
+pub const MESSAGES_TOTAL: usize = 1 << 18;
+
+/// Bytes of a message that are quoted in such a list, where that was asked for.
+pub const EXCERPT: usize = 200;
 
 /// Makes room for `more` items. A list that may hold very many grows by a quarter, not to double its size: half of what
 /// it takes would be room that is never used.

@@ -161,7 +161,8 @@ pub fn analyze_with(
             }
         };
     }
-    let Front { input, net, keys, .. } = front;
+    let Front { mut input, net, keys, .. } = front;
+    let failures = input.take_failures();
     let counts = part::counts(parts);
     let (mut totals, unlisted) = ledger.finish();
     let mut unread = counts.unread;
@@ -193,7 +194,7 @@ pub fn analyze_with(
         unsupported.then(|| Error::LinkType { path: reader.info().path, found: name_links(links) })
     });
     let findings = rules::capture_encrypted(&unread, keys.len(), &options.selection).into_iter().collect();
-    Summary { unreadable: unreadable.collect(), captures, totals, findings }
+    Summary { unreadable: failures.into_iter().chain(unreadable).collect(), captures, totals, findings }
 }
 
 impl Totals {

@@ -26,6 +26,9 @@ mod formats;
 /// The command line: what it accepts, prints and returns.
 mod cli;
 
+/// Compressed messages are read as far as was asked, and listed where that was asked for.
+mod messages;
+
 /// Options come from the command line, the environment and a file, in this order.
 mod settings;
 

@@ -109,22 +109,79 @@ fn a_capture_cut_into_files_gives_one_connection() {
             ["--format", "json"].into_iter().chain(files.iter().map(String::as_str)).collect();
         let parts = parse(&run(&args).out);
         assert_eq!(rules_of(&parts), rules_of(&whole), "{path}");
-        let ends = |report: &Value| -> Vec<(Value, Value, Value)> {
-            let connections = report["connections"].as_array().unwrap();
-            let counts = |c: &Value| {
-                let mut frames = c["frames"].clone();
-                for side in frames.as_object_mut().into_iter().flat_map(|sides| sides.values_mut()) {
-                    // Packets have other numbers in other files.
-                    for place in ["first", "last"] {
-                        assert!(side.as_object_mut().unwrap().remove(place).is_some(), "{path}: {place}");
-                    }
-                }
-                frames
-            };
-            connections.iter().map(|c| (c["client"].clone(), c["outcome"].clone(), counts(c))).collect()
-        };
-        assert_eq!(ends(&parts), ends(&whole), "{path}");
+        assert_eq!(sessions(&parts), sessions(&whole), "{path}");
     }
+}
+
+/// Of each connection its client, its outcome and its frames, which do not depend on the numbers of packets.
+fn sessions(report: &Value) -> Vec<(Value, Value, Value)> {
+    let counts = |c: &Value| {
+        let mut frames = c["frames"].clone();
+        for side in frames.as_object_mut().into_iter().flat_map(|sides| sides.values_mut()) {
+            // Packets have other numbers in other files.
+            for place in ["first", "last"] {
+                assert!(side.as_object_mut().unwrap().remove(place).is_some(), "{place}");
+            }
+        }
+        frames
+    };
+    let connections = report["connections"].as_array().unwrap();
+    connections.iter().map(|c| (c["client"].clone(), c["outcome"].clone(), counts(c))).collect()
+}
+
+/// Runs the program where it may have so many files open.
+#[cfg(unix)]
+fn run_with_few_files(limit: u32, args: &[&str]) -> crate::support::Ran {
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", &format!("ulimit -n {limit} && exec \"$0\" \"$@\"")]);
+    shell.arg(env!("CARGO_BIN_EXE_wsanalyze")).args(args).stdin(std::process::Stdio::null());
+    shell.output().unwrap().into()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_rotated_capture_may_have_more_files_than_may_be_open() {
+    let folder = scratch("many");
+    let path = "fixtures/captures/rec_nginx_chat.pcap";
+    let bytes = read(path);
+    let begins = records(&bytes);
+    let ends = begins.iter().skip(1).chain([&bytes.len()]).copied().collect::<Vec<_>>();
+    assert!(begins.len() > 24, "{} packets are too few", begins.len());
+    for (index, (&begin, &end)) in begins.iter().zip(&ends).enumerate() {
+        let file = [&bytes[..24], &bytes[begin..end]].concat();
+        let file = match index % 4 {
+            0 => file,
+            1 => gzip(&file),
+            2 => zstandard(&pcapng(&file)),
+            _ => big_endian(&file),
+        };
+        // The names are in the opposite order.
+        fs::write(folder.join(format!("{:04}", 5000 - index)), file).unwrap();
+    }
+    let whole = report(path);
+    for threads in ["1", "4"] {
+        let args = ["--format", "json", "--threads", threads, folder.to_str().unwrap()];
+        let ran = run_with_few_files(20, &args);
+        assert_eq!(ran.err, "", "with {threads} threads");
+        let parts = parse(&ran.out);
+        assert_eq!(rules_of(&parts), rules_of(&whole), "with {threads} threads");
+        assert_eq!(sessions(&parts), sessions(&whole), "with {threads} threads");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn captures_that_overlap_and_are_too_many_are_told_in_one_line() {
+    let folder = scratch("overlapping");
+    let bytes = read("fixtures/captures/rec_nginx_chat.pcap");
+    (0..40).for_each(|index| fs::write(folder.join(format!("{index:02}.pcap")), &bytes).unwrap());
+    let ran = run_with_few_files(20, &["--format", "json", folder.to_str().unwrap()]);
+    assert_eq!((ran.status, ran.err.lines().count()), (3, 1), "{}", ran.err);
+    assert!(ran.err.contains("more: too many captures overlap in time"), "{}", ran.err);
+    let report = parse(&ran.out);
+    let captures = report["captures"].as_array().unwrap();
+    let read = captures.iter().filter(|capture| capture["packets"] != 0).count();
+    assert!((8..40).contains(&read), "{read} of {} captures were read", captures.len());
 }
 
 /// All that is told of each connection.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use wsanalyze::capture::{PacketId, Seen};
 use wsanalyze::time::Timestamp;
 use wsanalyze::websocket::{
-    ClosePayload, Decoder, Depth, FrameEvent, FrameSink, LONGEST_CONTROL, Masking, Messages, Reading, Transform,
+    ClosePayload, Decoder, Depth, FrameEvent, FrameSink, LONGEST_CONTROL, Masking, Messages, Payloads, Reading, Transform,
     likely_frames,
 };
 
@@ -21,10 +21,10 @@ struct Count {
 impl FrameSink for Count {
     fn frame(&mut self, event: FrameEvent<'_>) {
         match event {
-            FrameEvent::Header { header, .. } => {
+            FrameEvent::Header { header, complete_in: seen, .. } => {
                 self.headers += 1;
                 if !header.opcode.is_control() {
-                    self.messages.begin(header);
+                    self.messages.begin(header, seen);
                 }
             }
             FrameEvent::Payload { header, phase, bytes, .. } => {
@@ -33,7 +33,7 @@ impl FrameSink for Count {
             }
             FrameEvent::End { header, present, offset, seen } => {
                 assert!(present <= header.len);
-                self.messages.end(header, present == header.len, offset, seen, &mut |_| ());
+                self.messages.end(header, present, offset, seen, &mut |_| ());
                 (self.ends, self.bytes) = (self.ends + 1, self.bytes + present);
             }
             FrameEvent::Control { header, payload, .. } => {
@@ -57,7 +57,7 @@ fuzz_target!(|data: &[u8]| {
         2 => Transform::Deflate { takeover: true },
         _ => Transform::Deflate { takeover: false },
     };
-    let depth = if mode & 64 == 0 { Depth::All } else { Depth::WhereAsked };
+    let depth = if mode & 64 == 0 { Depth::Listed(Payloads::Quoted) } else { Depth::WhereAsked };
     let messages = Messages::new(transform, &Arc::new(Reading::new(depth)));
     let mut count = Count { messages, headers: 0, ends: 0, bytes: 0 };
     let (mut offset, mut number, mut taken) = (0, 0, 0);

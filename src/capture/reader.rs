@@ -2,7 +2,7 @@
 
 use super::chunk::Chunk;
 use super::info::{CaptureInfo, Compression, Format};
-use super::open::unpack;
+use super::open::{open, unpack};
 use super::packet::{LinkType, Packet, PacketId, Seen};
 use super::sniff::{self, Container};
 use super::tally::Tally;
@@ -34,6 +34,12 @@ pub struct Reader {
     window: Window,
     record: Option<Record>,
     tally: Tally,
+    /// Whether its first item was asked for by [`Reader::begin`].
+    begun: bool,
+    /// Where its file is closed until its turn comes: the time of the item that it stands at.
+    resting: Option<Option<Timestamp>>,
+    /// Whether a thread of its own was begun for it.
+    ahead: bool,
 }
 
 /// How far the stored file was read.
@@ -91,7 +97,19 @@ impl Reader {
         })?;
         let tally = Tally::new(if compression.is_some() { " of the decompressed data" } else { "" });
         let path = name.to_owned();
-        Ok(Reader { path, index, stored, compression, container, window, record: None, tally })
+        Ok(Reader {
+            path,
+            index,
+            stored,
+            compression,
+            container,
+            window,
+            record: None,
+            tally,
+            begun: false,
+            resting: None,
+            ahead: false,
+        })
     }
 
     /// The name it was opened by.
@@ -102,6 +120,57 @@ impl Reader {
     /// Makes it the run's capture `index`.
     pub(super) fn renumber(&mut self, index: u16) {
         self.index = index;
+    }
+
+    /// Loads the first item, where that was not tried yet; false where there is none.
+    pub(super) fn begin(&mut self) -> bool {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.advance();
+        }
+        self.record.is_some() || self.is_resting()
+    }
+
+    /// Loads the first item and closes the file until its turn comes in a [`Merged`](super::Merged): the time of the item is
+    /// kept. What cannot be read again stays open, such as standard input, and so does what was read beyond its first
+    /// packet.
+    pub fn rest(&mut self) {
+        let can = self.stored.total.is_some() && self.tally.packets <= 1;
+        if can && self.begin() && !self.is_resting() {
+            self.resting = Some(self.time());
+            self.record = None;
+            self.ahead = false;
+            self.window.release();
+            self.stored.read.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether its file is closed until its turn comes.
+    pub(super) fn is_resting(&self) -> bool {
+        self.resting.is_some()
+    }
+
+    /// Whether it stands at its first packet.
+    pub(super) fn is_at_first_packet(&self) -> bool {
+        self.tally.packets == 1 && self.record.is_some()
+    }
+
+    /// Opens the file again and goes to the item at which it rested; false where that is not there any more.
+    ///
+    /// # Errors
+    /// As [`open`] says. There is nothing more to be read then.
+    pub(super) fn wake(&mut self) -> Result<bool, Error> {
+        let Some(at) = self.resting.take() else { return Ok(self.record.is_some()) };
+        match open(&self.path, self.index) {
+            Ok(reader) => *self = Reader { begun: true, ..reader },
+            Err(error) => {
+                self.tally = Tally::default();
+                self.tally.unread(&error);
+                return Err(error);
+            }
+        }
+        // Secrets before its first packet were told before it rested.
+        while self.advance() && at.is_some() && self.time().is_none() {}
+        Ok(self.record.is_some())
     }
 
     /// Loads the next item; false at the end.
@@ -139,12 +208,12 @@ impl Reader {
         if self.advance() { self.current() } else { None }
     }
 
-    /// Time of the loaded packet; `None` for other items.
+    /// Time of the packet that is loaded, or at which it rests; `None` for other items.
     #[inline]
     pub(super) fn time(&self) -> Option<Timestamp> {
         match self.record {
             Some(Record::Packet { at, .. }) => Some(at),
-            _ => None,
+            _ => self.resting.flatten(),
         }
     }
 
@@ -183,8 +252,14 @@ impl Reader {
     /// made on another thread anyway.
     pub(super) fn read_ahead(&mut self) {
         if self.compression.is_some() || self.stored.total.is_some() {
+            self.ahead = true;
             self.window.read_ahead();
         }
+    }
+
+    /// Whether it is read on a thread of its own, or was until its end.
+    pub(super) fn is_read_ahead(&self) -> bool {
+        self.ahead
     }
 
     /// Whether the next item may have to be waited for: it is not all here, and who writes it may take its time.

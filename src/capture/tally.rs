@@ -2,6 +2,7 @@
 
 use super::names::HostNames;
 use super::packet::LinkType;
+use crate::error::Error;
 use crate::limits::DAMAGE_TOLD;
 use crate::time::Timestamp;
 use std::io;
@@ -91,6 +92,11 @@ impl Tally {
         self.ending = Some(format!(
             "the capture ends inside the {what} at offset {offset}{of}: {have} of {need} bytes are there"
         ));
+    }
+
+    /// Notes that nothing could be read when its turn came.
+    pub(super) fn unread(&mut self, reason: &Error) {
+        self.ending = Some(format!("none of it was read: {reason}"));
     }
 
     /// Notes something that leaves the capture complete.

@@ -88,6 +88,21 @@ pub(super) struct Analysis {
     #[command(flatten)]
     pub(super) telling: Telling,
 
+    /// List the messages of each connection, in the table, json and jsonl: how long, and why one cannot be read; with
+    /// =payload also how each begins, which may be secret
+    #[arg(
+        long,
+        value_enum,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "facts",
+        default_value = "off",
+        hide_default_value = true,
+        hide_possible_values = true,
+        value_name = "WHAT"
+    )]
+    pub(super) messages: MessageList,
+
     /// Tell at most so many causes in the table
     #[arg(long, value_name = "COUNT")]
     pub(super) limit: Option<usize>,
@@ -348,6 +363,15 @@ pub(super) enum Format {
     Markdown,
     Csv,
     Html,
+}
+
+/// See [`Analysis::messages`].
+#[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
+pub(super) enum MessageList {
+    #[default]
+    Off,
+    Facts,
+    Payload,
 }
 
 /// See [`Analysis::outputs`].

@@ -1,6 +1,8 @@
 //! What was typed, in these surroundings, means this.
 
-use super::args::{Analysis, ColorWhen, Format, Judging, Output, Paper, Reading, Telling, Verdict};
+use super::args::{
+    Analysis, ColorWhen, Format, Judging, MessageList, Output, Paper, Reading, Telling, Verdict,
+};
 use super::baseline;
 use super::complain;
 use super::file::File;
@@ -12,7 +14,7 @@ use crate::report::{Glyphs, Page, Secrets};
 use crate::rules::selection::{Level, Requirement, Selection, named};
 use crate::rules::{Rule, Severity, Suppressions};
 use crate::time::Timestamp;
-use crate::websocket::Depth;
+use crate::websocket::{Depth, Payloads};
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -114,6 +116,14 @@ impl Config {
             }
             input.options.selection = input.options.selection.expect(file.expectations);
         }
+        let formats = args.outputs.iter().map(|output| output.format);
+        let standard = (!args.follow || args.format != Format::Table).then_some(args.format);
+        if formats
+            .chain(standard)
+            .any(|format| matches!(format, Format::Table | Format::Json | Format::Jsonl))
+        {
+            input.options.depth = args.messages.depth().unwrap_or(input.options.depth);
+        }
         if args.follow {
             input.options.when = When::Promptly;
             input.options.threads = 1;
@@ -209,6 +219,17 @@ impl Reading {
     /// What becomes of values that often are tokens.
     pub(super) fn secrets(&self) -> Secrets {
         if self.show_secrets { Secrets::Shown } else { Secrets::Hidden }
+    }
+}
+
+impl MessageList {
+    /// How far messages must be read for it.
+    fn depth(self) -> Option<Depth> {
+        match self {
+            MessageList::Off => None,
+            MessageList::Facts => Some(Depth::Listed(Payloads::Hidden)),
+            MessageList::Payload => Some(Depth::Listed(Payloads::Quoted)),
+        }
     }
 }
 

@@ -22,18 +22,26 @@ pub(super) fn open(paths: &[PathBuf]) -> (Vec<Reader>, bool) {
 fn open_one(path: &Path, readers: &mut Vec<Reader>) -> Result<(), String> {
     let name = text(path)?;
     let Some(files) = capture::files_in(name).map_err(|error| error.to_string())? else {
-        readers.push(open_file(name, readers.len())?.map_err(|error| error.to_string())?);
+        push(readers, open_file(name, readers.len())?.map_err(|error| error.to_string())?);
         return Ok(());
     };
     let before = readers.len();
     for file in &files {
         match open_file(text(file)?, readers.len())? {
-            Ok(reader) => readers.push(reader),
+            Ok(reader) => push(readers, reader),
             Err(Error::NotACapture { .. }) => {}
             Err(error) => return Err(error.to_string()),
         }
     }
     if readers.len() == before { Err(format!("{name}: no capture in this folder")) } else { Ok(()) }
+}
+
+/// Of several captures, the files are closed until their turn comes: there may be more of them than may be open at once.
+fn push(readers: &mut Vec<Reader>, mut reader: Reader) {
+    if !readers.is_empty() {
+        reader.rest();
+    }
+    readers.push(reader);
 }
 
 fn open_file(path: &str, index: usize) -> Result<Result<Reader, Error>, String> {

@@ -8,7 +8,7 @@ use crate::http::{RequestHead, ResponseHead};
 use crate::net::Endpoint;
 use crate::role::{Role, Sides};
 use crate::tls;
-use crate::websocket::{Extensions, Inflated, Opcode};
+use crate::websocket::{Entry, Extensions, Inflated, Opcode};
 
 /// One WebSocket connection, or one attempt at it.
 #[derive(Clone, Debug)]
@@ -52,6 +52,18 @@ pub struct Connection {
     pub anomalies: Vec<Anomaly>,
     /// What the capture did not show of it.
     pub quality: Quality,
+    /// Its messages one by one, where a list was asked for.
+    pub messages: Option<Box<Listed>>,
+}
+
+/// Messages of both sides.
+#[derive(Clone, Default, Debug)]
+pub struct Listed {
+    /// In order of their first frames, each with its sender.
+    pub entries: Vec<(Role, Entry)>,
+    /// Messages that are not among these, because they are more than [`crate::limits::MESSAGES`]: earlier ones of the
+    /// same side.
+    pub left_out: u64,
 }
 
 impl Connection {
@@ -91,6 +103,7 @@ impl Connection {
             silence: None,
             anomalies: Vec::new(),
             quality: Quality::default(),
+            messages: None,
         }
     }
 

@@ -23,7 +23,7 @@ pub use anomaly::Anomaly;
 pub use carrier::{Carrier, ConnectProtocol, Http2};
 pub use ending::{ApiClose, CloseState, Ending, Transport};
 pub use facts::{
-    Close, Connection, FrameFacts, Glimpse, LARGE, Outcome, Pings, Quality, Repeats, Request, Reset,
+    Close, Connection, FrameFacts, Glimpse, LARGE, Listed, Outcome, Pings, Quality, Repeats, Request, Reset,
     Response, RoleEvidence, Span, TcpFacts, Unused,
 };
 pub use table::{Carried, Connections, Counters, Parked, Told, Unread};

@@ -189,6 +189,14 @@ impl Session {
                 messages.read(&mut |fault| tell(anomalies, from, fault));
             }
             frames.inflated = messages.inflated().map(Box::new);
+            if let Some((entries, left_out)) = messages.listed() {
+                let listed = self.connection.messages.get_or_insert_default();
+                listed.entries.extend(entries.map(|entry| (from, entry)));
+                listed.left_out = listed.left_out.saturating_add(left_out);
+            }
+        }
+        if let Some(listed) = &mut self.connection.messages {
+            listed.entries.sort_by_key(|(_, entry)| (entry.seen.at, entry.seen.packet));
         }
         let Sides { client, server } = self.sides;
         let frames = Sides { client: client.notes.frames, server: server.notes.frames };
@@ -295,7 +303,7 @@ impl Facts<'_> {
             frames.opening.push(Glimpse { opcode, fin, compressed: header.rsv1(), len, mask });
         }
         if !header.opcode.is_control() {
-            self.own.messages.begin(header);
+            self.own.messages.begin(header, seen);
             frames.longest_frame = frames.longest_frame.max(header.len);
             if header.rsv1() {
                 frames.compressed += 1;
@@ -308,7 +316,7 @@ impl Facts<'_> {
     fn end(&mut self, header: &FrameHeader, offset: u64, present: u64, seen: Seen) {
         let (from, anomalies) = (self.from, &mut self.connection.anomalies);
         let Notes { frames, message, messages, .. } = &mut *self.own;
-        messages.end(header, present == header.len, offset, seen, &mut |fault| tell(anomalies, from, fault));
+        messages.end(header, present, offset, seen, &mut |fault| tell(anomalies, from, fault));
         frames.payload_bytes += present;
         *message = message.saturating_add(present);
         if header.fin && !matches!(header.opcode, Opcode::Reserved(_)) {

@@ -8,6 +8,7 @@ use crate::limits;
 use crate::net::Endpoint;
 use crate::role::{Role, Sides};
 use crate::time::Timestamp;
+use crate::websocket::accept_for;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::net::IpAddr;
 use std::sync::OnceLock;
@@ -33,6 +34,8 @@ pub struct Record {
     pub path: u64,
     /// A digest of its `Sec-WebSocket-Key`.
     pub key: Option<u64>,
+    /// A digest of the accept value that answers it, where some 101 was given.
+    pub accept: Option<u64>,
     /// Initial sequence numbers: two captures of one connection agree in both.
     pub isn: Sides<Option<u32>>,
     /// What became of its handshake.
@@ -113,6 +116,23 @@ impl Census {
         (first.packet == connection.first.packet).then_some((from, until))
     }
 
+    /// The first packet of another connection to the same server whose request this accept value answers.
+    pub fn answers(&self, connection: &Connection, accept: &str) -> Option<PacketId> {
+        let known = self.patterns().accepts(&self.records, connection.tcp.server, digest(accept));
+        known.filter(|packet| *packet != connection.first.packet)
+    }
+
+    /// Whether the same client opened a WebSocket to the same path, at most so many nanoseconds after this connection began.
+    pub fn got_through(&self, connection: &Connection, within: i64) -> bool {
+        let all = self.patterns().of_client(&self.records, connection.tcp.client.ip, connection.tcp.server);
+        let wanted = Record::of(connection);
+        let later = all.partition_point(|key| key.2 <= wanted.opened);
+        let soon = all.iter().skip(later).take_while(|key| key.2.nanos_since(wanted.opened) <= within);
+        soon.filter_map(|key| self.records.get(key.3 as usize))
+            .take(limits::ATTEMPTS_AFTER)
+            .any(|record| record.outcome == Outcome::Established && record.path == wanted.path)
+    }
+
     /// When the last connection of one client to one server began.
     pub fn last_of(&self, client: IpAddr, server: Endpoint) -> Option<Timestamp> {
         self.patterns().of_client(&self.records, client, server).last().map(|key| key.2)
@@ -133,6 +153,7 @@ impl Record {
             server: connection.tcp.server,
             path: request.map_or(0, |request| digest(path(&request.head.target))),
             key: request.and_then(|request| request.key.as_deref()).map(digest),
+            accept: expected_accept(connection),
             isn: connection.tcp.isn,
             outcome: connection.outcome,
             status: connection.response.as_ref().map(|response| response.head.status),
@@ -143,6 +164,16 @@ impl Record {
             quiet: parting.and_then(|parting| parting.quiet),
             age: parting.and_then(|parting| parting.age),
         }
+    }
+}
+
+/// A digest of the accept value that a request wants; made anew only where the answer has another one.
+fn expected_accept(connection: &Connection) -> Option<u64> {
+    let (request, response) = (connection.request.as_ref()?, connection.response.as_ref()?);
+    let accept = response.accept.as_deref()?;
+    match response.accept_valid? {
+        true => Some(digest(accept.trim())),
+        false => Some(digest(&accept_for(request.key.as_deref()?.trim().as_bytes()))),
     }
 }
 

@@ -22,6 +22,8 @@ pub(super) struct Patterns {
     bursts: Vec<(Endpoint, Burst)>,
     pub(super) retries: HashMap<PacketId, Retries>,
     pub(super) reuses: HashMap<(Endpoint, u64), Reuse>,
+    /// First packets of the connections that each accept value answers, where that is looked for.
+    accepts: OnceLock<HashMap<(Endpoint, u64), PacketId>>,
     /// The records in order of client and server, where that was asked for.
     clients: OnceLock<Vec<ByClient>>,
 }
@@ -65,6 +67,8 @@ pub struct Burst {
     pub count: u32,
     /// Sessions that were open when it began.
     pub open: u32,
+    /// Whether servers at other addresses gave up as many within a second of it.
+    pub elsewhere: bool,
 }
 
 /// Attempts of one client at the same path, each after the server's side had failed the one before.
@@ -98,8 +102,23 @@ impl Patterns {
             bursts: bursts(records),
             retries: retries(records),
             reuses: reuses(records),
+            accepts: OnceLock::new(),
             clients: OnceLock::new(),
         }
+    }
+
+    /// The first packet of the first connection to a server whose request an accept value answers.
+    pub(super) fn accepts(&self, records: &[Record], server: Endpoint, accept: u64) -> Option<PacketId> {
+        let accepts = self.accepts.get_or_init(|| {
+            let mut accepts = HashMap::new();
+            for record in &records[..self.covers] {
+                if let Some(accept) = record.accept {
+                    accepts.entry((record.server, accept)).or_insert(record.packet);
+                }
+            }
+            accepts
+        });
+        accepts.get(&(server, accept)).copied()
     }
 
     /// The burst of a server that holds a moment.
@@ -220,7 +239,7 @@ fn bursts(records: &[Record]) -> Vec<(Endpoint, Burst)> {
     }
     opened.sort_unstable();
     over.sort_unstable();
-    let mut bursts = Vec::new();
+    let mut found = Vec::new();
     let mut rest = &failed[..];
     while let Some(&(server, from, _)) = rest.first() {
         let mut until = from;
@@ -241,10 +260,29 @@ fn bursts(records: &[Record]) -> Vec<(Endpoint, Burst)> {
         };
         let together = burst.iter().filter(|&&(.., opened)| opened < from).count();
         let open = before(&opened).saturating_sub(before(&over));
-        bursts.push((server, Burst { from, until, count: count(together), open: count(open) }));
+        found.push((
+            server,
+            Burst { from, until, count: count(together), open: count(open), elsewhere: false },
+        ));
     }
-    bursts
+    mark_common(&mut found);
+    found
 }
+
+/// Marks the bursts that came to several addresses at once.
+fn mark_common(bursts: &mut [(Endpoint, Burst)]) {
+    let large = bursts.iter().filter(|(_, burst)| burst.count >= BURST);
+    let mut times: Vec<(Timestamp, IpAddr)> = large.map(|(server, burst)| (burst.from, server.ip)).collect();
+    times.sort_unstable();
+    for (server, burst) in bursts {
+        let before = times.partition_point(|&(at, _)| burst.from.nanos_since(at) > SECOND);
+        let near = times.iter().skip(before).take_while(|(at, _)| at.nanos_since(burst.from) <= SECOND);
+        burst.elsewhere = near.take(NEIGHBOURS).any(|(_, ip)| *ip != server.ip);
+    }
+}
+
+/// Bursts of one second that are looked at, so that those of a host with many ports do not make all look at all.
+const NEIGHBOURS: usize = 64;
 
 /// Runs of attempts that are all quick (less than a second after the failure before), or all equally slow.
 fn retries(records: &[Record]) -> HashMap<PacketId, Retries> {

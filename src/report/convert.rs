@@ -1,7 +1,7 @@
 //! From facts and findings to the shape of the report ([`super::model`]).
 
-use super::Secrets;
 use super::model::{self, BothSides, Counts};
+use super::{Secrets, escape};
 use crate::capture::{CaptureInfo, Compression, Format, Seen};
 use crate::connection::{self as facts, CloseState, Outcome, Transport};
 use crate::legs::LegPair;
@@ -10,8 +10,9 @@ use crate::role::{Role, Sides};
 use crate::rules::codes::wording;
 use crate::rules::expectation::Account;
 use crate::rules::{self, Blame, Confidence, Finding};
+use crate::time::Timestamp;
 use crate::tls;
-use crate::websocket::{Extensions, close_name};
+use crate::websocket::{Content, Entry, Extensions, close_name};
 
 /// One input.
 pub(super) fn capture(info: &CaptureInfo) -> model::Capture {
@@ -100,7 +101,17 @@ pub(super) fn connection(c: &facts::Connection, secrets: Secrets) -> model::Conn
         sees: sees(&c.ending.sees),
         shows: shows(c),
         findings: Vec::new(),
+        messages: c.messages.as_ref().map(|listed| {
+            let begins = session_begins(c);
+            listed.entries.iter().map(|(from, entry)| message(*from, entry, begins)).collect()
+        }),
+        messages_left_out: c.messages.as_ref().map(|listed| listed.left_out),
     }
+}
+
+/// When messages could be sent: with the answer to the handshake, as far as that was seen.
+pub(super) fn session_begins(c: &facts::Connection) -> Timestamp {
+    c.response.as_ref().map_or(c.first, |response| response.seen).at
 }
 
 /// One finding about a connection; ids as in [`connection`].
@@ -123,10 +134,7 @@ pub(super) fn finding(c: &facts::Connection, finding: &Finding) -> model::Findin
         evidence: evidence(finding),
         help: finding.help.clone(),
         fingerprint: rules::fingerprint(finding, c),
-        display_filter: match c.carrier.http2() {
-            None => format!("tcp.stream eq {}", c.tcp.stream),
-            Some(http2) => format!("tcp.stream eq {} and http2.streamid eq {}", c.tcp.stream, http2.stream),
-        },
+        display_filter: display_filter(c),
         consequences: finding
             .consequences
             .iter()
@@ -138,6 +146,14 @@ pub(super) fn finding(c: &facts::Connection, finding: &Finding) -> model::Findin
             })
             .collect(),
         suppressed: finding.suppressed.as_ref().map(suppression),
+    }
+}
+
+/// The filter that shows a connection in Wireshark.
+pub(super) fn display_filter(c: &facts::Connection) -> String {
+    match c.carrier.http2() {
+        None => format!("tcp.stream eq {}", c.tcp.stream),
+        Some(http2) => format!("tcp.stream eq {} and http2.streamid eq {}", c.tcp.stream, http2.stream),
     }
 }
 
@@ -404,6 +420,30 @@ fn frames(f: &facts::FrameFacts) -> model::Frames {
         pings_answered: f.pings.answered,
         first: f.first.map(mark),
         last: f.last.map(mark),
+    }
+}
+
+fn message(from: Role, entry: &Entry, begins: Timestamp) -> model::Message {
+    let (inflated_bytes, unread) = match entry.content {
+        Content::Plain => (None, None),
+        Content::Inflated(bytes) => (Some(bytes), None),
+        Content::Unread(why) => (None, Some(why.name())),
+    };
+    model::Message {
+        from: from.name(),
+        packet: entry.seen.packet.number(),
+        time: entry.seen.at.to_string(),
+        after: entry.seen.at.seconds_since(begins),
+        opcode: entry.text.map(|text| if text { "text" } else { "binary" }),
+        frames: entry.frames,
+        payload_bytes: entry.bytes,
+        compressed: entry.compressed,
+        inflated_bytes,
+        unread,
+        excerpt: entry.excerpt.as_deref().map(|excerpt| match entry.text {
+            Some(true) => String::from_utf8_lossy(escape::whole_characters(excerpt)).into_owned(),
+            _ => excerpt.iter().map(|byte| format!("{byte:02x}")).collect(),
+        }),
     }
 }
 

@@ -31,6 +31,14 @@ pub fn terminal_bytes(bytes: &[u8]) -> String {
     shown
 }
 
+/// Bytes without the beginning of a character at their end, where they were cut inside it.
+pub(super) fn whole_characters(bytes: &[u8]) -> &[u8] {
+    match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => bytes.get(..error.valid_up_to()).unwrap_or_default(),
+        _ => bytes,
+    }
+}
+
 /// [`terminal`], and cut to at most `limit` characters; `…` says that it was.
 pub fn terminal_at_most(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {

@@ -2,12 +2,13 @@
 
 use super::{Collector, Secrets, escape, model};
 use crate::capture::{CaptureInfo, Format, HostNames, PacketId, Seen};
-use crate::connection::Connection;
+use crate::connection::{Connection, Listed};
 use crate::pipeline::{Summary, Totals};
 use crate::role::Role::{Client, Server};
 use crate::rules::testing::Scene;
 use crate::rules::{Blame, Category, Check, Confidence, Evidence, Finding, Origin, Rule, Severity};
 use crate::time::Timestamp;
+use crate::websocket::{Content, Entry, Unreadable};
 use std::io;
 
 /// A client that insists on an extension.
@@ -153,6 +154,7 @@ pub fn hostile() -> (Connection, Vec<Finding>) {
     request.head.method = HOSTILE.to_owned();
     connection.response.as_mut().unwrap().head.reason = HOSTILE.to_owned();
     connection.closes[0].reason = HOSTILE.to_owned();
+    connection.messages = Some(Box::new(listed(connection.first, HOSTILE.as_bytes())));
     let finding = &mut findings[0];
     let consequence = &mut finding.consequences[0].title;
     for text in [&mut finding.title, &mut finding.message, &mut finding.help, consequence] {
@@ -160,6 +162,21 @@ pub fn hostile() -> (Connection, Vec<Finding>) {
     }
     finding.evidence.iter_mut().for_each(|evidence| evidence.text = HOSTILE.to_owned());
     (connection, findings)
+}
+
+/// A text that begins so, a binary message that does, and one that cannot be read; three more are left out.
+pub fn listed(seen: Seen, excerpt: &[u8]) -> Listed {
+    let message = |text, compressed, content, excerpt: Option<&[u8]>| {
+        let excerpt = excerpt.map(Box::from);
+        Entry { seen, text: Some(text), frames: 1, bytes: 12, compressed, content, excerpt }
+    };
+    let why = Content::Unread(Unreadable::ContextMissing);
+    let entries = vec![
+        (Client, message(true, false, Content::Plain, Some(excerpt))),
+        (Server, message(false, true, Content::Inflated(400), Some(excerpt))),
+        (Server, message(true, true, why, None)),
+    ];
+    Listed { entries, left_out: 3 }
 }
 
 /// The report on [`hostile`], with a capture of such a name, and a finding that is suppressed for such a reason.

@@ -7,7 +7,7 @@ use crate::gateway::{Party, Verdict, answer, ending, one_leg};
 use crate::legs::{LegPair, Legs, Passage};
 use crate::role::Role;
 use crate::rules::extension::{stripped_acceptance, stripped_offers};
-use Subject::{Answer, Ending, Negotiation, Session};
+use Subject::{Answer, Ending, Negotiation, Session, Time};
 
 /// What the rules say of the legs of one session, for each leg. `pairs` joins each of `chain` to the next; a chain of one
 /// connection and no pairs is judged as [`super::judge`] does.
@@ -18,6 +18,10 @@ pub fn judge_chain(chain: &[&Connection], pairs: &[&LegPair], context: &Context<
         let legs = pairs.get(place).zip(chain.get(place + 1));
         let legs = legs.map(|(pair, upstream)| Legs { pair, client: connection, upstream });
         let mut findings = find(connection, &Context { legs, ..*context });
+        if place > 0 {
+            // The client of an inner leg is a gateway: those who come back are many behind one address.
+            findings.retain(|finding| finding.rule.name != "reconnect-without-backoff");
+        }
         if let (Some(legs), Some(inner)) = (legs, judged.last_mut()) {
             attribute(&legs, &mut findings, inner);
             join(&legs, context.selection, &mut findings, inner);
@@ -134,6 +138,8 @@ enum Subject {
     Negotiation,
     /// How the session ended.
     Ending,
+    /// How long the answer took.
+    Time,
     /// Anything else that the server's side did.
     Session,
 }
@@ -151,6 +157,7 @@ fn subject(name: &str) -> Subject {
         "close-1010-mandatory-extension" | "extension-offered-not-accepted" | "rsv1-without-extension" => {
             Negotiation
         }
+        "handshake-slow" => Time,
         "closed-without-close-frame"
         | "close-1014-bad-gateway"
         | "close-internal-error"
@@ -182,6 +189,7 @@ fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) 
             Answer => apply(finding, answer.as_ref()),
             Ending if servers || finding.origin != Some(Origin::Client) => apply(finding, ending.as_ref()),
             Negotiation if servers => negotiated(legs, finding),
+            Time => finding.blame = slow(upstream),
             _ if finding.blame == Blame::Server => {
                 let also = upstream.iter().any(|other| other.rule.code == finding.rule.code);
                 match legs.pair.passage {
@@ -194,6 +202,12 @@ fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) 
             _ => {}
         }
     }
+}
+
+/// Where the time of a slow answer went: the upstream took it where its leg is slow as well, and else the gateway.
+fn slow(upstream: &[Finding]) -> Blame {
+    let also = upstream.iter().any(|finding| subject(finding.rule.name) == Time);
+    if also { Blame::Upstream } else { Blame::Gateway }
 }
 
 /// What the upstream leg calls its client is the gateway, unless that only copies what the client sends; and its server

@@ -39,10 +39,15 @@ pub(super) fn knows_request(connection: &Connection) -> bool {
     connection.quality.unknown_fields[Role::Client] == 0
 }
 
-/// Request and 101 (2xx on HTTP/2) of a session, both whole.
+/// Request and 101 (2xx on HTTP/2) of a session, both whole: a field that is not there was not sent.
 pub(super) fn handshake(connection: &Connection) -> Option<(&crate::connection::Request, &Response)> {
     let (request, response) = (connection.request.as_ref()?, connection.response.as_ref()?);
-    switched(connection).then_some((request, response))
+    (switched(connection) && knows_fields(connection)).then_some((request, response))
+}
+
+/// Whether every field of request and answer is known. On HTTP/2 some may refer to what was sent before the capture.
+pub(super) fn knows_fields(connection: &Connection) -> bool {
+    Role::BOTH.iter().all(|&role| connection.quality.unknown_fields[role] == 0)
 }
 
 /// Whether the server agreed to WebSocket, be its answer valid or not.

@@ -2,8 +2,9 @@
 
 use super::Violation;
 use super::deflate::{CONTEXT, Corrupt, Failure, Inflater};
+use super::journal::{Content, Unreadable};
 use super::kept::{About, Kept};
-use super::reading::{Depth, Reading};
+use super::reading::{Payloads, Reading};
 use super::utf8::{NotUtf8, Utf8};
 use crate::limits;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ struct Inflating {
     /// Messages before the first one that is kept.
     before: u64,
     facts: Inflated,
+    /// What came of the message that ended last, where it was tried.
+    last: Option<(Content, Option<Box<[u8]>>)>,
 }
 
 /// What came of inflating the messages of one direction.
@@ -114,6 +117,8 @@ struct Partial {
     inflated: u64,
     /// What the messages before inflated to, where this one must not refer to it.
     history: Vec<u8>,
+    /// What it begins with, where that was asked for.
+    excerpt: Option<Vec<u8>>,
     failed: Option<Failure>,
 }
 
@@ -160,10 +165,22 @@ impl Compressed {
         self.sent = self.sent.saturating_add(1);
         if self.kept.is_begun() {
             self.kept.end(about);
-            if self.reading.depth() == Depth::All {
+            if self.reading.reads_all() {
                 self.read(tell);
             }
         }
+    }
+
+    /// What came of the message that ended last, and how it begins where that was asked for.
+    pub(super) fn last(&mut self) -> (Content, Option<Box<[u8]>>) {
+        let Inflating { last, facts, .. } = self.inflating();
+        last.take().unwrap_or_else(|| {
+            let why = match facts.unread {
+                Some(Unread::TooMany) => Unreadable::TooMany,
+                _ => Unreadable::ContextMissing,
+            };
+            (Content::Unread(why), None)
+        })
     }
 
     /// The message in progress cannot be kept, nor, with context takeover, any behind it, for they may refer to it.
@@ -200,6 +217,11 @@ impl Compressed {
         }
     }
 
+    /// Whether a message may refer to those before it.
+    pub(super) fn takes_over(&self) -> bool {
+        self.takeover
+    }
+
     /// All that was found out.
     pub(super) fn facts(&self) -> Inflated {
         let found = self.inflating.as_ref().map(|inflating| inflating.facts).unwrap_or_default();
@@ -214,7 +236,7 @@ impl Compressed {
     #[cold]
     fn make_room(&mut self, piece: usize) -> bool {
         if self.kept.len().saturating_add(piece) > limits::COMPRESSED {
-            if self.reading.depth() == Depth::All {
+            if self.reading.reads_all() {
                 // Faults are told of whole messages, and those were read as they ended.
                 self.read(&mut |_, _| {});
             } else if self.takeover || !self.kept.has_whole() {
@@ -255,6 +277,7 @@ impl Compressed {
             self.inflating().context = Some(Inflater::new());
         }
         let (takeover, room) = (self.takeover, self.reading.room());
+        let quoted = self.reading.listed() == Some(Payloads::Quoted);
         let Inflating { partial, context: Some(context), .. } = self.inflating() else { return };
         let mut history = Vec::new();
         if !takeover {
@@ -270,6 +293,7 @@ impl Compressed {
             granted: room,
             inflated: 0,
             history,
+            excerpt: quoted.then(Vec::new),
             failed: None,
         });
     }
@@ -277,7 +301,7 @@ impl Compressed {
     /// Ends it. `payload` is all of it, where it was not read in pieces.
     fn finish(&mut self, payload: &[u8], about: About, tell: &mut impl FnMut(Violation, About)) {
         let Some(inflating) = &mut self.inflating else { return };
-        let Inflating { partial, context, before: number, facts } = &mut **inflating;
+        let Inflating { partial, context, before: number, facts, last } = &mut **inflating;
         *number = number.saturating_add(1);
         let Some(context) = context else { return };
         let Some(mut partial) = partial.take() else { return };
@@ -292,6 +316,8 @@ impl Compressed {
                 facts.messages = facts.messages.saturating_add(1);
                 facts.bytes = facts.bytes.saturating_add(partial.bytes);
                 facts.inflated = facts.inflated.saturating_add(partial.inflated);
+                *last =
+                    Some((Content::Inflated(partial.inflated), partial.excerpt.map(Vec::into_boxed_slice)));
                 let text = partial.not_utf8.or_else(|| partial.text.end().err());
                 if let Some(fault) = text.filter(|_| about.text) {
                     tell(Violation::TextNotUtf8(fault), about);
@@ -313,6 +339,12 @@ impl Compressed {
             }
         };
         facts.unread.get_or_insert(why);
+        let unreadable = match why {
+            Unread::TooMany => Unreadable::TooMany,
+            Unread::TooLong => Unreadable::TooLong,
+            _ => Unreadable::Corrupt,
+        };
+        *last = Some((Content::Unread(unreadable), None));
         if self.takeover {
             self.stop();
         }
@@ -365,7 +397,12 @@ impl Partial {
         }
         self.bytes = self.bytes.saturating_add(piece.len() as u64);
         let (text, not_utf8, inflated) = (&mut self.text, &mut self.not_utf8, &mut self.inflated);
+        let excerpt = &mut self.excerpt;
         let mut out = |bytes: &[u8]| {
+            if let Some(excerpt) = excerpt {
+                let room = limits::EXCERPT.saturating_sub(excerpt.len()).min(bytes.len());
+                excerpt.extend_from_slice(bytes.get(..room).unwrap_or_default());
+            }
             *inflated = inflated.saturating_add(bytes.len() as u64);
             if not_utf8.is_none() {
                 *not_utf8 = text.push(bytes).err();

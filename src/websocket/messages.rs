@@ -1,6 +1,7 @@
 //! The messages of one direction: whether text is UTF-8, and whether what is compressed can be inflated.
 
 use super::compressed::{Compressed, Inflated, Unread};
+use super::journal::{Content, Entry, Journal, Unreadable};
 use super::kept::About;
 use super::reading::Reading;
 use super::utf8::{NotUtf8, Utf8};
@@ -15,6 +16,8 @@ pub struct Messages {
     text: Utf8,
     transform: Transform,
     compressed: Option<Box<Compressed>>,
+    /// The list of them, where one was asked for.
+    journal: Option<Box<Journal>>,
 }
 
 /// What the extensions make of the messages of one direction.
@@ -79,12 +82,16 @@ impl Messages {
             Transform::Deflate { takeover } => Some(Box::new(Compressed::new(takeover, Arc::clone(reading)))),
             Transform::Unknown | Transform::Plain => None,
         };
-        Messages { current: Current::Skipped, text: Utf8::default(), transform, compressed }
+        let journal = Journal::new(reading);
+        Messages { current: Current::Skipped, text: Utf8::default(), transform, compressed, journal }
     }
 
-    /// A data frame begins.
+    /// A data frame begins: the packet `seen` completes its header.
     #[inline]
-    pub fn begin(&mut self, header: &FrameHeader) {
+    pub fn begin(&mut self, header: &FrameHeader, seen: Seen) {
+        if let Some(journal) = &mut self.journal {
+            journal.begin(header, seen);
+        }
         let text = match header.opcode {
             Opcode::Text => true,
             Opcode::Binary => false,
@@ -105,6 +112,9 @@ impl Messages {
     /// Bytes of its payload, the first of them at offset `phase` in it.
     #[inline]
     pub fn payload(&mut self, header: &FrameHeader, phase: u64, bytes: &[u8]) -> Option<Violation> {
+        if let Some(journal) = &mut self.journal {
+            journal.payload(header, phase, bytes);
+        }
         match self.current {
             Current::Skipped => None,
             _ if matches!(header.opcode, Opcode::Reserved(_)) => None,
@@ -124,9 +134,25 @@ impl Messages {
         }
     }
 
-    /// A data frame ends, at stream offset `offset`; `whole`: all of it was there.
+    /// A data frame ends, at stream offset `offset`, of which `present` bytes were there.
     #[inline]
     pub fn end(
+        &mut self,
+        header: &FrameHeader,
+        present: u64,
+        offset: u64,
+        seen: Seen,
+        tell: &mut impl FnMut(Fault),
+    ) {
+        self.judge(header, present == header.len, offset, seen, tell);
+        if let Some(journal) = &mut self.journal {
+            let (transform, compressed) = (self.transform, &mut self.compressed);
+            journal.end(header, present, || content(transform, compressed.as_deref_mut()));
+        }
+    }
+
+    #[inline]
+    fn judge(
         &mut self,
         header: &FrameHeader,
         whole: bool,
@@ -174,6 +200,9 @@ impl Messages {
     pub fn give_up(&mut self) {
         self.lose();
         self.transform = Transform::Unknown;
+        if let Some(journal) = &mut self.journal {
+            journal.lose();
+        }
     }
 
     /// Reads the compressed messages that were kept.
@@ -188,11 +217,30 @@ impl Messages {
         self.compressed.as_ref().map(|messages| messages.facts())
     }
 
+    /// The messages one by one, and how many earlier ones are not among them; `None` where nobody asked for a list.
+    pub fn listed(&mut self) -> Option<(impl Iterator<Item = Entry>, u64)> {
+        let (entries, left_out) = self.journal.as_mut()?.finish();
+        Some((entries.into_iter(), left_out))
+    }
+
     #[cold]
     fn not_utf8(&mut self, fault: NotUtf8) -> Violation {
         self.current = Current::Skipped;
         Violation::TextNotUtf8(fault)
     }
+}
+
+/// What is known of a message with RSV1 set that ended just now.
+fn content(transform: Transform, compressed: Option<&mut Compressed>) -> (Content, Option<Box<[u8]>>) {
+    let why = match (transform, compressed) {
+        (Transform::Deflate { .. }, Some(compressed)) => return compressed.last(),
+        (Transform::Unknown, Some(compressed)) if compressed.takes_over() => Unreadable::ContextMissing,
+        (Transform::Unknown, Some(_)) => Unreadable::FramingLost,
+        (Transform::Unknown | Transform::Plain | Transform::Deflate { .. }, _) => {
+            Unreadable::UnknownExtension
+        }
+    };
+    (Content::Unread(why), None)
 }
 
 #[cfg(test)]
@@ -228,12 +276,11 @@ mod tests {
             self.packet += 1;
             let Play { decoder, messages, faults, offset, packet: number } = &mut self;
             decoder.push(*offset, bytes, packet(*number), &mut |event: FrameEvent<'_>| match event {
-                FrameEvent::Header { header, .. } => messages.begin(header),
+                FrameEvent::Header { header, complete_in, .. } => messages.begin(header, complete_in),
                 FrameEvent::Payload { header, offset, phase, bytes, seen } => faults
                     .extend(messages.payload(header, phase, bytes).map(|kind| Fault { kind, offset, seen })),
                 FrameEvent::End { header, offset, present, seen } => {
-                    let whole = present == header.len;
-                    messages.end(header, whole, offset, seen, &mut |fault| faults.push(fault));
+                    messages.end(header, present, offset, seen, &mut |fault| faults.push(fault));
                 }
                 FrameEvent::Control { .. } | FrameEvent::Violation { .. } => {}
             });
@@ -249,7 +296,7 @@ mod tests {
             let messages = &mut self.messages;
             self.decoder.gap(self.offset, lost.len() as u64, packet(0), &mut |event: FrameEvent<'_>| {
                 if let FrameEvent::End { header, offset, present, seen } = event {
-                    messages.end(header, present == header.len, offset, seen, &mut |_| {});
+                    messages.end(header, present, offset, seen, &mut |_| {});
                 }
             });
             self.offset += lost.len() as u64;
@@ -426,9 +473,9 @@ mod tests {
         for _ in 0..10_000 {
             let mut messages = Messages::new(TAKEOVER, &reading);
             let header = FrameHeader::parse(b"\xC1\x07").unwrap();
-            messages.begin(&header);
+            messages.begin(&header, packet(1));
             messages.payload(&header, 0, &[0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00]);
-            messages.end(&header, true, 0, packet(1), &mut |fault| panic!("{fault:?}"));
+            messages.end(&header, header.len, 0, packet(1), &mut |fault| panic!("{fault:?}"));
             assert_eq!(messages.inflated().map(|facts| facts.messages), Some(1));
         }
     }

@@ -11,6 +11,8 @@ pub struct Reading {
     kept: AtomicUsize,
     /// Bytes that messages were inflated to because their sessions' ends asked for it.
     inflated: AtomicU64,
+    /// Messages that are listed.
+    entries: AtomicUsize,
 }
 
 /// How far payloads are read.
@@ -22,6 +24,17 @@ pub enum Depth {
     WhereAsked,
     /// All messages, whatever that costs.
     All,
+    /// All messages, and each is listed.
+    Listed(Payloads),
+}
+
+/// What a list of messages tells of their payloads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Payloads {
+    /// How long they are.
+    Hidden,
+    /// How they begin, too.
+    Quoted,
 }
 
 impl Reading {
@@ -30,8 +43,31 @@ impl Reading {
         Reading { depth, ..Reading::default() }
     }
 
-    pub(super) fn depth(&self) -> Depth {
-        self.depth
+    /// Whether every message is read as it ends.
+    pub(super) fn reads_all(&self) -> bool {
+        self.depth != Depth::WhereAsked
+    }
+
+    /// What is listed of each message; `None` where no list was asked for.
+    pub(super) fn listed(&self) -> Option<Payloads> {
+        match self.depth {
+            Depth::WhereAsked | Depth::All => None,
+            Depth::Listed(payloads) => Some(payloads),
+        }
+    }
+
+    /// Takes room for one more message in a list; false where there is none.
+    pub(super) fn take_entry(&self) -> bool {
+        let before = self.entries.fetch_add(1, Ordering::Relaxed);
+        let has_room = before < limits::MESSAGES_TOTAL / limits::PARTS;
+        if !has_room {
+            self.give_back_entries(1);
+        }
+        has_room
+    }
+
+    pub(super) fn give_back_entries(&self, entries: usize) {
+        self.entries.fetch_sub(entries, Ordering::Relaxed);
     }
 
     /// Takes room for so many bytes; false where there is none.
@@ -39,7 +75,7 @@ impl Reading {
         let before = self.kept.fetch_add(bytes, Ordering::Relaxed);
         let bound = match self.depth {
             Depth::WhereAsked => limits::COMPRESSED_TOTAL / limits::PARTS,
-            Depth::All => limits::INFLATING_TOTAL / limits::PARTS,
+            Depth::All | Depth::Listed(_) => limits::INFLATING_TOTAL / limits::PARTS,
         };
         let has_room = before.saturating_add(bytes) <= bound;
         if !has_room {
@@ -55,7 +91,7 @@ impl Reading {
     /// How long the next message may become.
     pub(super) fn room(&self) -> u64 {
         match self.depth {
-            Depth::All => limits::INFLATED,
+            Depth::All | Depth::Listed(_) => limits::INFLATED,
             Depth::WhereAsked => {
                 let left = INFLATED_SHARE.saturating_sub(self.inflated.load(Ordering::Relaxed));
                 left.min(limits::INFLATED)

@@ -6,10 +6,12 @@ mod follow;
 mod grid;
 mod groups;
 mod headline;
+mod messages;
 mod policy;
 
 pub use self::follow::Follow;
 use self::groups::{Groups, Upstream};
+use self::messages::Section;
 use super::Secrets;
 use super::page::{Page, counted};
 use super::times::Times;
@@ -32,6 +34,8 @@ pub struct TableReport {
     /// By serial of the client leg, what stands behind its gateway; until that connection comes.
     upstreams: HashMap<u64, Upstream>,
     policy: Vec<Account>,
+    /// Messages, where they were asked for.
+    messages: Vec<Section>,
     show_suppressed: bool,
     suppressed: Untold,
     times: Times,
@@ -55,6 +59,7 @@ impl TableReport {
             taken: Taken::default(),
             upstreams: HashMap::new(),
             policy: Vec::new(),
+            messages: Vec::new(),
             show_suppressed: false,
             suppressed: Untold::default(),
             times: Times::Relative,
@@ -113,6 +118,11 @@ impl TableReport {
         for finding in &summary.findings {
             writeln!(out, "\n{}", explanations::of_captures(finding, page))?;
         }
+        let mut sections: Vec<&Section> = self.messages.iter().collect();
+        sections.sort_by_key(|section| section.place());
+        for section in sections {
+            write!(out, "\n{}", section.render(places, page))?;
+        }
         if let Some(limitations) = headline::limitations(summary, page) {
             writeln!(out, "\n{limitations}")?;
         }
@@ -126,8 +136,9 @@ impl TableReport {
 }
 
 impl Observer for TableReport {
-    fn connection(&mut self, connection: Connection, findings: Vec<Finding>) {
+    fn connection(&mut self, mut connection: Connection, findings: Vec<Finding>) {
         self.taken.count(&connection);
+        self.messages.extend(Section::of(&mut connection, self.secrets));
         let upstream = self.upstreams.remove(&connection.serial);
         for finding in findings {
             if let Some(suppressed) = &finding.suppressed {

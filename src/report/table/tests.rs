@@ -1,7 +1,7 @@
 use super::*;
 use crate::limits;
 use crate::report::Glyphs;
-use crate::report::testing::{OFFERED, finding, refused, summary, well};
+use crate::report::testing::{OFFERED, finding, listed, refused, summary, well};
 use crate::rules::Severity;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -47,6 +47,7 @@ fn no_line_is_wider_than_the_page() {
             long.0.tcp.client.ip = "2001:db8:1111:2222:3333:4444:5555:6666".parse().unwrap();
             long.1[0].message = "x".repeat(3_000);
             long.1[0].title = "東京 ".repeat(90);
+            long.0.messages = Some(Box::new(listed(long.0.first, "東京".repeat(33).as_bytes())));
             let text = written(Page::new(width, false, glyphs), &summary(2), vec![long, refused(1)]);
             // Code of the manual stays as it is.
             for line in text.lines().filter(|line| !line.contains("proxy_set_header")) {
@@ -274,4 +275,18 @@ fn where_some_connections_were_selected_the_last_line_counts_those() {
     assert_eq!(last(vec![refused(0)]), "1 error in 1 of 3 WebSocket connections");
     assert_eq!(last(vec![(well(), vec![])]), "nothing found in 1 of 3 WebSocket connections, 1 established");
     assert_eq!(last(vec![]), "none of 3 WebSocket connections was selected");
+}
+
+#[test]
+fn messages_are_listed_by_connection_with_why_one_cannot_be_read() {
+    let (mut first, mut second) = (refused(0), refused(7));
+    for (connection, _) in [&mut first, &mut second] {
+        connection.messages =
+            Some(Box::new(listed(connection.first, "a\u{1b}[31m\u{202e}é\u{fe}".as_bytes())));
+    }
+    let text = written(page(80), &summary(2), vec![second, first]);
+    let sections: Vec<_> = text.split("\n\n").filter(|part| part.starts_with("messages of")).collect();
+    assert_eq!(sections.len(), 2);
+    assert!(sections[0].contains("tcp.stream eq 0") && sections[1].contains("tcp.stream eq 7"), "{text}");
+    insta::assert_snapshot!(sections[0]);
 }

@@ -17,7 +17,8 @@ rule! {
     /// Send codes in network byte order, from 1000 to 1014 or 3000 to 4999.
     ///
     /// # What it does not report
-    /// 1012, 1013 and 1014, which are valid, the reserved codes, and reasons that are not UTF-8: rules of their own.
+    /// 1012, 1013 and 1014, which are valid, the reserved codes, and reasons that are not UTF-8: rules of their own. After
+    /// missing bytes of its sender it is only likely.
     pub static RULE = "WS-CL-003" "close-payload-malformed" {
         severity: Error, category: Close, reference: "RFC 6455 §5.5.1, §7.4.2",
         explains: ["close-reports-peer-violation", "close-reply-differs"], check: Check::Connection(check),
@@ -28,7 +29,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     for close in super::own(connection) {
         let Some(what) = fault(close) else { continue };
         found.push(
-            super::said(&RULE, connection, close, "malformed Close")
+            super::said_oddly(&RULE, connection, close, "malformed Close")
                 .message(format!("the {} sent a Close with {what}", close.from.name()))
                 .shows(close.seen, format!("Close payload {}", quote::hex(&close.payload)))
                 .help(format!("correct the Close frames that the {} writes", close.from.name())),
@@ -55,8 +56,8 @@ fn fault(close: &Close) -> Option<String> {
 mod tests {
     use super::RULE;
     use crate::role::Role::{Client, Server};
-    use crate::rules::Blame;
     use crate::rules::testing::Scene;
+    use crate::rules::{Blame, Confidence};
     use crate::websocket::Violation::CloseReasonNotUtf8;
 
     #[test]
@@ -86,5 +87,14 @@ mod tests {
             Scene::session("", "").close(Client, code, "").silent(RULE.name);
         }
         Scene::session("", "").raw_close(Client, b"").silent(RULE.name);
+    }
+
+    #[test]
+    fn after_missing_bytes_it_may_be_no_close_at_all() {
+        let finding =
+            Scene::session("", "").gap(Client).close(Client, 7, "").close(Server, 1002, "").finds(RULE.name);
+        assert_eq!(finding.confidence, Confidence::Likely);
+        let finding = Scene::session("", "").close(Client, 7, "").close(Server, 1002, "").finds(RULE.name);
+        assert_eq!(finding.confidence, Confidence::Certain);
     }
 }

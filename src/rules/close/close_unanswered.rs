@@ -1,6 +1,6 @@
-use crate::connection::Connection;
+use crate::connection::{Close, Connection};
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Finding, Severity, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Finding, Severity, quote, trust};
 
 rule! {
     /// # What it finds
@@ -19,7 +19,7 @@ rule! {
     /// `close()` in ws, `await wait_closed()` in Python's websockets, and do not stop the reading task first.
     ///
     /// # What it does not report
-    /// Captures that end before the answer could come, and sides that were not captured whole. A Close with 1002, 1003,
+    /// Captures that end within 10 s of the Close, and sides that were not captured whole. A Close with 1002, 1003,
     /// 1007 or 1009: its sender has failed the connection, and an answer is worth nothing. A Close after pings without
     /// answer: none can be expected. Where the sender itself ended TCP within a second, the other side had no time, and
     /// it is only information.
@@ -30,12 +30,16 @@ rule! {
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
-    let (Some((by, end)), Some(close)) = (connection.ending.by, connection.closes.first()) else { return };
+    let Some(close) = connection.closes.first() else { return };
     let silent = close.from.other();
     if !trust::unechoed(connection) || trust::doubt(connection, silent).is_some() {
         return;
     }
     let failed = matches!(close.code, Some(1002 | 1003 | 1007 | 1009)) || super::ping_timeout(close);
+    let Some((by, end)) = connection.ending.by else {
+        found.extend(still_open(connection, close).filter(|_| !failed));
+        return;
+    };
     let over_before = end.at < close.seen.at;
     if failed || over_before {
         return;
@@ -72,6 +76,31 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     );
 }
 
+/// The connection is open when the capture ends, and long after the Close.
+fn still_open(connection: &Connection, close: &Close) -> Option<Finding> {
+    let silent = close.from.other();
+    let waited = trust::elapsed(connection, close.seen, connection.last).filter(|waited| *waited >= LONG)?;
+    let name = silent.name();
+    Some(
+        Finding::new(&RULE, close.seen, format!("Close of the {} never answered", close.from.name()))
+            .confidence(Confidence::Likely)
+            .origin(silent)
+            .blame(silent)
+            .message(format!(
+                "the {} sent {} and the {name} had not answered{} when the capture ended, with the connection still open",
+                close.from.name(),
+                quote::close(close),
+                quote::after(Some(waited))
+            ))
+            .shows(close.seen, format!("{} sends {}", close.from.name(), quote::close(close)))
+            .shows(connection.last, format!("last packet of the connection, no Close from the {name} before it"))
+            .help(format!("let the {name} read until the Close has come and answer it")),
+    )
+}
+
+/// Seconds after which an answer is missing even where the connection stays open: the patience of common libraries.
+const LONG: f64 = 10.0;
+
 /// Seconds within which an answer cannot be expected on every path.
 const PATIENCE: f64 = 1.0;
 
@@ -94,6 +123,17 @@ mod tests {
     fn a_hasty_sender_leaves_no_time() {
         let finding = Scene::session("", "").close(Client, 1000, "").fin(Client).finds(RULE.name);
         assert_eq!((finding.blame, finding.severity), (Blame::Unknown, Severity::Info));
+    }
+
+    #[test]
+    fn a_connection_that_stays_open_is_waited_for() {
+        let open = |wait: f64| Scene::session("", "").close(Server, 1001, "").after(wait).packet(|_| ());
+        let finding = open(12.0).finds(RULE.name);
+        assert_eq!((finding.blame, finding.severity), (Blame::Client, Severity::Warning));
+        assert!(finding.message.contains("still open"));
+        open(5.0).silent(RULE.name);
+        open(5.0).gap(Client).after(12.0).packet(|_| ()).silent(RULE.name);
+        Scene::session("", "").close(Server, 1009, "").after(12.0).packet(|_| ()).silent(RULE.name);
     }
 
     #[test]

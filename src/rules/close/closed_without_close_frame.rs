@@ -82,6 +82,13 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
             ),
         );
     }
+    let notified = connection.tls.iter().flat_map(|tls| &tls.alerts).filter(|alert| alert.description.0 == 0);
+    for alert in notified.filter(|alert| alert.seen.packet <= end.packet) {
+        finding = finding.shows(
+            alert.seen,
+            format!("TLS close_notify from the {}: its TLS was shut down in good order", alert.from.name()),
+        );
+    }
     let frames = connection.frames.as_ref();
     for role in Role::BOTH {
         if let Some(last) = frames.and_then(|frames| frames[role].last) {

@@ -38,8 +38,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 mod tests {
     use super::RULE;
     use crate::role::Role::{Client, Server};
-    use crate::rules::Blame;
     use crate::rules::testing::Scene;
+    use crate::rules::{Blame, Confidence};
     use crate::websocket::Violation::DataAfterClose;
 
     #[test]
@@ -47,6 +47,13 @@ mod tests {
         let scene =
             Scene::session("", "").close(Server, 1000, "").anomaly(Server, DataAfterClose, b"\x81\x01x");
         assert_eq!(scene.finds(RULE.name).blame, Blame::Server);
+    }
+
+    #[test]
+    fn after_missing_bytes_it_is_only_likely() {
+        let scene = Scene::session("", "").close(Server, 1000, "").gap(Server);
+        let finding = scene.anomaly(Server, DataAfterClose, b"\x81\x01x").finds(RULE.name);
+        assert_eq!(finding.confidence, Confidence::Likely);
     }
 
     #[test]

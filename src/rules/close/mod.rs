@@ -54,6 +54,20 @@ pub(super) fn said(
         .shows_all(close.seen, echo.into_iter().collect())
 }
 
+/// As [`said`], of a code that hardly any program sends: after missing bytes of its sender it may be no Close at all.
+fn said_oddly(
+    rule: &'static Rule,
+    connection: &Connection,
+    close: &Close,
+    title: impl Into<String>,
+) -> Finding {
+    let gap = connection.quality.last_gap[close.from].filter(|gap| gap.packet <= close.seen.packet);
+    let doubt = gap.map(|_| String::from("bytes before it are missing, so it may be no Close at all"));
+    said(rule, connection, close, title)
+        .doubted(&doubt, Confidence::Likely)
+        .shows_all(close.seen, doubt.into_iter().collect())
+}
+
 /// Seconds from the last data of either side before a moment to that moment.
 fn quiet_before(connection: &Connection, end: crate::capture::Seen) -> Option<f64> {
     let frames = connection.frames.as_ref()?;

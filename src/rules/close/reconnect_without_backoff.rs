@@ -17,8 +17,8 @@ rule! {
     /// Wait a random time of up to 5 s before the first attempt, then double the wait each time, up to a limit.
     ///
     /// # What it does not report
-    /// Endings that the client chose, clean closes, requests that a proxy forwards, and connections that overlap, as of
-    /// many clients behind one address. Equal pauses of a second or more are only information. Several clients behind
+    /// Endings that the client chose, clean closes, requests that a proxy forwards, the legs of a gateway to its upstream,
+    /// and connections that overlap, as of many clients behind one address. Equal pauses of a second or more are only information. Several clients behind
     /// one address can still look like one, so it is at most likely.
     pub static RULE = "WS-CL-016" "reconnect-without-backoff" {
         severity: Warning, category: Close, reference: "RFC 6455 §7.2.3",
@@ -66,8 +66,8 @@ mod tests {
     use super::RULE;
     use crate::connection::Connection;
     use crate::role::Role::{self, Client, Server};
-    use crate::rules::Severity;
-    use crate::rules::testing::{ANSWER, REQUEST, Scene, judged_together, named};
+    use crate::rules::testing::{ANSWER, REQUEST, Scene, both, judged_together, named};
+    use crate::rules::{Context, Severity, judge, judge_chain};
 
     /// Sessions that end after 60 ms, the next one so many seconds after the start of the one before.
     fn attempts(starts: &[f64], end: impl Fn(Scene) -> Scene) -> Vec<Connection> {
@@ -100,6 +100,19 @@ mod tests {
     #[test]
     fn a_fixed_pause_is_information() {
         assert_eq!(told(&attempts(&[1.0, 6.0, 11.0, 16.0, 21.05, 26.05], cut(Server))), [Severity::Info]);
+    }
+
+    #[test]
+    fn a_gateway_that_comes_back_to_its_upstream_is_many_clients() {
+        let all = attempts(&[1.0, 1.3, 1.7, 2.0, 2.5, 2.9, 3.1], cut(Server));
+        let mut census = crate::gateway::Census::default();
+        all.iter().for_each(|connection| census.push(connection));
+        let context = Context { census: &census, ..Context::alone() };
+        let client = Scene::tcp_at(0.9).request(REQUEST).answer(ANSWER, "").messages(Client, 1);
+        let (pair, [client, _]) = both(client, Scene::tcp()).into_parts();
+        let judged = judge_chain(&[&client, &all[0]], &[&pair], &context);
+        assert!(judged.iter().all(|findings| named(findings, RULE.name).is_none()));
+        assert!(named(&judge(&all[0], &context), RULE.name).is_some());
     }
 
     #[test]

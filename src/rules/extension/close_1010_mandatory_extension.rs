@@ -68,7 +68,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 
 /// Which of the four it is, or that the capture does not show it.
 fn verdict(connection: &Connection, close: &Close, finding: Finding) -> Finding {
-    let (Some(request), Some(response)) = (&connection.request, &connection.response) else {
+    let known = trust::knows_fields(connection);
+    let (Some(request), Some(response), true) = (&connection.request, &connection.response, known) else {
         return half_seen(connection, close, finding);
     };
     let (offer, answer) = (&request.extensions, &response.extensions);
@@ -151,7 +152,8 @@ fn half_seen(connection: &Connection, close: &Close, finding: Finding) -> Findin
     let what = match (&connection.request, &connection.response) {
         (None, None) => "neither offer nor answer is in the capture",
         (None, _) => "the offer is not in the capture",
-        _ => "the answer is not in the capture",
+        (_, None) => "the answer is not in the capture",
+        _ => "not all fields of offer and answer are known",
     };
     let reason =
         if close.reason.is_empty() { String::new() } else { format!(" {}", quote::quoted(&close.reason)) };
@@ -308,6 +310,12 @@ mod tests {
         assert_eq!(finding.confidence, Confidence::Possible);
         assert!(finding.message.contains("the answer is not in the capture"));
         assert!(finding.consequences.is_empty());
+        let finding = Scene::session("permessage-deflate", "")
+            .with(|connection| connection.quality.unknown_fields.server = 1)
+            .close(Client, 1010, "permessage-deflate")
+            .finds(RULE.name);
+        assert_eq!(finding.confidence, Confidence::Possible);
+        assert!(finding.message.contains("not all fields"), "{}", finding.message);
     }
 
     #[test]

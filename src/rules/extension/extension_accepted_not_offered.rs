@@ -77,6 +77,9 @@ mod tests {
     fn another_case_is_information_and_an_unseen_offer_nothing() {
         assert_eq!(Scene::session("x-mux", "X-Mux").finds(RULE.name).severity, Severity::Info);
         Scene::session("", "permessage-deflate").unseen(Client).silent(RULE.name);
+        Scene::session("", "permessage-deflate")
+            .with(|connection| connection.quality.unknown_fields.client = 1)
+            .silent(RULE.name);
         Scene::session("permessage-deflate", "permessage-deflate").messages(Server, 1).silent(RULE.name);
     }
 }

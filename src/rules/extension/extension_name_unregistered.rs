@@ -20,7 +20,8 @@ rule! {
     /// Update the client, or leave it if both ends are yours.
     ///
     /// # What it does not report
-    /// `permessage-deflate` and `bbf-usp-protocol`, the registered ones.
+    /// `permessage-deflate` and `bbf-usp-protocol`, the registered ones. A name that was registered since is told all the
+    /// same, which is why this is no more than information.
     pub static RULE = "WS-EX-014" "extension-name-unregistered" {
         severity: Info, category: Extension, reference: "RFC 6455 §9.1, §11.4",
         explains: [], check: Check::Connection(check),

@@ -139,6 +139,18 @@ mod tests {
     #[test]
     fn half_a_handshake_says_nothing() {
         Scene::session("permessage-deflate", "").unseen(crate::role::Role::Client).silent(RULE.name);
+        Scene::session("permessage-deflate", "")
+            .with(|connection| connection.quality.unknown_fields.server = 1)
+            .silent(RULE.name);
+    }
+
+    #[test]
+    fn an_answer_on_several_lines_is_read_whole() {
+        let answer = format!(
+            "{ANSWER}Sec-WebSocket-Extensions: x-mux\r\nSec-WebSocket-Extensions: permessage-deflate\r\n"
+        );
+        let request = format!("{REQUEST}Sec-WebSocket-Extensions: permessage-deflate, x-mux\r\n");
+        Scene::tcp().request(&request).answer(&answer, "").silent(RULE.name);
     }
 
     #[test]

@@ -37,7 +37,10 @@ rule! {
 fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let Some(legs) = context.legs else { return };
     let Some((asked, answered)) = trust::handshake(legs.client) else { return };
-    let Some(forwarded) = &legs.upstream.request else { return };
+    let Some(forwarded) = legs.upstream.request.as_ref().filter(|_| trust::knows_fields(legs.upstream))
+    else {
+        return;
+    };
     let offers = stripped_offers(&legs);
     let accepted = stripped_acceptance(&legs);
     let (names, severity, what, help) = if !accepted.is_empty() {
@@ -88,6 +91,9 @@ pub(in crate::rules) fn stripped_offers<'a>(legs: &Legs<'a>) -> Vec<&'a str> {
     let (Some(asked), Some(forwarded)) = (&legs.client.request, &legs.upstream.request) else {
         return Vec::new();
     };
+    if !trust::knows_fields(legs.client) || !trust::knows_fields(legs.upstream) {
+        return Vec::new();
+    }
     let mut names = negotiation::missing(&asked.extensions, &forwarded.extensions);
     if let Some(answer) = &legs.client.response {
         names.retain(|name| answer.extensions.get(name).is_none());
@@ -113,7 +119,7 @@ mod tests {
     use super::RULE;
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::{Scene, both};
-    use crate::rules::{Blame, Severity};
+    use crate::rules::{Blame, Confidence, Context, Severity};
 
     const PMD: &str = "permessage-deflate";
 
@@ -156,5 +162,22 @@ mod tests {
         both(Scene::session(PMD, ""), Scene::session(PMD, "")).silent(RULE.name);
         both(Scene::session(PMD, PMD), Scene::session("", "")).silent(RULE.name);
         Scene::session(PMD, "").silent(RULE.name);
+    }
+
+    #[test]
+    fn fields_that_are_not_known_were_not_removed() {
+        let half = |scene: Scene| scene.with(|connection| connection.quality.unknown_fields.client = 1);
+        both(Scene::session(PMD, ""), half(Scene::session("", ""))).silent(RULE.name);
+        both(half(Scene::session(PMD, "")), Scene::session(PMD, PMD)).silent(RULE.name);
+    }
+
+    #[test]
+    fn a_match_by_time_alone_makes_it_possible_at_most() {
+        let both = both(Scene::session(PMD, ""), Scene::session("", ""));
+        let (mut pair, legs) = both.into_parts();
+        pair.confidence = Confidence::Possible;
+        let judged = crate::rules::judge_chain(&[&legs[0], &legs[1]], &[&pair], &Context::alone());
+        let finding = crate::rules::testing::named(&judged[0], RULE.name).unwrap();
+        assert_eq!(finding.confidence, Confidence::Possible);
     }
 }

@@ -30,7 +30,10 @@ rule! {
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let (Some(frames), Some(response)) = (&connection.frames, &connection.response) else { return };
-    if !trust::switched(connection) || negotiation::defines_rsv1(&response.extensions) {
+    if !trust::switched(connection)
+        || connection.quality.unknown_fields.server > 0
+        || negotiation::defines_rsv1(&response.extensions)
+    {
         return;
     }
     for from in Role::BOTH {
@@ -94,5 +97,9 @@ mod tests {
             .compressed(Server)
             .silent(RULE.name);
         Scene::session("", "").compressed(Client).unseen(Server).silent(RULE.name);
+        Scene::session("", "")
+            .compressed(Client)
+            .with(|connection| connection.quality.unknown_fields.server = 1)
+            .silent(RULE.name);
     }
 }

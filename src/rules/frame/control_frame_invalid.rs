@@ -47,8 +47,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 mod tests {
     use super::RULE;
     use crate::role::Role::{Client, Server};
-    use crate::rules::Blame;
     use crate::rules::testing::Scene;
+    use crate::rules::{Blame, Confidence};
     use crate::websocket::Violation::{ControlFragmented, ControlTooLong};
 
     #[test]
@@ -60,7 +60,10 @@ mod tests {
     }
 
     #[test]
-    fn pings_are_silent() {
+    fn a_gap_makes_it_likely_and_pings_are_silent() {
+        let finding =
+            Scene::session("", "").gap(Client).anomaly(Client, ControlTooLong, b"\x89").finds(RULE.name);
+        assert_eq!(finding.confidence, Confidence::Likely);
         Scene::session("", "").pings(Server, 3).silent(RULE.name);
     }
 }

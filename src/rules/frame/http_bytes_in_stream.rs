@@ -1,6 +1,6 @@
 use crate::connection::Connection;
 use crate::rules::rule::rule;
-use crate::rules::{Check, Confidence, Finding, quote};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote};
 use crate::websocket::Violation;
 
 rule! {
@@ -34,17 +34,29 @@ rule! {
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     for anomaly in connection.anomalies.iter().filter(|anomaly| anomaly.kind == Violation::HttpInStream) {
         let line = String::from_utf8_lossy(&anomaly.quote).replace(['\r', '\n'], " ");
+        let page = is_error_page(&anomaly.quote);
+        let mut finding =
+            super::violation(&RULE, connection, anomaly, "HTTP message in the WebSocket stream");
+        if page {
+            finding = finding.origin(Origin::Gateway).blame(Blame::Gateway);
+        }
         found.push(
-            super::violation(&RULE, connection, anomaly, "HTTP message in the WebSocket stream")
+            finding
                 .confidence(Confidence::Likely)
                 .message(format!(
-                    "the {} sent {} where a frame should begin; read as a frame it has RSV1 set and opcode 8",
+                    "the {} sent {} where a frame should begin; read as a frame it has RSV1 set and opcode 8{}",
                     anomaly.from.name(),
-                    quote::quoted(line.trim_end())
+                    quote::quoted(line.trim_end()),
+                    if page { "; it is what a proxy says whose upstream failed" } else { "" }
                 ))
                 .help("return no HTTP response from a handler that has upgraded, and look for a proxy that writes error pages into open tunnels"),
         );
     }
+}
+
+/// Whether the bytes begin an answer with 502, 503 or 504.
+fn is_error_page(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"HTTP/1.") && matches!(bytes.get(8..12), Some(b" 502" | b" 503" | b" 504"))
 }
 
 #[cfg(test)]
@@ -67,6 +79,15 @@ mod tests {
         assert_eq!((findings[0].rule.name, findings[0].blame), (RULE.name, Blame::Server));
         assert!(findings[0].message.contains("HTTP/1.1 204 No"));
         assert!(findings[0].consequences.iter().any(|below| below.rule.name == "rsv-bits-misused"));
+    }
+
+    #[test]
+    fn an_error_page_in_the_tunnel_is_the_gateways() {
+        let page =
+            Scene::session("", "").anomaly(Server, HttpInStream, b"HTTP/1.1 502 Bad Gateway\r\nServer");
+        assert_eq!(page.finds(RULE.name).blame, Blame::Gateway);
+        let other = Scene::session("", "").anomaly(Client, HttpInStream, b"GET / HTTP/1.1\r\n");
+        assert_eq!(other.finds(RULE.name).blame, Blame::Client);
     }
 
     #[test]

@@ -48,8 +48,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 mod tests {
     use super::RULE;
     use crate::role::Role::Client;
-    use crate::rules::Severity;
     use crate::rules::testing::Scene;
+    use crate::rules::{Confidence, Severity};
     use crate::websocket::Violation::{LengthNotMinimal, LengthTopBit};
 
     #[test]
@@ -60,6 +60,8 @@ mod tests {
             (severity(LengthNotMinimal), severity(LengthTopBit)),
             (Severity::Warning, Severity::Error)
         );
+        let lossy = Scene::session("", "").gap(Client).anomaly(Client, LengthTopBit, b"\x81\xff");
+        assert_eq!(lossy.finds(RULE.name).confidence, Confidence::Likely);
         Scene::session("", "").messages(Client, 1).silent(RULE.name);
     }
 }

@@ -15,15 +15,19 @@ pub(super) mod text_not_utf8;
 use super::{Confidence, Finding, Rule, quote, trust};
 use crate::connection::{Anomaly, Connection, RoleEvidence};
 
-/// A finding about something odd that one side sent, which it is blamed for. After missing bytes of that side the
-/// frame may begin elsewhere, so the finding is then only likely.
+/// A finding about something odd that one side sent, which it is blamed for. After missing bytes of that side, and in a
+/// session that was joined midway, the frame may begin elsewhere, so the finding is then only likely.
 pub(super) fn violation(
     rule: &'static Rule,
     connection: &Connection,
     anomaly: &Anomaly,
     title: &'static str,
 ) -> Finding {
-    let doubt = trust::doubt(connection, anomaly.from);
+    let midway = || {
+        let joined = connection.response.is_none();
+        joined.then(|| String::from("the session was joined midway, so where its frames begin was inferred"))
+    };
+    let doubt = trust::doubt(connection, anomaly.from).or_else(midway);
     let times = match anomaly.count {
         0 | 1 => String::new(),
         count => format!(", the first of {count}"),

@@ -18,7 +18,7 @@ rule! {
     /// Look at the frame before this one, and at the bytes themselves: text there shows who wrote them.
     ///
     /// # What it does not report
-    /// Connections without such a frame. After missing bytes it is only likely.
+    /// Connections without such a frame. After missing bytes, and in a session that was joined midway, it is only likely.
     pub static RULE = "WS-FR-003" "opcode-reserved" {
         severity: Error, category: Frame, reference: "RFC 6455 §5.2",
         explains: ["close-reports-peer-violation", "close-reply-differs", "closed-without-close-frame"], check: Check::Connection(check),
@@ -60,5 +60,13 @@ mod tests {
             Scene::session("", "").gap(Server).anomaly(Server, ReservedOpcode(11), b"\x8b").finds(RULE.name);
         assert_eq!(finding.confidence, Confidence::Likely);
         Scene::session("", "").messages(Client, 2).silent(RULE.name);
+    }
+
+    #[test]
+    fn a_session_that_was_joined_midway_leaves_a_doubt() {
+        let finding =
+            Scene::tcp().messages(Server, 1).anomaly(Server, ReservedOpcode(5), b"\x85").finds(RULE.name);
+        assert_eq!(finding.confidence, Confidence::Likely);
+        assert!(finding.evidence.iter().any(|evidence| evidence.text.contains("joined midway")));
     }
 }

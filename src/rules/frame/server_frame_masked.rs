@@ -43,8 +43,8 @@ mod tests {
     use super::RULE;
     use crate::connection::RoleEvidence;
     use crate::role::Role::{Client, Server};
-    use crate::rules::Blame;
     use crate::rules::testing::{Scene, flat};
+    use crate::rules::{Blame, Confidence};
     use crate::websocket::Violation::Masked;
 
     #[test]
@@ -60,7 +60,9 @@ mod tests {
     }
 
     #[test]
-    fn without_roles_nothing_is_said() {
+    fn after_a_gap_it_is_likely_and_without_roles_nothing_is_said() {
+        let finding = Scene::session("", "").gap(Server).anomaly(Server, Masked, b"\x81").finds(RULE.name);
+        assert_eq!(finding.confidence, Confidence::Likely);
         let scene = Scene::session("", "")
             .anomaly(Server, Masked, b"\x81")
             .with(|c| c.tcp.roles = RoleEvidence::Masking);

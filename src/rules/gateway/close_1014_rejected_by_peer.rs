@@ -19,8 +19,8 @@ rule! {
     /// Update the receiving library, or let the gateway close with 1011 and a reason.
     ///
     /// # What it does not report
-    /// Other answers, and Closes that came before the 1014. An end without an answer is only possible: any program may end
-    /// TCP so.
+    /// Other answers, Closes that came before the 1014, and a 1002 that the sender of the 1014 deserved for a frame. An end
+    /// without an answer is only possible: any program may end TCP so. So is a 1002 that may have crossed the 1014.
     pub static RULE = "WS-GW-003" "close-1014-rejected-by-peer" {
         severity: Warning, category: Gateway, reference: "IANA WebSocket Close Code Number Registry",
         explains: ["close-reply-differs", "close-reports-peer-violation", "close-unanswered"], check: Check::Connection(check),
@@ -36,9 +36,20 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         .find(|reply| reply.from != close.from && reply.code == Some(1002) && reply.seen.at >= close.seen.at);
     let Some(reply) = reply else { return };
     let says_so = reply.reason.contains("1014") || reply.reason.contains("Protocol violation");
+    // A 1002 may be about something else: a frame that broke the rules, or what came before the 1014 arrived.
+    let deserved = connection.anomalies.iter().any(|anomaly| anomaly.from == close.from);
+    if deserved && !says_so {
+        return;
+    }
+    let delay = reply.seen.at.seconds_since(close.seen.at);
+    let may_have_crossed = trust::round_trip(connection).is_some_and(|trip| delay < trip / 2.0);
     found.push(
         Finding::new(&RULE, reply.seen, "1014 refused as a protocol error")
-            .confidence(if says_so { Confidence::Certain } else { Confidence::Likely })
+            .confidence(match (says_so, may_have_crossed) {
+                (true, _) => Confidence::Certain,
+                (false, false) => Confidence::Likely,
+                (false, true) => Confidence::Possible,
+            })
             .origin(reply.from)
             .blame(reply.from)
             .message(format!(
@@ -93,9 +104,11 @@ const AT_ONCE: f64 = 2.0;
 #[cfg(test)]
 mod tests {
     use super::RULE;
+    use crate::connection::Connection;
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::Scene;
     use crate::rules::{Blame, Confidence};
+    use crate::websocket::Violation;
 
     #[test]
     fn an_old_library_is_to_blame() {
@@ -121,6 +134,23 @@ mod tests {
         scene().after(5.0).fin(Client).silent(RULE.name);
         scene().fin(Server).silent(RULE.name);
         scene().gap(Client).fin(Client).silent(RULE.name);
+    }
+
+    #[test]
+    fn a_1002_about_something_else_and_one_that_crossed_are_less() {
+        let scene = || Scene::session("", "").messages(Server, 1).close(Server, 1014, "box_offline");
+        assert_eq!(scene().close(Client, 1002, "").finds(RULE.name).confidence, Confidence::Likely);
+        let far = |c: &mut Connection| c.tcp.accepted = c.request.as_ref().map(|request| request.seen);
+        let crossed = scene().close(Client, 1002, "").with(far).with(|c| {
+            let (first, reply) = (c.closes[0].seen.at, &mut c.closes[1].seen);
+            reply.at = first;
+        });
+        assert_eq!(crossed.finds(RULE.name).confidence, Confidence::Possible);
+        Scene::session("", "")
+            .anomaly(Server, Violation::Masked, b"\x81\x80")
+            .close(Server, 1014, "box_offline")
+            .close(Client, 1002, "masked frame")
+            .silent(RULE.name);
     }
 
     #[test]

@@ -72,7 +72,7 @@ fn mark(response: &Response) -> Option<Mark> {
     };
     if let Some(text) = says("cf-mitigated", "challenge") {
         let help = "add a rule to Cloudflare that skips challenges for the path of the WebSocket";
-        return Some(Mark { who: "Cloudflare", text, confidence: Confidence::Certain, help });
+        return Some(Mark { who: "Cloudflare", text, confidence: Confidence::Likely, help });
     }
     if let Some(text) = says("ngrok-error-code", "err_ngrok_6024") {
         let help = "send the field ngrok-skip-browser-warning, or use an endpoint without the warning page";
@@ -104,14 +104,14 @@ mod tests {
     use crate::rules::{Blame, Confidence};
 
     #[test]
-    fn a_challenge_is_certain_and_the_refusal_its_consequence() {
+    fn a_challenge_is_likely_and_the_refusal_its_consequence() {
         let findings = Scene::answered(
             "HTTP/1.1 403 Forbidden\r\nServer: cloudflare\r\ncf-mitigated: challenge\r\n",
             "",
         )
         .findings();
         assert_eq!((findings.len(), findings[0].rule.name), (1, RULE.name));
-        assert_eq!((findings[0].blame, findings[0].confidence), (Blame::Gateway, Confidence::Certain));
+        assert_eq!((findings[0].blame, findings[0].confidence), (Blame::Gateway, Confidence::Likely));
         assert_eq!(findings[0].consequences[0].rule.name, "response-forbidden");
     }
 

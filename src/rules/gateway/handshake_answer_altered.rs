@@ -1,6 +1,6 @@
 use crate::connection::{Connection, Outcome};
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Context, Finding, Origin, Severity, pair, quote};
+use crate::rules::{Blame, Check, Context, Finding, Origin, Severity, pair, quote, trust};
 
 rule! {
     /// # What it finds
@@ -32,14 +32,14 @@ rule! {
 fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let Some(legs) = context.legs else { return };
     let Some(one) = &legs.client.response else { return };
-    let (status, http2) = (one.head.status, one.head.version.is_some_and(|version| version >= (2, 0)));
+    let status = one.head.status;
     let (shown, other) = match (&legs.upstream.response, &legs.upstream.garbled, legs.upstream.outcome) {
         (Some(other), _, _) => (other.seen, other.head.status),
         (None, Some((seen, _)), Outcome::Garbled) if status == 101 => (*seen, 0),
         _ => return,
     };
-    let agreed = |status: u16| status == 101 || (http2 && (200..300).contains(&status));
-    let (what, severity, blame, help) = match (agreed(status), agreed(other)) {
+    // Each leg in the words of its own protocol: 101, or 2xx to an extended CONNECT.
+    let (what, severity, blame, help) = match (trust::switched(legs.client), trust::switched(legs.upstream)) {
         (true, true) => return,
         (false, true) => (
             "the upstream agreed, and the gateway refused the client",
@@ -81,7 +81,7 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
 mod tests {
     use super::RULE;
     use crate::role::Role::Server;
-    use crate::rules::testing::{Scene, both};
+    use crate::rules::testing::{CONNECT, Scene, both};
     use crate::rules::{Blame, Severity};
 
     fn refused(status: &str) -> Scene {
@@ -109,5 +109,15 @@ mod tests {
     fn what_was_passed_on_is_silent() {
         both(Scene::session("", ""), Scene::session("", "")).silent(RULE.name);
         both(refused("404 Not Found"), refused("403 Forbidden")).silent(RULE.name);
+        let http2 = || Scene::http2().request(CONNECT).answer("HTTP/2.0 200 \r\n", "");
+        both(http2(), Scene::session("", "")).silent(RULE.name);
+        both(Scene::session("", ""), http2()).silent(RULE.name);
+    }
+
+    #[test]
+    fn a_200_is_a_refusal_or_not_by_the_protocol_of_its_own_leg() {
+        let http2 = || Scene::http2().request(CONNECT);
+        let client = http2().answer("HTTP/2.0 200 \r\n", "");
+        assert_eq!(both(client, refused("200 OK")).finds(RULE.name).blame, Blame::Gateway);
     }
 }

@@ -22,7 +22,9 @@ rule! {
     /// reconnect.
     ///
     /// # What it does not report
-    /// Sessions that end with 1000 or a code of the application, or after a silence that a known idle limit explains.
+    /// Sessions that end with 1000 or a code of the application, or after a silence that a known idle limit explains. Where
+    /// servers at other addresses ended theirs in the same second, as after an outage of this side's network, nobody is
+    /// blamed; sessions that the path forgot while this host slept hang under `silent-drop`.
     pub static RULE = "WS-GW-011" "mass-disconnect" {
         severity: Warning, category: Gateway, reference: "RFC 6455 §7.2.3, §7.4.1",
         explains: ["closed-without-close-frame", "close-going-away", "close-restart-or-overload", "gateway-injected-close"],
@@ -43,15 +45,20 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     }
     found.push(
         Finding::new(&RULE, parting.seen, format!("{} sessions ended at once", burst.count))
-            .confidence(Confidence::Likely)
+            .confidence(if burst.elsewhere { Confidence::Possible } else { Confidence::Likely })
             .origin(Role::Server)
-            .blame(Blame::Server)
+            .blame(if burst.elsewhere { Blame::Unknown } else { Blame::Server })
             .message(format!(
-                "the server's side ended {} of the {} sessions that were open to {} within {}, this one among them: a restart, a reload, or a crash",
+                "the server's side ended {} of the {} sessions that were open to {} within {}, this one among them: {}",
                 burst.count,
                 burst.open,
                 connection.tcp.server,
-                quote::seconds(burst.until.seconds_since(burst.from))
+                quote::seconds(burst.until.seconds_since(burst.from)),
+                if burst.elsewhere {
+                    "sessions of servers at other addresses ended in the same second, so the cause may lie on this side or on the path"
+                } else {
+                    "a restart, a reload, or a crash"
+                }
             ))
             .shows(parting.seen, "the server's side ends this session")
             .help("find out what restarted or failed on the server's side at this second, and drain sessions before a restart"),
@@ -63,8 +70,8 @@ mod tests {
     use super::RULE;
     use crate::connection::Connection;
     use crate::role::Role::{self, Client, Server};
-    use crate::rules::Confidence;
     use crate::rules::testing::{ANSWER, REQUEST, Scene, judged_together, named};
+    use crate::rules::{Blame, Confidence};
 
     /// Sessions begun a second apart, of which the first `ended` end 100 s later within 50 ms each.
     fn sessions(all: u32, ended: u32, end: impl Fn(Scene, Role) -> Scene) -> Vec<Connection> {
@@ -104,6 +111,27 @@ mod tests {
         assert_eq!(told(&sessions(30, 6, Scene::fin)), 0);
         assert_eq!(told(&sessions(8, 8, |scene, by| scene.close(by, 1000, "").fin(by))), 0);
         assert_eq!(told(&sessions(8, 8, |scene, by| scene.fin(by.other()))), 0);
+    }
+
+    #[test]
+    fn an_outage_of_this_side_ends_the_sessions_of_all_servers_at_once() {
+        let mut all = sessions(8, 6, Scene::fin);
+        let other = |connection: &mut Connection| connection.tcp.server.ip = [10, 0, 0, 77].into();
+        all.extend(sessions(8, 6, Scene::fin).into_iter().map(|mut connection| {
+            other(&mut connection);
+            connection
+        }));
+        let judged = judged_together(&all, &[]);
+        let finding = named(&judged[0], RULE.name).unwrap();
+        assert_eq!((finding.blame, finding.confidence), (Blame::Unknown, Confidence::Possible));
+        let ports = |mut connection: Connection| {
+            connection.tcp.server.port = 81;
+            connection
+        };
+        let mut all = sessions(8, 6, Scene::fin);
+        all.extend(sessions(8, 6, Scene::fin).into_iter().map(ports));
+        let judged = judged_together(&all, &[]);
+        assert_eq!(named(&judged[0], RULE.name).unwrap().blame, Blame::Server);
     }
 
     #[test]

@@ -76,7 +76,7 @@ fn lost(request: &Request) -> Vec<&'static str> {
 mod tests {
     use super::RULE;
     use crate::rules::Blame;
-    use crate::rules::testing::{REQUEST, Scene, both, flat};
+    use crate::rules::testing::{CONNECT, REQUEST, Scene, both, flat};
 
     #[test]
     fn the_hop_that_lost_the_upgrade_is_named_once_for_both_legs() {
@@ -100,5 +100,6 @@ mod tests {
         both(Scene::session("", ""), Scene::session("", "")).silent(RULE.name);
         let lost = REQUEST.replace("Upgrade: websocket\r\n", "");
         both(Scene::tcp().request(&lost), Scene::tcp().request(&lost)).silent(RULE.name);
+        both(Scene::session("", ""), Scene::http2().request(CONNECT)).silent(RULE.name);
     }
 }

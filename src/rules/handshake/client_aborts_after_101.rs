@@ -18,7 +18,8 @@ rule! {
     /// Mend what the other finding says; without one, look at the client's own log.
     ///
     /// # What it does not report
-    /// Clients that have sent a frame, ends after a Close, and captures that lack part of the client's side.
+    /// Clients that have sent a frame, ends after a Close, and captures that lack part of the client's side. The health
+    /// check of a load balancer, known by its `User-Agent`, leaves so every time.
     pub static RULE = "WS-HS-019" "client-aborts-after-101" {
         severity: Warning, category: Handshake, reference: "RFC 6455 §4.1, §7.1.7",
         explains: [], check: Check::Connection(check),
@@ -37,6 +38,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         || !connection.closes.is_empty()
         || after > 1.0
         || trust::doubt(connection, Role::Client).is_some()
+        || super::is_probe(request)
     {
         return;
     }
@@ -63,7 +65,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 mod tests {
     use super::RULE;
     use crate::role::Role::{Client, Server};
-    use crate::rules::testing::Scene;
+    use crate::rules::testing::{ANSWER, REQUEST, Scene};
     use crate::rules::{Blame, Confidence};
 
     #[test]
@@ -78,5 +80,8 @@ mod tests {
         Scene::session("", "").after(2.0).fin(Client).silent(RULE.name);
         Scene::session("", "").gap(Client).fin(Client).silent(RULE.name);
         Scene::session("", "").fin(Server).silent(RULE.name);
+        Scene::session("", "").messages(Server, 2).silent(RULE.name);
+        let probe = format!("{REQUEST}User-Agent: kube-probe/1.31\r\n");
+        Scene::tcp().request(&probe).answer(ANSWER, "").fin(Client).silent(RULE.name);
     }
 }

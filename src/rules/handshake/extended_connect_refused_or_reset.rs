@@ -27,7 +27,8 @@ rule! {
     ///
     /// # What it does not report
     /// END_STREAM, which is an orderly end; a reset after both sides had sent Close; answers that a gateway made because
-    /// of what stands behind it, which have their own rule.
+    /// of what stands behind it, which have their own rule. A 400 or 403 speaks of a gateway; where the answer shows no sign
+    /// of one that is only possible.
     pub static RULE = "WS-H2-002" "extended-connect-refused-or-reset" {
         severity: Error, category: Handshake, reference: "RFC 8441 §5; RFC 9113 §5.4.2, §6.8",
         explains: ["response-not-101", "response-forbidden", "response-redirect", "response-426-upgrade-lost",
@@ -50,7 +51,11 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             .map_or(String::new(), |sign| format!("; the answer names {}", sign.signature.product));
         found.push(
             super::refused(&RULE, request, response, format!("extended CONNECT answered with {status}"))
-                .confidence(Confidence::Likely)
+                .confidence(if blame == Blame::Gateway && named.is_empty() {
+                    Confidence::Possible
+                } else {
+                    Confidence::Likely
+                })
                 .blame(blame)
                 .message(format!("the server's side answered the extended CONNECT with {status}, expected 2xx: {why}{product}"))
                 .help(help),
@@ -165,7 +170,7 @@ mod tests {
     use crate::http::h2::ErrorCode;
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::{CONNECT, Scene};
-    use crate::rules::{Blame, Severity};
+    use crate::rules::{Blame, Confidence, Severity};
 
     fn session() -> Scene {
         Scene::http2().request(CONNECT).answer("HTTP/2.0 200 \r\n", "")
@@ -185,6 +190,13 @@ mod tests {
             );
         }
         Scene::http2().request(CONNECT).answer("HTTP/2.0 502 \r\n", "").silent(RULE.name);
+    }
+
+    #[test]
+    fn a_gateway_that_shows_no_sign_is_only_possible() {
+        let refused = |answer: &str| Scene::http2().request(CONNECT).answer(answer, "").finds(RULE.name);
+        assert_eq!(refused("HTTP/2.0 403 \r\n").confidence, Confidence::Possible);
+        assert_eq!(refused("HTTP/2.0 403 \r\nserver: envoy\r\n").confidence, Confidence::Likely);
     }
 
     #[test]

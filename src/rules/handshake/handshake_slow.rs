@@ -20,7 +20,8 @@ rule! {
     ///
     /// # What it does not report
     /// Refused upgrades, and connections of which packets are missing. Up to 5 s it is only information. Who of those
-    /// behind the capture point took the time, one leg cannot tell: that is possible, no more.
+    /// behind the capture point took the time, one leg cannot tell: that is possible, no more. With both legs of a gateway,
+    /// the upstream is asked where its leg was slow as well, and the gateway where it was not.
     pub static RULE = "WS-HS-018" "handshake-slow" {
         severity: Warning, category: Handshake, reference: "RFC 6455 §4.2.2",
         explains: [], check: Check::Connection(check),
@@ -65,7 +66,7 @@ const TRIPS: f64 = 10.0;
 mod tests {
     use super::RULE;
     use crate::role::Role::{Client, Server};
-    use crate::rules::testing::{ANSWER, REQUEST, Scene};
+    use crate::rules::testing::{ANSWER, REQUEST, Scene, both};
     use crate::rules::{Blame, Confidence, Severity};
 
     fn slow(seconds: f64) -> Scene {
@@ -78,6 +79,13 @@ mod tests {
         assert_eq!((finding.severity, finding.confidence), (Severity::Info, Confidence::Possible));
         let finding = slow(8.0).finds(RULE.name);
         assert_eq!((finding.severity, finding.blame), (Severity::Warning, Blame::Server));
+    }
+
+    #[test]
+    fn the_leg_that_holds_the_time_is_asked() {
+        let quick = || Scene::session("", "").messages(Client, 1);
+        assert_eq!(both(slow(8.0), slow(7.9)).finds(RULE.name).blame, Blame::Upstream);
+        assert_eq!(both(slow(8.0), quick()).finds(RULE.name).blame, Blame::Gateway);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use crate::connection::{Connection, Outcome};
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Check, Confidence, Finding, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote, trust};
 
 rule! {
     /// # What it finds
@@ -21,7 +21,9 @@ rule! {
     /// `timeout connect` and `timeout server`.
     ///
     /// # What it does not report
-    /// Captures that stop within ten seconds of the request, and those that lack part of the server's side.
+    /// Captures that stop within ten seconds of the request, and those that lack part of the server's side. A client that
+    /// left within a second, as scanners do, hardly waited: then it is only possible, and nobody is blamed. Where the
+    /// request itself was sent again and again it did not arrive, and the network is asked.
     pub static RULE = "WS-HS-017" "handshake-unanswered" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.1",
         explains: [], check: Check::Connection(check),
@@ -40,6 +42,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let until = end.map_or(connection.last, |(_, seen)| seen);
     let waited = trust::elapsed(connection, request.seen, until);
     let (how, transport) = (quote::ending(connection), quote::transport(connection));
+    let hasty = end.is_some_and(|(by, _)| by == Role::Client) && waited.is_none_or(|waited| waited < HASTE);
+    let lost = connection.tcp.repeats[Role::Client]
+        .as_ref()
+        .filter(|repeats| repeats.count >= REPEATS && repeats.span.from.packet > request.seen.packet);
     let (confidence, what) = match end {
         None if waited.is_none_or(|waited| waited < PATIENCE) => return,
         None => (Confidence::Possible, format!("the capture ended{} without one", quote::after(waited))),
@@ -47,22 +53,38 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             Confidence::Likely,
             format!("the server's side ended {transport} with {how}{} instead", quote::after(waited)),
         ),
+        Some((Role::Client, _)) if hasty => {
+            (Confidence::Possible, format!("the client left with {how}{} already", quote::after(waited)))
+        }
         Some((Role::Client, _)) => {
             (Confidence::Likely, format!("the client gave up with {how}{}", quote::after(waited)))
         }
     };
+    let (origin, blame, arrived) = match lost {
+        Some(_) => {
+            (Origin::Network, Blame::Network, "; the request was sent again in vain, so it did not arrive")
+        }
+        None if hasty => (Origin::Client, Blame::Unknown, ""),
+        None => (Origin::Server, Blame::Server, ""),
+    };
     let mut finding = Finding::new(&RULE, request.seen, "upgrade never answered")
         .confidence(confidence)
-        .origin(Role::Server)
-        .blame(Role::Server)
-        .message(format!("the server's side sent no answer to the upgrade; {what}"))
+        .origin(origin)
+        .blame(blame)
+        .message(format!("the server's side sent no answer to the upgrade; {what}{arrived}"))
         .shows(request.seen, quote::request_line(request))
         .help(match end {
+            _ if lost.is_some() => "find out where packets between client and server are lost: a firewall, a route, or a host that is gone",
             Some((Role::Server, _)) => "find out in the server's log why it ended the connection at this second",
+            Some((Role::Client, _)) if hasty => "let the client wait for the answer; if it does, look at its log for why it left",
             _ => "find out whether the server has an upgrade handler for this path, or waits for something behind it",
         });
     if let Some((by, seen)) = end {
         finding = finding.shows(seen, format!("{how} from the {}, no answer before it", by.name()));
+    }
+    if let Some(repeats) = lost {
+        finding = finding
+            .shows(repeats.span.until, format!("the request is sent again, {} times in all", repeats.count));
     }
     found.push(finding);
 }
@@ -70,9 +92,16 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 /// Seconds after which silence is worth a word even if the capture ends in it.
 const PATIENCE: f64 = 10.0;
 
+/// Seconds below which a client hardly waited.
+const HASTE: f64 = 1.0;
+
+/// Times that a request is sent again where it is lost, not late.
+const REPEATS: u32 = 2;
+
 #[cfg(test)]
 mod tests {
     use super::RULE;
+    use crate::connection::{Connection, Repeats, Span};
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::{REQUEST, Scene};
     use crate::rules::{Blame, Confidence};
@@ -83,6 +112,26 @@ mod tests {
         assert_eq!((finding.blame, finding.confidence), (Blame::Server, Confidence::Likely));
         assert!(finding.message.contains("gave up with FIN after 1.5 s"));
         assert!(Scene::tcp().request(REQUEST).reset(Server).finds(RULE.name).message.contains("RST"));
+    }
+
+    #[test]
+    fn a_client_that_hardly_waits_blames_nobody() {
+        let finding = Scene::tcp().request(REQUEST).after(0.2).reset(Client).finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Unknown, Confidence::Possible));
+    }
+
+    #[test]
+    fn a_request_that_was_sent_again_in_vain_did_not_arrive() {
+        let again = |count| {
+            let mut from = None;
+            let scene = Scene::tcp().request(REQUEST).after(0.3).packet(|seen| from = Some(seen));
+            scene.after(5.0).reset(Client).with(|c: &mut Connection| {
+                let span = from.map(|from| Span { from, until: from });
+                c.tcp.repeats.client = span.map(|span| Box::new(Repeats { count, span }));
+            })
+        };
+        assert_eq!(again(3).finds(RULE.name).blame, Blame::Network);
+        assert_eq!(again(1).finds(RULE.name).blame, Blame::Server);
     }
 
     #[test]

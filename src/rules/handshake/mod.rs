@@ -48,6 +48,23 @@ pub(super) fn is_forwarded(request: &Request) -> bool {
     FORWARDED.iter().any(|name| request.head.head.field(name).is_some())
 }
 
+/// Whether the request is the health check of a load balancer, which may imitate a handshake.
+fn is_probe(request: &Request) -> bool {
+    let agent = request.head.head.text("User-Agent").unwrap_or_default();
+    PROBES.iter().any(|probe| agent.starts_with(probe))
+}
+
+/// How health checks call themselves: AWS load balancers and Route 53, Google Cloud, Kubernetes, Consul, Traffic Manager.
+const PROBES: [&str; 7] = [
+    "ELB-HealthChecker/",
+    "Amazon-Route53-Health-Check-Service",
+    "GoogleHC/",
+    "kube-probe/",
+    "Consul Health Check",
+    "Azure Traffic Manager Endpoint Monitor",
+    "Load Balancer Agent",
+];
+
 /// Whether the request asks for WebSocket as RFC 6455 §4.1 wants it, as far as proxies matter.
 pub(super) fn asks(request: &Request) -> bool {
     let head = &request.head.head;

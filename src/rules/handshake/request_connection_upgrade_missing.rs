@@ -37,7 +37,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         return;
     }
     let forwarded = super::forwarded(request);
-    let by_gateway = !forwarded.is_empty();
+    // A client that asks for an upgrade does not ask to close; proxies write so by default.
+    let by_gateway = !forwarded.is_empty() || head.has_token("Connection", "close");
     found.push(
         Finding::new(&RULE, request.seen, "Connection: Upgrade missing from the request")
             .confidence(Confidence::Likely)
@@ -65,6 +66,8 @@ mod tests {
         assert_eq!(Scene::tcp().request(&request).finds(RULE.name).blame, Blame::Client);
         let proxied = format!("{request}Via: 1.1 edge\r\n");
         assert_eq!(Scene::tcp().request(&proxied).finds(RULE.name).blame, Blame::Gateway);
+        let closing = REQUEST.replace("keep-alive, Upgrade", "close");
+        assert_eq!(Scene::tcp().request(&closing).finds(RULE.name).blame, Blame::Gateway);
     }
 
     #[test]
@@ -72,6 +75,9 @@ mod tests {
         Scene::tcp().request(REQUEST).silent(RULE.name);
         Scene::tcp()
             .request(&REQUEST.replace("keep-alive, Upgrade", "keep-alive\r\nConnection: upgrade"))
+            .silent(RULE.name);
+        Scene::tcp()
+            .request(&REQUEST.replace("keep-alive, Upgrade", "keep-alive,\r\n UPGRADE"))
             .silent(RULE.name);
     }
 }

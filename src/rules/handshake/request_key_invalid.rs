@@ -44,7 +44,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         return;
     }
     let forwarded = super::forwarded(request);
-    let by_gateway = request.key.is_none() && !forwarded.is_empty();
+    let by_gateway = request.key.is_none() && (!forwarded.is_empty() || head.field("X-Request-ID").is_some());
     found.push(
         Finding::new(&RULE, request.seen, "Sec-WebSocket-Key missing or invalid")
             .confidence(if by_gateway { Confidence::Likely } else { Confidence::Certain })
@@ -77,10 +77,14 @@ mod tests {
     fn behind_envoy_the_gateway_is_asked() {
         let request = REQUEST.replace(KEY, "X-Envoy-Expected-Rq-Timeout-Ms: 15000\r\n");
         assert_eq!(Scene::tcp().request(&request).finds(RULE.name).blame, Blame::Gateway);
+        let request = REQUEST.replace(KEY, "x-request-id: 2b1c\r\ncontent-length: 0\r\n");
+        assert_eq!(Scene::tcp().request(&request).finds(RULE.name).blame, Blame::Gateway);
     }
 
     #[test]
-    fn a_good_key_is_silent() {
+    fn a_good_key_is_silent_and_so_is_white_space_around_it() {
+        let spaced = REQUEST.replace("dGhlIHNhbXBsZSBub25jZQ==", "  dGhlIHNhbXBsZSBub25jZQ==\t ");
+        Scene::tcp().request(&spaced).silent(RULE.name);
         Scene::tcp().request(REQUEST).silent(RULE.name);
     }
 }

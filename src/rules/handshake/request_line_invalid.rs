@@ -1,6 +1,6 @@
 use crate::connection::Connection;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote, trust};
 
 rule! {
     /// # What it finds
@@ -20,7 +20,8 @@ rule! {
     /// of a hand-made request.
     ///
     /// # What it does not report
-    /// Extended CONNECT over HTTP/2 and HTTP/3, which is another handshake.
+    /// Extended CONNECT over HTTP/2 and HTTP/3, which is another handshake. The health check of a load balancer, known by
+    /// its `User-Agent`, is only information: nobody waits for a WebSocket there.
     pub static RULE = "WS-HS-001" "request-line-invalid" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.1, §4.2.1",
         explains: ["response-not-101", "response-200-upgrade-ignored", "response-426-upgrade-lost", "response-forbidden",
@@ -37,12 +38,13 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     if request.head.method != "GET" {
         faults.push(format!("its method is {}, expected GET", quote::short(&request.head.method)));
     }
-    let old = request.head.version.is_none_or(|version| version < (1, 1));
-    if old {
-        faults.push(match request.head.version {
-            Some((major, minor)) => format!("its version is HTTP/{major}.{minor}, expected HTTP/1.1"),
-            None => String::from("it has no HTTP version, expected HTTP/1.1"),
-        });
+    let old = request.head.version.is_some_and(|version| version < (1, 1));
+    match request.head.version {
+        Some((major, minor)) if old => {
+            faults.push(format!("its version is HTTP/{major}.{minor}, expected HTTP/1.1"));
+        }
+        None => faults.push(String::from("it has no HTTP version, expected HTTP/1.1")),
+        Some(_) => {}
     }
     if request.head.head.field("Host").is_none() {
         faults.push(String::from("it has no Host"));
@@ -52,20 +54,32 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     }
     let forwarded = super::forwarded(request);
     let by_gateway = old || !forwarded.is_empty();
+    let probe = super::is_probe(request);
     found.push(
         Finding::new(&RULE, request.seen, "request that cannot be upgraded")
+            .at_most(if probe { Severity::Info } else { Severity::Error })
             .confidence(if by_gateway { Confidence::Likely } else { Confidence::Certain })
             .origin(if by_gateway { Origin::Gateway } else { Origin::Client })
             .blame(if by_gateway { Blame::Gateway } else { Blame::Client })
             .message(format!(
                 "the request has the fields of a WebSocket handshake, but {}{}",
                 quote::list(&faults),
-                if by_gateway { "; a proxy that issued it anew is the usual reason" } else { "" }
+                if probe {
+                    "; it is the health check of a load balancer"
+                } else if by_gateway {
+                    "; a proxy that issued it anew is the usual reason"
+                } else {
+                    ""
+                }
             ))
             .shows(request.seen, quote::request_line(request))
             .shows_all(request.seen, forwarded)
             .shows_all(request.seen, quote::fields(&request.head.head, &["Connection", "User-Agent"]))
-            .help("let the proxy speak HTTP/1.1 upstream, in nginx with proxy_http_version 1.1"),
+            .help(if old {
+                "let the proxy speak HTTP/1.1 upstream, in nginx with proxy_http_version 1.1"
+            } else {
+                "send the upgrade as GET with a Host over HTTP/1.1, as every WebSocket library does"
+            }),
     );
 }
 
@@ -73,7 +87,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 mod tests {
     use super::RULE;
     use crate::rules::testing::{REQUEST, Scene};
-    use crate::rules::{Blame, Confidence};
+    use crate::rules::{Blame, Confidence, Severity};
 
     #[test]
     fn http_1_0_betrays_a_proxy() {
@@ -90,6 +104,16 @@ mod tests {
     fn another_method_is_the_clients() {
         let finding = Scene::tcp().request(&REQUEST.replace("GET", "POST")).finds(RULE.name);
         assert_eq!(finding.blame, Blame::Client);
+        assert!(finding.help.contains("GET"), "{}", finding.help);
+    }
+
+    #[test]
+    fn a_health_check_that_imitates_the_fields_is_information() {
+        let request =
+            format!("{}User-Agent: ELB-HealthChecker/2.0\r\n", REQUEST.replace("HTTP/1.1", "HTTP/1.0"));
+        let finding = Scene::tcp().request(&request).finds(RULE.name);
+        assert_eq!(finding.severity, Severity::Info);
+        assert!(finding.message.contains("health check"));
     }
 
     #[test]

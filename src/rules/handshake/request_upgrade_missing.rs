@@ -78,7 +78,10 @@ mod tests {
     }
 
     #[test]
-    fn any_case_and_list_is_silent() {
+    fn any_case_list_and_fold_is_silent() {
+        for written in ["Upgrade: h2c\r\nUpgrade: websocket", "Upgrade: h2c,\r\n websocket"] {
+            Scene::tcp().request(&REQUEST.replace("Upgrade: websocket", written)).silent(RULE.name);
+        }
         Scene::tcp()
             .request(&REQUEST.replace("Upgrade: websocket", "Upgrade: h2c, WebSocket"))
             .silent(RULE.name);

@@ -5,7 +5,8 @@ use crate::rules::{Check, Finding, quote, trust};
 
 rule! {
     /// # What it finds
-    /// A request whose `Sec-WebSocket-Version` is not 13, or a server that refuses 13 and names other versions.
+    /// A request whose `Sec-WebSocket-Version` is not 13, or a server that refuses 13 and names other versions. Where the
+    /// refusal of another version does not tell which one is spoken, it is said as well.
     ///
     /// # Why it matters
     /// 13 is RFC 6455; lower numbers are drafts. A server that refuses must list what it speaks.
@@ -31,22 +32,29 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     // A request that asks for no upgrade at all has a graver fault.
     let asks = !trust::is_http1(request) || request.head.head.has_token("Upgrade", "websocket");
     if asks && version != Some("13") && (version.is_some() || trust::knows_request(connection)) {
-        found.push(
-            Finding::new(&RULE, request.seen, "WebSocket version other than 13")
-                .origin(Role::Client)
-                .blame(Role::Client)
-                .message(match version {
-                    Some(version) => format!(
-                        "the client asks for WebSocket version {}, expected 13",
-                        quote::quoted(version)
-                    ),
-                    None => String::from("the client's request has no Sec-WebSocket-Version, expected 13"),
-                })
-                .shows(request.seen, quote::field_or_none(&request.head.head, "Sec-WebSocket-Version"))
-                .help(
-                    "update the client to RFC 6455, and check that Sec-WebSocket-Version passes every proxy",
-                ),
-        );
+        let refusal = connection.response.as_ref().filter(|response| {
+            matches!(response.head.status, 400 | 426)
+                && response.head.head.field("Sec-WebSocket-Version").is_none()
+                && connection.quality.unknown_fields.server == 0
+        });
+        let mut finding = Finding::new(&RULE, request.seen, "WebSocket version other than 13")
+            .origin(Role::Client)
+            .blame(Role::Client)
+            .shows(request.seen, quote::field_or_none(&request.head.head, "Sec-WebSocket-Version"))
+            .help("update the client to RFC 6455, and check that Sec-WebSocket-Version passes every proxy");
+        let asked = match version {
+            Some(version) => {
+                format!("the client asks for WebSocket version {}, expected 13", quote::quoted(version))
+            }
+            None => String::from("the client's request has no Sec-WebSocket-Version, expected 13"),
+        };
+        finding = match refusal {
+            Some(response) => finding
+                .message(format!("{asked}; the server refused without telling which version it speaks"))
+                .shows(response.seen, format!("{} with no Sec-WebSocket-Version", quote::status(response))),
+            None => finding.message(asked),
+        };
+        found.push(finding);
         return;
     }
     let Some(response) =
@@ -84,6 +92,18 @@ mod tests {
         };
         assert!(finds("Sec-WebSocket-Version: 8\r\n").message.contains("\"8\""));
         assert_eq!(finds("").blame, Blame::Client);
+    }
+
+    #[test]
+    fn a_refusal_that_does_not_tell_the_version_is_told() {
+        let refused = |answer: &str| {
+            let request = REQUEST.replace("Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 8");
+            Scene::tcp().request(&request).answer(answer, "").finds(RULE.name).message
+        };
+        assert!(refused("HTTP/1.1 426 Upgrade Required\r\n").contains("without telling"));
+        let told = "HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 13\r\n";
+        assert!(!refused(told).contains("without telling"));
+        assert!(!refused("HTTP/1.1 404 Not Found\r\n").contains("without telling"));
     }
 
     #[test]

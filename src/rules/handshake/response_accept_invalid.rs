@@ -1,7 +1,7 @@
 use crate::connection::Connection;
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Check, Finding, quote};
+use crate::rules::{Blame, Check, Confidence, Context, Evidence, Finding, quote};
 use crate::websocket::accept_for;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -26,11 +26,11 @@ rule! {
     /// Answers whose request was not captured, and HTTP/2, which has neither field.
     pub static RULE = "WS-HS-015" "response-accept-invalid" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.1, §4.2.2, §11.3.3",
-        explains: ["client-aborts-after-101", "closed-without-close-frame"], check: Check::Connection(check),
+        explains: ["client-aborts-after-101", "closed-without-close-frame"], check: Check::InContext(check),
     }
 }
 
-fn check(connection: &Connection, found: &mut Vec<Finding>) {
+fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let (Some(request), Some(response)) = (&connection.request, &connection.response) else { return };
     let Some(key) = request.key.as_deref().map(str::trim).filter(|_| response.head.status == 101) else {
         return;
@@ -41,24 +41,40 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         return;
     }
     let expected = accept_for(key.as_bytes());
-    let what = match response.accept.as_deref().map(str::trim) {
+    let accept = response.accept.as_deref().map(str::trim);
+    let other = accept.and_then(|accept| context.census.answers(connection, accept));
+    let what = match accept {
         None => format!("no {FIELD}"),
         Some(_) if lines > 1 => format!("{lines} lines of {FIELD}, expected 1"),
         Some(accept) if accept == expected => return,
         Some(accept) => {
-            format!("{FIELD} {}, expected {expected}{}", quote::quoted(accept), recognise(key, accept))
+            let how = if other.is_some() { OF_ANOTHER } else { recognise(key, accept) };
+            format!("{FIELD} {}, expected {expected}{how}", quote::quoted(accept))
         }
     };
-    found.push(
-        Finding::new(&RULE, response.seen, "101 that does not answer this request")
-            .origin(Role::Server)
-            .blame(Role::Server)
-            .message(format!("the 101 has {what}; a conforming client fails the connection"))
-            .shows(request.seen, format!("Sec-WebSocket-Key: {}", quote::short(key)))
-            .shows(response.seen, quote::field_or_none(head, FIELD))
-            .help("compute Sec-WebSocket-Accept from the key of this very request, and keep caches off this path"),
-    );
+    let mut finding = Finding::new(&RULE, response.seen, "101 that does not answer this request")
+        .origin(Role::Server)
+        .blame(Role::Server)
+        .message(format!("the 101 has {what}; a conforming client fails the connection"))
+        .shows(request.seen, format!("Sec-WebSocket-Key: {}", quote::short(key)))
+        .shows(response.seen, quote::field_or_none(head, FIELD))
+        .help(
+            "compute Sec-WebSocket-Accept from the key of this very request, and keep caches off this path",
+        );
+    if let Some(packet) = other {
+        finding = finding
+            .confidence(Confidence::Likely)
+            .blame(Blame::Gateway)
+            .help("keep caches off this path, and look for a gateway that crosses answers on shared connections to its upstream");
+        let text = String::from("the connection that this answer belongs to begins");
+        finding.evidence.push(Evidence { packet, text });
+    }
+    found.push(finding);
 }
+
+/// The value belongs to another request of the capture.
+const OF_ANOTHER: &str =
+    "; it answers the request of another connection, as out of a cache or from crossed answers";
 
 const FIELD: &str = "Sec-WebSocket-Accept";
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -87,8 +103,7 @@ fn recognise(key: &str, accept: &str) -> &'static str {
 mod tests {
     use super::*;
     use crate::role::Role::Client;
-    use crate::rules::testing::{ANSWER, REQUEST, Scene};
-    use crate::rules::{Blame, Confidence};
+    use crate::rules::testing::{ANSWER, REQUEST, Scene, judged_together, named};
 
     const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
     const GOOD: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
@@ -116,6 +131,26 @@ mod tests {
             .answer(ANSWER, "")
             .invalid();
         assert!(other.finds(RULE.name).message.contains("sample key"));
+    }
+
+    #[test]
+    fn the_answer_of_another_request_is_a_caches_or_crossed() {
+        let other = "6Z91ZW/lHYOaizQaxiSEUg==";
+        let foreign = |start: f64, key: &str, accept: &str| {
+            let answer = ANSWER.replace(GOOD, accept);
+            Scene::tcp_at(start).request(&REQUEST.replace(KEY, key)).answer(&answer, "").invalid().build()
+        };
+        let blame = |all: &[crate::connection::Connection]| {
+            let judged = judged_together(all, &[]);
+            let finding = named(&judged[1], RULE.name).unwrap().clone();
+            (finding.blame, finding.message.contains("another connection"))
+        };
+        let genuine = Scene::session("", "").build();
+        assert_eq!(blame(&[genuine.clone(), foreign(2.0, other, GOOD)]), (Blame::Gateway, true));
+        let crossed = [foreign(1.0, KEY, &accept_for(other.as_bytes())), foreign(2.0, other, GOOD)];
+        assert_eq!(blame(&crossed), (Blame::Gateway, true));
+        let elsewhere = foreign(2.0, other, "AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+        assert_eq!(blame(&[genuine, elsewhere]), (Blame::Server, false));
     }
 
     #[test]

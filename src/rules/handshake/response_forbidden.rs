@@ -1,6 +1,6 @@
 use crate::connection::Connection;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Finding, quote};
+use crate::rules::{Blame, Check, Confidence, Context, Finding, Severity, quote, trust};
 
 rule! {
     /// # What it finds
@@ -22,14 +22,15 @@ rule! {
     /// `upgrade_configs` with `upgrade_type: websocket`.
     ///
     /// # What it does not report
-    /// Values of `Cookie` and `Authorization`: only whether they were there.
+    /// Values of `Cookie` and `Authorization`: only whether they were there. A 401 or 407 after which the same client got
+    /// through to the same path within 10 s is only information: that is how credentials are asked for.
     pub static RULE = "WS-HS-013" "response-forbidden" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.2.2, §10.2",
-        explains: [], check: Check::Connection(check),
+        explains: [], check: Check::InContext(check),
     }
 }
 
-fn check(connection: &Connection, found: &mut Vec<Finding>) {
+fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let Some((request, response)) = super::refusal(connection) else { return };
     let status = response.head.status;
     if !matches!(status, 401 | 403 | 407) {
@@ -40,15 +41,24 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let host = asked.text("Host");
     let foreign = match (&origin, &host) {
         (Some(origin), Some(host)) => {
-            origin.split("://").nth(1).is_some_and(|name| !name.eq_ignore_ascii_case(host))
+            let name = origin.split("://").nth(1);
+            name.is_some_and(|name| !without_usual_port(name).eq_ignore_ascii_case(without_usual_port(host)))
         }
         _ => false,
     };
+    let challenged = matches!(status, 401 | 407) && context.census.got_through(connection, PATIENCE);
     let server = answered.text("Server").unwrap_or_default().to_ascii_lowercase();
     let envoy = status == 403 && server.contains("envoy") && response.body.is_empty();
     let challenge = answered.field("cf-mitigated").is_some();
-    let credentials = ["Cookie", "Authorization"].iter().any(|name| asked.field(name).is_some());
-    let (blame, why, help) = if envoy {
+    let known = trust::knows_request(connection);
+    let credentials = !known || ["Cookie", "Authorization"].iter().any(|name| asked.field(name).is_some());
+    let (blame, why, help) = if challenged {
+        (
+            Blame::Nobody,
+            "the client tried again and got through, so credentials were asked for and sent",
+            "nothing to mend; a client that sends its credentials at once saves a round trip",
+        )
+    } else if envoy {
         (
             Blame::Gateway,
             "an empty 403 from Envoy is how it refuses upgrades that are not enabled",
@@ -82,23 +92,32 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         )
     };
     let mut finding = super::refused(&RULE, request, response, format!("upgrade refused with {status}"))
+        .at_most(if challenged { Severity::Info } else { Severity::Error })
         .confidence(Confidence::Likely)
         .blame(blame)
         .message(format!("the upgrade was refused with {}: {why}", quote::status(response)))
         .shows_all(request.seen, quote::fields(asked, &["Host", "Origin"]))
         .help(help);
-    for name in ["Cookie", "Authorization"] {
+    for name in ["Cookie", "Authorization"].into_iter().filter(|name| known || asked.field(name).is_some()) {
         let there = if asked.field(name).is_some() { "with" } else { "without" };
         finding = finding.shows(request.seen, format!("{there} {name}"));
     }
     found.push(finding);
 }
 
+/// Nanoseconds within which a client that was asked for credentials comes back with them.
+const PATIENCE: i64 = 10_000_000_000;
+
+/// A host without the port that its scheme has anyway.
+fn without_usual_port(host: &str) -> &str {
+    host.strip_suffix(":443").or_else(|| host.strip_suffix(":80")).unwrap_or(host)
+}
+
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::rules::testing::{REQUEST, Scene};
-    use crate::rules::{Blame, Finding};
+    use crate::rules::testing::{ANSWER, REQUEST, Scene, judged_together, named};
+    use crate::rules::{Blame, Finding, Severity};
 
     fn refused(request: &str, answer: &str) -> Finding {
         Scene::tcp().request(&format!("{REQUEST}{request}")).answer(answer, "").finds(RULE.name)
@@ -113,6 +132,24 @@ mod tests {
     fn a_foreign_origin_is_the_first_suspect() {
         let finding = refused("Origin: https://evil.example\r\n", "HTTP/1.1 403 Forbidden\r\n");
         assert!(finding.blame == Blame::Server && finding.message.contains("origin policy"));
+        let own = refused("Origin: https://example.org:443\r\n", "HTTP/1.1 403 Forbidden\r\n");
+        assert!(!own.message.contains("origin policy"), "{}", own.message);
+    }
+
+    #[test]
+    fn a_challenge_that_was_met_is_information_and_one_that_was_not_stays_an_error() {
+        let refused =
+            || Scene::answered("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest\r\n", "").build();
+        let told = |later: f64, path: &str| {
+            let request = REQUEST.replace("/chat", path);
+            let next = Scene::tcp_at(later).request(&request).answer(ANSWER, "").build();
+            let judged = judged_together(&[refused(), next], &[]);
+            let finding = named(&judged[0], RULE.name).unwrap();
+            (finding.severity, finding.blame)
+        };
+        assert_eq!(told(1.0, "/chat"), (Severity::Info, Blame::Nobody));
+        assert_eq!(told(60.0, "/chat"), (Severity::Error, Blame::Client));
+        assert_eq!(told(1.0, "/news"), (Severity::Error, Blame::Client));
     }
 
     #[test]
@@ -123,6 +160,11 @@ mod tests {
         assert!(texts.contains(&"with Cookie") && texts.contains(&"without Authorization"));
         assert!(texts.iter().all(|text| !text.contains("s3cret")));
         assert_eq!(refused("", "HTTP/1.1 401 Unauthorized\r\n").blame, Blame::Client);
+        let half_known = Scene::answered("HTTP/1.1 401 Unauthorized\r\n", "")
+            .with(|connection| connection.quality.unknown_fields.client = 1)
+            .finds(RULE.name);
+        assert_eq!(half_known.blame, Blame::Server);
+        assert!(half_known.evidence.iter().all(|evidence| !evidence.text.starts_with("without")));
     }
 
     #[test]

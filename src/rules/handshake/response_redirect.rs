@@ -1,6 +1,6 @@
 use crate::connection::Connection;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Finding, Severity, quote};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote};
 
 rule! {
     /// # What it finds
@@ -14,7 +14,8 @@ rule! {
     ///
     /// # How to fix
     /// Connect to the final `wss://` URL, and except the path from the rule. Authenticate by cookie or ticket instead of
-    /// a login redirect.
+    /// a login redirect. nginx: no `return 301` for this path in the server block of port 80. Django:
+    /// `SECURE_REDIRECT_EXEMPT`.
     ///
     /// # What it does not report
     /// 304, which is no redirect.
@@ -35,17 +36,24 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         .head
         .text("Location")
         .map_or(String::from("nowhere"), |location| quote::target(&location));
+    // Who sends plain HTTP to TLS is who ends TLS.
+    let to_tls = connection.tls.is_none() && (to.starts_with("https://") || to.starts_with("wss://"));
     // The location may carry a token in its query, so it is not quoted as a field.
     let mut finding =
         super::refused(&RULE, request, response, format!("upgrade redirected with {}", response.head.status));
     finding.evidence.retain(|evidence| !evidence.text.starts_with("Location:"));
+    if to_tls {
+        finding = finding.origin(Origin::Gateway).blame(Blame::Gateway);
+    } else {
+        finding = finding.blame(Blame::Server);
+    }
     found.push(
         finding
             .at_most(if browser { Severity::Error } else { Severity::Warning })
             .confidence(Confidence::Likely)
-            .blame(Blame::Server)
             .message(format!(
-                "the upgrade was redirected to {to}{}",
+                "the upgrade was redirected to {to}{}{}",
+                if to_tls { ", as whatever ends TLS there does with plain HTTP" } else { "" },
                 if browser { ", and browsers do not follow redirects for WebSocket" } else { "" }
             ))
             .shows(response.seen, format!("redirects to {to}"))
@@ -56,8 +64,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::rules::Severity;
     use crate::rules::testing::{REQUEST, Scene};
+    use crate::rules::{Blame, Severity};
 
     const MOVED: &str =
         "HTTP/1.1 301 Moved Permanently\r\nLocation: https://example.org/chat?ticket=s3cret\r\n";
@@ -72,6 +80,13 @@ mod tests {
         assert!(finding.message.contains("https://example.org/chat?ticket=…"));
         assert!(finding.evidence.iter().all(|evidence| !evidence.text.contains("s3cret")));
         assert_eq!(Scene::answered(MOVED, "").finds(RULE.name).severity, Severity::Warning);
+    }
+
+    #[test]
+    fn a_redirect_to_tls_is_the_gateways_and_any_other_the_servers() {
+        assert_eq!(Scene::answered(MOVED, "").finds(RULE.name).blame, Blame::Gateway);
+        let login = "HTTP/1.1 302 Found\r\nLocation: /login\r\n";
+        assert_eq!(Scene::answered(login, "").finds(RULE.name).blame, Blame::Server);
     }
 
     #[test]

@@ -19,7 +19,8 @@ rule! {
     /// to the upstream connection and answer the client with what the upstream chose.
     ///
     /// # What it does not report
-    /// Connections of which one leg was captured.
+    /// Connections of which one leg was captured, or of whose HTTP/2 fields some are not known. It is no surer than that the
+    /// two legs belong together.
     pub static RULE = "WS-SP-004" "subprotocol-altered-between-legs" {
         severity: Warning, category: Subprotocol, reference: "RFC 6455 §4.2.2",
         explains: ["subprotocol-offered-not-selected", "subprotocol-selected-not-offered"],
@@ -32,6 +33,9 @@ const FIELD: &str = "Sec-WebSocket-Protocol";
 fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let Some(legs) = context.legs else { return };
     let (Some(asked), Some(forwarded)) = (&legs.client.request, &legs.upstream.request) else { return };
+    if !trust::knows_fields(legs.client) || !trust::knows_fields(legs.upstream) {
+        return;
+    }
     let answers = trust::handshake(legs.client).zip(trust::handshake(legs.upstream));
     let chosen = answers.filter(|((_, one), (_, other))| one.subprotocol != other.subprotocol);
     let what = if asked.subprotocols != forwarded.subprotocols {
@@ -87,5 +91,7 @@ mod tests {
     #[test]
     fn equal_legs_are_silent() {
         both(leg("a, b", "a"), leg("a, b", "a")).silent(RULE.name);
+        let half = leg("", "").with(|connection| connection.quality.unknown_fields.client = 1);
+        both(leg("a", "a"), half).silent(RULE.name);
     }
 }

@@ -23,7 +23,8 @@ rule! {
     /// the same. If the client only smuggles a token in this field, answer with that value or move the token.
     ///
     /// # What it does not report
-    /// Requests without subprotocols. It is an error where the client is a browser or left at once, else a warning.
+    /// Requests without subprotocols. It is an error where the client is a browser or left without a frame, else a warning:
+    /// gorilla, OkHttp and Python's websockets go on without.
     pub static RULE = "WS-SP-001" "subprotocol-offered-not-selected" {
         severity: Error, category: Subprotocol, reference: "RFC 6455 §4.2.2; WHATWG WebSockets, establish a connection",
         explains: ["client-aborts-after-101", "closed-without-close-frame"], check: Check::Connection(check),
@@ -39,20 +40,23 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let browser = request.head.head.field("Origin").is_some();
     let left = connection.ending.by.filter(|(by, _)| *by == Role::Client && connection.closes.is_empty());
     let agent = request.head.head.text("User-Agent").unwrap_or_default().to_ascii_lowercase();
-    let strict = browser || left.is_some() || agent.contains("tungstenite");
+    // A client that goes on speaking has accepted it, whatever it calls itself.
+    let tolerates = connection.frames.as_ref().is_some_and(|frames| frames.client.total() > 0);
+    let strict = !tolerates && (browser || left.is_some() || agent.contains("tungstenite"));
     let mut finding = Finding::new(&RULE, response.seen, "no offered subprotocol selected")
         .at_most(if strict { Severity::Error } else { Severity::Warning })
         .confidence(if strict { Confidence::Likely } else { Confidence::Possible })
         .origin(Role::Server)
         .blame(Blame::Server)
         .message(format!(
-            "the client offered {} and the server selected none, which browsers, ws on Node and tungstenite refuse",
-            quote::short(&quote::list(&request.subprotocols))
+            "the client offered {} and the server selected none, which browsers, ws on Node and tungstenite refuse{}",
+            quote::short(&quote::list(&request.subprotocols)),
+            if tolerates { "; this client goes on without" } else { "" }
         ))
         .shows_all(request.seen, quote::fields(&request.head.head, &[FIELD]))
         .shows(response.seen, format!("{} with {}", response.head.status, quote::field_or_none(&response.head.head, FIELD)))
         .help("let the server select one of the subprotocols that the client offers");
-    if let Some((_, seen)) = left {
+    if let Some((_, seen)) = left.filter(|_| !tolerates) {
         finding = finding.shows(seen, "client ends TCP without a Close");
     }
     found.push(finding);
@@ -63,7 +67,7 @@ mod tests {
     use super::RULE;
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::{ANSWER, REQUEST, Scene};
-    use crate::rules::{Blame, Severity};
+    use crate::rules::{Blame, Confidence, Severity};
 
     fn offered(answer: &str) -> Scene {
         Scene::tcp()
@@ -79,6 +83,16 @@ mod tests {
             (1, Severity::Error, Blame::Server)
         );
         assert_eq!(offered("").messages(Client, 1).finds(RULE.name).severity, Severity::Warning);
+    }
+
+    #[test]
+    fn a_client_that_goes_on_tolerates_it_whatever_it_calls_itself() {
+        let browser = format!("{REQUEST}Sec-WebSocket-Protocol: a1\r\nOrigin: https://example.org\r\n");
+        let scene = || Scene::tcp().request(&browser).answer(ANSWER, "");
+        assert_eq!(scene().finds(RULE.name).severity, Severity::Error);
+        let finding = scene().messages(Client, 5).fin(Client).finds(RULE.name);
+        assert_eq!((finding.severity, finding.confidence), (Severity::Warning, Confidence::Possible));
+        offered("").with(|connection| connection.quality.unknown_fields.server = 1).silent(RULE.name);
     }
 
     #[test]

@@ -75,5 +75,10 @@ mod tests {
     fn a_choice_from_the_offer_and_an_unseen_offer_are_silent() {
         selected("Sec-WebSocket-Protocol: mqtt, chat\r\n", "chat").silent(RULE.name);
         selected("", "chat").unseen(Client).silent(RULE.name);
+        selected("Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Protocol: chat\r\n", "chat")
+            .silent(RULE.name);
+        selected("", "chat")
+            .with(|connection| connection.quality.unknown_fields.client = 1)
+            .silent(RULE.name);
     }
 }

@@ -1,7 +1,7 @@
 use crate::connection::Connection;
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Check, Finding, quote};
+use crate::rules::{Check, Confidence, Finding, quote, trust};
 
 rule! {
     /// # What it finds
@@ -19,7 +19,8 @@ rule! {
     /// `proxy_send_timeout` and HAProxy `timeout tunnel` decide when the proxy cuts.
     ///
     /// # What it does not report
-    /// Shorter stalls, which are ordinary flow control.
+    /// Shorter stalls, which are ordinary flow control. Where the capture lacks packets of that side it is only possible:
+    /// the window may have opened in one of them. No scale is needed to know a window of zero.
     pub static RULE = "WS-TR-005" "receiver-stalled" {
         severity: Warning, category: Transport, reference: "RFC 9293 §3.8.6",
         explains: [], check: Check::Connection(check),
@@ -32,8 +33,11 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         let Some(stall) = stall.filter(|stall| stall.nanos() >= LONG) else { continue };
         let name = role.name();
         let seconds = quote::seconds(stall.nanos() as f64 / 1e9);
+        // An announcement that the window opened again may be among what the capture lacks.
+        let doubt = trust::doubt(connection, role);
         found.push(
             Finding::new(&RULE, stall.from, format!("{name} stopped reading"))
+                .doubted(&doubt, Confidence::Possible)
                 .origin(role)
                 .blame(role)
                 .message(format!(
@@ -42,6 +46,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                 ))
                 .shows(stall.from, format!("window of the {name} falls to zero"))
                 .shows(stall.until, format!("it opens or the connection ends, {seconds} later"))
+                .shows_all(stall.until, doubt.into_iter().collect())
                 .help(format!("find out why the program of the {name} did not read at this time")),
         );
     }
@@ -74,6 +79,11 @@ mod tests {
         let finding = stalled(7.0).finds(RULE.name);
         assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Certain));
         assert!(finding.message.contains("7.0 s"));
+    }
+
+    #[test]
+    fn missing_packets_of_the_reader_make_it_possible() {
+        assert_eq!(stalled(7.0).gap(Client).finds(RULE.name).confidence, Confidence::Possible);
     }
 
     #[test]

@@ -19,10 +19,11 @@ rule! {
     ///
     /// # What it does not report
     /// Resets that look like their side's other packets: boxes near it, or those that keep the time to live, are not
-    /// seen. A route that changed in that moment looks the same.
+    /// seen. A route that changed in that moment looks the same. A time to live of 64, 128 or 255 has passed no router: a
+    /// firewall on the captured host or beside it sent that.
     pub static RULE = "WS-TR-003" "rst-foreign-origin" {
         severity: Warning, category: Transport, reference: "RFC 9293 §3.5.2; RFC 1812 §5.3.1",
-        explains: ["closed-without-close-frame"], check: Check::Connection(check),
+        explains: ["closed-without-close-frame", "mass-disconnect"], check: Check::Connection(check),
     }
 }
 
@@ -41,8 +42,14 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             .origin(Origin::Network)
             .blame(Blame::Network)
             .message(format!(
-                "the RST in the name of the {from} has time to live {}, its other packets {usual}: something on the path sent it",
-                reset.ttl
+                "the RST in the name of the {from} has time to live {}, its other packets {usual}: something on the path sent it{}",
+                reset.ttl,
+                // What systems begin with: such a packet passed no router.
+                if matches!(reset.ttl, 64 | 128 | 255) {
+                    ", and as it passed no router yet, that is the captured host itself or its neighbour"
+                } else {
+                    ""
+                }
             ))
             .shows(reset.seen, format!("RST in the name of the {from}, time to live {}, expected {usual}", reset.ttl))
             .help("look at the logs and session tables of firewalls, NAT gateways and load balancers on the path"),
@@ -71,6 +78,7 @@ mod tests {
         let findings = reset(Scene::session("", "").messages(Client, 1), 255, Some(52)).findings();
         assert_eq!((findings.len(), findings[0].rule.name), (1, RULE.name));
         assert_eq!((findings[0].blame, findings[0].confidence), (Blame::Network, Confidence::Likely));
+        assert!(findings[0].message.contains("passed no router"), "{}", findings[0].message);
         assert_eq!(findings[0].consequences[0].rule.name, "closed-without-close-frame");
     }
 
