@@ -2,12 +2,14 @@
 
 use crate::traffic::{self, Endless, Step};
 use peak_alloc::PeakAlloc;
+use std::io::Write as _;
 use std::process::Command;
 use wsanalyze::capture::{Merged, Reader};
 use wsanalyze::connection::{Connection, Outcome};
-use wsanalyze::pipeline::{self, Observer, Summary};
+use wsanalyze::pipeline::{self, Observer, Options, Summary};
 use wsanalyze::report::{Glyphs, Page, Secrets, TableReport};
 use wsanalyze::rules::Finding;
+use wsanalyze::tls::KeyLog;
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -85,6 +87,39 @@ fn heads_without_end_are_given_up() {
         assert_eq!(summary.totals.tcp_connections, 300);
         assert_eq!(summary.totals.established, 0);
     });
+}
+
+#[test]
+fn hostile_input_stays_within_its_bound_on_several_threads() {
+    alone("hostile_input_stays_within_its_bound_on_several_threads", 128 * MB, || {
+        for threads in [2, 8] {
+            for (name, megabytes, scene) in hostile() {
+                let options = Options { threads, alone: 0, ..Options::default() };
+                let mut seen = Seen::default();
+                let input = endless(megabytes * MB, scene);
+                let keys = KeyLog::default();
+                let summary = pipeline::analyze_with(&options, keys, input, &mut seen, &mut |_, _| {});
+                let peak = MEMORY.peak_usage() as u64 / MB;
+                println!("{name} on {threads} threads: {peak} MB so far");
+                assert!(summary.totals.packets > 10_000, "{name}");
+            }
+        }
+    });
+}
+
+/// What strangers send to fill memory.
+fn hostile() -> [(&'static str, u64, Step); 6] {
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(&vec![0; 8 << 20]).unwrap();
+    let bomb = encoder.finish().unwrap();
+    [
+        ("half-open connections", 8, traffic::half_open()),
+        ("holes", 56, traffic::holes(2_000)),
+        ("giant heads", 40, traffic::giant_heads(700)),
+        ("giant frames", 10, traffic::giant_frames(2_000)),
+        ("bombs", 10, traffic::bombs(bomb)),
+        ("a storm", 5, traffic::storm(1009)),
+    ]
 }
 
 /// What came of a run.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 const FAULT: &str = "fixtures/captures/gw_nginx_stripreq.pcapng";
 
 /// The names of all formats, as the program itself lists them.
-fn formats() -> Vec<String> {
+pub fn formats() -> Vec<String> {
     let said = run(&["--format", "poem", FAULT]).err;
     let (_, names) = said.split_once("possible values: ").unwrap_or_else(|| panic!("{said}"));
     let names: Vec<String> = names.split(']').next().unwrap().split(", ").map(str::to_owned).collect();

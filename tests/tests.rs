@@ -23,6 +23,9 @@ mod reports;
 /// Every format tells the same facts, and none tells a secret.
 mod formats;
 
+/// What a stranger wrote is shown and never obeyed.
+mod hostile;
+
 /// The command line: what it accepts, prints and returns.
 mod cli;
 

@@ -259,7 +259,7 @@ fn nanoseconds(pcap: &[u8]) -> Vec<u8> {
 }
 
 /// Section header, one interface with microseconds, enhanced packet blocks.
-fn pcapng(pcap: &[u8]) -> Vec<u8> {
+pub fn pcapng(pcap: &[u8]) -> Vec<u8> {
     fn block(out: &mut Vec<u8>, kind: u32, body: &[u8]) {
         let padding = body.len().next_multiple_of(4) - body.len();
         let length = (12 + body.len() + padding) as u32;

@@ -168,6 +168,40 @@ pub fn giant_heads(sessions: u32) -> Step {
     })
 }
 
+/// Sessions whose server sends compressed messages that inflate a thousandfold, and is then closed with 1009.
+pub fn bombs(compressed: Vec<u8>) -> Step {
+    let message = frame(0xc2, None, &compressed);
+    let mut number = 0;
+    Box::new(move |wire| {
+        let mut flow = Flow::new(number);
+        number += 1;
+        flow.greet(wire);
+        flow.send(wire, CLIENT, REQUEST.as_bytes());
+        let agreed = "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+        flow.send(wire, SERVER, [&RESPONSE[..RESPONSE.len() - 4], agreed].concat().as_bytes());
+        message.chunks(1448).for_each(|segment| flow.send(wire, SERVER, segment));
+        flow.send(wire, CLIENT, &frame(0x88, Some(MASK), &1009_u16.to_be_bytes()));
+        flow.finish(wire);
+    })
+}
+
+/// `sessions` connections whose servers announce frames of four gibibytes and more, and send on and on.
+pub fn giant_frames(sessions: u32) -> Step {
+    let mut flows: Vec<Flow> = (0..sessions).map(Flow::new).collect();
+    let mut turn = 0_usize;
+    Box::new(move |wire| {
+        let index = turn % flows.len();
+        let flow = &mut flows[index];
+        if turn < sessions as usize {
+            flow.open(wire);
+            let len: u64 = [1 << 32, (1 << 40) - 1, 1 << 62, u64::MAX][index % 4];
+            flow.send(wire, SERVER, &[&[0x01, 127][..], &len.to_be_bytes()].concat());
+        }
+        turn += 1;
+        flow.send(wire, SERVER, &[b'x'; 1400]);
+    })
+}
+
 /// A capture that is being written: Ethernet, microseconds.
 pub struct Wire {
     pub bytes: Vec<u8>,
