@@ -235,7 +235,8 @@ impl Connections {
 
     /// Lets a busy flow take an event, and forgets the flow where it carries nothing for us.
     fn carry(&mut self, e: &StreamEvent<'_>) -> Interest {
-        let Some(Entry::Busy(flow)) = self.flows.get_mut(e.flow.index()) else { return Interest::Keep };
+        // One that was given up for others is not here any more.
+        let Some(Entry::Busy(flow)) = self.flows.get_mut(e.flow.index()) else { return Interest::Ignore };
         let before = flow.buffered();
         let protocol = match e.event {
             Event::Data { offset, bytes } => flow.data(e.from, offset, bytes, e.seen, &mut self.keys),
@@ -319,7 +320,7 @@ impl Connections {
                     _ => {}
                 }
             }
-            let most = oldest.iter().max_by_key(|(kept, ..)| *kept).copied();
+            let most = oldest.iter().rev().max_by_key(|(kept, ..)| *kept).copied();
             let Some((kept, id, _)) = most else { break };
             oldest.retain(|&(_, other, _)| other != id);
             oldest.into_iter().rev().for_each(|(_, id, first)| self.keeping.push_front((id, first)));
