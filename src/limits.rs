@@ -249,6 +249,9 @@ pub const HTTP2_CONNECTIONS: u32 = 1 << 13;
 /// First frames of each side of which something is kept, to match the legs of one session.
 pub const GLIMPSES: usize = 8;
 
+/// First data frames of each side whose first bytes are compared, to match the legs of one session.
+pub const WORDS: u8 = 3;
+
 /// Pings of one side that wait for their pong. Beyond it, the oldest is no longer waited for.
 pub const PINGS: usize = 16;
 

@@ -25,6 +25,8 @@ pub struct Facts {
     pub opened: Opened,
     /// Alerts that could be read, in order of time.
     pub alerts: Vec<Alert>,
+    /// The first bytes of a server that answered the client hello in plain HTTP, at most [`crate::limits::QUOTE`].
+    pub http: Option<(Seen, Box<[u8]>)>,
     /// What each side sent.
     pub sent: Sides<Sent>,
 }

@@ -33,6 +33,8 @@ pub struct Session {
     low: Direction,
     high: Direction,
     alerts: Vec<(Side, Seen, [u8; 2])>,
+    /// What one side began with in place of TLS.
+    http: Option<(Seen, Box<[u8]>)>,
     /// Whether any application data were opened.
     readable: bool,
     tries: u32,
@@ -149,6 +151,7 @@ impl Session {
             low: Direction::default(),
             high: Direction::default(),
             alerts: Vec::new(),
+            http: None,
             readable: false,
             tries: limits::TLS_TRIES,
         }
@@ -156,6 +159,13 @@ impl Session {
 
     /// Takes the next bytes of one side; `out` is given what they hold.
     pub fn data(&mut self, from: Side, bytes: &[u8], seen: Seen, keys: &mut Keyring, out: &mut Out<'_>) {
+        if self.client.is_some_and(|client| client != from)
+            && self.direction(from).sent == Sent::default()
+            && bytes.starts_with(b"HTTP/1.")
+        {
+            let start = bytes.get(..bytes.len().min(limits::QUOTE)).unwrap_or_default();
+            self.http.get_or_insert_with(|| (seen, start.into()));
+        }
         let mut records = take(&mut self.direction(from).records);
         let mut rest = bytes;
         while let Some(record) = records.next(&mut rest) {
@@ -239,6 +249,7 @@ impl Session {
             alpn_offered: client_hello.map(|hello| hello.alpn.clone()).unwrap_or_default(),
             opened: self.opened(client, keys.log()),
             alerts: self.alerts.iter().map(alert).collect(),
+            http: self.http.clone(),
             sent: match client {
                 Side::Low => Sides { client: low, server: high },
                 Side::High => Sides { client: high, server: low },

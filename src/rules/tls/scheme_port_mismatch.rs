@@ -6,14 +6,14 @@ use crate::rules::{Blame, Check, Confidence, Finding, handshake, quote, trust};
 rule! {
     /// # What it finds
     /// An upgrade request in plain HTTP that reached a port which speaks TLS: the answer is a TLS alert, or a 400 whose
-    /// text says so.
+    /// text says so. Or the other way round: a client hello that was answered in plain HTTP.
     ///
     /// # Why it matters
     /// The two sides disagree about ws and wss, so no handshake can succeed. Behind a gateway it becomes a 502.
     ///
     /// # What causes it
-    /// `ws://` where `wss://` is meant; a gateway that speaks plain HTTP to an upstream with TLS, such as `proxy_pass
-    /// http://` to an HTTPS port.
+    /// `ws://` where `wss://` is meant, or the opposite; a gateway that speaks plain HTTP to an upstream with TLS, such as
+    /// `proxy_pass http://` to an HTTPS port, or TLS to one without.
     ///
     /// # How to fix
     /// Use the scheme of the port: `wss` in the client, or towards the upstream nginx `proxy_pass https://…`, HAProxy
@@ -23,11 +23,12 @@ rule! {
     /// Answers of which the capture lacks the first bytes, and any other 400.
     pub static RULE = "WS-TL-002" "scheme-port-mismatch" {
         severity: Error, category: Tls, reference: "RFC 6455 §3; RFC 8446 §6",
-        explains: ["response-not-http", "response-not-101"], check: Check::Connection(check),
+        explains: ["response-not-http", "response-not-101", "tls-handshake-failed"], check: Check::Connection(check),
     }
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    found.extend(tls_to_a_plain_port(connection));
     let Some(request) = &connection.request else { return };
     let alert = connection.garbled.as_ref().filter(|(_, bytes)| {
         connection.outcome == Outcome::Garbled && matches!(**bytes, [0x15, 0x03, 0..=4, 0, 2, 1 | 2, ..])
@@ -74,6 +75,29 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     );
 }
 
+/// A client hello that was answered in plain HTTP.
+fn tls_to_a_plain_port(connection: &Connection) -> Option<Finding> {
+    let tls = connection.tls.as_deref().filter(|_| connection.outcome == Outcome::Encrypted)?;
+    let (seen, bytes) = tls.http.as_ref()?;
+    let line = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    let line = String::from_utf8_lossy(line).into_owned();
+    let name = tls.server_name.as_ref().map_or(String::new(), |name| format!(" for {}", quote::quoted(name)));
+    Some(
+        Finding::new(&RULE, *seen, "TLS sent to a port without TLS")
+            .confidence(Confidence::Likely)
+            .origin(Role::Server)
+            .blame(Blame::Client)
+            .message(format!(
+                "the client sent a TLS client hello{name} and {} answered in plain HTTP with {}: this port does not speak TLS, so ws is meant, or TLS is off where it should be on",
+                connection.tcp.server,
+                quote::quoted(&line)
+            ))
+            .shows(connection.first, format!("client hello{name}"))
+            .shows(*seen, format!("plain HTTP: {}", quote::quoted(&line)))
+            .help("use ws:// for this port, or the port of the server that speaks TLS; in a gateway, http in place of https towards this upstream"),
+    )
+}
+
 /// What nginx, Go's net/http and Apache httpd say to plain HTTP on a TLS port.
 const WORDS: [&str; 3] = [
     "The plain HTTP request was sent to HTTPS port",
@@ -86,8 +110,10 @@ mod tests {
     use super::{RULE, WORDS};
     use crate::connection::Outcome;
     use crate::role::Role::Server;
+    use crate::role::Sides;
     use crate::rules::testing::{REQUEST, Scene};
     use crate::rules::{Blame, Confidence};
+    use crate::tls::{Facts, Opened, Version};
 
     fn garbled(request: &str, bytes: &[u8]) -> Scene {
         Scene::tcp().request(request).with(|connection| {
@@ -102,6 +128,36 @@ mod tests {
         assert_eq!((findings.len(), findings[0].rule.name), (1, RULE.name));
         assert_eq!((findings[0].blame, findings[0].confidence), (Blame::Server, Confidence::Likely));
         assert_eq!(findings[0].consequences[0].rule.name, "response-not-http");
+    }
+
+    #[test]
+    fn a_client_hello_that_is_answered_in_plain_http_shows_a_port_without() {
+        let scene = |http: Option<&[u8]>| {
+            Scene::tcp()
+                .with(|connection| {
+                    let seen = connection.last;
+                    connection.outcome = Outcome::Encrypted;
+                    connection.tls = Some(Box::new(Facts {
+                        version: None,
+                        offered: Some(Version::TLS13),
+                        cipher_suite: None,
+                        server_name: Some(String::from("ws.example.org")),
+                        alpn: None,
+                        alpn_offered: Vec::new(),
+                        opened: Opened::Nothing,
+                        alerts: Vec::new(),
+                        http: http.map(|bytes| (seen, bytes.into())),
+                        sent: Sides::default(),
+                    }));
+                })
+                .fin(Server)
+        };
+        let findings = scene(Some(b"HTTP/1.1 400 Bad Request\r\nServer: x")).findings();
+        assert_eq!((findings.len(), findings[0].rule.name), (1, RULE.name));
+        assert_eq!((findings[0].blame, findings[0].confidence), (Blame::Client, Confidence::Likely));
+        assert!(findings[0].message.contains("\"HTTP/1.1 400 Bad Request\""), "{}", findings[0].message);
+        assert_eq!(findings[0].consequences[0].rule.name, "tls-handshake-failed");
+        scene(None).silent(RULE.name);
     }
 
     #[test]
