@@ -79,7 +79,7 @@ fn read(path: &Path) -> BTreeMap<String, u64> {
 struct Nobody;
 
 impl Observer for Nobody {
-    fn connection(&mut self, _: Connection, _: Vec<Finding>) {}
+    fn connection(&mut self, _: Box<Connection>, _: Vec<Finding>) {}
 }
 
 fn analyze(path: &Path) {

@@ -35,7 +35,7 @@ fn row(name: &str, megabytes: u64, shape: impl Fn() -> Step) {
 struct Nobody;
 
 impl Observer for Nobody {
-    fn connection(&mut self, _: Connection, _: Vec<Finding>) {}
+    fn connection(&mut self, _: Box<Connection>, _: Vec<Finding>) {}
 }
 
 fn peak(bytes: u64, step: Step) -> f32 {

@@ -39,7 +39,7 @@ fn shape(bencher: Bencher, name: &str) {
 struct Count(usize);
 
 impl Observer for Count {
-    fn connection(&mut self, connection: Connection, findings: Vec<Finding>) {
+    fn connection(&mut self, connection: Box<Connection>, findings: Vec<Finding>) {
         black_box(&connection);
         self.0 += findings.len();
     }

@@ -39,7 +39,7 @@
 //! struct FirstCloses(Vec<Option<u16>>);
 //!
 //! impl Observer for FirstCloses {
-//!     fn connection(&mut self, connection: Connection, _: Vec<Finding>) {
+//!     fn connection(&mut self, connection: Box<Connection>, _: Vec<Finding>) {
 //!         self.0.extend(connection.closes.first().map(|close| close.code));
 //!     }
 //! }

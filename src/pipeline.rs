@@ -50,7 +50,7 @@ use warnings::{
 /// Receives what an analysis finds, connection by connection, in the order in which they become final.
 pub trait Observer {
     /// Takes one connection and what the rules say of it.
-    fn connection(&mut self, connection: Connection, findings: Vec<Finding>);
+    fn connection(&mut self, connection: Box<Connection>, findings: Vec<Finding>);
 
     /// Takes a pair of legs, before either of its connections.
     fn legs(&mut self, pair: LegPair) {

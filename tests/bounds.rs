@@ -133,7 +133,7 @@ struct Seen {
 }
 
 impl Observer for Seen {
-    fn connection(&mut self, connection: Connection, _: Vec<Finding>) {
+    fn connection(&mut self, connection: Box<Connection>, _: Vec<Finding>) {
         self.connections += 1;
         self.established += u64::from(connection.outcome == Outcome::Established);
         self.lost += u64::from(!connection.quality.is_whole());

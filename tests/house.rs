@@ -132,7 +132,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("ruzstd", &["capture/"]),
     ("lz4_flex", &["capture/"]),
     ("etherparse", &["net/"]),
-    ("foldhash", &["legs/"]),
+    ("foldhash", &["gateway/", "legs/"]),
     ("hashbrown", &["tcp/"]),
     ("httparse", &["http/"]),
     ("mimalloc", &["main.rs"]),

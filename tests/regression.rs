@@ -13,7 +13,7 @@ use wsanalyze::rules::Finding;
 struct Both(TableReport, Collector);
 
 impl Observer for Both {
-    fn connection(&mut self, connection: Connection, findings: Vec<Finding>) {
+    fn connection(&mut self, connection: Box<Connection>, findings: Vec<Finding>) {
         self.1.add(&connection, &findings);
         self.0.connection(connection, findings);
     }

@@ -144,7 +144,7 @@ fn a_panic_of_one_thread_ends_the_run() {
 fn a_panic_of_whoever_is_told_ends_the_run_though_input_is_left() {
     struct Panics;
     impl Observer for Panics {
-        fn connection(&mut self, _: Connection, _: Vec<Finding>) {
+        fn connection(&mut self, _: Box<Connection>, _: Vec<Finding>) {
             panic!("enough");
         }
     }
@@ -194,7 +194,7 @@ fn told(threads: usize, alone: u64, input: Merged) -> String {
 struct Words(String);
 
 impl Observer for Words {
-    fn connection(&mut self, connection: Connection, findings: Vec<Finding>) {
+    fn connection(&mut self, connection: Box<Connection>, findings: Vec<Finding>) {
         writeln!(self.0, "{connection:?}\n{findings:?}").unwrap();
     }
 

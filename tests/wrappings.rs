@@ -188,7 +188,7 @@ fn captures_that_overlap_and_are_too_many_are_told_in_one_line() {
 fn told(reader: Result<Reader, wsanalyze::error::Error>) -> String {
     struct Words(String);
     impl Observer for Words {
-        fn connection(&mut self, connection: Connection, findings: Vec<Finding>) {
+        fn connection(&mut self, connection: Box<Connection>, findings: Vec<Finding>) {
             self.0 += &format!("{connection:?}\n{findings:?}\n");
         }
     }

@@ -60,7 +60,7 @@ fn write(wanted: &Wanted, output: &Path, captures: &[PathBuf]) -> Result<u64, St
 struct All(Vec<Wanted>);
 
 impl Observer for All {
-    fn connection(&mut self, connection: Connection, _: Vec<Finding>) {
+    fn connection(&mut self, connection: Box<Connection>, _: Vec<Finding>) {
         self.0.push(Wanted::of(&connection));
     }
 }

@@ -162,7 +162,7 @@ impl Reports {
 }
 
 impl Observer for Reports {
-    fn connection(&mut self, connection: Connection, findings: Vec<Finding>) {
+    fn connection(&mut self, connection: Box<Connection>, findings: Vec<Finding>) {
         if let Some(ledger) = &mut self.ledger {
             ledger.add(&connection);
         }

@@ -88,7 +88,7 @@ struct Tally<'a, O> {
 }
 
 impl<O: Observer> Observer for Tally<'_, O> {
-    fn connection(&mut self, connection: Connection, mut findings: Vec<Finding>) {
+    fn connection(&mut self, connection: Box<Connection>, mut findings: Vec<Finding>) {
         if !self.input.scope.admits(&connection, &findings, self.begins) {
             return;
         }

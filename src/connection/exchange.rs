@@ -32,7 +32,7 @@ pub(super) struct Exchange {
     /// The answer to an upgrade whose body is being read, so that it can be quoted.
     answered: Option<Box<Connection>>,
     /// Upgrades that were answered without a session.
-    attempts: Vec<Connection>,
+    attempts: Vec<Box<Connection>>,
     tunnel: Option<String>,
     /// Times that waiting bytes were read again, each of which may copy what is left of them.
     rounds: u32,
@@ -190,7 +190,7 @@ impl Exchange {
 
     /// Every attempt at an upgrade, in order; those that got no answer as unanswered, or as unseen where `lost` says
     /// that the capture may lack it.
-    pub(super) fn into_attempts(mut self, lost: bool) -> (Vec<Connection>, bool) {
+    pub(super) fn into_attempts(mut self, lost: bool) -> (Vec<Box<Connection>>, bool) {
         self.finish_answer();
         let lost = lost || self.answer_lost;
         let outcome = if lost { Outcome::Unseen } else { Outcome::Unanswered };
@@ -390,7 +390,7 @@ impl Exchange {
             connection.outcome = Outcome::Rejected;
             connection.last = seen;
             connection.response = Some(handshake::response(head, seen, connection.request.as_ref()));
-            self.answered = Some(Box::new(connection));
+            self.answered = Some(connection);
             if let Reader::Head { .. } = self.server {
                 self.finish_answer();
             }
@@ -571,7 +571,7 @@ impl Exchange {
         heard
     }
 
-    fn attempt(&self, upgrade: Upgrade, interim: Vec<u16>) -> Connection {
+    fn attempt(&self, upgrade: Upgrade, interim: Vec<u16>) -> Box<Connection> {
         let mut connection = Connection::begun(upgrade.began);
         connection.last = upgrade.request.seen;
         connection.tunnel = self.tunnel.clone();
@@ -583,11 +583,11 @@ impl Exchange {
     /// The body of an answer was read as far as it goes.
     fn finish_answer(&mut self) {
         if let Some(answered) = self.answered.take() {
-            self.keep(*answered);
+            self.keep(answered);
         }
     }
 
-    fn keep(&mut self, connection: Connection) {
+    fn keep(&mut self, connection: Box<Connection>) {
         if self.attempts.len() < limits::ATTEMPTS {
             self.attempts.push(connection);
         } else {

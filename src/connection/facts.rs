@@ -67,10 +67,11 @@ pub struct Listed {
 }
 
 impl Connection {
-    /// A connection that begins in this packet, with nothing known of it yet.
-    pub fn begun(first: Seen) -> Connection {
+    /// A connection that begins in this packet, with nothing known of it yet. It is large, so that it stays where it is
+    /// from now on.
+    pub fn begun(first: Seen) -> Box<Connection> {
         let nowhere = Endpoint { ip: std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), port: 0 };
-        Connection {
+        Box::new(Connection {
             serial: 0,
             tcp: TcpFacts {
                 capture: first.packet.capture(),
@@ -104,7 +105,7 @@ impl Connection {
             anomalies: Vec::new(),
             quality: Quality::default(),
             messages: None,
-        }
+        })
     }
 
     /// Extensions that were offered and are absent from a 101 (2xx on HTTP/2), in lower case and in order of the offer.

@@ -42,7 +42,7 @@ pub(super) struct Flow {
     /// What is inside all of that.
     stage: Stage,
     /// Upgrades that were answered without a session, before the one in `stage`.
-    attempts: Vec<Connection>,
+    attempts: Vec<Box<Connection>>,
     /// What happened to each direction, in the order of the key.
     directions: [Direction; 2],
     /// The first reset: who sent it, its time to live, and the usual one.
@@ -235,7 +235,7 @@ impl Flow {
     }
 
     /// What is left to say of TLS of which nothing was read.
-    fn unread(&self, tunnel: Option<String>) -> Option<Connection> {
+    fn unread(&self, tunnel: Option<String>) -> Option<Box<Connection>> {
         let session = self.tls.last()?.as_ref()?;
         // Joined midway it is only counted: not even who is client is known.
         if session.is_readable() || !self.attempts.is_empty() || self.client.is_none() {
@@ -404,7 +404,7 @@ impl Flow {
         why: Closed,
         unseen: Option<Side>,
         keys: &mut Keyring,
-        emit: &mut impl FnMut(Connection),
+        emit: &mut impl FnMut(Box<Connection>),
     ) -> Option<bool> {
         for depth in 0..self.tls.len() {
             let last = self.last;
@@ -441,7 +441,7 @@ impl Flow {
     }
 
     /// Hands out the connections of HTTP/2 that are final. Tells whether this is the first time that it is asked.
-    pub(super) fn hand_out(&mut self, keys: &Keyring, emit: &mut impl FnMut(Connection)) -> bool {
+    pub(super) fn hand_out(&mut self, keys: &Keyring, emit: &mut impl FnMut(Box<Connection>)) -> bool {
         if let Stage::Http2(multiplex) = &mut self.stage
             && multiplex.has_finished()
         {
@@ -574,7 +574,7 @@ impl Flow {
     }
 
     /// Fills in what only the whole flow tells.
-    fn finish(&self, finished: Finished, unseen: Option<Side>, keys: &Keyring) -> Connection {
+    fn finish(&self, finished: Finished, unseen: Option<Side>, keys: &Keyring) -> Box<Connection> {
         let Finished { mut connection, ended: stream_ended } = finished;
         let (client, roles) = self.client.unwrap_or((Side::Low, RoleEvidence::Http));
         let of = Sides {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// See the module.
 pub(super) struct Session {
-    connection: Connection,
+    connection: Box<Connection>,
     sides: Sides<Side>,
     /// The last packet with payload of either side.
     spoke: Option<Seen>,
@@ -71,7 +71,7 @@ struct Pinged {
 
 impl Session {
     /// After a handshake; `heads` tells where its messages begin in their streams.
-    pub(super) fn new(connection: Connection, heads: Sides<u64>, reading: &Arc<Reading>) -> Session {
+    pub(super) fn new(connection: Box<Connection>, heads: Sides<u64>, reading: &Arc<Reading>) -> Session {
         let messages = messages(&connection, reading);
         let side = |masking, messages| Side {
             decoder: Decoder::new(masking),
@@ -96,7 +96,7 @@ impl Session {
     }
 
     /// The same, of a connection of which something is known.
-    pub(super) fn midway(connection: Connection, reading: &Arc<Reading>) -> Session {
+    pub(super) fn midway(connection: Box<Connection>, reading: &Arc<Reading>) -> Session {
         let mut session = Session::new(connection, Sides::default(), reading);
         session.sides.client.decoder = Decoder::midway(Masking::Masked, 0);
         session.sides.server.decoder = Decoder::midway(Masking::Unmasked, 0);
@@ -104,7 +104,7 @@ impl Session {
     }
 
     /// The request is there, its answer is not: only where the server's first frame begins is not known.
-    pub(super) fn unanswered(connection: Connection, request: u64, reading: &Arc<Reading>) -> Session {
+    pub(super) fn unanswered(connection: Box<Connection>, request: u64, reading: &Arc<Reading>) -> Session {
         let mut session = Session::new(connection, Sides { client: request, server: 0 }, reading);
         session.sides.server.decoder = Decoder::midway(Masking::Unmasked, 0);
         session
@@ -128,8 +128,10 @@ impl Session {
     }
 
     /// The facts without any frame: what was sent was not taken for a session.
-    pub(super) fn without_frames(self) -> Connection {
-        Connection { closes: Vec::new(), anomalies: Vec::new(), ..self.connection }
+    pub(super) fn without_frames(mut self) -> Box<Connection> {
+        self.connection.closes.clear();
+        self.connection.anomalies.clear();
+        self.connection
     }
 
     /// Takes the next bytes of one side.
@@ -194,7 +196,7 @@ impl Session {
     }
 
     /// All facts; `None` where the capture has no handshake and no frame could be read.
-    pub(super) fn finish(mut self) -> Option<Connection> {
+    pub(super) fn finish(mut self) -> Option<Box<Connection>> {
         for from in Role::BOTH {
             let seen = self.sides[from].notes.frames.last.unwrap_or(self.connection.last);
             let (mut facts, decoder) = self.side(from);

@@ -43,7 +43,7 @@ pub(super) struct Streams {
 
 /// A connection that is final but for what only the flow tells.
 pub(super) struct Finished {
-    pub(super) connection: Connection,
+    pub(super) connection: Box<Connection>,
     /// How its stream ended, and who ended it first; `None` where the TCP connection did.
     pub(super) ended: Option<(Role, Transport, Seen)>,
 }
@@ -353,7 +353,12 @@ impl Streams {
         }
     }
 
-    fn begin(&mut self, facts: Http2, mut connection: Connection, stream: impl FnOnce(Connection) -> Stream) {
+    fn begin(
+        &mut self,
+        facts: Http2,
+        mut connection: Box<Connection>,
+        stream: impl FnOnce(Box<Connection>) -> Stream,
+    ) {
         if self.open.len() >= limits::STREAMS {
             self.bounded = true;
             return;

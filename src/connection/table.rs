@@ -78,7 +78,8 @@ pub struct Unread {
     pub unsupported: u64,
     /// The capture lacks what is needed, or a bound was reached.
     pub lost: u64,
-    /// They ended before anything was encrypted, or an alert ended their handshake.
+    /// They ended before they carried application data, as far as could be seen: an alert ended their handshake, or nobody
+    /// used them.
     pub failed: u64,
     /// The first packet of the first one that a key might open.
     pub first: Option<Seen>,
@@ -201,9 +202,9 @@ impl Connections {
         let (first, told, unread, keys) = (flow.first(), &mut self.told, &mut self.unread, &mut self.keys);
         let opened = flow.close(why, unseen, keys, &mut |connection| {
             if connection.outcome != Outcome::Encrypted {
-                told.push(Told::Carried(first, Carried::WebSocket(Box::new(connection))));
+                told.push(Told::Carried(first, Carried::WebSocket(connection)));
             } else if unread.count(&connection) {
-                told.push(Told::Carried(first, Carried::Encrypted(Box::new(connection))));
+                told.push(Told::Carried(first, Carried::Encrypted(connection)));
             }
         });
         self.told.push(Told::Gone(first));
@@ -253,7 +254,7 @@ impl Connections {
             Protocol::Http2 => {
                 let (first, told) = (flow.first(), &mut self.told);
                 let is_new = flow.hand_out(&self.keys, &mut |connection| {
-                    told.push(Told::Carried(first, Carried::WebSocket(Box::new(connection))));
+                    told.push(Told::Carried(first, Carried::WebSocket(connection)));
                 });
                 if !is_new {
                     return Interest::Keep;

@@ -63,8 +63,9 @@ impl Census {
     pub fn push(&mut self, connection: &Connection) {
         if self.records.len() < limits::CENSUS {
             self.records.push(Record::of(connection));
-            // Growing by a quarter before it is looked at again keeps the work in proportion to the records.
-            if self.patterns.get().is_some_and(|known| known.covers + known.covers / 4 < self.records.len()) {
+            // Growing by a half before it is looked at again keeps the work in proportion to the records.
+            if self.patterns.get().is_some_and(|known| known.covers + known.covers / 2 <= self.records.len())
+            {
                 self.patterns.take();
             }
         }
@@ -96,8 +97,10 @@ impl Census {
     }
 
     /// How often one key was sent to one server, where that was more than once.
-    pub fn reuse(&self, server: Endpoint, key: u64) -> Option<&Reuse> {
-        self.patterns().reuses.get(&(server, key))
+    pub fn reuse(&self, server: Endpoint, key: &str) -> Option<&Reuse> {
+        let reuses = &self.patterns().reuses;
+        // As it nearly always is: no key is there twice.
+        if reuses.is_empty() { None } else { reuses.get(&(server, digest(key))) }
     }
 
     /// The moments to which no other connection of the same client and server began nearer than this one. Of several
@@ -185,7 +188,7 @@ fn path(target: &str) -> &str {
 }
 
 /// Eight bytes that stand for a text of any length, within one run.
-pub fn digest(text: &str) -> u64 {
+fn digest(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(text.as_bytes());
     hasher.finish()

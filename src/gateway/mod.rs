@@ -7,7 +7,7 @@ mod signatures;
 mod timers;
 mod verdict;
 
-pub use census::{Census, Record, digest};
+pub use census::{Census, Record};
 pub use parting::{How, Parting};
 pub use patterns::{BURST, Burst, Group, Retries, Reuse};
 pub use signatures::{Match, Proof, Sign, Signature, identify, relay};

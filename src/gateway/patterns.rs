@@ -7,9 +7,13 @@ use crate::connection::Outcome;
 use crate::net::Endpoint;
 use crate::role::Role;
 use crate::time::Timestamp;
+use foldhash::fast::RandomState;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::OnceLock;
+
+/// A table whose keys strangers choose in part.
+type Map<K, V> = HashMap<K, V, RandomState>;
 
 /// All patterns in the first `covers` records.
 #[derive(Clone, Debug)]
@@ -20,10 +24,10 @@ pub(super) struct Patterns {
     /// Ages of busy sessions that the server's side gave up.
     pub(super) ages: Groups,
     bursts: Vec<(Endpoint, Burst)>,
-    pub(super) retries: HashMap<PacketId, Retries>,
-    pub(super) reuses: HashMap<(Endpoint, u64), Reuse>,
+    pub(super) retries: Map<PacketId, Retries>,
+    pub(super) reuses: Map<(Endpoint, u64), Reuse>,
     /// First packets of the connections that each accept value answers, where that is looked for.
-    accepts: OnceLock<HashMap<(Endpoint, u64), PacketId>>,
+    accepts: OnceLock<Map<(Endpoint, u64), PacketId>>,
     /// The records in order of client and server, where that was asked for.
     clients: OnceLock<Vec<ByClient>>,
 }
@@ -110,7 +114,7 @@ impl Patterns {
     /// The first packet of the first connection to a server whose request an accept value answers.
     pub(super) fn accepts(&self, records: &[Record], server: Endpoint, accept: u64) -> Option<PacketId> {
         let accepts = self.accepts.get_or_init(|| {
-            let mut accepts = HashMap::new();
+            let mut accepts = Map::default();
             for record in &records[..self.covers] {
                 if let Some(accept) = record.accept {
                     accepts.entry((record.server, accept)).or_insert(record.packet);
@@ -226,7 +230,7 @@ fn bursts(records: &[Record]) -> Vec<(Endpoint, Burst)> {
     let mut failed: Vec<_> = sessions().filter_map(failure).collect();
     failed.sort_unstable();
     let by_server = failed.chunk_by(|one, other| one.0 == other.0);
-    let failing: HashSet<Endpoint> =
+    let failing: HashSet<Endpoint, RandomState> =
         by_server.filter(|all| all.len() >= BURST as usize).map(|all| all[0].0).collect();
     failed.retain(|(server, ..)| failing.contains(server));
     let (mut opened, mut over) = (Vec::new(), Vec::new());
@@ -285,17 +289,18 @@ fn mark_common(bursts: &mut [(Endpoint, Burst)]) {
 const NEIGHBOURS: usize = 64;
 
 /// Runs of attempts that are all quick (less than a second after the failure before), or all equally slow.
-fn retries(records: &[Record]) -> HashMap<PacketId, Retries> {
+fn retries(records: &[Record]) -> Map<PacketId, Retries> {
     let key = |record: &Record| (record.client, record.server, record.path);
-    let failed: HashSet<_> = records.iter().filter(|record| failed_at(record).is_some()).map(key).collect();
+    let failed: HashSet<_, RandomState> =
+        records.iter().filter(|record| failed_at(record).is_some()).map(key).collect();
     if failed.is_empty() {
-        return HashMap::new();
+        return Map::default();
     }
     let mut order: Vec<&Record> = records.iter().filter(|record| failed.contains(&key(record))).collect();
     order.sort_unstable_by_key(|record| {
         (record.client, record.server, record.path, record.opened, record.packet)
     });
-    let mut found = HashMap::new();
+    let mut found = Map::default();
     let mut run: Option<(PacketId, Retries)> = None;
     for pair in order.windows(2) {
         let &[before, next] = pair else { continue };
@@ -350,7 +355,7 @@ fn failed_at(record: &Record) -> Option<Timestamp> {
     }
 }
 
-fn reuses(records: &[Record]) -> HashMap<(Endpoint, u64), Reuse> {
+fn reuses(records: &[Record]) -> Map<(Endpoint, u64), Reuse> {
     let mut keys: Vec<(u64, u32)> =
         (0..).zip(records).filter_map(|(at, record)| Some((record.key?, at))).collect();
     keys.sort_unstable();
@@ -359,7 +364,7 @@ fn reuses(records: &[Record]) -> HashMap<(Endpoint, u64), Reuse> {
     let record = |&(key, at): &(u64, u32)| (records[at as usize].server, key, &records[at as usize]);
     let mut order: Vec<(Endpoint, u64, &Record)> = repeated.flatten().map(record).collect();
     order.sort_unstable_by_key(|&(server, key, record)| (server, key, record.opened, record.packet));
-    let mut found = HashMap::new();
+    let mut found = Map::default();
     for same in order.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
         let Some(&(server, key, first)) = same.first() else { continue };
         let mut reuse = Reuse { count: 1, first: [first.packet; 2], one_client: true };

@@ -11,7 +11,6 @@ use std::collections::VecDeque;
 /// Connections that wait, and what is known of the run around them.
 pub(super) struct Bench<'a> {
     selection: &'a Selection,
-    #[expect(clippy::vec_box, reason = "a connection is large, and the list grows and is sorted")]
     waiting: Vec<Box<Connection>>,
     /// Their serial numbers.
     serials: Vec<u64>,
@@ -86,7 +85,7 @@ impl<'a> Bench<'a> {
                 if let Some(connection) = waiting[index].take() {
                     let findings = rules::judge(&connection, &context);
                     totals.count(&connection);
-                    observer.connection(*connection, findings);
+                    observer.connection(connection, findings);
                 }
                 continue;
             };
@@ -105,7 +104,7 @@ impl<'a> Bench<'a> {
             session.pairs.iter().for_each(|paired| observer.legs(paired.pair.clone()));
             let mut emit = |connection: Box<Connection>, findings| {
                 totals.count(&connection);
-                observer.connection(*connection, findings);
+                observer.connection(connection, findings);
             };
             for (connection, findings) in chain.into_iter().zip(findings) {
                 emit(connection, findings);

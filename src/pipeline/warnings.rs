@@ -172,7 +172,11 @@ pub(super) fn tls_warnings(unread: &Unread, log: &KeyLog) -> Vec<String> {
     warn(unread.unsupported, unsupported, unsupported);
     let lost = "the capture lacks the hello messages, or the key came too late";
     warn(unread.lost, lost, lost);
-    warn(unread.failed, "its handshake was not completed", "their handshakes were not completed");
+    warn(
+        unread.failed,
+        "it ended before it carried application data",
+        "they ended before they carried application data",
+    );
     if unread.unlisted > 0 {
         warnings.push(format!(
             "{} of the TLS connections that could not be read are not listed: the limit is {}",

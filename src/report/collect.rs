@@ -114,7 +114,7 @@ impl Collector {
 }
 
 impl Observer for Collector {
-    fn connection(&mut self, connection: connection::Connection, findings: Vec<rules::Finding>) {
+    fn connection(&mut self, connection: Box<connection::Connection>, findings: Vec<rules::Finding>) {
         self.add(&connection, &findings);
     }
 
@@ -168,8 +168,8 @@ mod tests {
         let (pair, [client, upstream]) = both.into_parts();
         let mut report = Collector::new(Secrets::Hidden);
         report.legs(pair);
-        report.connection(upstream, rest);
-        report.connection(client, found);
+        report.connection(Box::new(upstream), rest);
+        report.connection(Box::new(client), found);
         let report = report.finish(&summary(2));
         let pair = &report.leg_pairs[0];
         assert_eq!((pair.client_leg, pair.upstream_leg, pair.matched_by), (0, 1, "sec-websocket-key"));
@@ -233,7 +233,7 @@ mod tests {
         let target = |secrets| {
             let mut collector = Collector::new(secrets);
             let (connection, findings) = refused(0);
-            collector.connection(connection, findings);
+            collector.connection(Box::new(connection), findings);
             collector.finish(&summary(1)).connections.remove(0).request.unwrap().target
         };
         assert_eq!(target(Secrets::Hidden), "/chat?token=…");

@@ -140,7 +140,7 @@ impl<W: io::Write> JsonLines<W> {
 }
 
 impl<W: io::Write> Observer for JsonLines<W> {
-    fn connection(&mut self, connection: Connection, findings: Vec<Finding>) {
+    fn connection(&mut self, connection: Box<Connection>, findings: Vec<Finding>) {
         self.add(&connection, &findings);
     }
 
@@ -181,7 +181,7 @@ mod tests {
     fn every_object_has_its_line_and_the_totals_come_last() {
         let mut report = new();
         for (connection, findings) in [refused(3), (well(), vec![]), refused(0)] {
-            report.connection(connection, findings);
+            report.connection(Box::new(connection), findings);
         }
         let lines = lines(report, &summary(3));
         let expected = ["connection", "finding", "connection", "connection", "finding", "capture", "totals"];
@@ -197,7 +197,7 @@ mod tests {
     fn a_line_is_out_as_soon_as_its_connection_is_final() {
         let mut report = new();
         let (connection, findings) = refused(0);
-        report.connection(connection, findings);
+        report.connection(Box::new(connection), findings);
         assert_eq!(String::from_utf8(report.out().clone()).unwrap().lines().count(), 2);
     }
 
@@ -208,11 +208,11 @@ mod tests {
         let (pair, [client, upstream]) = legs.into_parts();
         let mut report = new();
         let (other, findings) = refused(0);
-        report.connection(Connection { serial: 77, ..other }, findings);
+        report.connection(Box::new(Connection { serial: 77, ..other }), findings);
         report.legs(pair.clone());
-        report.connection(client.clone(), found.clone());
+        report.connection(Box::new(client.clone()), found.clone());
         let written = report.out().len();
-        report.connection(upstream, rest);
+        report.connection(Box::new(upstream), rest);
         assert!(report.out().len() > written);
         let told = lines(report, &summary(3));
         assert_eq!(types(&told)[2..5], ["connection", "connection", "leg_pair"]);
@@ -224,8 +224,8 @@ mod tests {
         let mut report = new();
         report.legs(pair.clone());
         report.legs(pair);
-        report.connection(client, found);
-        report.connection(Connection { serial: 77, ..well() }, vec![]);
+        report.connection(Box::new(client), found);
+        report.connection(Box::new(Connection { serial: 77, ..well() }), vec![]);
         let told = lines(report, &summary(2));
         assert_eq!(types(&told), ["connection", "finding", "connection", "capture", "totals"]);
         assert_eq!((&told[0]["role"], &told[1]["related"]), (&json!("direct"), &json!([])));
@@ -243,7 +243,7 @@ mod tests {
             }
         }
         let mut report = JsonLines::new(Full, Secrets::Hidden);
-        report.connection(well(), vec![]);
+        report.connection(Box::new(well()), vec![]);
         assert_eq!(report.finish(&summary(1)).1.unwrap_err().kind(), io::ErrorKind::StorageFull);
     }
 }

@@ -38,6 +38,7 @@ pub static REFUSED: Rule = Rule {
  # What it does not report
  Nothing that matters here.
 ",
+    asked_on: crate::rules::Cues::ALWAYS,
     check: Check::Connection(|_, _| ()),
 };
 
@@ -55,6 +56,7 @@ pub static OFFERED: Rule = Rule {
  # How to fix
  Nothing, where both sides can do without it.
 ",
+    asked_on: crate::rules::Cues::ALWAYS,
     check: Check::Connection(|_, _| ()),
 };
 

@@ -8,6 +8,7 @@ pub mod suppression;
 mod capture;
 mod close;
 mod context;
+mod cue;
 #[cfg(test)]
 mod docs;
 mod extension;
@@ -31,6 +32,7 @@ mod trust;
 
 pub use capture::capture_encrypted::capture_encrypted;
 pub use context::Context;
+pub use cue::{Cue, Cues};
 pub use finding::{Blame, Confidence, Evidence, Finding, Origin, Severity};
 pub use identity::{CauseKey, cause_key, fingerprint, fingerprint_of_run};
 pub use pair::judge_chain;
@@ -165,11 +167,14 @@ fn find(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
     let unread = connection.outcome == Outcome::Encrypted;
     let may_speak =
         |rule: &Rule| context.selection.speaks(rule) && (!unread || rule.category == Category::Tls);
+    let seen = Cues::of(connection, context);
     for rule in RULES.iter().filter(|rule| may_speak(rule)) {
-        match rule.check {
-            Check::Connection(check) => check(connection, &mut found),
-            Check::InContext(check) => check(connection, context, &mut found),
-            Check::Run => {}
+        if rule.asked_on.meet(seen) {
+            rule.check.ask(connection, context, &mut found);
+        } else if cfg!(debug_assertions) {
+            let before = found.len();
+            rule.check.ask(connection, context, &mut found);
+            assert_eq!(found.len(), before, "{} had something to say and was not asked", rule.name);
         }
     }
     found.iter_mut().for_each(|finding| context.selection.weigh(finding));

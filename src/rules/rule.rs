@@ -1,6 +1,7 @@
 //! What a rule is: its permanent code, its manual, and a pure check of facts.
 
 use super::context::Context;
+use super::cue::Cues;
 use super::finding::{Finding, Severity};
 use crate::connection::Connection;
 
@@ -21,6 +22,8 @@ pub struct Rule {
     pub explains: &'static [&'static str],
     /// The manual, in Markdown: What it finds · Why it matters · What causes it · How to fix · What it does not report.
     pub manual: &'static str,
+    /// What must be there to be seen before it is worth asking.
+    pub asked_on: Cues,
     /// The check.
     pub check: Check,
 }
@@ -53,6 +56,17 @@ pub enum Check {
     InContext(fn(&Connection, &Context<'_>, &mut Vec<Finding>)),
     /// The run as a whole, when all was read: [`super::expectation::Ledger`] tells it.
     Run,
+}
+
+impl Check {
+    /// Adds what it has to say of one connection.
+    pub(super) fn ask(self, connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
+        match self {
+            Check::Connection(check) => check(connection, found),
+            Check::InContext(check) => check(connection, context, found),
+            Check::Run => {}
+        }
+    }
 }
 
 /// What a rule is about.
@@ -102,7 +116,7 @@ impl Category {
 macro_rules! rule {
     ($(#[doc = $doc:literal])* pub static $ident:ident = $code:literal $name:literal {
         severity: $severity:ident, category: $category:ident, reference: $reference:literal,
-        explains: [$($explains:literal),* $(,)?], check: $check:expr $(,)?
+        explains: [$($explains:literal),* $(,)?], $(asked_on: [$($cue:ident),*],)? check: $check:expr $(,)?
     }) => {
         $(#[doc = $doc])*
         pub static $ident: $crate::rules::Rule = $crate::rules::Rule {
@@ -113,8 +127,15 @@ macro_rules! rule {
             reference: $reference,
             explains: &[$($explains),*],
             manual: concat!($($doc, "\n"),*),
+            asked_on: $crate::rules::rule::cues!($([$($cue),*])?),
             check: $check,
         };
     };
 }
-pub(crate) use rule;
+
+/// Those that are named, or none needed.
+macro_rules! cues {
+    () => { $crate::rules::Cues::ALWAYS };
+    ([$($cue:ident),*]) => { $crate::rules::Cues::any(&[$($crate::rules::Cue::$cue),*]) };
+}
+pub(crate) use {cues, rule};

@@ -70,7 +70,13 @@ impl Selection {
         &self.expectations
     }
 
+    /// Whether it demands anything of sessions.
+    pub(super) fn demands(&self) -> bool {
+        !self.required.is_empty() || !self.expectations.is_empty()
+    }
+
     /// Whether the rule speaks at all.
+    #[inline]
     pub fn speaks(&self, rule: &Rule) -> bool {
         self.levels.is_empty() || self.levels.get(rule.code) != Some(&Level::Off)
     }

@@ -45,7 +45,7 @@ impl Scene {
         let endpoint = |ip: [u8; 4], port| Endpoint { ip: ip.into(), port };
         let (packet, nanos) = ((seconds * 1e3) as u64 + 1, (seconds * 1e9) as i64);
         let start = Seen { packet: PacketId::new(0, packet), at: Timestamp::from_nanos(nanos) };
-        let mut scene = Scene { connection: Connection::begun(start), packet, nanos };
+        let mut scene = Scene { connection: *Connection::begun(start), packet, nanos };
         let tcp = &mut scene.connection.tcp;
         (tcp.client, tcp.server) = (endpoint([10, 0, 0, 5], 51234), endpoint([10, 0, 0, 9], 80));
         (tcp.roles, tcp.opened) = (RoleEvidence::Syn, Some(start));

@@ -23,6 +23,16 @@ pub(super) fn doubt(connection: &Connection, role: Role) -> Option<String> {
     }
 }
 
+/// Whether there is a [`doubt`].
+pub(super) fn is_doubtful(connection: &Connection, role: Role) -> bool {
+    let quality = &connection.quality;
+    quality.unseen[role]
+        || connection.tls.as_ref().and_then(|tls| tls.unopened()) == Some(role)
+        || quality.missing[role] > 0
+        || quality.unknown_fields[role] > 0
+        || quality.bounded
+}
+
 /// As [`doubt`], for the request and what the client sent before the session.
 pub(super) fn request_doubt(connection: &Connection) -> Option<String> {
     match &connection.request {

@@ -61,8 +61,8 @@ fn what_a_gateway_removed_stands_before_everything_else() {
     let (pair, [client, upstream]) = both.into_parts();
     let mut collector = Collector::new(Secrets::Hidden);
     collector.legs(pair);
-    collector.connection(client, found);
-    collector.connection(upstream, rest);
+    collector.connection(Box::new(client), found);
+    collector.connection(Box::new(upstream), rest);
     let page = page(&collector.finish(&summary(2)));
     let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text}"));
     let sentence = "Gateway <code>10.0.0.9</code> <strong>removed</strong> <code>Sec-WebSocket-Extensions</code> from the request";

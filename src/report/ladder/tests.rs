@@ -23,8 +23,8 @@ fn two_legs() -> crate::report::model::Report {
     pair.clock.offset = -5_000_000;
     let mut collector = Collector::new(Secrets::Hidden);
     collector.legs(pair);
-    collector.connection(client, found);
-    collector.connection(upstream, Vec::new());
+    collector.connection(Box::new(client), found);
+    collector.connection(Box::new(upstream), Vec::new());
     collector.finish(&crate::report::testing::summary(2))
 }
 

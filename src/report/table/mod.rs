@@ -136,7 +136,7 @@ impl TableReport {
 }
 
 impl Observer for TableReport {
-    fn connection(&mut self, mut connection: Connection, findings: Vec<Finding>) {
+    fn connection(&mut self, mut connection: Box<Connection>, findings: Vec<Finding>) {
         self.taken.count(&connection);
         self.messages.extend(Section::of(&mut connection, self.secrets));
         let upstream = self.upstreams.remove(&connection.serial);

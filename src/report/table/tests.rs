@@ -12,7 +12,7 @@ fn page(width: usize) -> Page {
 fn written(page: Page, summary: &Summary, connections: Vec<(Connection, Vec<Finding>)>) -> String {
     let mut report = TableReport::new(Secrets::Hidden);
     for (connection, findings) in connections {
-        report.connection(connection, findings);
+        report.connection(Box::new(connection), findings);
     }
     let mut out = Vec::new();
     report.write(page, summary, &mut out).unwrap();
@@ -87,7 +87,7 @@ fn a_flood_of_causes_is_counted() {
     let mut report = TableReport::new(Secrets::Hidden);
     for n in 0..2 * limits::REPORT_GROUPS + 50 {
         let (connection, findings) = info(&format!("cause {n}"));
-        report.connection(connection, findings);
+        report.connection(Box::new(connection), findings);
     }
     let mut out = Vec::new();
     report.write(page(80), &summary(450), &mut out).unwrap();
@@ -143,7 +143,7 @@ fn values_of_a_query_are_hidden_unless_asked_for() {
     let show = |secrets| {
         let mut report = TableReport::new(secrets);
         let (connection, findings) = refused(0);
-        report.connection(connection, findings);
+        report.connection(Box::new(connection), findings);
         let mut out = Vec::new();
         report.write(page(100), &summary(1), &mut out).unwrap();
         String::from_utf8(out).unwrap()
@@ -235,7 +235,7 @@ fn a_session_through_a_gateway_shows_all_three_hosts_in_eighty_columns() {
     let mut report = TableReport::new(Secrets::Hidden);
     report.legs(pair);
     for (connection, findings) in connections.into_iter().zip([found, rest]) {
-        report.connection(connection, findings);
+        report.connection(Box::new(connection), findings);
     }
     let mut out = Vec::new();
     report.write(page(80), &summary(2), &mut out).unwrap();

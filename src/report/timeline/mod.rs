@@ -139,7 +139,7 @@ pub struct Timeline {
 }
 
 impl Observer for Timeline {
-    fn connection(&mut self, connection: facts::Connection, _: Vec<Finding>) {
+    fn connection(&mut self, connection: Box<facts::Connection>, _: Vec<Finding>) {
         self.add(&convert::connection(&connection, self.secrets));
     }
 }

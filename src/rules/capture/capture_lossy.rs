@@ -23,7 +23,7 @@ rule! {
     /// rule's matter.
     pub static RULE = "WS-CP-002" "capture-lossy" {
         severity: Info, category: Capture, reference: "none",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Incomplete], check: Check::Connection(check),
     }
 }
 

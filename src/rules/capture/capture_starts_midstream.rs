@@ -20,7 +20,7 @@ rule! {
     /// Connections whose handshake was captured, wholly or in one direction.
     pub static RULE = "WS-CP-001" "capture-starts-midstream" {
         severity: Info, category: Capture, reference: "none",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Answer], check: Check::Connection(check),
     }
 }
 

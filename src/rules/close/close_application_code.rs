@@ -20,7 +20,7 @@ rule! {
     /// The echo of the same code from the other side.
     pub static RULE = "WS-CL-015" "close-application-code" {
         severity: Info, category: Close, reference: "RFC 6455 §7.4.2",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Close], check: Check::Connection(check),
     }
 }
 

@@ -21,7 +21,7 @@ rule! {
     /// takes a 1006 for valid, so that between two of its ends nothing breaks; it is a violation all the same.
     pub static RULE = "WS-CL-002" "close-code-reserved-on-wire" {
         severity: Error, category: Close, reference: "RFC 6455 §7.4.1",
-        explains: ["close-reports-peer-violation", "close-reply-differs"], check: Check::Connection(check),
+        explains: ["close-reports-peer-violation", "close-reply-differs"], asked_on: [Close], check: Check::Connection(check),
     }
 }
 

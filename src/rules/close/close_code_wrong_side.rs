@@ -23,7 +23,7 @@ rule! {
     /// sides, and some client libraries use it when their pings stay unanswered.
     pub static RULE = "WS-CL-008" "close-code-wrong-side" {
         severity: Warning, category: Close, reference: "RFC 6455 §7.4.1; IANA WebSocket Close Code Number Registry",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Close], check: Check::Connection(check),
     }
 }
 

@@ -22,7 +22,7 @@ rule! {
     /// A 1001 from a client: browsers send it when the user leaves the page.
     pub static RULE = "WS-CL-012" "close-going-away" {
         severity: Info, category: Close, reference: "RFC 6455 §7.4.1",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Close], check: Check::Connection(check),
     }
 }
 

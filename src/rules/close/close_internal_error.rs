@@ -22,7 +22,7 @@ rule! {
     /// The echo of the same code from the other side.
     pub static RULE = "WS-CL-013" "close-internal-error" {
         severity: Error, category: Close, reference: "RFC 6455 §7.4.1",
-        explains: ["close-code-wrong-side"], check: Check::Connection(check),
+        explains: ["close-code-wrong-side"], asked_on: [Close], check: Check::Connection(check),
     }
 }
 

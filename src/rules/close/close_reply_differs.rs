@@ -21,7 +21,7 @@ rule! {
     /// the first side broke the protocol in a way that another rule names.
     pub static RULE = "WS-CL-006" "close-reply-differs" {
         severity: Warning, category: Close, reference: "RFC 6455 §5.5.1",
-        explains: ["close-reports-peer-violation"], check: Check::Connection(check),
+        explains: ["close-reports-peer-violation"], asked_on: [Close], check: Check::Connection(check),
     }
 }
 

@@ -26,7 +26,7 @@ rule! {
     /// Echoes of the same code. Where bytes of the accused are missing, nothing can be checked and it is only possible.
     pub static RULE = "WS-CL-011" "close-reports-peer-violation" {
         severity: Error, category: Close, reference: "RFC 6455 §7.4.1",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Close], check: Check::Connection(check),
     }
 }
 

@@ -21,7 +21,7 @@ rule! {
     /// The same codes from a client, which are a rule of their own.
     pub static RULE = "WS-CL-014" "close-restart-or-overload" {
         severity: Warning, category: Close, reference: "IANA WebSocket Close Code Number Registry",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Close], check: Check::Connection(check),
     }
 }
 

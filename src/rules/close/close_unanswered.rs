@@ -25,7 +25,7 @@ rule! {
     /// it is only information.
     pub static RULE = "WS-CL-005" "close-unanswered" {
         severity: Warning, category: Close, reference: "RFC 6455 §5.5.1, §7.1.2",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Abrupt], check: Check::Connection(check),
     }
 }
 

@@ -31,7 +31,7 @@ rule! {
     /// is to blame.
     pub static RULE = "WS-CL-001" "closed-without-close-frame" {
         severity: Error, category: Close, reference: "RFC 6455 §7.1.1, §7.1.5",
-        explains: ["client-aborts-after-101", "stream-ends-mid-frame"], check: Check::InContext(check),
+        explains: ["client-aborts-after-101", "stream-ends-mid-frame"], asked_on: [Abrupt], check: Check::InContext(check),
     }
 }
 

@@ -20,7 +20,7 @@ rule! {
     /// Data that the other side sends before it has seen the Close. After missing bytes it is only likely.
     pub static RULE = "WS-CL-007" "data-after-close" {
         severity: Error, category: Close, reference: "RFC 6455 §5.5.1",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Anomaly], check: Check::Connection(check),
     }
 }
 

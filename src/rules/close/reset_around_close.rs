@@ -21,7 +21,7 @@ rule! {
     /// A RST after both sides have sent Close, which is common with browsers and harmless.
     pub static RULE = "WS-CL-010" "reset-around-close" {
         severity: Warning, category: Close, reference: "RFC 6455 §1.4, §7.1.1",
-        explains: ["close-unanswered"], check: Check::Connection(check),
+        explains: ["close-unanswered"], asked_on: [Abrupt], check: Check::Connection(check),
     }
 }
 

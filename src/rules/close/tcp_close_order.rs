@@ -21,7 +21,7 @@ rule! {
     /// A client that ends TCP first without waiting, and captures that end before TCP does.
     pub static RULE = "WS-CL-009" "tcp-close-order" {
         severity: Info, category: Close, reference: "RFC 6455 §5.5.1, §7.1.1",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Lingering], check: Check::Connection(check),
     }
 }
 

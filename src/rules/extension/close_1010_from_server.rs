@@ -24,7 +24,7 @@ rule! {
     /// such an echo: then this is only possible.
     pub static RULE = "WS-EX-013" "close-1010-from-server" {
         severity: Error, category: Extension, reference: "RFC 6455 §7.4.1",
-        explains: ["close-reply-differs"], check: Check::Connection(check),
+        explains: ["close-reply-differs"], asked_on: [Close], check: Check::Connection(check),
     }
 }
 

@@ -38,7 +38,7 @@ rule! {
     pub static RULE = "WS-EX-012" "close-1010-mandatory-extension" {
         severity: Error, category: Extension, reference: "RFC 6455 §7.4.1",
         explains: ["extension-stripped-by-gateway", "extension-offered-not-accepted", "extension-accepted-not-offered", "extension-response-params-illegal",
-            "close-reply-differs"], check: Check::Connection(check),
+            "close-reply-differs"], asked_on: [Close], check: Check::Connection(check),
     }
 }
 

@@ -30,8 +30,7 @@ rule! {
     /// sender that uses a larger window than was agreed is not found.
     pub static RULE = "WS-EX-011" "compressed-message-undecodable" {
         severity: Error, category: Extension, reference: "RFC 7692 §7.1.1, §7.2",
-        explains: ["close-reports-peer-violation", "closed-without-close-frame", "close-internal-error"],
-        check: Check::Connection(check),
+        explains: ["close-reports-peer-violation", "closed-without-close-frame", "close-internal-error"], asked_on: [Anomaly], check: Check::Connection(check),
     }
 }
 

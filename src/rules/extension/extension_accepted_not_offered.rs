@@ -23,8 +23,7 @@ rule! {
     /// Answers whose request was not captured. A name that differs only in case is told as information.
     pub static RULE = "WS-EX-002" "extension-accepted-not-offered" {
         severity: Error, category: Extension, reference: "RFC 6455 §4.1, §9.1",
-        explains: ["client-aborts-after-101", "closed-without-close-frame", "close-reports-peer-violation", "extension-response-params-illegal"],
-        check: Check::Connection(check),
+        explains: ["client-aborts-after-101", "closed-without-close-frame", "close-reports-peer-violation", "extension-response-params-illegal"], asked_on: [Extension], check: Check::Connection(check),
     }
 }
 

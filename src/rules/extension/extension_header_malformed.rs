@@ -23,7 +23,7 @@ rule! {
     /// `bbf-usp-protocol; eid="…"`, whose endpoint id is no token but is common and understood.
     pub static RULE = "WS-EX-005" "extension-header-malformed" {
         severity: Error, category: Extension, reference: "RFC 6455 §9.1",
-        explains: ["client-aborts-after-101", "extension-offered-not-accepted"], check: Check::Connection(check),
+        explains: ["client-aborts-after-101", "extension-offered-not-accepted"], asked_on: [Extension], check: Check::Connection(check),
     }
 }
 

@@ -24,7 +24,7 @@ rule! {
     /// same, which is why this is no more than information.
     pub static RULE = "WS-EX-014" "extension-name-unregistered" {
         severity: Info, category: Extension, reference: "RFC 6455 §9.1, §11.4",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Extension], check: Check::Connection(check),
     }
 }
 

@@ -24,7 +24,7 @@ rule! {
     /// message, so nothing here is wrong.
     pub static RULE = "WS-EX-006" "extension-negotiated-unused" {
         severity: Info, category: Extension, reference: "RFC 7692 §6",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Extension], check: Check::Connection(check),
     }
 }
 

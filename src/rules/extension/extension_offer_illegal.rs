@@ -23,7 +23,7 @@ rule! {
     /// The same extension offered several times with other parameters, which is a legal list of preferences.
     pub static RULE = "WS-EX-004" "extension-offer-illegal" {
         severity: Warning, category: Extension, reference: "RFC 7692 §7.1",
-        explains: ["extension-offered-not-accepted"], check: Check::Connection(check),
+        explains: ["extension-offered-not-accepted"], asked_on: [Extension], check: Check::Connection(check),
     }
 }
 

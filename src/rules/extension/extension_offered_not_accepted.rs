@@ -30,7 +30,7 @@ rule! {
     /// request or answer was not captured, and those that were refused.
     pub static RULE = "WS-EX-001" "extension-offered-not-accepted" {
         severity: Info, category: Extension, reference: "RFC 6455 §4.2.2, §9.1; RFC 7692 §5",
-        explains: [], check: Check::InContext(check),
+        explains: [], asked_on: [Extension, Demand], check: Check::InContext(check),
     }
 }
 

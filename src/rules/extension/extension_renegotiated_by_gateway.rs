@@ -25,7 +25,7 @@ rule! {
     /// An acceptance that the gateway removed, which is a fault and a rule of its own.
     pub static RULE = "WS-EX-008" "extension-renegotiated-by-gateway" {
         severity: Info, category: Extension, reference: "RFC 6455 §4.2, §9.1",
-        explains: [], check: Check::InContext(check),
+        explains: [], asked_on: [Legs], check: Check::InContext(check),
     }
 }
 

@@ -32,8 +32,7 @@ rule! {
     pub static RULE = "WS-EX-003" "extension-response-params-illegal" {
         severity: Error, category: Extension, reference: "RFC 7692 §7.1; RFC 6455 §9.1",
         explains: ["client-aborts-after-101", "closed-without-close-frame",
-            "close-reports-peer-violation"],
-        check: Check::Connection(check),
+            "close-reports-peer-violation"], asked_on: [Extension], check: Check::Connection(check),
     }
 }
 

@@ -29,8 +29,7 @@ rule! {
     /// and only told as information.
     pub static RULE = "WS-EX-007" "extension-stripped-by-gateway" {
         severity: Error, category: Extension, reference: "RFC 6455 §5.4, §9.1",
-        explains: ["rsv1-without-extension", "close-reports-peer-violation", "extension-offered-not-accepted"],
-        check: Check::InContext(check),
+        explains: ["rsv1-without-extension", "close-reports-peer-violation", "extension-offered-not-accepted"], asked_on: [Legs], check: Check::InContext(check),
     }
 }
 

@@ -24,7 +24,7 @@ rule! {
     /// missing bytes it is only likely.
     pub static RULE = "WS-EX-009" "rsv1-without-extension" {
         severity: Error, category: Extension, reference: "RFC 6455 §5.2; RFC 7692 §6",
-        explains: ["close-reports-peer-violation", "closed-without-close-frame"], check: Check::Connection(check),
+        explains: ["close-reports-peer-violation", "closed-without-close-frame"], asked_on: [Compressed], check: Check::Connection(check),
     }
 }
 

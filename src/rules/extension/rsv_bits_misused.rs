@@ -23,7 +23,7 @@ rule! {
     /// `x-webkit-deflate-frame` was agreed, which compresses frame by frame. After missing bytes it is only likely.
     pub static RULE = "WS-EX-010" "rsv-bits-misused" {
         severity: Error, category: Extension, reference: "RFC 6455 §5.2; RFC 7692 §6",
-        explains: ["close-reports-peer-violation", "closed-without-close-frame"], check: Check::Connection(check),
+        explains: ["close-reports-peer-violation", "closed-without-close-frame"], asked_on: [Anomaly], check: Check::Connection(check),
     }
 }
 

@@ -24,8 +24,7 @@ rule! {
         severity: Error, category: Frame, reference: "RFC 6455 §5.2",
         explains: ["rsv1-without-extension", "rsv-bits-misused", "opcode-reserved", "control-frame-invalid",
             "fragmentation-sequence-broken", "server-frame-masked", "client-frame-unmasked", "length-encoding-invalid",
-            "close-reports-peer-violation", "close-reply-differs", "closed-without-close-frame", "stream-ends-mid-frame"],
-        check: Check::Connection(check),
+            "close-reports-peer-violation", "close-reply-differs", "closed-without-close-frame", "stream-ends-mid-frame"], asked_on: [Anomaly], check: Check::Connection(check),
     }
 }
 

@@ -26,8 +26,7 @@ rule! {
         severity: Error, category: Frame, reference: "RFC 6455 §5.2",
         explains: ["rsv1-without-extension", "rsv-bits-misused", "opcode-reserved", "control-frame-invalid",
             "fragmentation-sequence-broken", "framing-lost", "server-frame-masked", "client-frame-unmasked",
-            "data-after-close", "close-reports-peer-violation", "close-reply-differs", "closed-without-close-frame"],
-        check: Check::Connection(check),
+            "data-after-close", "close-reports-peer-violation", "close-reply-differs", "closed-without-close-frame"], asked_on: [Anomaly], check: Check::Connection(check),
     }
 }
 

@@ -21,7 +21,7 @@ rule! {
     /// Lengths in their shortest form, however large. After missing bytes it is only likely.
     pub static RULE = "WS-FR-005" "length-encoding-invalid" {
         severity: Error, category: Frame, reference: "RFC 6455 §5.2",
-        explains: ["close-reports-peer-violation", "close-reply-differs"], check: Check::Connection(check),
+        explains: ["close-reports-peer-violation", "close-reply-differs"], asked_on: [Anomaly], check: Check::Connection(check),
     }
 }
 

@@ -22,7 +22,7 @@ rule! {
     /// Captures that stop while the connection is open, and sides with missing bytes.
     pub static RULE = "WS-FR-009" "stream-ends-mid-frame" {
         severity: Warning, category: Frame, reference: "RFC 6455 §7.1.1",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Anomaly], check: Check::Connection(check),
     }
 }
 

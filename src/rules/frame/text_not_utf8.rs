@@ -24,7 +24,7 @@ rule! {
     /// looked at where compressed messages are, see `compressed-message-undecodable`.
     pub static RULE = "WS-FR-007" "text-not-utf8" {
         severity: Error, category: Frame, reference: "RFC 6455 §5.5.1, §5.6, §8.1",
-        explains: ["close-reports-peer-violation", "close-reply-differs", "closed-without-close-frame"], check: Check::Connection(check),
+        explains: ["close-reports-peer-violation", "close-reply-differs", "closed-without-close-frame"], asked_on: [Anomaly], check: Check::Connection(check),
     }
 }
 

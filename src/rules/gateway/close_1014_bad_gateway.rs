@@ -30,8 +30,7 @@ rule! {
         severity: Error, category: Gateway, reference: "IANA WebSocket Close Code Number Registry",
         explains: ["close-1014-rejected-by-peer", "close-reply-differs", "handshake-answer-altered",
             "gateway-injected-close", "upstream-not-reached", "response-not-http", "scheme-port-mismatch", "handshake-unanswered",
-            "response-not-101", "response-200-upgrade-ignored", "response-forbidden", "closed-without-close-frame"],
-        check: Check::Connection(check),
+            "response-not-101", "response-200-upgrade-ignored", "response-forbidden", "closed-without-close-frame"], asked_on: [Close], check: Check::Connection(check),
     }
 }
 

@@ -22,7 +22,7 @@ rule! {
     /// only possible.
     pub static RULE = "WS-GW-017" "close-1014-from-client" {
         severity: Warning, category: Gateway, reference: "IANA WebSocket Close Code Number Registry",
-        explains: ["close-1014-rejected-by-peer"], check: Check::Connection(check),
+        explains: ["close-1014-rejected-by-peer"], asked_on: [Close], check: Check::Connection(check),
     }
 }
 

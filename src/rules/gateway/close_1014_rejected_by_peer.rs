@@ -23,7 +23,7 @@ rule! {
     /// without an answer is only possible: any program may end TCP so. So is a 1002 that may have crossed the 1014.
     pub static RULE = "WS-GW-003" "close-1014-rejected-by-peer" {
         severity: Warning, category: Gateway, reference: "IANA WebSocket Close Code Number Registry",
-        explains: ["close-reply-differs", "close-reports-peer-violation", "close-unanswered"], check: Check::Connection(check),
+        explains: ["close-reply-differs", "close-reports-peer-violation", "close-unanswered"], asked_on: [Close], check: Check::Connection(check),
     }
 }
 

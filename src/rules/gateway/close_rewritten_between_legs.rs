@@ -23,8 +23,7 @@ rule! {
     /// Two Closes that crossed each other, and a reason that was only cut at 123 bytes.
     pub static RULE = "WS-GW-008" "close-rewritten-between-legs" {
         severity: Warning, category: Gateway, reference: "RFC 6455 §5.5.1, §7.1.5",
-        explains: ["close-going-away", "close-internal-error", "close-restart-or-overload", "close-application-code"],
-        check: Check::InContext(check),
+        explains: ["close-going-away", "close-internal-error", "close-restart-or-overload", "close-application-code"], asked_on: [Legs], check: Check::InContext(check),
     }
 }
 

@@ -21,7 +21,7 @@ rule! {
     /// Sessions in which messages had come from the server's side, and captures that lack part of that side.
     pub static RULE = "WS-GW-016" "gateway-accepted-before-upstream" {
         severity: Warning, category: Gateway, reference: "RFC 6455 §4.2.2",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Close], check: Check::Connection(check),
     }
 }
 

@@ -23,8 +23,7 @@ rule! {
     /// possible, no more.
     pub static RULE = "WS-GW-014" "gateway-block-page" {
         severity: Error, category: Gateway, reference: "RFC 6455 §4.2.2",
-        explains: ["response-forbidden", "response-not-101", "response-200-upgrade-ignored", "gateway-error-before-upgrade"],
-        check: Check::Connection(check),
+        explains: ["response-forbidden", "response-not-101", "response-200-upgrade-ignored", "gateway-error-before-upgrade"], asked_on: [Answer], check: Check::Connection(check),
     }
 }
 

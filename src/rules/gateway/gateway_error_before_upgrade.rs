@@ -29,7 +29,7 @@ rule! {
     /// itself: without a sign of a product this finding is at most likely, and a plain 503 only possible.
     pub static RULE = "WS-GW-001" "gateway-error-before-upgrade" {
         severity: Error, category: Gateway, reference: "RFC 9110 §15.6.3 to §15.6.5; RFC 6455 §4.2.2",
-        explains: ["response-not-http", "response-not-101", "response-200-upgrade-ignored", "response-forbidden", "scheme-port-mismatch"], check: Check::Connection(check),
+        explains: ["response-not-http", "response-not-101", "response-200-upgrade-ignored", "response-forbidden", "scheme-port-mismatch"], asked_on: [Answer], check: Check::Connection(check),
     }
 }
 

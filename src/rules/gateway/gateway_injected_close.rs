@@ -25,8 +25,7 @@ rule! {
     pub static RULE = "WS-GW-007" "gateway-injected-close" {
         severity: Warning, category: Gateway, reference: "RFC 6455 §5.5.1, §7.1.5",
         explains: ["close-going-away", "close-internal-error", "close-restart-or-overload", "close-application-code",
-            "client-frame-unmasked", "close-reply-differs"],
-        check: Check::InContext(check),
+            "client-frame-unmasked", "close-reply-differs"], asked_on: [Legs], check: Check::InContext(check),
     }
 }
 

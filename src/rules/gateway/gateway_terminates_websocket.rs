@@ -21,7 +21,7 @@ rule! {
     /// Gateways that copy bytes, and pairs that show too little to tell.
     pub static RULE = "WS-GW-012" "gateway-terminates-websocket" {
         severity: Info, category: Gateway, reference: "RFC 6455 §5.3",
-        explains: [], check: Check::InContext(check),
+        explains: [], asked_on: [Legs], check: Check::InContext(check),
     }
 }
 

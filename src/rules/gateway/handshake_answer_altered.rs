@@ -24,8 +24,7 @@ rule! {
     pub static RULE = "WS-GW-015" "handshake-answer-altered" {
         severity: Error, category: Gateway, reference: "RFC 6455 §4.2.2; RFC 9110 §15.6.3",
         explains: ["closed-without-close-frame", "gateway-accepted-before-upstream", "gateway-error-before-upgrade",
-            "response-not-101", "response-200-upgrade-ignored"],
-        check: Check::InContext(check),
+            "response-not-101", "response-200-upgrade-ignored"], asked_on: [Legs], check: Check::InContext(check),
     }
 }
 

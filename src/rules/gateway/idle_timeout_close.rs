@@ -29,7 +29,7 @@ rule! {
     /// information.
     pub static RULE = "WS-GW-004" "idle-timeout-close" {
         severity: Warning, category: Gateway, reference: "RFC 6455 §5.5.2, §7.2.1",
-        explains: ["closed-without-close-frame", "close-going-away"], check: Check::InContext(check),
+        explains: ["closed-without-close-frame", "close-going-away"], asked_on: [ServerLeft], check: Check::InContext(check),
     }
 }
 
@@ -117,6 +117,10 @@ impl Idle {
             return None;
         }
         let quiet = nanos as f64 / 1e9;
+        // No timer is as short, and most sessions end in the middle of talk.
+        if quiet < 1.0 {
+            return None;
+        }
         let signs = connection.response.as_ref().map_or(Vec::new(), |r| identify(&r.head, &r.body));
         let named = |timer: &Timer| signs.iter().any(|sign| sign.signature.product == timer.product);
         let mut fitting: Vec<&'static Timer> =
@@ -127,7 +131,7 @@ impl Idle {
         let agree = context.census.same_silence(connection.tcp.server, nanos).copied();
         let agree = agree.filter(|group| group.is_timer() && !aged.is_some_and(Group::is_timer));
         let reason = connection.closes.first().map(|close| close.reason.to_ascii_lowercase());
-        let declared = quiet >= 1.0 && reason.is_some_and(|reason| reason.contains("idle"));
+        let declared = reason.is_some_and(|reason| reason.contains("idle"));
         let mut fitting = fitting.into_iter();
         let best = fitting.next();
         // A session that closes with 1000 is over; only where many do so at one time is it a timer's doing.

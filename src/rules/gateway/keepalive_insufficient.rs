@@ -25,7 +25,7 @@ rule! {
     /// evidently another one. Without pings a long silence is only information.
     pub static RULE = "WS-GW-013" "keepalive-insufficient" {
         severity: Warning, category: Gateway, reference: "RFC 6455 §5.5.2",
-        explains: [], check: Check::InContext(check),
+        explains: [], asked_on: [Silence], check: Check::InContext(check),
     }
 }
 

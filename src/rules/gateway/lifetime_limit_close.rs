@@ -27,7 +27,7 @@ rule! {
     /// were ended at the same moment.
     pub static RULE = "WS-GW-005" "lifetime-limit-close" {
         severity: Warning, category: Gateway, reference: "RFC 6455 §7.2.1",
-        explains: ["closed-without-close-frame", "close-going-away"], check: Check::InContext(check),
+        explains: ["closed-without-close-frame", "close-going-away"], asked_on: [ServerLeft], check: Check::InContext(check),
     }
 }
 

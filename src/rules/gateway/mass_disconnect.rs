@@ -27,8 +27,7 @@ rule! {
     /// blamed; sessions that the path forgot while this host slept hang under `silent-drop`.
     pub static RULE = "WS-GW-011" "mass-disconnect" {
         severity: Warning, category: Gateway, reference: "RFC 6455 §7.2.3, §7.4.1",
-        explains: ["closed-without-close-frame", "close-going-away", "close-restart-or-overload", "gateway-injected-close"],
-        check: Check::InContext(check),
+        explains: ["closed-without-close-frame", "close-going-away", "close-restart-or-overload", "gateway-injected-close"], asked_on: [ServerLeft], check: Check::InContext(check),
     }
 }
 

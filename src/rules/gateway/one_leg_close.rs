@@ -25,8 +25,7 @@ rule! {
     /// Endings that the gateway passed on, and those with a Close of the gateway's own, which is a rule of its own.
     pub static RULE = "WS-GW-006" "one-leg-close" {
         severity: Error, category: Gateway, reference: "RFC 6455 §7.1.1, §7.1.5",
-        explains: ["closed-without-close-frame", "idle-timeout-close", "lifetime-limit-close"],
-        check: Check::InContext(check),
+        explains: ["closed-without-close-frame", "idle-timeout-close", "lifetime-limit-close"], asked_on: [Legs], check: Check::InContext(check),
     }
 }
 

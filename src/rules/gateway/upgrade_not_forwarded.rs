@@ -27,8 +27,7 @@ rule! {
         severity: Error, category: Gateway, reference: "RFC 9110 §7.6.1, §7.8; RFC 6455 §4.2.1",
         explains: ["request-upgrade-missing", "request-connection-upgrade-missing", "request-line-invalid",
             "response-not-101", "response-200-upgrade-ignored", "response-426-upgrade-lost", "response-forbidden",
-            "response-redirect", "handshake-unanswered", "handshake-answer-altered"],
-        check: Check::InContext(check),
+            "response-redirect", "handshake-unanswered", "handshake-answer-altered"], asked_on: [Legs], check: Check::InContext(check),
     }
 }
 

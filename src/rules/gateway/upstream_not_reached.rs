@@ -26,8 +26,7 @@ rule! {
     /// Attempts at several upstreams at once that cannot be told apart, and gateways whose other side was not captured.
     pub static RULE = "WS-GW-010" "upstream-not-reached" {
         severity: Error, category: Gateway, reference: "RFC 9110 §15.6.3 to §15.6.5; RFC 9293 §3.10.7",
-        explains: ["gateway-error-before-upgrade", "handshake-unanswered", "response-not-http"],
-        check: Check::InContext(check),
+        explains: ["gateway-error-before-upgrade", "handshake-unanswered", "response-not-http"], asked_on: [Answer, Close], check: Check::InContext(check),
     }
 }
 

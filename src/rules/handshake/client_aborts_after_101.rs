@@ -22,7 +22,7 @@ rule! {
     /// check of a load balancer, known by its `User-Agent`, leaves so every time.
     pub static RULE = "WS-HS-019" "client-aborts-after-101" {
         severity: Warning, category: Handshake, reference: "RFC 6455 §4.1, §7.1.7",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Abrupt], check: Check::Connection(check),
     }
 }
 

@@ -33,8 +33,7 @@ rule! {
         severity: Error, category: Handshake, reference: "RFC 8441 §5; RFC 9113 §5.4.2, §6.8",
         explains: ["response-not-101", "response-forbidden", "response-redirect", "response-426-upgrade-lost",
             "handshake-unanswered", "closed-without-close-frame", "close-unanswered", "client-aborts-after-101",
-            "stream-ends-mid-frame"],
-        check: Check::Connection(check),
+            "stream-ends-mid-frame"], asked_on: [Http2], check: Check::Connection(check),
     }
 }
 

@@ -30,8 +30,7 @@ rule! {
         severity: Error, category: Handshake, reference: "RFC 8441 §3, §4, §5; RFC 9113 §8.2.2",
         explains: ["extended-connect-refused-or-reset", "response-not-101", "response-200-upgrade-ignored",
             "response-426-upgrade-lost", "response-forbidden", "response-redirect", "handshake-unanswered",
-            "gateway-error-before-upgrade"],
-        check: Check::Connection(check),
+            "gateway-error-before-upgrade"], asked_on: [Http2], check: Check::Connection(check),
     }
 }
 

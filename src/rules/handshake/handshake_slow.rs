@@ -24,7 +24,7 @@ rule! {
     /// the upstream is asked where its leg was slow as well, and the gateway where it was not.
     pub static RULE = "WS-HS-018" "handshake-slow" {
         severity: Warning, category: Handshake, reference: "RFC 6455 §4.2.2",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [SlowAnswer], check: Check::Connection(check),
     }
 }
 

@@ -26,7 +26,7 @@ rule! {
     /// request itself was sent again and again it did not arrive, and the network is asked.
     pub static RULE = "WS-HS-017" "handshake-unanswered" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.1",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Answer], check: Check::Connection(check),
     }
 }
 

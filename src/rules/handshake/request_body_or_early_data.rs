@@ -22,7 +22,7 @@ rule! {
     /// Extended CONNECT over HTTP/2, where data may follow at once.
     pub static RULE = "WS-HS-008" "request-body-or-early-data" {
         severity: Warning, category: Handshake, reference: "RFC 6455 §4.1",
-        explains: ["response-not-101"], check: Check::Connection(check),
+        explains: ["response-not-101"], asked_on: [Request], check: Check::Connection(check),
     }
 }
 

@@ -23,8 +23,7 @@ rule! {
     pub static RULE = "WS-HS-003" "request-connection-upgrade-missing" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.1, §4.2.1",
         explains: ["response-not-101", "response-200-upgrade-ignored", "response-426-upgrade-lost", "response-forbidden",
-            "response-redirect", "handshake-unanswered"],
-        check: Check::Connection(check),
+            "response-redirect", "handshake-unanswered"], asked_on: [Request], check: Check::Connection(check),
     }
 }
 

@@ -1,5 +1,4 @@
 use crate::connection::Connection;
-use crate::gateway::digest;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Context, Evidence, Finding, quote};
 
@@ -31,7 +30,7 @@ rule! {
 fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let Some(request) = &connection.request else { return };
     let Some(key) = request.key.as_deref().filter(|key| !key.is_empty()) else { return };
-    let Some(reuse) = context.census.reuse(connection.tcp.server, digest(key)) else { return };
+    let Some(reuse) = context.census.reuse(connection.tcp.server, key) else { return };
     if connection.tcp.isn.client.is_none() {
         return;
     }

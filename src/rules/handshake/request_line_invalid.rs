@@ -25,8 +25,7 @@ rule! {
     pub static RULE = "WS-HS-001" "request-line-invalid" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.1, §4.2.1",
         explains: ["response-not-101", "response-200-upgrade-ignored", "response-426-upgrade-lost", "response-forbidden",
-            "response-101-malformed", "handshake-unanswered", "request-upgrade-missing", "request-connection-upgrade-missing"],
-        check: Check::Connection(check),
+            "response-101-malformed", "handshake-unanswered", "request-upgrade-missing", "request-connection-upgrade-missing"], asked_on: [Request], check: Check::Connection(check),
     }
 }
 

@@ -20,7 +20,7 @@ rule! {
     /// `Sec-WebSocket-Extensions` and `Sec-WebSocket-Protocol`, which may be on several lines of a request.
     pub static RULE = "WS-HS-007" "request-singleton-duplicated" {
         severity: Warning, category: Handshake, reference: "RFC 6455 §11.3.1, §11.3.5",
-        explains: ["response-not-101"], check: Check::Connection(check),
+        explains: ["response-not-101"], asked_on: [Request], check: Check::Connection(check),
     }
 }
 

@@ -26,8 +26,7 @@ rule! {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.1, §4.2.1",
         explains: ["response-not-101", "response-200-upgrade-ignored", "response-426-upgrade-lost", "response-forbidden",
             "response-101-malformed", "response-redirect", "handshake-unanswered", "request-connection-upgrade-missing",
-            "request-key-invalid"],
-        check: Check::Connection(check),
+            "request-key-invalid"], asked_on: [Request], check: Check::Connection(check),
     }
 }
 

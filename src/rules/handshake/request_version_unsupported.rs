@@ -22,7 +22,7 @@ rule! {
     /// Servers that list 13 among others, such as `13, 8`.
     pub static RULE = "WS-HS-006" "request-version-unsupported" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.1, §4.2.2, §4.4",
-        explains: ["response-not-101", "response-426-upgrade-lost"], check: Check::Connection(check),
+        explains: ["response-not-101", "response-426-upgrade-lost"], asked_on: [Request, Answer], check: Check::Connection(check),
     }
 }
 

@@ -22,7 +22,7 @@ rule! {
     /// `Sec-WebSocket-Extensions` RFC 6455 contradicts itself (§4.2.2 allows them, §11.3.2 does not), so they are no fault.
     pub static RULE = "WS-HS-016" "response-101-malformed" {
         severity: Warning, category: Handshake, reference: "RFC 9110 §8.6, §15.2.2",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Answer, Extension], check: Check::Connection(check),
     }
 }
 

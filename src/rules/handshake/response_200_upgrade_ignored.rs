@@ -23,7 +23,7 @@ rule! {
     /// WebSocket over HTTP/2 and HTTP/3, where 200 is success.
     pub static RULE = "WS-HS-010" "response-200-upgrade-ignored" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.1; RFC 9110 §7.8",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Answer], check: Check::Connection(check),
     }
 }
 

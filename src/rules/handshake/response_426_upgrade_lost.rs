@@ -21,7 +21,7 @@ rule! {
     /// Refusals of the WebSocket version, and requests that lack the upgrade already at this point.
     pub static RULE = "WS-HS-011" "response-426-upgrade-lost" {
         severity: Error, category: Handshake, reference: "RFC 9110 §15.5.22; RFC 6455 §4.2.1",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Answer], check: Check::Connection(check),
     }
 }
 

@@ -27,7 +27,7 @@ rule! {
     /// Answers whose request was not captured, and HTTP/2, which has neither field.
     pub static RULE = "WS-HS-015" "response-accept-invalid" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.1, §4.2.2, §11.3.3",
-        explains: ["client-aborts-after-101", "closed-without-close-frame"], check: Check::InContext(check),
+        explains: ["client-aborts-after-101", "closed-without-close-frame"], asked_on: [Answer], check: Check::InContext(check),
     }
 }
 

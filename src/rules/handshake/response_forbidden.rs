@@ -26,7 +26,7 @@ rule! {
     /// through to the same path within 10 s is only information: that is how credentials are asked for.
     pub static RULE = "WS-HS-013" "response-forbidden" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.2.2, §10.2",
-        explains: [], check: Check::InContext(check),
+        explains: [], asked_on: [Answer], check: Check::InContext(check),
     }
 }
 

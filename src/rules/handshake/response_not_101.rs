@@ -26,7 +26,7 @@ rule! {
     /// no final answers.
     pub static RULE = "WS-HS-009" "response-not-101" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.1, §4.2.2",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Answer], check: Check::Connection(check),
     }
 }
 

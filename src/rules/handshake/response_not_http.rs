@@ -22,7 +22,7 @@ rule! {
     /// Answers whose first bytes are missing from the capture.
     pub static RULE = "WS-HS-020" "response-not-http" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.1; RFC 9112 §4",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Answer], check: Check::Connection(check),
     }
 }
 

@@ -21,7 +21,7 @@ rule! {
     /// 304, which is no redirect.
     pub static RULE = "WS-HS-012" "response-redirect" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.1; WHATWG WebSockets",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Answer], check: Check::Connection(check),
     }
 }
 

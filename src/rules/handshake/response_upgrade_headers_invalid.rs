@@ -23,7 +23,7 @@ rule! {
     /// warning. HTTP/2 has no such fields.
     pub static RULE = "WS-HS-014" "response-upgrade-headers-invalid" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.1, §4.2.2",
-        explains: ["client-aborts-after-101", "closed-without-close-frame"], check: Check::Connection(check),
+        explains: ["client-aborts-after-101", "closed-without-close-frame"], asked_on: [Answer], check: Check::Connection(check),
     }
 }
 

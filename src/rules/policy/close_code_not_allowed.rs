@@ -24,7 +24,7 @@ rule! {
     /// counts as 1005.
     pub static RULE = "WS-PO-005" "close-code-not-allowed" {
         severity: Error, category: Policy, reference: "the policy of the run",
-        explains: [], check: Check::InContext(check),
+        explains: [], asked_on: [Demand], check: Check::InContext(check),
     }
 }
 

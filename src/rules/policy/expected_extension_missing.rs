@@ -23,7 +23,7 @@ rule! {
     /// Attempts that were not answered with a 101, and sessions whose handshake is not in the capture.
     pub static RULE = "WS-PO-001" "expected-extension-missing" {
         severity: Error, category: Policy, reference: "the policy of the run",
-        explains: [], check: Check::InContext(check),
+        explains: [], asked_on: [Demand], check: Check::InContext(check),
     }
 }
 

@@ -23,7 +23,7 @@ rule! {
     /// Attempts that were not answered with a 101.
     pub static RULE = "WS-PO-003" "expected-subprotocol-missing" {
         severity: Error, category: Policy, reference: "the policy of the run",
-        explains: [], check: Check::InContext(check),
+        explains: [], asked_on: [Demand], check: Check::InContext(check),
     }
 }
 

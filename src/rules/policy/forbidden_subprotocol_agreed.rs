@@ -21,7 +21,7 @@ rule! {
     /// Offers that were not selected.
     pub static RULE = "WS-PO-004" "forbidden-subprotocol-agreed" {
         severity: Error, category: Policy, reference: "the policy of the run",
-        explains: [], check: Check::InContext(check),
+        explains: [], asked_on: [Demand], check: Check::InContext(check),
     }
 }
 

@@ -21,7 +21,7 @@ rule! {
     /// Handshakes whose request is not in the capture.
     pub static RULE = "WS-PO-006" "handshake-longer-than-allowed" {
         severity: Error, category: Policy, reference: "the policy of the run",
-        explains: [], check: Check::InContext(check),
+        explains: [], asked_on: [Demand], check: Check::InContext(check),
     }
 }
 

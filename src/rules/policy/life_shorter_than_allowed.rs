@@ -21,7 +21,7 @@ rule! {
     /// them is long enough.
     pub static RULE = "WS-PO-008" "life-shorter-than-allowed" {
         severity: Error, category: Policy, reference: "the policy of the run",
-        explains: [], check: Check::InContext(check),
+        explains: [], asked_on: [Demand], check: Check::InContext(check),
     }
 }
 

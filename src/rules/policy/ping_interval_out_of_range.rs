@@ -23,7 +23,7 @@ rule! {
     /// Sessions with missing packets, and sessions that ended before a ping was due.
     pub static RULE = "WS-PO-007" "ping-interval-out-of-range" {
         severity: Error, category: Policy, reference: "the policy of the run",
-        explains: [], check: Check::InContext(check),
+        explains: [], asked_on: [Demand], check: Check::InContext(check),
     }
 }
 

@@ -20,7 +20,7 @@ rule! {
     /// Closes without a code.
     pub static RULE = "WS-PO-009" "reserved-code-sent" {
         severity: Error, category: Policy, reference: "the policy of the run",
-        explains: [], check: Check::InContext(check),
+        explains: [], asked_on: [Demand], check: Check::InContext(check),
     }
 }
 

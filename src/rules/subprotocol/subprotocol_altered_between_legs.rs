@@ -23,8 +23,7 @@ rule! {
     /// two legs belong together.
     pub static RULE = "WS-SP-004" "subprotocol-altered-between-legs" {
         severity: Warning, category: Subprotocol, reference: "RFC 6455 §4.2.2",
-        explains: ["subprotocol-offered-not-selected", "subprotocol-selected-not-offered"],
-        check: Check::InContext(check),
+        explains: ["subprotocol-offered-not-selected", "subprotocol-selected-not-offered"], asked_on: [Legs], check: Check::InContext(check),
     }
 }
 

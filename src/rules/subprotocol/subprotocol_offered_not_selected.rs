@@ -27,7 +27,7 @@ rule! {
     /// gorilla, OkHttp and Python's websockets go on without.
     pub static RULE = "WS-SP-001" "subprotocol-offered-not-selected" {
         severity: Error, category: Subprotocol, reference: "RFC 6455 §4.2.2; WHATWG WebSockets, establish a connection",
-        explains: ["client-aborts-after-101", "closed-without-close-frame"], check: Check::Connection(check),
+        explains: ["client-aborts-after-101", "closed-without-close-frame"], asked_on: [Subprotocol], check: Check::Connection(check),
     }
 }
 

@@ -22,8 +22,7 @@ rule! {
     /// Answers whose request was not captured.
     pub static RULE = "WS-SP-002" "subprotocol-selected-not-offered" {
         severity: Error, category: Subprotocol, reference: "RFC 6455 §4.1, §4.2.2",
-        explains: ["client-aborts-after-101", "closed-without-close-frame", "subprotocol-malformed"],
-        check: Check::Connection(check),
+        explains: ["client-aborts-after-101", "closed-without-close-frame", "subprotocol-malformed"], asked_on: [Subprotocol], check: Check::Connection(check),
     }
 }
 

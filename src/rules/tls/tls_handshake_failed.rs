@@ -30,7 +30,7 @@ rule! {
     /// WebSocket, and the finding is info only.
     pub static RULE = "WS-TL-001" "tls-handshake-failed" {
         severity: Error, category: Tls, reference: "RFC 8446 §6.2",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Answer], check: Check::Connection(check),
     }
 }
 

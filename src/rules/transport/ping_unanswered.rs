@@ -24,7 +24,7 @@ rule! {
     /// time.
     pub static RULE = "WS-TR-004" "ping-unanswered" {
         severity: Warning, category: Transport, reference: "RFC 6455 §5.5.2, §5.5.3",
-        explains: ["close-internal-error", "closed-without-close-frame"], check: Check::Connection(check),
+        explains: ["close-internal-error", "closed-without-close-frame"], asked_on: [Ping], check: Check::Connection(check),
     }
 }
 

@@ -23,7 +23,7 @@ rule! {
     /// the window may have opened in one of them. No scale is needed to know a window of zero.
     pub static RULE = "WS-TR-005" "receiver-stalled" {
         severity: Warning, category: Transport, reference: "RFC 9293 §3.8.6",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Transport], check: Check::Connection(check),
     }
 }
 

@@ -23,7 +23,7 @@ rule! {
     /// firewall on the captured host or beside it sent that.
     pub static RULE = "WS-TR-003" "rst-foreign-origin" {
         severity: Warning, category: Transport, reference: "RFC 9293 §3.5.2; RFC 1812 §5.3.1",
-        explains: ["closed-without-close-frame", "mass-disconnect"], check: Check::Connection(check),
+        explains: ["closed-without-close-frame", "mass-disconnect"], asked_on: [Transport], check: Check::Connection(check),
     }
 }
 

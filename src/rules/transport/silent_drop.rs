@@ -27,7 +27,7 @@ rule! {
     pub static RULE = "WS-TR-002" "silent-drop" {
         severity: Error, category: Transport, reference: "RFC 9293 §3.8; RFC 6455 §5.5.2",
         explains: ["closed-without-close-frame", "ping-unanswered", "rst-foreign-origin", "mass-disconnect"],
-        check: Check::Connection(check),
+        asked_on: [Silence], check: Check::Connection(check),
     }
 }
 

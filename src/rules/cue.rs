@@ -1,0 +1,174 @@
+//! What about a connection makes a rule worth asking: most connections are in order, and most rules need not look.
+
+use super::context::Context;
+use super::trust;
+use crate::connection::{Carrier, CloseState, Connection, Outcome, Request, Response};
+use crate::role::Role;
+
+/// Something that a rule needs to see before it can have anything to say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cue {
+    /// A request that is not as every client library writes it.
+    Request,
+    /// No answer, a refusal, or an acceptance that is not as every server library writes it.
+    Answer,
+    /// Request and answer more than a second apart.
+    SlowAnswer,
+    /// `Sec-WebSocket-Extensions` in the request or in the answer.
+    Extension,
+    /// `Sec-WebSocket-Protocol` in the request or in the answer.
+    Subprotocol,
+    /// A frame with RSV1.
+    Compressed,
+    /// A violation of the framing, or a curiosity.
+    Anomaly,
+    /// A Close with another code than 1000, or with a payload that is no code.
+    Close,
+    /// No Close, or one that was not answered.
+    Abrupt,
+    /// The server's side gave the session up first.
+    ServerLeft,
+    /// TCP went on for more than a second after the last Close.
+    Lingering,
+    /// A second in which neither side sent payload.
+    Silence,
+    /// A ping without its pong.
+    Ping,
+    /// A closed window, or a reset.
+    Transport,
+    /// The capture lacks some of it.
+    Incomplete,
+    /// It ran over HTTP/2.
+    Http2,
+    /// It is the client's leg of a session of which the capture has the other leg.
+    Legs,
+    /// The run demands something of sessions.
+    Demand,
+}
+
+/// A set of cues.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cues(u32);
+
+impl Cues {
+    /// No need to see anything: such a rule is always asked.
+    pub const ALWAYS: Cues = Cues(u32::MAX);
+
+    /// Any of these.
+    pub(super) const fn any(cues: &[Cue]) -> Cues {
+        let (mut set, mut at) = (0, 0);
+        while at < cues.len() {
+            set |= 1 << cues[at] as u32;
+            at += 1;
+        }
+        Cues(set)
+    }
+
+    /// Whether one of these is among the others.
+    pub(super) const fn meet(self, others: Cues) -> bool {
+        self.0 & others.0 != 0
+    }
+
+    /// What there is to see of a connection.
+    pub(super) fn of(connection: &Connection, context: &Context<'_>) -> Cues {
+        // What every rule without a need meets.
+        let mut seen = Cues(1 << 31);
+        let mut note = |cue: Cue, is_so: bool| seen.0 |= u32::from(is_so) << cue as u32;
+        let (request, response) = (connection.request.as_ref(), connection.response.as_ref());
+        let (heads, closes) = (request.zip(response), &connection.closes);
+        let agreed = connection.outcome == Outcome::Established;
+        note(Cue::Request, request.is_none_or(|request| !is_plain_request(request)));
+        note(
+            Cue::Answer,
+            !agreed || heads.is_none_or(|(request, response)| !is_plain_answer(request, response)),
+        );
+        note(
+            Cue::SlowAnswer,
+            heads.is_some_and(|(asked, answer)| answer.seen.at.nanos_since(asked.seen.at) > SECOND),
+        );
+        let has = |name| {
+            request.is_some_and(|request| request.head.head.field(name).is_some())
+                || response.is_some_and(|response| response.head.head.field(name).is_some())
+        };
+        note(Cue::Extension, has("sec-websocket-extensions"));
+        note(Cue::Subprotocol, has("sec-websocket-protocol"));
+        note(Cue::Anomaly, !connection.anomalies.is_empty());
+        note(
+            Cue::Close,
+            closes.iter().any(|close| close.code != Some(1000) && (close.len > 0 || close.code.is_some())),
+        );
+        note(Cue::Abrupt, connection.ending.close != Some(CloseState::Clean));
+        let ended = connection.ending.by;
+        note(Cue::ServerLeft, gave_up(connection) == Some(Role::Server));
+        let lingers = ended
+            .zip(closes.last())
+            .is_some_and(|((_, end), last)| end.at.nanos_since(last.seen.at) > SECOND);
+        note(Cue::Lingering, lingers);
+        note(Cue::Silence, connection.silence.is_some_and(|silence| silence.nanos() >= SECOND));
+        for role in Role::BOTH {
+            let frames = connection.frames.as_ref().map(|frames| &frames[role]);
+            note(Cue::Compressed, frames.is_some_and(|frames| frames.compressed > 0));
+            note(Cue::Ping, frames.is_some_and(|frames| frames.pings.unanswered.is_some()));
+            note(Cue::Transport, connection.tcp.stall[role].is_some());
+            note(Cue::Incomplete, trust::is_doubtful(connection, role));
+        }
+        note(Cue::Transport, connection.tcp.reset.is_some());
+        note(Cue::Http2, connection.carrier != Carrier::Http1);
+        note(Cue::Legs, context.legs.is_some());
+        note(Cue::Demand, context.selection.demands());
+        seen
+    }
+}
+
+/// Who ended the session first; see [`crate::gateway::Parting`].
+fn gave_up(connection: &Connection) -> Option<Role> {
+    match (connection.closes.first(), connection.ending.by) {
+        (Some(close), Some((by, end))) if close.from == by && close.seen.packet > end.packet => Some(by),
+        (Some(close), _) => Some(close.from),
+        (None, ended) => ended.map(|(by, _)| by),
+    }
+}
+
+/// Whether nothing about a request of HTTP/1.1 is worth a word but its extensions and subprotocols.
+fn is_plain_request(request: &Request) -> bool {
+    let head = &request.head.head;
+    head.oddities().is_empty()
+        && request.early_data.is_none()
+        && request.head.method == "GET"
+        && request.head.version == Some((1, 1))
+        && head.field("host").is_some()
+        && head.has_token("upgrade", "websocket")
+        && head.has_token("connection", "upgrade")
+        && request.version.as_deref() == Some("13")
+        && head.count("sec-websocket-version") == 1
+        && request.key.as_ref().is_some_and(|key| looks_random(key.as_bytes()))
+        && head.count("sec-websocket-key") == 1
+        && !announces_body(head)
+}
+
+/// The same of a 101 that is valid as an answer to its request.
+fn is_plain_answer(request: &Request, response: &Response) -> bool {
+    let head = &response.head.head;
+    head.oddities().is_empty()
+        && response.head.status == 101
+        && response.head.version == Some((1, 1))
+        && head.count("connection") == 1
+        && head.field("connection").is_some_and(|value| value.eq_ignore_ascii_case(b"upgrade"))
+        && request.head.head.field("upgrade").is_some()
+        && response.accept_valid == Some(true)
+        && !announces_body(head)
+}
+
+/// Whether a key is 16 bytes in base64 by its looks (RFC 6455 §4.1).
+fn looks_random(key: &[u8]) -> bool {
+    key.len() == 24
+        && key.ends_with(b"==")
+        && key[..22].iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+        && matches!(key[21], b'A' | b'Q' | b'g' | b'w')
+}
+
+fn announces_body(head: &crate::http::Head) -> bool {
+    head.field("content-length").is_some() || head.field("transfer-encoding").is_some()
+}
+
+const SECOND: i64 = 1_000_000_000;
