@@ -15,14 +15,17 @@ pub const REPORT_GROUPS: usize = 200;
 /// Findings of one kind that the table shows with their own facts.
 pub const REPORT_EXAMPLES: usize = 5;
 
-/// Captured bytes that may wait for earlier ones, in one direction of one flow. A window of this size stalls no real
-/// WebSocket; beyond it the missing bytes are given up.
+/// What a waiting segment takes besides its bytes.
+pub const HELD_SEGMENT: usize = 128;
+
+/// Captured bytes that may wait for earlier ones, in one direction of one flow, with [`HELD_SEGMENT`] for each segment.
+/// A window of this size stalls no real WebSocket; beyond it the missing bytes are given up.
 pub const HELD_BYTES: usize = 256 << 10;
 
 /// Segments that may wait in one direction of one flow: bounds what many small ones cost.
 pub const HELD_SEGMENTS: usize = 1024;
 
-/// Captured bytes that may wait in all flows together. Beyond it, a flow that adds to them gives up its gap first.
+/// The same in all flows together. Beyond it, a flow that adds to them gives up its gap first.
 pub const HELD_BYTES_TOTAL: usize = 48 << 20;
 
 /// Segments of a flow to wait for bytes that the other side has acknowledged: packets that several queues of a
@@ -67,7 +70,7 @@ pub const FLOWS: usize = 1 << 18;
 /// it is a minute, longer than most systems go on trying.
 pub const UNANSWERED_FLOWS: usize = 1 << 16;
 
-/// Flows looked at to find one that was idle long.
+/// Flows looked at to find one that was idle long, or keeps much for long.
 pub const EVICTION_SAMPLE: usize = 16;
 
 /// Ended or ignored flows that are remembered, so that their last packets begin no new one.
@@ -127,6 +130,9 @@ pub const FRAME_PAYLOAD: u64 = 1 << 40;
 /// Bytes of one direction that may wait until it is known what they are: an answer that was captured before its
 /// request, or what a client sent before the answer to its upgrade.
 pub const WAITING: usize = 64 << 10;
+
+/// What a piece of them takes besides its bytes.
+pub const WAITING_CHUNK: usize = 56;
 
 /// Pieces that these bytes may come in.
 pub const WAITING_CHUNKS: usize = 1024;
@@ -293,12 +299,9 @@ pub const REPORT_PER_SERVER: usize = 3;
 /// Servers counted for one fault of a table.
 pub const REPORT_SERVERS: usize = 1 << 12;
 
-/// Bytes that all flows together may keep in unfinished heads and the like. Beyond it, a flow that adds to them is given
-/// up if it keeps more than [`BUFFERED_SMALL`]; beyond twice as many, any that adds to them.
-pub const BUFFERED_TOTAL: usize = 32 << 20;
-
-/// What the head of an honest request may keep while others are given up: it comes in one segment, seldom two.
-pub const BUFFERED_SMALL: usize = 2 << 10;
+/// Memory that all flows together may take for unfinished heads and the like. Beyond it, of the
+/// [`EVICTION_SAMPLE`] that began to take some longest ago, the largest is given up.
+pub const BUFFERED_TOTAL: usize = 16 << 20;
 
 /// TLS in TLS on one connection: to a proxy, and through it to the server.
 pub const TLS_LAYERS: usize = 3;
@@ -332,3 +335,11 @@ pub const MESSAGES_TOTAL: usize = 1 << 18;
 
 /// Bytes of a message that are quoted in such a list, where that was asked for.
 pub const EXCERPT: usize = 200;
+
+/// Makes room for `more` items. A list that may hold very many grows by a quarter, not to double its size: half of what
+/// it takes would be room that is never used.
+pub fn grow<T>(list: &mut Vec<T>, more: usize) {
+    if list.capacity() - list.len() < more {
+        list.reserve_exact(more.max(list.len() / 4));
+    }
+}

@@ -29,9 +29,9 @@ impl Waiting {
         true
     }
 
-    /// How many bytes wait.
-    pub(super) fn len(&self) -> usize {
-        self.len
+    /// What they take, in bytes.
+    pub(super) fn cost(&self) -> usize {
+        self.len + self.chunks.len() * limits::WAITING_CHUNK
     }
 
     /// Whether nothing waits.

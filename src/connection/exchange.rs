@@ -154,10 +154,10 @@ impl Exchange {
     /// Bytes of unfinished heads, and bytes that wait.
     pub(super) fn buffered(&self) -> usize {
         let head = |reader: &Reader| match reader {
-            Reader::Head { reader, .. } => reader.buffered().len(),
+            Reader::Head { reader, .. } => reader.cost(),
             Reader::Body(_) | Reader::Lost | Reader::Over => 0,
         };
-        head(&self.client) + head(&self.server) + self.early_answer.len() + self.after_request.len()
+        head(&self.client) + head(&self.server) + self.early_answer.cost() + self.after_request.cost()
     }
 
     /// Whether another copy of some bytes differs from the head that is still kept.

@@ -24,7 +24,7 @@ pub struct Connection {
     /// The last packet of it.
     pub last: Seen,
     /// The addresses a PROXY protocol header at the start of the stream gave, source then destination.
-    pub proxied: Option<(Endpoint, Endpoint)>,
+    pub proxied: Option<Box<(Endpoint, Endpoint)>>,
     /// The TLS around it; the innermost where there are several.
     pub tls: Option<Box<tls::Facts>>,
     /// The authority of the CONNECT tunnel it ran in (RFC 9110 §9.3.6).
@@ -169,9 +169,9 @@ pub struct TcpFacts {
     /// The reset that ended it.
     pub reset: Option<Reset>,
     /// The longest time that each side announced a window of zero.
-    pub stall: Sides<Option<Span>>,
+    pub stall: Sides<Option<Box<Span>>>,
     /// What each side sent again since it last sent something new.
-    pub repeats: Sides<Option<Repeats>>,
+    pub repeats: Sides<Option<Box<Repeats>>>,
 }
 
 /// A RST, and the time to live by which its sender is known.
@@ -352,7 +352,7 @@ pub struct FrameFacts {
     /// Pings of this side.
     pub pings: Pings,
     /// What came of its compressed messages, where compression was agreed.
-    pub inflated: Option<Inflated>,
+    pub inflated: Option<Box<Inflated>>,
 }
 
 /// Payload bytes from which a message is large enough to be worth compressing.

@@ -36,15 +36,17 @@ pub(super) struct Flow {
     key: FlowKey,
     /// Who is client, once that is known, and by what.
     client: Option<(Side, RoleEvidence)>,
-    proxied: Option<(Endpoint, Endpoint)>,
+    proxied: Option<Box<(Endpoint, Endpoint)>>,
     /// TLS, the outermost first: TLS to a proxy may carry a tunnel that carries TLS. A layer is out while it works.
     tls: Vec<Option<Box<tls::Session>>>,
     /// What is inside all of that.
     stage: Stage,
     /// Upgrades that were answered without a session, before the one in `stage`.
     attempts: Vec<Box<Connection>>,
-    /// What happened to each direction, in the order of the key.
-    directions: [Direction; 2],
+    /// The first FIN of each direction, in the order of the key.
+    fins: [Option<Seen>; 2],
+    /// What else happened to each of them.
+    trouble: Option<Box<[Trouble; 2]>>,
     /// The first reset: who sent it, its time to live, and the usual one.
     reset: Option<(Side, Seen, u8, Option<u8>)>,
     conflicts: u32,
@@ -57,22 +59,21 @@ pub(super) struct Flow {
     reading: Arc<Reading>,
 }
 
+/// What happens to few directions of a flow.
 #[derive(Clone, Copy, Default)]
-struct Direction {
+struct Trouble {
     /// What the capture lacks of it: bytes, gaps, and the last of these.
     missing: u64,
     gaps: u32,
     last_gap: Option<Seen>,
     /// What was sent again since something new was sent.
     repeats: Option<Repeats>,
-    /// Its first FIN.
-    fin: Option<Seen>,
     /// Since when its window is closed, and the longest time that it was.
     closed: Option<Seen>,
     stall: Option<Span>,
 }
 
-impl Direction {
+impl Trouble {
     /// The longest stall, one that lasts until the last packet included.
     fn stalled(&self, last: Seen) -> Option<Span> {
         let open = self.closed.map(|from| Span { from, until: last });
@@ -103,7 +104,8 @@ impl Flow {
             tls: Vec::new(),
             stage: Stage::Unknown(Box::default(), None),
             attempts: Vec::new(),
-            directions: [Direction::default(); 2],
+            fins: [None; 2],
+            trouble: None,
             reset: None,
             conflicts: 0,
             tunnels: 0,
@@ -127,7 +129,9 @@ impl Flow {
             return false;
         }
         self.last = seen;
-        self.directions[from.index()].repeats = None;
+        if let Some(trouble) = &mut self.trouble {
+            trouble[from.index()].repeats = None;
+        }
         session.data(role(self.client, from), offset, bytes, seen);
         true
     }
@@ -142,7 +146,9 @@ impl Flow {
         keys: &mut Keyring,
     ) -> Protocol {
         self.last = seen;
-        self.directions[from.index()].repeats = None;
+        if let Some(trouble) = &mut self.trouble {
+            trouble[from.index()].repeats = None;
+        }
         self.inside(0, from, offset, bytes, seen, keys)
     }
 
@@ -319,7 +325,7 @@ impl Flow {
             }
             return Protocol::Open;
         }
-        let direction = &mut self.directions[from.index()];
+        let direction = self.trouble(from);
         direction.missing = direction.missing.saturating_add(len);
         direction.gaps = direction.gaps.saturating_add(1);
         direction.last_gap = Some(seen);
@@ -342,7 +348,7 @@ impl Flow {
     /// Bytes came again: where the first copy is still here, it is compared with this one.
     pub(super) fn repeat(&mut self, from: Side, offset: u64, bytes: &[u8], seen: Seen) {
         let first = Repeats { count: 0, span: Span { from: seen, until: seen } };
-        let repeats = self.directions[from.index()].repeats.get_or_insert(first);
+        let repeats = self.trouble(from).repeats.get_or_insert(first);
         repeats.count = repeats.count.saturating_add(1);
         repeats.span.until = seen;
         if !self.tls.is_empty() {
@@ -370,7 +376,7 @@ impl Flow {
         self.last = seen;
         self.start.end(from, transport, seen);
         if transport == Transport::Fin {
-            self.directions[from.index()].fin.get_or_insert(seen);
+            self.fins[from.index()].get_or_insert(seen);
         }
         self.window(from, false, seen);
     }
@@ -383,7 +389,10 @@ impl Flow {
 
     /// The window of one side closed or opened.
     pub(super) fn window(&mut self, from: Side, closed: bool, seen: Seen) {
-        let direction = &mut self.directions[from.index()];
+        if self.trouble.is_none() && !closed {
+            return;
+        }
+        let direction = self.trouble(from);
         match direction.closed {
             None if closed => direction.closed = Some(seen),
             Some(since) if !closed => {
@@ -427,7 +436,7 @@ impl Flow {
             Stage::Http(exchange) => {
                 let server = self.client.map(|(client, _)| client.other());
                 let lost = server
-                    .is_some_and(|side| unseen == Some(side) || self.directions[side.index()].missing > 0);
+                    .is_some_and(|side| unseen == Some(side) || self.troubles()[side.index()].missing > 0);
                 self.take_attempts(*exchange, lost);
             }
             Stage::Frames(session) => self.attempts.extend(session.finish()),
@@ -476,7 +485,9 @@ impl Flow {
                 Err(Protocol::Open)
             }
             Identified::Tls { waiting: [low, high], skip, proxied } => {
-                self.proxied = self.proxied.or(proxied);
+                if let Some(proxied) = proxied {
+                    self.proxied.get_or_insert(Box::new(proxied));
+                }
                 if let Stage::Unknown(identify, _) = &mut self.stage {
                     **identify = Identify::default();
                 }
@@ -487,13 +498,15 @@ impl Flow {
                 }
             }
             Identified::Http { version, client, waiting, skip, proxied } => {
-                self.proxied = self.proxied.or(proxied);
+                if let Some(proxied) = proxied {
+                    self.proxied.get_or_insert(Box::new(proxied));
+                }
                 let tunnel = match &mut self.stage {
                     Stage::Unknown(_, tunnel) => tunnel.take(),
                     _ => None,
                 };
                 let joined =
-                    self.start.opener.is_none() || self.directions.iter().any(|direction| direction.gaps > 0);
+                    self.start.opener.is_none() || self.troubles().iter().any(|direction| direction.gaps > 0);
                 let reading = Arc::clone(&self.reading);
                 self.stage = match version {
                     Version::Http1 => Stage::Http(Box::new(Exchange::new(tunnel, joined, reading))),
@@ -573,14 +586,22 @@ impl Flow {
         self.bounded |= bounded;
     }
 
+    /// What happened to one direction.
+    fn trouble(&mut self, side: Side) -> &mut Trouble {
+        &mut self.trouble.get_or_insert_default()[side.index()]
+    }
+
+    /// What happened to both.
+    fn troubles(&self) -> [Trouble; 2] {
+        self.trouble.as_deref().copied().unwrap_or_default()
+    }
+
     /// Fills in what only the whole flow tells.
     fn finish(&self, finished: Finished, unseen: Option<Side>, keys: &Keyring) -> Box<Connection> {
         let Finished { mut connection, ended: stream_ended } = finished;
         let (client, roles) = self.client.unwrap_or((Side::Low, RoleEvidence::Http));
-        let of = Sides {
-            client: self.directions[client.index()],
-            server: self.directions[client.other().index()],
-        };
+        let (trouble, sides) = (self.troubles(), [client.index(), client.other().index()]);
+        let of = Sides { client: trouble[sides[0]], server: trouble[sides[1]] };
         connection.tcp = TcpFacts {
             capture: self.start.first.packet.capture(),
             stream: 0,
@@ -593,17 +614,23 @@ impl Flow {
                 client: self.start.isn[client.index()],
                 server: self.start.isn[client.other().index()],
             },
-            fins: Sides { client: of.client.fin, server: of.server.fin },
+            fins: Sides { client: self.fins[sides[0]], server: self.fins[sides[1]] },
             reset: self.reset.map(|(side, seen, ttl, usual_ttl)| Reset {
                 from: role(self.client, side),
                 seen,
                 ttl,
                 usual_ttl,
             }),
-            stall: Sides { client: of.client.stalled(self.last), server: of.server.stalled(self.last) },
-            repeats: Sides { client: of.client.repeats, server: of.server.repeats },
+            stall: Sides {
+                client: of.client.stalled(self.last).map(Box::new),
+                server: of.server.stalled(self.last).map(Box::new),
+            },
+            repeats: Sides {
+                client: of.client.repeats.map(Box::new),
+                server: of.server.repeats.map(Box::new),
+            },
         };
-        connection.proxied = self.proxied;
+        connection.proxied.clone_from(&self.proxied);
         connection.tls =
             self.tls.last().and_then(Option::as_ref).map(|session| Box::new(session.facts(client, keys)));
         connection.quality = Quality {

@@ -67,7 +67,7 @@ impl Identify {
 
     /// Bytes that wait.
     pub(super) fn buffered(&self) -> usize {
-        self.waiting.iter().map(Waiting::len).sum()
+        self.waiting.iter().map(Waiting::cost).sum()
     }
 
     /// Forgets what a gap makes useless.

@@ -82,7 +82,7 @@ impl Multiplex {
     /// Bytes that are kept until it is known what they are.
     pub(super) fn buffered(&self) -> usize {
         let blocks = Role::BOTH.iter().map(|&role| self.readers[role].buffered());
-        blocks.sum::<usize>() + self.after_early.len()
+        blocks.sum::<usize>() + self.after_early.cost()
     }
 
     /// Reads no further, to free these bytes.

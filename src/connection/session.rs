@@ -19,8 +19,6 @@ pub(super) struct Session {
     sides: Sides<Side>,
     /// The last packet with payload of either side.
     spoke: Option<Seen>,
-    /// The longest time in which neither side sent payload, and its nanoseconds.
-    silence: Option<(Span, i64)>,
     /// Where the heads of request and answer begin in their streams.
     heads: Sides<u64>,
 }
@@ -84,7 +82,6 @@ impl Session {
                 server: side(Masking::Unmasked, messages.server),
             },
             spoke: None,
-            silence: None,
             heads,
         }
     }
@@ -154,9 +151,9 @@ impl Session {
     fn spoke(&mut self, seen: Seen) {
         if let Some(before) = self.spoke.replace(seen) {
             let span = Span { from: before, until: seen };
-            let nanos = span.nanos();
-            if self.silence.is_none_or(|(_, longest)| nanos > longest) {
-                self.silence = Some((span, nanos));
+            let longest = &mut self.connection.silence;
+            if longest.is_none_or(|longest| span.nanos() > longest.nanos()) {
+                *longest = Some(span);
             }
         }
     }
@@ -212,7 +209,7 @@ impl Session {
                 let anomalies = &mut self.connection.anomalies;
                 messages.read(&mut |fault| tell(anomalies, from, fault));
             }
-            frames.inflated = messages.inflated();
+            frames.inflated = messages.inflated().map(Box::new);
             if let Some((entries, left_out)) = messages.listed() {
                 let listed = self.connection.messages.get_or_insert_default();
                 listed.entries.extend(entries.map(|entry| (from, entry)));
@@ -226,7 +223,6 @@ impl Session {
         let frames = Sides { client: client.notes.frames, server: server.notes.frames };
         let any = Role::BOTH.iter().any(|&from| frames[from].total() > 0);
         let mut connection = self.connection;
-        connection.silence = self.silence.map(|(span, _)| span);
         if !any && connection.request.is_none() && connection.response.is_none() {
             return None;
         }

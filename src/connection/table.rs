@@ -10,7 +10,7 @@ use crate::net::Side;
 use crate::tcp::{Closed, Event, FlowId, Interest, Sink, StreamEvent};
 use crate::tls::{self, KeyLog, Keyring, Turn};
 use crate::websocket::{Depth, Reading};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// What a flow turned out to have carried.
@@ -40,6 +40,8 @@ pub struct Connections {
     flows: Vec<Entry>,
     /// Bytes that all flows keep until it is known what they are.
     buffered: usize,
+    /// Flows that began to keep some, oldest first, each with its first packet; some keep none by now.
+    keeping: VecDeque<(FlowId, PacketId)>,
     counters: Counters,
     /// Flows of HTTP/2 that are open now.
     http2: u32,
@@ -129,6 +131,7 @@ impl Connections {
         Connections {
             flows: Vec::new(),
             buffered: 0,
+            keeping: VecDeque::new(),
             counters: Counters::default(),
             http2: 0,
             keys,
@@ -214,6 +217,8 @@ impl Connections {
     fn entry(&mut self, e: &StreamEvent<'_>) -> &mut Entry {
         let index = e.flow.index();
         if self.flows.len() <= index {
+            let more = index + 1 - self.flows.len();
+            limits::grow(&mut self.flows, more);
             self.flows.resize_with(index + 1, || Entry::Vacant);
         }
         &mut self.flows[index]
@@ -231,9 +236,10 @@ impl Connections {
 
     /// Lets a busy flow take an event, and forgets the flow where it carries nothing for us.
     fn carry(&mut self, e: &StreamEvent<'_>) -> Interest {
-        let Some(Entry::Busy(flow)) = self.flows.get_mut(e.flow.index()) else { return Interest::Keep };
+        // One that was given up for others is not here any more.
+        let Some(Entry::Busy(flow)) = self.flows.get_mut(e.flow.index()) else { return Interest::Ignore };
         let before = flow.buffered();
-        let mut protocol = match e.event {
+        let protocol = match e.event {
             Event::Data { offset, bytes } => flow.data(e.from, offset, bytes, e.seen, &mut self.keys),
             Event::Gap { offset, len, .. } => flow.gap(e.from, offset, len, e.seen, &mut self.keys),
             _ => Protocol::Open,
@@ -241,14 +247,23 @@ impl Connections {
         let after = if matches!(protocol, Protocol::Open | Protocol::Http2) { flow.buffered() } else { 0 };
         if before != after {
             self.buffered = self.buffered.saturating_sub(before).saturating_add(after);
-            let bound = limits::BUFFERED_TOTAL / limits::PARTS;
-            let large = self.buffered > bound && after > limits::BUFFERED_SMALL;
-            if after > before && (large || self.buffered > 2 * bound) {
-                self.counters.given_up += 1;
-                self.buffered -= after;
-                protocol = flow.give_up(&mut self.keys);
+            if before == 0 {
+                let first = flow.first();
+                self.list(e.flow, first);
             }
         }
+        let interest = self.turn(e.flow, protocol);
+        if after > before && self.buffered > limits::BUFFERED_TOTAL / limits::PARTS {
+            self.relieve();
+            let kept = matches!(self.flows.get(e.flow.index()), Some(Entry::Busy(_)));
+            return if kept { interest } else { Interest::Ignore };
+        }
+        interest
+    }
+
+    /// What becomes of a busy flow that carries this.
+    fn turn(&mut self, id: FlowId, protocol: Protocol) -> Interest {
+        let Some(Entry::Busy(flow)) = self.flows.get_mut(id.index()) else { return Interest::Keep };
         match protocol {
             Protocol::Open => return Interest::Keep,
             Protocol::Http2 => {
@@ -273,8 +288,50 @@ impl Connections {
         flow.forget(&mut self.keys);
         self.told.push(Told::Gone(flow.first()));
         self.counters.count(flow.tls());
-        self.flows[e.flow.index()] = Entry::Vacant;
+        self.flows[id.index()] = Entry::Vacant;
         Interest::Ignore
+    }
+
+    /// Notes that a flow begins to keep bytes.
+    fn list(&mut self, id: FlowId, first: PacketId) {
+        if self.keeping.len() > 2 * self.flows.len() {
+            let flows = &self.flows;
+            let keeps = |entry: &Entry, packet| matches!(entry, Entry::Busy(flow) if flow.first() == packet && flow.buffered() > 0);
+            let mut seen = vec![false; flows.len()];
+            self.keeping.retain(|&(id, first)| {
+                keeps(&flows[id.index()], first) && !std::mem::replace(&mut seen[id.index()], true)
+            });
+        }
+        self.keeping.push_back((id, first));
+    }
+
+    /// Gives up flows until all together keep no more than they may: of those that keep bytes for the longest time, the
+    /// one that keeps most. A head that is sent in earnest is soon whole.
+    #[cold]
+    fn relieve(&mut self) {
+        while self.buffered > limits::BUFFERED_TOTAL / limits::PARTS {
+            let mut oldest = Vec::with_capacity(limits::EVICTION_SAMPLE);
+            while oldest.len() < limits::EVICTION_SAMPLE
+                && let Some((id, first)) = self.keeping.pop_front()
+            {
+                match self.flows.get(id.index()) {
+                    Some(Entry::Busy(flow)) if flow.first() == first && flow.buffered() > 0 => {
+                        oldest.push((flow.buffered(), id, first));
+                    }
+                    _ => {}
+                }
+            }
+            let most = oldest.iter().rev().max_by_key(|(kept, ..)| *kept).copied();
+            let Some((kept, id, _)) = most else { break };
+            oldest.retain(|&(_, other, _)| other != id);
+            oldest.into_iter().rev().for_each(|(_, id, first)| self.keeping.push_front((id, first)));
+            let Some(Entry::Busy(flow)) = self.flows.get_mut(id.index()) else { break };
+            self.counters.given_up += 1;
+            let protocol = flow.give_up(&mut self.keys);
+            let left = if protocol == Protocol::Nothing { 0 } else { flow.buffered() };
+            self.buffered = self.buffered.saturating_sub(kept).saturating_add(left);
+            self.turn(id, protocol);
+        }
     }
 }
 

@@ -54,14 +54,13 @@ pub struct Record {
     pub quiet: Option<i64>,
     /// Nanoseconds from its first packet to that moment.
     pub age: Option<i64>,
-    /// The code of the first Close, 1005 for one without.
-    pub code: Option<u16>,
 }
 
 impl Census {
     /// Counts a connection in.
     pub fn push(&mut self, connection: &Connection) {
         if self.records.len() < limits::CENSUS {
+            limits::grow(&mut self.records, 1);
             self.records.push(Record::of(connection));
             // Growing by a half before it is looked at again keeps the work in proportion to the records.
             if self.patterns.get().is_some_and(|known| known.covers + known.covers / 2 <= self.records.len())
@@ -167,7 +166,6 @@ impl Record {
             parted: parting.map(|parting| (parting.by, parting.how, parting.seen.at)),
             quiet: parting.and_then(|parting| parting.quiet),
             age: parting.and_then(|parting| parting.age),
-            code: connection.closes.first().map(|close| close.code.unwrap_or(1005)),
         }
     }
 }

@@ -373,7 +373,7 @@ fn silence(legs: &Legs<'_>) -> Option<Verdict> {
     let lost = |connection: &Connection| {
         Role::BOTH
             .iter()
-            .filter_map(|&role| connection.tcp.repeats[role])
+            .filter_map(|&role| connection.tcp.repeats[role].as_deref().copied())
             .find(|repeats| repeats.count >= 3 && repeats.span.nanos() >= LOST)
     };
     let (leg, repeats) = match (lost(legs.client), lost(legs.upstream)) {
@@ -499,7 +499,7 @@ mod tests {
             let (from, mut until) = (connection.first, connection.last);
             until.at = Timestamp::from_nanos(from.at.as_nanos() + 240_000_000_000);
             let span = crate::connection::Span { from, until };
-            connection.tcp.repeats[Client] = Some(crate::connection::Repeats { count: 6, span });
+            connection.tcp.repeats[Client] = Some(Box::new(crate::connection::Repeats { count: 6, span }));
         });
         assert_eq!(ended(lost, leg()).origin, Party::Network);
     }

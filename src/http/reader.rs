@@ -74,6 +74,7 @@ impl HeadReader {
                 HeadProgress::TooLong
             }
             None => {
+                limits::grow(&mut self.buffer, window.len());
                 self.buffer.extend_from_slice(window);
                 HeadProgress::More
             }
@@ -83,6 +84,11 @@ impl HeadReader {
     /// The bytes of a head that is not complete yet.
     pub fn buffered(&self) -> &[u8] {
         if self.handed_out { &[] } else { &self.buffer }
+    }
+
+    /// What it takes to keep them, in bytes.
+    pub fn cost(&self) -> usize {
+        if self.handed_out { 0 } else { self.buffer.capacity() }
     }
 
     /// Whether no head has begun.

@@ -32,7 +32,8 @@ pub(super) fn each(connection: &Connection, means: Means, tell: &mut impl FnMut(
 
 /// The endpoint that a client leg has as its client, and an upstream leg in its PROXY protocol header.
 fn proxied(connection: &Connection, tell: &mut impl FnMut(&[u8])) {
-    let Endpoint { ip, port } = connection.proxied.map_or(connection.tcp.client, |(source, _)| source);
+    let Endpoint { ip, port } =
+        connection.proxied.as_ref().map_or(connection.tcp.client, |addresses| addresses.0);
     let [high, low] = port.to_be_bytes();
     match ip {
         IpAddr::V4(ip) => {

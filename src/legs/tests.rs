@@ -194,10 +194,10 @@ fn a_field_that_names_the_client_matches_if_target_and_time_fit() {
 #[test]
 fn a_proxy_header_names_the_client_leg() {
     let mut leg = inner(1, 10, &key(OTHER), &unkeyed());
-    leg.proxied = Some((endpoint([10, 0, 0, 5], 51234), endpoint([10, 0, 0, 9], 80)));
+    leg.proxied = Some(Box::new((endpoint([10, 0, 0, 5], 51234), endpoint([10, 0, 0, 9], 80))));
     let pair = only(&[outer(REQUEST, ANSWER), leg.clone()]);
     assert_eq!((pair.means, pair.confidence), (Means::ProxyProtocol, Confidence::Certain));
-    leg.proxied = Some((endpoint([10, 0, 0, 5], 51235), endpoint([10, 0, 0, 9], 80)));
+    leg.proxied = Some(Box::new((endpoint([10, 0, 0, 5], 51235), endpoint([10, 0, 0, 9], 80))));
     none(&[outer(REQUEST, ANSWER), leg]);
 }
 

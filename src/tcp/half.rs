@@ -46,7 +46,7 @@ pub(super) struct Half {
 struct Hole {
     /// By stream offset; ranges never overlap, and all lie behind [`Half::offset`].
     held: BTreeMap<u64, Held>,
-    /// Captured bytes in `held`.
+    /// What `held` takes: captured bytes, and [`limits::HELD_SEGMENT`] for each segment.
     bytes: usize,
     /// The FIN, by the offset it stands at.
     fin: Option<Fin>,
@@ -63,6 +63,12 @@ struct Held {
     /// Acknowledgment of its packet.
     ack: Ack,
     seen: Seen,
+}
+
+impl Held {
+    fn cost(&self) -> usize {
+        self.bytes.len().saturating_add(limits::HELD_SEGMENT)
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -328,7 +334,7 @@ impl Half {
         if waited || full { self.skip(now, told, emit) } else { Interest::Keep }
     }
 
-    /// Captured bytes that wait.
+    /// What waits takes so many bytes.
     pub(super) fn held_bytes(&self) -> usize {
         self.hole.as_ref().map_or(0, |hole| hole.bytes)
     }
@@ -411,7 +417,7 @@ impl Half {
                 return Interest::Keep;
             }
             let held = first.remove();
-            hole.bytes = hole.bytes.saturating_sub(held.bytes.len());
+            hole.bytes = hole.bytes.saturating_sub(held.cost());
             hole.waited = 0;
             hole.since = now;
             // Ranges that wait never overlap, but bytes told since may reach into this one.
@@ -508,8 +514,9 @@ impl Half {
         }
         for (from, to) in pieces {
             let bytes: Box<[u8]> = part(from, to).into();
-            hole.bytes = hole.bytes.saturating_add(bytes.len());
-            hole.held.insert(from, Held { bytes, sent: to.saturating_sub(from), ack, seen });
+            let held = Held { bytes, sent: to.saturating_sub(from), ack, seen };
+            hole.bytes = hole.bytes.saturating_add(held.cost());
+            hole.held.insert(from, held);
         }
         if let Some(offset) = conflict {
             emit(seen, Event::Conflict { offset });

@@ -84,14 +84,15 @@ impl Keys {
 impl<K: Copy + Eq + Hash> Index<K> {
     fn remember(&mut self, key: K, isn: u32) {
         let slot = Slot::gone(isn);
-        self.slots.insert(key, slot);
-        self.gone.push_back((key, slot));
-        if self.gone.len() > limits::REMEMBERED_FLOWS / limits::PARTS
+        // First the oldest goes, so that the list never grows beyond its bound, which is a power of two.
+        if self.gone.len() >= limits::REMEMBERED_FLOWS / limits::PARTS
             && let Some((key, slot)) = self.gone.pop_front()
             && self.slots.get(&key) == Some(&slot)
         {
             self.slots.remove(&key);
         }
+        self.slots.insert(key, slot);
+        self.gone.push_back((key, slot));
     }
 }
 

@@ -218,6 +218,7 @@ impl Table {
             return id;
         }
         let id = FlowId(u32::try_from(self.flows.len()).unwrap_or(u32::MAX));
+        limits::grow(&mut self.flows, 1);
         self.flows.push(Some(flow));
         id
     }

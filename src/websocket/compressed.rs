@@ -20,7 +20,7 @@ pub(super) struct Compressed {
     reading: Arc<Reading>,
     /// Compressed messages that were sent whole.
     sent: u64,
-    inflating: Box<Inflating>,
+    inflating: Option<Box<Inflating>>,
 }
 
 /// What most connections never need.
@@ -131,7 +131,7 @@ impl Compressed {
             held: 0,
             reading,
             sent: 0,
-            inflating: Box::default(),
+            inflating: None,
         }
     }
 
@@ -173,7 +173,7 @@ impl Compressed {
 
     /// What came of the message that ended last, and how it begins where that was asked for.
     pub(super) fn last(&mut self) -> (Content, Option<Box<[u8]>>) {
-        let Inflating { last, facts, .. } = &mut *self.inflating;
+        let Inflating { last, facts, .. } = self.inflating();
         last.take().unwrap_or_else(|| {
             let why = match facts.unread {
                 Some(Unread::TooMany) => Unreadable::TooMany,
@@ -187,9 +187,11 @@ impl Compressed {
     #[cold]
     pub(super) fn lose(&mut self, why: Unread) {
         self.kept.abandon();
-        self.inflating.partial = None;
+        if let Some(inflating) = &mut self.inflating {
+            inflating.partial = None;
+        }
         if self.takeover || why != Unread::Lost {
-            self.inflating.facts.unread.get_or_insert(why);
+            self.inflating().facts.unread.get_or_insert(why);
         }
         match why {
             _ if !self.takeover => {}
@@ -205,10 +207,10 @@ impl Compressed {
             self.inflate(payload);
             match about {
                 Some(about) => self.finish(payload, about, tell),
-                None => self.inflating.partial.iter_mut().for_each(|partial| partial.pieces = true),
+                None => self.inflating().partial.iter_mut().for_each(|partial| partial.pieces = true),
             }
         }
-        self.inflating.before = self.sent;
+        self.skip();
         if self.state != State::Over {
             kept.forget_all();
             self.kept = kept;
@@ -222,7 +224,8 @@ impl Compressed {
 
     /// All that was found out.
     pub(super) fn facts(&self) -> Inflated {
-        let mut facts = Inflated { sent: self.sent, ..self.inflating.facts };
+        let found = self.inflating.as_ref().map(|inflating| inflating.facts).unwrap_or_default();
+        let mut facts = Inflated { sent: self.sent, ..found };
         if facts.messages < facts.sent {
             facts.unread.get_or_insert(Unread::NotAsked);
         }
@@ -237,13 +240,13 @@ impl Compressed {
                 // Faults are told of whole messages, and those were read as they ended.
                 self.read(&mut |_, _| {});
             } else if self.takeover || !self.kept.has_whole() {
-                self.inflating.before = self.sent;
+                self.skip();
                 self.kept.forget_whole();
                 self.lose(Unread::TooMany);
             } else {
                 // Each message stands for itself: the last ones are those that matter.
-                self.inflating.facts.unread.get_or_insert(Unread::TooMany);
-                self.inflating.before = self.sent;
+                self.inflating().facts.unread.get_or_insert(Unread::TooMany);
+                self.skip();
                 self.kept.forget_whole();
             }
         }
@@ -256,50 +259,51 @@ impl Compressed {
     /// Inflates a piece of the message in progress.
     fn inflate(&mut self, piece: &[u8]) {
         self.start();
-        if let Inflating { partial: Some(partial), context: Some(context), .. } = &mut *self.inflating {
+        if let Inflating { partial: Some(partial), context: Some(context), .. } = self.inflating() {
             partial.take(piece, context, false);
         }
     }
 
     /// Begins to inflate a message, where none is begun.
     fn start(&mut self) {
-        if self.inflating.partial.is_some() || self.state == State::Over {
+        if self.state == State::Over || self.inflating().partial.is_some() {
             return;
         }
-        if self.inflating.context.is_none() {
+        if self.inflating().context.is_none() {
             if !self.hold(self.held.saturating_add(CONTEXT)) {
-                self.inflating.facts.unread.get_or_insert(Unread::TooMany);
+                self.inflating().facts.unread.get_or_insert(Unread::TooMany);
                 return self.stop();
             }
-            self.inflating.context = Some(Inflater::new());
+            self.inflating().context = Some(Inflater::new());
         }
-        let Some(context) = &mut self.inflating.context else { return };
+        let (takeover, room) = (self.takeover, self.reading.room());
+        let quoted = self.reading.listed() == Some(Payloads::Quoted);
+        let Inflating { partial, context: Some(context), .. } = self.inflating() else { return };
         let mut history = Vec::new();
-        if !self.takeover {
+        if !takeover {
             history.extend_from_slice(context.history());
             context.reset();
         }
-        self.inflating.partial = Some(Partial {
+        *partial = Some(Partial {
             pieces: false,
             text: Utf8::default(),
             not_utf8: None,
             bytes: 0,
-            room: self.reading.room(),
-            granted: self.reading.room(),
+            room,
+            granted: room,
             inflated: 0,
             history,
-            excerpt: (self.reading.listed() == Some(Payloads::Quoted)).then(Vec::new),
+            excerpt: quoted.then(Vec::new),
             failed: None,
         });
     }
 
     /// Ends it. `payload` is all of it, where it was not read in pieces.
     fn finish(&mut self, payload: &[u8], about: About, tell: &mut impl FnMut(Violation, About)) {
-        self.inflating.before = self.inflating.before.saturating_add(1);
-        let Inflating { partial, context: Some(context), before: number, facts, last } = &mut *self.inflating
-        else {
-            return;
-        };
+        let Some(inflating) = &mut self.inflating else { return };
+        let Inflating { partial, context, before: number, facts, last } = &mut **inflating;
+        *number = number.saturating_add(1);
+        let Some(context) = context else { return };
         let Some(mut partial) = partial.take() else { return };
         partial.take(&[], context, true);
         self.reading.spend(partial.inflated);
@@ -346,11 +350,24 @@ impl Compressed {
         }
     }
 
+    fn inflating(&mut self) -> &mut Inflating {
+        self.inflating.get_or_insert_default()
+    }
+
+    /// No message so far is kept any more.
+    fn skip(&mut self) {
+        if self.sent > 0 {
+            self.inflating().before = self.sent;
+        }
+    }
+
     /// Reads no more, and frees everything.
     fn stop(&mut self) {
         self.state = State::Over;
         self.kept = Kept::default();
-        (self.inflating.partial, self.inflating.context) = (None, None);
+        if let Some(inflating) = &mut self.inflating {
+            (inflating.partial, inflating.context) = (None, None);
+        }
         self.reading.give_back(std::mem::take(&mut self.held));
     }
 

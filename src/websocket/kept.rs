@@ -110,7 +110,7 @@ impl Kept {
 const RECORD: usize = 32;
 
 /// Room from the start: growing from nothing costs more than a few messages.
-const FIRST_ROOM: usize = 2 << 10;
+const FIRST_ROOM: usize = 512;
 
 fn write(record: &mut [u8; RECORD], len: u64, about: About) {
     let About { text, offset, seen } = about;

@@ -219,7 +219,7 @@ impl FrameReader {
 
     /// Bytes of a header block that is not whole yet.
     pub fn buffered(&self) -> usize {
-        if self.block.is_some() { self.buffer.len() } else { 0 }
+        if self.block.is_some() { self.buffer.capacity() } else { 0 }
     }
 
     /// Reads no further.

@@ -91,7 +91,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 
 /// What the longest compressed message became.
 fn inflated(frames: &FrameFacts) -> String {
-    match frames.inflated.and_then(|inflated| inflated.longest) {
+    match frames.inflated.as_ref().and_then(|inflated| inflated.longest) {
         Some((bytes, longest)) => {
             format!("; a compressed one of {} inflates to {}", quote::bytes(bytes), quote::bytes(longest))
         }
@@ -101,7 +101,7 @@ fn inflated(frames: &FrameFacts) -> String {
 
 /// What to do where compressed messages were not looked at.
 fn unread(frames: &FrameFacts) -> &'static str {
-    match frames.inflated.and_then(|inflated| inflated.unread) {
+    match frames.inflated.as_ref().and_then(|inflated| inflated.unread) {
         Some(Unread::TooMany | Unread::NotAsked) => {
             "; of its compressed messages not all were read, which --decode does"
         }
@@ -161,7 +161,7 @@ mod tests {
             Scene::session("permessage-deflate", "permessage-deflate")
                 .compressed(Client)
                 .with(|connection| {
-                    connection.frames.as_mut().unwrap().client.inflated = Some(inflated);
+                    connection.frames.as_mut().unwrap().client.inflated = Some(Box::new(inflated));
                 })
                 .close(Server, 1009, "")
                 .finds(RULE.name)

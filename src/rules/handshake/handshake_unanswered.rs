@@ -44,6 +44,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let (how, transport) = (quote::ending(connection), quote::transport(connection));
     let hasty = end.is_some_and(|(by, _)| by == Role::Client) && waited.is_none_or(|waited| waited < HASTE);
     let lost = connection.tcp.repeats[Role::Client]
+        .as_ref()
         .filter(|repeats| repeats.count >= REPEATS && repeats.span.from.packet > request.seen.packet);
     let (confidence, what) = match end {
         None if waited.is_none_or(|waited| waited < PATIENCE) => return,
@@ -126,7 +127,7 @@ mod tests {
             let scene = Scene::tcp().request(REQUEST).after(0.3).packet(|seen| from = Some(seen));
             scene.after(5.0).reset(Client).with(|c: &mut Connection| {
                 let span = from.map(|from| Span { from, until: from });
-                c.tcp.repeats.client = span.map(|span| Repeats { count, span });
+                c.tcp.repeats.client = span.map(|span| Box::new(Repeats { count, span }));
             })
         };
         assert_eq!(again(3).finds(RULE.name).blame, Blame::Network);

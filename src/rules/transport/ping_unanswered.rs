@@ -129,12 +129,11 @@ mod tests {
         let scene = Scene::session("", "").pings(Client, 1);
         let scene = scene.after(0.5).packet(|_| ()).with(|c: &mut Connection| {
             let from = c.last;
-            c.tcp.repeats.client = Some(Repeats { count: 5, span: Span { from, until: from } });
+            c.tcp.repeats.client = Some(Box::new(Repeats { count: 5, span: Span { from, until: from } }));
         });
         let scene = scene.after(25.0).packet(|_| ()).with(|c: &mut Connection| {
             let until = c.last;
-            c.tcp.repeats.client =
-                c.tcp.repeats.client.map(|r| Repeats { span: Span { until, ..r.span }, ..r });
+            c.tcp.repeats.client.as_mut().unwrap().span.until = until;
         });
         assert_eq!(scene.finds(RULE.name).blame, Blame::Network);
     }

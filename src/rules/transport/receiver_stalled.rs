@@ -29,7 +29,8 @@ rule! {
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     for role in Role::BOTH {
-        let Some(stall) = connection.tcp.stall[role].filter(|stall| stall.nanos() >= LONG) else { continue };
+        let stall = connection.tcp.stall[role].as_ref();
+        let Some(stall) = stall.filter(|stall| stall.nanos() >= LONG) else { continue };
         let name = role.name();
         let seconds = quote::seconds(stall.nanos() as f64 / 1e9);
         // An announcement that the window opened again may be among what the capture lacks.
@@ -68,7 +69,9 @@ mod tests {
             .with(|c: &mut Connection| from = Some(c.last))
             .after(seconds)
             .messages(Client, 1);
-        scene.with(|c: &mut Connection| c.tcp.stall.client = from.map(|from| Span { from, until: c.last }))
+        scene.with(|c: &mut Connection| {
+            c.tcp.stall.client = from.map(|from| Box::new(Span { from, until: c.last }))
+        })
     }
 
     #[test]

@@ -44,7 +44,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     if pause < LONG || Role::BOTH.iter().any(|&role| trust::doubt(connection, role).is_some()) {
         return;
     }
-    let repeats = connection.tcp.repeats[speaker].filter(|_| super::repeats_in_vain(connection, speaker, 3));
+    let repeats = connection.tcp.repeats[speaker].as_ref();
+    let repeats = repeats.filter(|_| super::repeats_in_vain(connection, speaker, 3));
     let reset = connection.tcp.reset.filter(|reset| {
         reset.from == silent && (0..AT_ONCE).contains(&reset.seen.at.nanos_since(silence.until.at))
     });
@@ -123,7 +124,7 @@ mod tests {
         let scene = scene.after(after).packet(|seen| from = Some(seen)).after(6.0);
         scene.packet(|_| ()).with(|c: &mut Connection| {
             let span = from.map(|from| Span { from, until: c.last });
-            c.tcp.repeats[by] = span.map(|span| Repeats { count, span });
+            c.tcp.repeats[by] = span.map(|span| Box::new(Repeats { count, span }));
         })
     }
 
