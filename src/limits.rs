@@ -50,6 +50,10 @@ pub const BATCH_SEGMENTS: usize = 4096;
 /// Chunks of [`WINDOW`] bytes, besides one for each capture, in which the payloads of one batch lie.
 pub const BATCH_CHUNKS: usize = 3;
 
+/// Captures for which a batch may hold a chunk: of those that overlap, so many are read by turns without small batches, and
+/// the many files of a rotated capture, which follow each other, hold no more memory than these.
+pub const BATCH_CAPTURES: usize = 32;
+
 /// Pieces of [`WINDOW`] bytes that are read before they are needed.
 pub const AHEAD: usize = 3;
 

@@ -7,7 +7,7 @@ use crate::role::{Role, Sides};
 use std::fmt;
 
 /// What is known of a TLS connection.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Facts {
     /// The version the server chose.
     pub version: Option<Version>,
@@ -25,10 +25,10 @@ pub struct Facts {
     pub opened: Opened,
     /// Alerts that could be read, in order of time.
     pub alerts: Vec<Alert>,
-    /// The first bytes of a server that answered the client hello in plain HTTP, at most [`crate::limits::QUOTE`].
-    pub http: Option<(Seen, Box<[u8]>)>,
     /// What each side sent.
     pub sent: Sides<Sent>,
+    /// The answer to the client hello, where that is plain HTTP.
+    pub plain_answer: Option<Box<PlainAnswer>>,
 }
 
 impl Facts {
@@ -49,6 +49,20 @@ impl Facts {
     pub fn failure(&self) -> Option<&Alert> {
         self.alerts.iter().find(|alert| alert.is_failure())
     }
+
+    /// Whether a side sent no byte that could belong to TLS.
+    pub fn is_silent(&self, role: Role) -> bool {
+        self.sent[role].records == 0 && self.sent[role].missing == 0
+    }
+}
+
+/// An answer to a client hello that is plain HTTP.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PlainAnswer {
+    /// The packet that begins it.
+    pub seen: Seen,
+    /// Its first bytes, at most [`crate::limits::QUOTE`].
+    pub begins: Box<[u8]>,
 }
 
 /// What one side sent, as its records show it without a key.
@@ -69,13 +83,14 @@ pub struct Sent {
 }
 
 /// Whether a connection could be opened, and why not.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 pub enum Opened {
     /// Both directions, or the only one that had anything to open.
     Yes,
     /// Only this direction: there is no key for the other one.
     Only(Role),
     /// There was nothing to open: no protected record came.
+    #[default]
     Nothing,
     /// No keys were given.
     NoKeys,

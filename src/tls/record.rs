@@ -194,6 +194,11 @@ impl Records {
         };
     }
 
+    /// Whether no byte came yet, and none is missing.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.at == Boundary::Known && self.partial.is_empty() && self.lost.is_none()
+    }
+
     /// Bytes of a record that is not whole.
     pub(super) fn buffered(&self) -> usize {
         self.partial.len()

@@ -4,7 +4,7 @@ mod messages;
 mod protected;
 
 use super::alert::{Alert, AlertDescription};
-use super::facts::{Facts, Opened, Sent, Version};
+use super::facts::{Facts, Opened, PlainAnswer, Sent, Version};
 use super::handshake::{ClientHello, Messages, ServerHello};
 use super::keylog::{KeyLog, Secret};
 use super::keyring::Keyring;
@@ -33,8 +33,8 @@ pub struct Session {
     low: Direction,
     high: Direction,
     alerts: Vec<(Side, Seen, [u8; 2])>,
-    /// What one side began with in place of TLS.
-    http: Option<(Seen, Box<[u8]>)>,
+    /// What the client hello was answered with instead of TLS.
+    plain_answer: Option<Box<PlainAnswer>>,
     /// Whether any application data were opened.
     readable: bool,
     tries: u32,
@@ -130,6 +130,13 @@ enum Progress {
 
 use Progress::{Done, NeedsKey, NeedsPeer};
 
+impl Direction {
+    /// Whether nothing came yet.
+    fn is_untouched(&self) -> bool {
+        self.sent == Sent::default() && self.records.is_untouched()
+    }
+}
+
 impl Default for Session {
     fn default() -> Self {
         Session::new()
@@ -151,7 +158,7 @@ impl Session {
             low: Direction::default(),
             high: Direction::default(),
             alerts: Vec::new(),
-            http: None,
+            plain_answer: None,
             readable: false,
             tries: limits::TLS_TRIES,
         }
@@ -159,12 +166,9 @@ impl Session {
 
     /// Takes the next bytes of one side; `out` is given what they hold.
     pub fn data(&mut self, from: Side, bytes: &[u8], seen: Seen, keys: &mut Keyring, out: &mut Out<'_>) {
-        if self.client.is_some_and(|client| client != from)
-            && self.direction(from).sent == Sent::default()
-            && bytes.starts_with(b"HTTP/1.")
-        {
-            let start = bytes.get(..bytes.len().min(limits::QUOTE)).unwrap_or_default();
-            self.http.get_or_insert_with(|| (seen, start.into()));
+        if bytes.starts_with(b"HTTP/1.") && self.direction(from).is_untouched() {
+            let begins = bytes.get(..bytes.len().min(limits::QUOTE)).unwrap_or_default().into();
+            self.plain_answer = Some(Box::new(PlainAnswer { seen, begins }));
         }
         let mut records = take(&mut self.direction(from).records);
         let mut rest = bytes;
@@ -249,11 +253,11 @@ impl Session {
             alpn_offered: client_hello.map(|hello| hello.alpn.clone()).unwrap_or_default(),
             opened: self.opened(client, keys.log()),
             alerts: self.alerts.iter().map(alert).collect(),
-            http: self.http.clone(),
             sent: match client {
                 Side::Low => Sides { client: low, server: high },
                 Side::High => Sides { client: high, server: low },
             },
+            plain_answer: self.plain_answer.clone(),
         }
     }
 

@@ -334,12 +334,17 @@ fn early_data_without_their_key_are_a_gap() {
 fn a_hello_retry_request_makes_the_client_say_it_again() {
     let retry = super::handshake::RETRY;
     let rest = talk();
-    let mut packets = vec![(C, client_hello(true)), (S, server_hello(retry)), (C, record(20, &[1]))];
-    packets.extend(rest);
-    let mut play = Play::new(all_keys());
-    play.all(&packets);
-    assert_eq!(play.finish().opened, Opened::Yes);
-    assert_eq!(play.heard.bytes, [ASKED.to_vec(), ANSWERED.to_vec()]);
+    // Either side may send ChangeCipherSpec there, for the sake of old boxes between them.
+    let change = |side| (side, record(20, &[1]));
+    for changes in [vec![change(C)], vec![change(S)], vec![change(S), change(C)], vec![]] {
+        let mut packets = vec![(C, client_hello(true)), (S, server_hello(retry))];
+        packets.extend(changes);
+        packets.extend(rest.clone());
+        let mut play = Play::new(all_keys());
+        play.all(&packets);
+        assert_eq!(play.finish().opened, Opened::Yes);
+        assert_eq!(play.heard.bytes, [ASKED.to_vec(), ANSWERED.to_vec()]);
+    }
 }
 
 #[test]
@@ -361,6 +366,24 @@ fn an_alert_in_the_clear_is_told_with_its_side() {
     assert_eq!(facts.opened, Opened::Nothing);
     let alert = facts.failure().unwrap();
     assert_eq!((alert.from, alert.description.to_string()), (Role::Server, String::from("protocol_version")));
+}
+
+#[test]
+fn an_answer_in_plain_http_is_kept_and_http_elsewhere_is_not() {
+    let answer =
+        b"HTTP/1.1 400 Bad Request\r\nServer: nginx\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let answered = |before: &[u8]| {
+        let mut play = Play::new(Keyring::default());
+        play.data(C, &client_hello(false));
+        if !before.is_empty() {
+            play.data(S, before);
+        }
+        play.data(S, answer);
+        play.finish().plain_answer
+    };
+    let kept = answered(b"").unwrap();
+    assert_eq!(*kept.begins, answer[..crate::limits::QUOTE]);
+    assert!(answered(&record(21, &[2, 70])).is_none() && answered(b"\x16").is_none());
 }
 
 /// RFC 8448 §3: the record with the client's Finished message.

@@ -6,31 +6,58 @@ use crate::rules::{Blame, Check, Confidence, Finding, handshake, quote, trust};
 rule! {
     /// # What it finds
     /// An upgrade request in plain HTTP that reached a port which speaks TLS: the answer is a TLS alert, or a 400 whose
-    /// text says so. Or the other way round: a client hello that was answered in plain HTTP.
+    /// text says so. Or TLS that reached a port which does not: the answer to the client hello is plain HTTP.
     ///
     /// # Why it matters
     /// The two sides disagree about ws and wss, so no handshake can succeed. Behind a gateway it becomes a 502.
     ///
     /// # What causes it
-    /// `ws://` where `wss://` is meant, or the opposite; a gateway that speaks plain HTTP to an upstream with TLS, such as
+    /// `ws://` where `wss://` is meant, or the reverse; a gateway that speaks plain HTTP to an upstream with TLS, such as
     /// `proxy_pass http://` to an HTTPS port, or TLS to one without.
     ///
     /// # How to fix
-    /// Use the scheme of the port: `wss` in the client, or towards the upstream nginx `proxy_pass https://…`, HAProxy
-    /// `ssl` on the server line, HTTPS as protocol of a cloud's target group.
+    /// Use the scheme of the port: `wss` or `ws` in the client; towards an upstream with TLS nginx `proxy_pass https://…`,
+    /// HAProxy `ssl` on the server line, HTTPS as protocol of a cloud's target group, and none of these towards one
+    /// without.
     ///
     /// # What it does not report
-    /// Answers of which the capture lacks the first bytes, and any other 400.
+    /// Answers of which the capture lacks the first bytes, and any other 400. A server that ends TCP without a word, as
+    /// many do on such bytes.
     pub static RULE = "WS-TL-002" "scheme-port-mismatch" {
         severity: Error, category: Tls, reference: "RFC 6455 §3; RFC 8446 §6",
-        explains: ["response-not-http", "response-not-101", "tls-handshake-failed"], asked_on: [Answer],
-        check: Check::Connection(check),
+        explains: ["response-not-http", "response-not-101", "tls-handshake-failed"], asked_on: [Answer], check: Check::Connection(check),
     }
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
-    found.extend(tls_to_a_plain_port(connection));
-    let Some(request) = &connection.request else { return };
+    found.extend(tls_to_plain(connection).or_else(|| plain_to_tls(connection)));
+}
+
+/// The client hello was answered in plain HTTP.
+fn tls_to_plain(connection: &Connection) -> Option<Finding> {
+    let tls = connection.tls.as_deref().filter(|_| connection.outcome == Outcome::Encrypted)?;
+    let answer = tls.plain_answer.as_ref()?;
+    let line = answer.begins.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+    let line = quote::quoted(&String::from_utf8_lossy(line));
+    let server = connection.tcp.server;
+    Some(
+        Finding::new(&RULE, answer.seen, "TLS sent to a port that speaks plain HTTP")
+            .at_most(super::tls_handshake_failed::severity(tls))
+            .origin(Role::Server)
+            .blame(Blame::Client)
+            .message(format!(
+                "the client began TLS and {server} answered in plain HTTP, {line}: this port does not speak TLS, so ws is meant or \
+                 TLS is not switched on there"
+            ))
+            .shows(connection.first, "client hello of TLS")
+            .shows(answer.seen, format!("{line} in plain HTTP"))
+            .help("use the server's port for TLS, ws:// for this one, or switch TLS on there"),
+    )
+}
+
+/// The upgrade request in plain HTTP was answered by TLS, or by somebody who wants it.
+fn plain_to_tls(connection: &Connection) -> Option<Finding> {
+    let request = connection.request.as_ref()?;
     let alert = connection.garbled.as_ref().filter(|(_, bytes)| {
         connection.outcome == Outcome::Garbled && matches!(**bytes, [0x15, 0x03, 0..=4, 0, 2, 1 | 2, ..])
     });
@@ -47,11 +74,11 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         (_, Some((response, words))) => {
             (response.seen, format!("{} and the words {}", quote::status(response), quote::quoted(words)))
         }
-        _ => return,
+        _ => return None,
     };
     let asker = if handshake::is_forwarded(request) { Blame::Gateway } else { Blame::Client };
     let declared = refused.is_some();
-    found.push(
+    Some(
         Finding::new(&RULE, seen, "plain HTTP sent to a TLS port")
             .confidence(if declared { Confidence::Certain } else { Confidence::Likely })
             .origin(Role::Server)
@@ -73,29 +100,6 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             } else {
                 "use wss:// for this port, or a plain port of the server for ws://"
             }),
-    );
-}
-
-/// A client hello that was answered in plain HTTP.
-fn tls_to_a_plain_port(connection: &Connection) -> Option<Finding> {
-    let tls = connection.tls.as_deref().filter(|_| connection.outcome == Outcome::Encrypted)?;
-    let (seen, bytes) = tls.http.as_ref()?;
-    let line = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
-    let line = String::from_utf8_lossy(line).into_owned();
-    let name = tls.server_name.as_ref().map_or(String::new(), |name| format!(" for {}", quote::quoted(name)));
-    Some(
-        Finding::new(&RULE, *seen, "TLS sent to a port without TLS")
-            .confidence(Confidence::Likely)
-            .origin(Role::Server)
-            .blame(Blame::Client)
-            .message(format!(
-                "the client sent a TLS client hello{name} and {} answered in plain HTTP with {}: this port does not speak TLS, so ws is meant, or TLS is off where it should be on",
-                connection.tcp.server,
-                quote::quoted(&line)
-            ))
-            .shows(connection.first, format!("client hello{name}"))
-            .shows(*seen, format!("plain HTTP: {}", quote::quoted(&line)))
-            .help("use ws:// for this port, or the port of the server that speaks TLS; in a gateway, http in place of https towards this upstream"),
     )
 }
 
@@ -111,10 +115,9 @@ mod tests {
     use super::{RULE, WORDS};
     use crate::connection::Outcome;
     use crate::role::Role::Server;
-    use crate::role::Sides;
     use crate::rules::testing::{REQUEST, Scene};
     use crate::rules::{Blame, Confidence};
-    use crate::tls::{Facts, Opened, Version};
+    use crate::tls::PlainAnswer;
 
     fn garbled(request: &str, bytes: &[u8]) -> Scene {
         Scene::tcp().request(request).with(|connection| {
@@ -132,36 +135,6 @@ mod tests {
     }
 
     #[test]
-    fn a_client_hello_that_is_answered_in_plain_http_shows_a_port_without() {
-        let scene = |http: Option<&[u8]>| {
-            Scene::tcp()
-                .with(|connection| {
-                    let seen = connection.last;
-                    connection.outcome = Outcome::Encrypted;
-                    connection.tls = Some(Box::new(Facts {
-                        version: None,
-                        offered: Some(Version::TLS13),
-                        cipher_suite: None,
-                        server_name: Some(String::from("ws.example.org")),
-                        alpn: None,
-                        alpn_offered: Vec::new(),
-                        opened: Opened::Nothing,
-                        alerts: Vec::new(),
-                        http: http.map(|bytes| (seen, bytes.into())),
-                        sent: Sides::default(),
-                    }));
-                })
-                .fin(Server)
-        };
-        let findings = scene(Some(b"HTTP/1.1 400 Bad Request\r\nServer: x")).findings();
-        assert_eq!((findings.len(), findings[0].rule.name), (1, RULE.name));
-        assert_eq!((findings[0].blame, findings[0].confidence), (Blame::Client, Confidence::Likely));
-        assert!(findings[0].message.contains("\"HTTP/1.1 400 Bad Request\""), "{}", findings[0].message);
-        assert_eq!(findings[0].consequences[0].rule.name, "tls-handshake-failed");
-        scene(None).silent(RULE.name);
-    }
-
-    #[test]
     fn every_known_sentence_is_certain() {
         for words in WORDS {
             let findings =
@@ -172,6 +145,24 @@ mod tests {
             let finding = leg.answer("HTTP/1.1 400 Bad Request\r\n", words).finds(RULE.name);
             assert_eq!(finding.blame, Blame::Gateway);
         }
+    }
+
+    #[test]
+    fn plain_http_in_answer_to_a_client_hello_shows_a_port_without_tls() {
+        let finding = Scene::tcp()
+            .with(|connection| {
+                let seen = connection.last;
+                let begins = b"HTTP/1.1 400 Bad Request\r\nServer: nginx".as_slice().into();
+                let plain_answer = Some(Box::new(PlainAnswer { seen, begins }));
+                connection.outcome = Outcome::Encrypted;
+                connection.tls =
+                    Some(Box::new(crate::tls::Facts { plain_answer, ..crate::tls::Facts::default() }));
+            })
+            .fin(Server)
+            .finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Certain));
+        assert!(finding.message.contains("\"HTTP/1.1 400 Bad Request\""), "{}", finding.message);
+        assert_eq!(finding.consequences[0].rule.name, "tls-handshake-failed");
     }
 
     #[test]

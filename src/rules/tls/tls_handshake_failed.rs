@@ -38,16 +38,14 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let Some(tls) = connection.tls.as_deref().filter(|_| connection.outcome == Outcome::Encrypted) else {
         return;
     };
-    // Browsers offer WebSocket connections http/1.1 alone, most libraries nothing.
-    let severity = match tls.alpn_offered.iter().all(|name| name == "http/1.1") {
-        true => Severity::Error,
-        false => Severity::Info,
-    };
+    let severity = severity(tls);
     let name = match &tls.server_name {
         Some(name) => format!(" for {}", quote::quoted(name)),
         None => String::new(),
     };
-    let finding = match tls.failure() {
+    // Who complains of a side that never said a word was left by it.
+    let failure = tls.failure().filter(|alert| !tls.is_silent(alert.from.other()));
+    let finding = match failure {
         Some(alert) => failed(tls, alert, &name),
         None => match ended(connection, tls, &name) {
             Some(finding) => finding,
@@ -57,6 +55,15 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     found.push(finding.at_most(severity).shows(connection.first, format!("client hello{name}")).help(
         "check the server's certificate chain, the name in the wss URL, and the TLS versions of both sides",
     ));
+}
+
+/// How grave it is that this TLS failed: it may have been meant for a page.
+pub(super) fn severity(tls: &Facts) -> Severity {
+    // Browsers offer WebSocket connections http/1.1 alone, most libraries nothing.
+    match tls.alpn_offered.iter().all(|name| name == "http/1.1") {
+        true => Severity::Error,
+        false => Severity::Info,
+    }
 }
 
 /// The handshake ended with an alert.
@@ -139,8 +146,8 @@ mod tests {
                 .map(|(from, number)| Alert { from, seen, level: 2, description: AlertDescription(number) })
                 .into_iter()
                 .collect(),
-            http: None,
-            sent: Sides { client: sent, server: Sent::default() },
+            sent: Sides { client: sent, server: sent },
+            plain_answer: None,
         }
     }
 
@@ -168,6 +175,17 @@ mod tests {
     fn a_page_that_fails_is_hardly_a_websocket() {
         let finding = scene(Some((Client, 48)), &["h2", "http/1.1"]).finds(RULE.name);
         assert_eq!(finding.severity, Severity::Info);
+    }
+
+    #[test]
+    fn an_alert_after_the_other_side_left_without_a_word_is_no_complaint_of_it() {
+        let finding = scene(Some((Client, 50)), &[])
+            .fin(Server)
+            .with(|connection| {
+                connection.tls.as_mut().unwrap().sent.server = Sent::default();
+            })
+            .finds(RULE.name);
+        assert!(finding.title.contains("server ended TCP during the TLS handshake"), "{}", finding.title);
     }
 
     #[test]

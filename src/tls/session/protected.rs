@@ -50,13 +50,20 @@ impl Session {
             ContentType::Alert => self.alert(from, record.body, seen),
             ContentType::Heartbeat => {}
             ContentType::ChangeCipherSpec | ContentType::ApplicationData => {
-                // Without the ServerHello nothing is known of keys.
-                let Some(hello) = self.server_hello.as_ref() else { return NeedsPeer };
+                let is_change = record.header.kind == ContentType::ChangeCipherSpec;
+                // Without the ServerHello nothing is known of keys; but after a HelloRetryRequest it is TLS 1.3, where this
+                // means nothing, and the ServerHello stands behind it (RFC 8446 §D.4).
+                let Some(hello) = self.server_hello.as_ref() else {
+                    return if is_change && self.early_data == EarlyData::Rejected {
+                        Done
+                    } else {
+                        NeedsPeer
+                    };
+                };
                 if self.client_hello.is_none() {
                     return NeedsPeer;
                 }
                 let (version, suite) = (Version(hello.version), hello.suite);
-                let is_change = record.header.kind == ContentType::ChangeCipherSpec;
                 if version == Version::TLS13 && is_change {
                     return Done;
                 }
