@@ -159,7 +159,7 @@ fn a_key_log_opens_what_is_encrypted_and_only_that() {
         if name(&path) == "tls13_wrong_keylog" {
             assert_eq!(rules_of(&report), ["capture-encrypted"]);
             let message = report["findings"][0]["message"].to_string();
-            assert!(message.contains("no key for them is in the key log"), "{message}");
+            assert!(message.contains("no key of that is in the key log"), "{message}");
         } else {
             assert_eq!(report["connections"][0]["tls"]["opened"], "yes", "{path}");
             assert!(rules_of(&report).contains(&"close-1010-mandatory-extension"), "{path}");

@@ -378,6 +378,8 @@ impl Facts<'_> {
             Role::Client => Sides { client: own, server: other },
             Role::Server => Sides { client: other, server: own },
         };
+        // Nearly always there are two in the end.
+        self.connection.closes.reserve_exact(2_usize.saturating_sub(self.connection.closes.len()));
         self.connection.closes.push(Close {
             from,
             seen,

@@ -1,7 +1,7 @@
 //! The WebSockets among the streams of an HTTP/2 connection (RFC 8441). Other streams leave no trace here.
 //!
-//! A stream ends with END_STREAM of both sides, with RST_STREAM of one, with a GOAWAY that excludes it, or with the
-//! connection.
+//! A stream ends with END_STREAM of both sides, with RST_STREAM of one, with a GOAWAY that excludes it or that names an
+//! error of the connection, or with the connection.
 
 use super::carrier::{Carrier, ConnectProtocol, Http2};
 use super::ending::Transport;
@@ -236,24 +236,30 @@ impl Streams {
     /// RST_STREAM.
     pub(super) fn reset(&mut self, from: Role, stream: u32, error: ErrorCode, seen: Seen) {
         let Some(open) = self.open.get_mut(&stream) else { return };
-        open.ended.get_or_insert((from, Transport::StreamReset, seen));
         open.last = seen;
-        if let Some(facts) = open.session.facts().carrier.http2_mut() {
+        // After a GOAWAY that ended it, it says nothing new.
+        let over = matches!(open.ended, Some((_, Transport::StreamReset, _)));
+        open.ended.get_or_insert((from, Transport::StreamReset, seen));
+        if let Some(facts) = open.session.facts().carrier.http2_mut().filter(|_| !over) {
             facts.reset = Some((from, error, seen));
         }
         self.close(stream);
     }
 
-    /// GOAWAY: streams above `last` were not and will not be processed (RFC 9113 §6.8).
+    /// GOAWAY: streams above `last` were not and will not be processed (RFC 9113 §6.8), and an error is one of the whole
+    /// connection, which its sender then closes (RFC 9113 §5.4.1).
     pub(super) fn go_away(&mut self, from: Role, last: u32, error: ErrorCode, seen: Seen) {
         let mut excluded = Vec::new();
         for (&number, stream) in &mut self.open {
             if let Some(facts) = stream.session.facts().carrier.http2_mut() {
                 facts.goaway.get_or_insert((from, error, seen));
             }
-            if from == Role::Server && number > last {
+            let is_excluded = from == Role::Server && number > last;
+            if is_excluded || error != ErrorCode::NO_ERROR {
                 stream.ended.get_or_insert((from, Transport::StreamReset, seen));
                 stream.last = seen;
+            }
+            if is_excluded {
                 excluded.push(number);
             }
         }

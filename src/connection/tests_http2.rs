@@ -135,13 +135,25 @@ fn a_reset_and_a_go_away_end_streams_with_their_error() {
         [
             (3, Outcome::Unanswered, reset, Role::Server),
             (5, Outcome::Unanswered, reset, Role::Server),
-            (1, Outcome::Established, reset, Role::Client)
+            (1, Outcome::Established, reset, Role::Server)
         ]
     );
     let error = |role, error: Option<(Role, ErrorCode, _)>| error.filter(|e| e.0 == role).map(|e| e.1.0);
     assert_eq!(error(Role::Server, stream(&all[0]).reset), Some(7));
     assert_eq!((stream(&all[1]).reset, error(Role::Server, stream(&all[1]).goaway)), (None, Some(11)));
-    assert_eq!(error(Role::Client, stream(&all[2]).reset), Some(8));
+    assert_eq!((stream(&all[2]).reset, error(Role::Server, stream(&all[2]).goaway)), (None, Some(11)));
+}
+
+#[test]
+fn a_go_away_without_an_error_lets_the_streams_before_it_go_on() {
+    let mut play = greeted();
+    play.data(C, &connect(1));
+    play.data(S, &ok(1));
+    play.data(S, &frame(7, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0]));
+    play.data(C, &frame(RST, 0, 1, &[0, 0, 0, 8]));
+    let c = one(play.close());
+    assert_eq!((c.ending.transport, c.ending.by.unwrap().0), (Transport::StreamReset, Role::Client));
+    assert_eq!(stream(&c).reset.map(|(_, error, _)| error.0), Some(8));
 }
 
 #[test]

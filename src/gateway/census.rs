@@ -97,11 +97,19 @@ impl Census {
         self.patterns().retries.get(&first)
     }
 
+    /// Whether any client came back after a failure.
+    pub fn has_retries(&self) -> bool {
+        !self.patterns().retries.is_empty()
+    }
+
+    /// Whether any key was sent to one server more than once.
+    pub fn has_reuse(&self) -> bool {
+        !self.patterns().reuses.is_empty()
+    }
+
     /// How often one key was sent to one server, where that was more than once.
     pub fn reuse(&self, server: Endpoint, key: &str) -> Option<&Reuse> {
-        let reuses = &self.patterns().reuses;
-        // As it nearly always is: no key is there twice.
-        if reuses.is_empty() { None } else { reuses.get(&(server, digest(key))) }
+        self.patterns().reuses.get(&(server, digest(key)))
     }
 
     /// The moments to which no other connection of the same client and server began nearer than this one. Of several

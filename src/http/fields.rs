@@ -52,7 +52,9 @@ impl Head {
 
     /// The first line without its line end.
     pub fn start_line(&self) -> &[u8] {
-        next_line(&self.raw).map_or(&[], |line| line.content)
+        let end = memchr::memchr(b'\n', &self.raw);
+        let line = end.and_then(|end| self.raw.get(..end)).unwrap_or(&self.raw);
+        line.strip_suffix(b"\r").filter(|_| end.is_some()).unwrap_or(line)
     }
 
     /// Every header field in order of appearance.
@@ -131,29 +133,33 @@ impl Head {
         if raw.is_empty() || raw.len() > limits::HEAD {
             return None;
         }
-        // As many fields as lines but for the first and the last, or fewer.
-        let lines = memchr::memchr_iter(b'\n', raw).count();
-        let mut table = Table { ranges: Vec::with_capacity(lines.saturating_sub(2)), ..Table::default() };
+        let mut table = Table { ranges: Vec::with_capacity(USUAL_FIELDS), ..Table::default() };
         let is_odd = has_odd_bytes(raw);
-        let mut rest = raw;
-        while let Some(line) = next_line(rest) {
-            let start = raw.len().saturating_sub(rest.len());
-            let is_start_line = start == 0;
-            rest = line.rest;
-            if line.is_bare_lf {
+        // One pass finds the ends of the lines and the colons in them.
+        let (mut start, mut colon, mut length) = (0, None, raw.len());
+        for at in memchr::memchr2_iter(b'\n', b':', raw).chain([raw.len()]) {
+            if raw.get(at) == Some(&b':') {
+                colon = colon.or(Some(at));
+                continue;
+            }
+            let line = raw.get(start..at).unwrap_or_default();
+            let is_ended = at < raw.len();
+            let content = line.strip_suffix(b"\r").filter(|_| is_ended).unwrap_or(line);
+            if is_ended && content.len() == line.len() {
                 table.note(Oddity::BareLf);
             }
-            if line.content.is_empty() {
+            if content.is_empty() {
+                length = raw.len().min(at.saturating_add(1));
                 break;
             }
-            if is_odd && line.content.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+            if is_odd && content.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
                 table.note(Oddity::ControlByte);
             }
-            if !is_start_line {
-                table.add_line(line.content, start);
+            if start > 0 {
+                table.add_line(content, start, colon.map(|colon| colon.saturating_sub(start)));
             }
+            (start, colon) = (at.saturating_add(1), None);
         }
-        let length = raw.len().saturating_sub(rest.len());
         Some(Head {
             raw: raw.get(..length)?.into(),
             kind,
@@ -238,14 +244,14 @@ struct Table {
 }
 
 impl Table {
-    /// Adds one line after the start line that begins at `start` in the head.
-    fn add_line(&mut self, line: &[u8], start: usize) {
+    /// Adds one line after the start line that begins at `start` in the head, and has its first colon there.
+    fn add_line(&mut self, line: &[u8], start: usize, colon: Option<usize>) {
         if matches!(line.first(), Some(b' ' | b'\t')) {
             self.note(Oddity::ObsFold);
             self.fold(line, start);
             return;
         }
-        let Some(colon) = memchr::memchr(b':', line) else {
+        let Some(colon) = colon else {
             self.note(Oddity::NoColon);
             self.can_fold = false;
             return;
@@ -255,17 +261,18 @@ impl Table {
             self.note(Oddity::SpaceBeforeColon);
         }
         let value_at = start.saturating_add(colon).saturating_add(1);
-        let (name_start, name_length) = span(name, start);
-        let (value_start, value_length) = span(value.get(1..).unwrap_or_default(), value_at);
-        let sign = Sign::of(trim(name));
+        let name = trim_from(name, start);
+        let value = trim_from(value.get(1..).unwrap_or_default(), value_at);
+        let sign = Sign::of(name.1);
         self.signs.add(sign);
+        let ((name_start, name_length), (value_start, value_length)) = (span(name), span(value));
         self.ranges.push(FieldRange { name_start, name_length, value_start, value_length, sign });
         self.can_fold = true;
     }
 
     /// RFC 9112 §2.2: white space right after the start line continues nothing and is dropped.
     fn fold(&mut self, line: &[u8], start: usize) {
-        let (more_start, more_length) = span(line, start);
+        let (more_start, more_length) = span(trim_from(line, start));
         let Some(range) = self.ranges.last_mut().filter(|_| self.can_fold) else { return };
         if range.value_length == 0 {
             (range.value_start, range.value_length) = (more_start, more_length);
@@ -285,38 +292,24 @@ fn note(oddities: &mut Vec<Oddity>, oddity: Oddity) {
     }
 }
 
-/// Start and length of what is left of `bytes`, which begin at `start`, without white space around.
-fn span(bytes: &[u8], start: usize) -> (u16, u16) {
-    let Some(before) = bytes.iter().position(is_inner) else { return (0, 0) };
-    let length = trim(bytes).len();
-    (u16::try_from(start.saturating_add(before)).unwrap_or(0), u16::try_from(length).unwrap_or(0))
+/// What is left of `bytes`, which begin at `start`, without white space around, and where that begins.
+fn trim_from(bytes: &[u8], start: usize) -> (usize, &[u8]) {
+    let before = bytes.iter().position(is_inner).unwrap_or(0);
+    (start.saturating_add(before), trim(bytes.get(before..).unwrap_or_default()))
 }
+
+/// Start and length in the raw head, which is short enough for both.
+fn span((start, bytes): (usize, &[u8])) -> (u16, u16) {
+    let start = if bytes.is_empty() { 0 } else { start };
+    (u16::try_from(start).unwrap_or(0), u16::try_from(bytes.len()).unwrap_or(0))
+}
+
+/// Fields for which a head's table has room from the start; most heads have fewer.
+const USUAL_FIELDS: usize = 12;
 
 fn slice(raw: &[u8], start: u16, length: u16) -> &[u8] {
     let start = usize::from(start);
     raw.get(start..start.saturating_add(usize::from(length))).unwrap_or_default()
-}
-
-struct Line<'a> {
-    content: &'a [u8],
-    rest: &'a [u8],
-    is_bare_lf: bool,
-}
-
-/// The next line; the last one may lack its line end. `None` at the end.
-fn next_line(bytes: &[u8]) -> Option<Line<'_>> {
-    if bytes.is_empty() {
-        return None;
-    }
-    let Some(end) = memchr::memchr(b'\n', bytes) else {
-        return Some(Line { content: bytes, rest: &[], is_bare_lf: false });
-    };
-    let (line, rest) = bytes.split_at_checked(end)?;
-    let rest = rest.get(1..).unwrap_or_default();
-    Some(match line.strip_suffix(b"\r") {
-        Some(content) => Line { content, rest, is_bare_lf: false },
-        None => Line { content: line, rest, is_bare_lf: true },
-    })
 }
 
 #[cfg(test)]

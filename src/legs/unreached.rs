@@ -44,6 +44,11 @@ impl<'a> Unconnected<'a> {
         Unconnected { by_time, by_pair }
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.by_time.is_empty()
+    }
+
     /// Those of one client to one server, by time.
     pub fn of(&self, client: IpAddr, server: Endpoint) -> &[&'a Unused] {
         self.by_pair.get(&(client, server)).map_or(&[], Vec::as_slice)

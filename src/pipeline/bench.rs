@@ -5,13 +5,13 @@ use crate::connection::{Carried, Connection, Unused};
 use crate::gateway::Census;
 use crate::legs::{Candidates, LegPair, Paired, Unconnected};
 use crate::limits;
-use crate::rules::{self, Context, Selection};
+use crate::rules::{self, Context, Cues, Selection};
 use std::collections::VecDeque;
 
 /// Connections that wait, and what is known of the run around them.
 pub(super) struct Bench<'a> {
     selection: &'a Selection,
-    waiting: Vec<Box<Connection>>,
+    waiting: Vec<Waiting>,
     /// Their serial numbers.
     serials: Vec<u64>,
     candidates: Candidates,
@@ -69,10 +69,11 @@ impl<'a> Bench<'a> {
         let unused = Unconnected::new(unused);
         let context =
             Context { census: &self.census, unused: &unused, selection: self.selection, legs: None };
-        let mut waiting: Vec<Option<Box<Connection>>> =
+        let mut waiting: Vec<Option<Waiting>> =
             std::mem::take(&mut self.waiting).into_iter().map(Some).collect();
         let pairs = {
-            let all: Vec<&Connection> = waiting.iter().flatten().map(|connection| &**connection).collect();
+            let all: Vec<&Connection> =
+                waiting.iter().flatten().map(|waiting| &*waiting.connection).collect();
             self.candidates.pair(&self.serials, &all)
         };
         let sessions = sessions(&pairs);
@@ -82,14 +83,14 @@ impl<'a> Bench<'a> {
         }
         for index in 0..oldest.min(waiting.len()) {
             let Some(session) = session_of[index] else {
-                if let Some(connection) = waiting[index].take() {
-                    let findings = rules::judge(&connection, &context);
+                if let Some(Waiting { connection, cues }) = waiting[index].take() {
+                    let findings = rules::judge_by_cues(&connection, cues, &context);
                     totals.count(&connection);
                     observer.connection(connection, findings);
                 }
                 continue;
             };
-            let mut take = |index: &usize| waiting[*index].take();
+            let mut take = |index: &usize| waiting[*index].take().map(|waiting| waiting.connection);
             let chain: Vec<Box<Connection>> = session.chain.iter().filter_map(&mut take).collect();
             let attempts: Vec<Box<Connection>> = session.attempts.iter().filter_map(&mut take).collect();
             // All of a session are taken at once, with the first of them.
@@ -126,8 +127,17 @@ impl<'a> Bench<'a> {
         self.candidates.add(self.taken, &connection);
         self.serials.push(self.taken);
         self.taken += 1;
-        self.waiting.push(connection);
+        // Now that it is at hand: when it is judged, it has long left the caches.
+        let cues = Cues::of(&connection);
+        self.waiting.push(Waiting { connection, cues });
     }
+}
+
+/// A connection that waits.
+struct Waiting {
+    connection: Box<Connection>,
+    /// What there is to see of it.
+    cues: Cues,
 }
 
 /// Connections that belong together, by index.

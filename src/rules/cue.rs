@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::trust;
-use crate::connection::{Carrier, CloseState, Connection, Outcome, Request, Response};
+use crate::connection::{Carrier, CloseState, Connection, FrameFacts, Outcome, Request, Response};
 use crate::role::Role;
 
 /// Something that a rule needs to see before it can have anything to say.
@@ -40,10 +40,18 @@ pub enum Cue {
     Incomplete,
     /// It ran over HTTP/2.
     Http2,
+    /// Masking keys that may follow a pattern.
+    Masks,
     /// It is the client's leg of a session of which the capture has the other leg.
     Legs,
     /// The run demands something of sessions.
     Demand,
+    /// Some key of the run was sent more than once.
+    Reuse,
+    /// Some client of the run came back after a failure.
+    Retries,
+    /// Some TCP connection of the run carried nothing.
+    Unused,
 }
 
 /// A set of cues.
@@ -69,8 +77,8 @@ impl Cues {
         self.0 & others.0 != 0
     }
 
-    /// What there is to see of a connection.
-    pub(super) fn of(connection: &Connection, context: &Context<'_>) -> Cues {
+    /// What there is to see of a connection by itself.
+    pub fn of(connection: &Connection) -> Cues {
         // What every rule without a need meets.
         let mut seen = Cues(1 << 31);
         let mut note = |cue: Cue, is_so: bool| seen.0 |= u32::from(is_so) << cue as u32;
@@ -114,8 +122,22 @@ impl Cues {
         }
         note(Cue::Transport, connection.tcp.reset.is_some());
         note(Cue::Http2, connection.carrier != Carrier::Http1);
+        note(
+            Cue::Masks,
+            connection.frames.as_ref().is_some_and(|frames| may_follow_a_pattern(&frames.client)),
+        );
+        seen
+    }
+
+    /// The same, and what there is to see around it.
+    pub(super) fn within(self, context: &Context<'_>) -> Cues {
+        let mut seen = self;
+        let mut note = |cue: Cue, is_so: bool| seen.0 |= u32::from(is_so) << cue as u32;
         note(Cue::Legs, context.legs.is_some());
         note(Cue::Demand, context.selection.demands());
+        note(Cue::Reuse, context.census.has_reuse());
+        note(Cue::Retries, context.census.has_retries());
+        note(Cue::Unused, !context.unused.is_empty());
         seen
     }
 }
@@ -165,6 +187,18 @@ fn looks_random(key: &[u8]) -> bool {
         && key.ends_with(b"==")
         && key[..22].iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
         && matches!(key[21], b'A' | b'Q' | b'g' | b'w')
+}
+
+/// Whether masking keys are zero or repeat, or the first two steps between them are equal.
+fn may_follow_a_pattern(frames: &FrameFacts) -> bool {
+    let mut masks = frames.opening.iter().filter_map(|frame| frame.mask).map(u32::from_be_bytes);
+    let steps = || {
+        let (one, next, third) = (masks.next()?, masks.next()?, masks.next()?);
+        Some((next.wrapping_sub(one), third.wrapping_sub(next)))
+    };
+    frames.mask_zero > 0
+        || frames.mask_repeats > 0
+        || std::iter::once_with(steps).flatten().any(|(one, next)| one == next)
 }
 
 fn announces_body(head: &crate::http::Head) -> bool {

@@ -155,23 +155,33 @@ pub static RULES: &[&Rule] = &[
 /// What the selected rules say of one connection, gravest first, then by packet; consequences hang under their cause.
 /// Where the cause is not selected, they are told on their own.
 pub fn judge(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
-    let mut found = find(connection, context);
+    judge_by_cues(connection, Cues::of(connection), context)
+}
+
+/// The same, of a connection of which it is known already what there is to see: one in good order is not looked at again.
+pub fn judge_by_cues(connection: &Connection, cues: Cues, context: &Context<'_>) -> Vec<Finding> {
+    let mut found = find(connection, cues, context);
+    if found.is_empty() {
+        return found;
+    }
     pair::weigh_alone(connection, &mut found);
     arrange(found, context.selection)
 }
 
 /// What the rules say of one connection, each by itself.
-fn find(connection: &Connection, context: &Context<'_>) -> Vec<Finding> {
+fn find(connection: &Connection, cues: Cues, context: &Context<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     // Of what could not be read, only TLS itself can be judged.
-    let unread = connection.outcome == Outcome::Encrypted;
+    let unread = || connection.outcome == Outcome::Encrypted;
     let may_speak =
-        |rule: &Rule| context.selection.speaks(rule) && (!unread || rule.category == Category::Tls);
-    let seen = Cues::of(connection, context);
-    for rule in RULES.iter().filter(|rule| may_speak(rule)) {
+        |rule: &Rule| context.selection.speaks(rule) && (rule.category == Category::Tls || !unread());
+    let seen = cues.within(context);
+    for rule in RULES {
         if rule.asked_on.meet(seen) {
-            rule.check.ask(connection, context, &mut found);
-        } else if cfg!(debug_assertions) {
+            if may_speak(rule) {
+                rule.check.ask(connection, context, &mut found);
+            }
+        } else if cfg!(debug_assertions) && may_speak(rule) {
             let before = found.len();
             rule.check.ask(connection, context, &mut found);
             assert_eq!(found.len(), before, "{} had something to say and was not asked", rule.name);

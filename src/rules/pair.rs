@@ -1,6 +1,6 @@
 //! Judgement of the legs of one session together, so that one fault is told once, by the party it belongs to.
 
-use super::{Blame, Confidence, Context, Evidence, Finding, Origin, Rule, Selection, arrange, find};
+use super::{Blame, Confidence, Context, Cues, Evidence, Finding, Origin, Rule, Selection, arrange, find};
 use crate::capture::Seen;
 use crate::connection::Connection;
 use crate::gateway::{Party, Verdict, answer, ending, one_leg};
@@ -17,7 +17,7 @@ pub fn judge_chain(chain: &[&Connection], pairs: &[&LegPair], context: &Context<
     for (place, connection) in chain.iter().enumerate().rev() {
         let legs = pairs.get(place).zip(chain.get(place + 1));
         let legs = legs.map(|(pair, upstream)| Legs { pair, client: connection, upstream });
-        let mut findings = find(connection, &Context { legs, ..*context });
+        let mut findings = find(connection, Cues::of(connection), &Context { legs, ..*context });
         if place > 0 {
             // The client of an inner leg is a gateway: those who come back are many behind one address.
             findings.retain(|finding| finding.rule.name != "reconnect-without-backoff");

@@ -83,7 +83,9 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// At most [`LONGEST`] characters.
 pub(super) fn short(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
+    // So many bytes are no more characters than that.
+    let longer = if text.len() > LONGEST { text.char_indices().nth(LONGEST) } else { None };
+    match longer {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }

@@ -22,7 +22,7 @@ use crate::pipeline::{Observer, Summary};
 use crate::report::escape;
 use crate::rules::expectation::Account;
 use crate::rules::{Finding, Suppressed};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io;
 
 /// Collects findings by cause, in bounded memory, and lays them out.
@@ -32,7 +32,7 @@ pub struct TableReport {
     groups: Groups,
     taken: Taken,
     /// By serial of the client leg, what stands behind its gateway; until that connection comes.
-    upstreams: HashMap<u64, Upstream>,
+    upstreams: BTreeMap<u64, Upstream>,
     policy: Vec<Account>,
     /// Messages, where they were asked for.
     messages: Vec<Section>,
@@ -57,7 +57,7 @@ impl TableReport {
             secrets,
             groups: Groups::default(),
             taken: Taken::default(),
-            upstreams: HashMap::new(),
+            upstreams: BTreeMap::new(),
             policy: Vec::new(),
             messages: Vec::new(),
             show_suppressed: false,

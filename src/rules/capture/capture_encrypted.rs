@@ -37,10 +37,10 @@ pub fn capture_encrypted(unread: &Unread, secrets: usize, selection: &Selection)
     };
     let reasons = [
         (unread.no_keys, String::from("no key log was given")),
-        (unread.other_keys, format!("no key for them is in the key log ({given})")),
-        (unread.wrong_keys, String::from("their keys in the key log do not match")),
-        (unread.unsupported, String::from("their version or cipher suite is not supported")),
-        (unread.lost, String::from("the capture lacks their hellos, or their key came too late")),
+        (unread.other_keys, format!("no key of that is in the key log ({given})")),
+        (unread.wrong_keys, String::from("the keys in the key log do not match")),
+        (unread.unsupported, String::from("the version or cipher suite is not supported")),
+        (unread.lost, String::from("the capture lacks the hellos, or the key came too late")),
     ];
     let all = unread.unopened();
     let why: Vec<String> = reasons
@@ -97,8 +97,8 @@ mod tests {
         );
         assert_eq!(
             said(Unread { other_keys: 1, wrong_keys: 2, ..Unread::default() }, 5),
-            "what 3 TLS connections carried is not known: of 1, no key for them is in the key log (5 secrets were given); \
-             of 2, their keys in the key log do not match"
+            "what 3 TLS connections carried is not known: of 1, no key of that is in the key log (5 secrets were given); \
+             of 2, the keys in the key log do not match"
         );
     }
 

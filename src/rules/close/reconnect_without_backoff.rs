@@ -22,16 +22,16 @@ rule! {
     /// one address can still look like one, so it is at most likely.
     pub static RULE = "WS-CL-016" "reconnect-without-backoff" {
         severity: Warning, category: Close, reference: "RFC 6455 §7.2.3",
-        explains: [], check: Check::InContext(check),
+        explains: [], asked_on: [Retries], check: Check::InContext(check),
     }
 }
 
 fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
+    let Some(retries) = context.census.retries(connection.first.packet) else { return };
     let Some(request) = connection.request.as_ref().filter(|request| !handshake::is_forwarded(request))
     else {
         return;
     };
-    let Some(retries) = context.census.retries(connection.first.packet) else { return };
     if retries.count < MANY {
         return;
     }

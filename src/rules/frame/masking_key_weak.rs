@@ -22,7 +22,7 @@ rule! {
     /// information.
     pub static RULE = "WS-FR-008" "masking-key-weak" {
         severity: Warning, category: Frame, reference: "RFC 6455 §5.3, §10.3",
-        explains: [], check: Check::Connection(check),
+        explains: [], asked_on: [Masks], check: Check::Connection(check),
     }
 }
 

@@ -23,7 +23,7 @@ rule! {
     /// attempts on one connection, and connections of which the SYN is not in the capture.
     pub static RULE = "WS-HS-005" "request-key-reused" {
         severity: Warning, category: Handshake, reference: "RFC 6455 §4.1 (7)",
-        explains: [], check: Check::InContext(check),
+        explains: [], asked_on: [Reuse], check: Check::InContext(check),
     }
 }
 

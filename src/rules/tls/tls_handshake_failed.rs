@@ -75,7 +75,7 @@ fn failed(tls: &Facts, alert: &Alert, name: &str) -> Finding {
         .origin(alert.from)
         .blame(blame)
         .message(format!(
-            "the {who} ended the TLS handshake{name} with the alert {what}: {meaning}; no WebSocket handshake took place"
+            "the {who} ended the TLS handshake{name} with the alert {what}: {meaning}; no WebSocket handshake took place, and the client's API shows 1006 or 1015"
         ))
         .shows(alert.seen, format!("{who} sends alert {what} ({})", what.0))
 }
@@ -95,7 +95,7 @@ fn ended(connection: &Connection, tls: &Facts, name: &str) -> Option<Finding> {
             .origin(connection.ending.by?.0)
             .blame(Blame::Unknown)
             .message(format!(
-                "the {who} {how} the connection during the TLS handshake{name}, without an alert; no WebSocket handshake took place"
+                "the {who} {how} the connection during the TLS handshake{name}, without an alert; no WebSocket handshake took place, and the client's API shows 1006 or 1015"
             ))
             .shows(seen, format!("{who} {how} TCP")),
     )

@@ -24,7 +24,7 @@ rule! {
     /// which only one side was captured. Where the client got through later it is a warning.
     pub static RULE = "WS-TR-001" "tcp-connect-failed" {
         severity: Error, category: Transport, reference: "RFC 6455 §4.1 step 4; RFC 9293 §3.5",
-        explains: [], check: Check::InContext(check),
+        explains: [], asked_on: [Unused], check: Check::InContext(check),
     }
 }
 
