@@ -14,7 +14,7 @@ pub struct Extensions {
     /// Every element that could be parsed.
     pub list: Vec<Extension>,
     /// The first place where the grammar was broken; elements before and after it are still in `list`.
-    pub malformed: Option<Malformed>,
+    pub malformed: Option<Box<Malformed>>,
     /// Header lines the list was spread over; 0 where there was none.
     pub lines: u32,
 }
@@ -53,7 +53,7 @@ impl Extensions {
     /// [`Extensions::malformed`]. An empty element is such a place, too, and is skipped.
     pub fn parse<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Extensions {
         let read = list(lines, "an extension", limits::LIST_ELEMENTS, extension);
-        Extensions { list: read.elements, malformed: read.malformed, lines: read.lines }
+        Extensions { list: read.elements, malformed: read.malformed.map(Box::new), lines: read.lines }
     }
 
     /// The first extension of that name, whatever its case.
