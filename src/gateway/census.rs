@@ -3,7 +3,7 @@
 use super::parting::{How, Parting};
 use super::patterns::{Burst, Group, Patterns, Retries, Reuse};
 use crate::capture::PacketId;
-use crate::connection::{Connection, Outcome, Transport};
+use crate::connection::{Connection, Outcome};
 use crate::limits;
 use crate::net::Endpoint;
 use crate::role::{Role, Sides};
@@ -11,6 +11,7 @@ use crate::time::Timestamp;
 use crate::websocket::accept_for;
 use std::hash::{DefaultHasher, Hasher as _};
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 use std::sync::OnceLock;
 
 /// The records of a run, in order of their endings; the first [`limits::CENSUS`] of them.
@@ -31,11 +32,11 @@ pub struct Record {
     /// Who was asked.
     pub server: Endpoint,
     /// A digest of the path it asked for.
-    pub path: u64,
+    pub path: Option<NonZeroU64>,
     /// A digest of its `Sec-WebSocket-Key`.
-    pub key: Option<u64>,
+    pub key: Option<NonZeroU64>,
     /// A digest of the accept value that answers it, where some 101 was given.
-    pub accept: Option<u64>,
+    pub accept: Option<NonZeroU64>,
     /// Whether permessage-deflate was accepted, where it was offered and a WebSocket came of it.
     pub deflate: Option<bool>,
     /// Initial sequence numbers: two captures of one connection agree in both.
@@ -47,15 +48,39 @@ pub struct Record {
     /// When its first packet was seen.
     pub opened: Timestamp,
     /// When its handshake was answered.
-    pub answered: Option<Timestamp>,
-    /// When and by whom its transport was ended, and how; `None` where it was still open.
-    pub ended: Option<(Role, Transport, Timestamp)>,
+    pub answered: Maybe,
+    /// When its transport was ended.
+    pub ended: Maybe,
     /// When and by whom the session was given up first, and how.
     pub parted: Option<(Role, How, Timestamp)>,
     /// Nanoseconds from the last payload of either side to that moment.
-    pub quiet: Option<i64>,
+    pub quiet: Maybe,
     /// Nanoseconds from its first packet to that moment.
-    pub age: Option<i64>,
+    pub age: Maybe,
+}
+
+/// A time or a length of time in nanoseconds, or none, in eight bytes: as many records are kept as may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Maybe(i64);
+
+impl Maybe {
+    /// The length of time.
+    pub fn nanos(self) -> Option<i64> {
+        (self.0 != i64::MIN).then_some(self.0)
+    }
+
+    /// The time.
+    pub fn time(self) -> Option<Timestamp> {
+        self.nanos().map(Timestamp::from_nanos)
+    }
+
+    fn of(nanos: Option<i64>) -> Maybe {
+        Maybe(nanos.unwrap_or(i64::MIN))
+    }
+
+    fn at(time: Option<Timestamp>) -> Maybe {
+        Maybe::of(time.map(Timestamp::as_nanos))
+    }
 }
 
 impl Census {
@@ -169,7 +194,7 @@ impl Record {
             packet: connection.first.packet,
             client: connection.tcp.client.ip,
             server: connection.tcp.server,
-            path: request.map_or(0, |request| digest(path(&request.head.target))),
+            path: request.map(|request| digest(path(&request.head.target))),
             key: request.and_then(|request| request.key.as_deref()).map(digest),
             accept: expected_accept(connection),
             deflate: deflate(connection),
@@ -177,17 +202,17 @@ impl Record {
             outcome: connection.outcome,
             status: connection.response.as_ref().map(|response| response.head.status),
             opened: connection.first.at,
-            answered: connection.response.as_ref().map(|response| response.seen.at),
-            ended: connection.ending.by.map(|(role, seen)| (role, connection.ending.transport, seen.at)),
+            answered: Maybe::at(connection.response.as_ref().map(|response| response.seen.at)),
+            ended: Maybe::at(connection.ending.by.map(|(_, seen)| seen.at)),
             parted: parting.map(|parting| (parting.by, parting.how, parting.seen.at)),
-            quiet: parting.and_then(|parting| parting.quiet),
-            age: parting.and_then(|parting| parting.age),
+            quiet: Maybe::of(parting.and_then(|parting| parting.quiet)),
+            age: Maybe::of(parting.and_then(|parting| parting.age)),
         }
     }
 }
 
 /// A digest of the accept value that a request wants; made anew only where the answer has another one.
-fn expected_accept(connection: &Connection) -> Option<u64> {
+fn expected_accept(connection: &Connection) -> Option<NonZeroU64> {
     let (request, response) = (connection.request.as_ref()?, connection.response.as_ref()?);
     let accept = response.accept.as_deref()?;
     match response.accept_valid? {
@@ -212,10 +237,10 @@ fn path(target: &str) -> &str {
 }
 
 /// Eight bytes that stand for a text of any length, within one run.
-fn digest(text: &str) -> u64 {
+fn digest(text: &str) -> NonZeroU64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(text.as_bytes());
-    hasher.finish()
+    NonZeroU64::new(hasher.finish()).unwrap_or(NonZeroU64::MIN)
 }
 
 #[cfg(test)]
@@ -231,7 +256,7 @@ mod tests {
     #[test]
     fn patterns_are_found_again_when_many_more_connections_came() {
         let mut census = Census::default();
-        let (server, quiet) = (session(0.0).tcp.server, Record::of(&session(0.0)).quiet.unwrap());
+        let (server, quiet) = (session(0.0).tcp.server, Record::of(&session(0.0)).quiet.nanos().unwrap());
         let count = |census: &Census| census.same_silence(server, quiet).map_or(0, |group| group.count);
         for i in 0..4 {
             census.push(&session(f64::from(i) * 50.0));

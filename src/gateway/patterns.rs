@@ -10,6 +10,7 @@ use crate::time::Timestamp;
 use foldhash::fast::RandomState;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use std::num::NonZeroU64;
 use std::sync::OnceLock;
 
 /// A table whose keys strangers choose in part.
@@ -25,9 +26,9 @@ pub(super) struct Patterns {
     pub(super) ages: Groups,
     bursts: Vec<(Endpoint, Burst)>,
     pub(super) retries: Map<PacketId, Retries>,
-    pub(super) reuses: Map<(Endpoint, u64), Reuse>,
+    pub(super) reuses: Map<(Endpoint, NonZeroU64), Reuse>,
     /// First packets of the connections that each accept value answers, where that is looked for.
-    accepts: OnceLock<Map<(Endpoint, u64), PacketId>>,
+    accepts: OnceLock<Map<(Endpoint, NonZeroU64), PacketId>>,
     /// Of each server, how many sessions got permessage-deflate, of those that offered it; where that was asked for.
     deflates: OnceLock<HashMap<Endpoint, (u32, u32)>>,
     /// The records in order of client and server, where that was asked for.
@@ -115,7 +116,12 @@ impl Patterns {
     }
 
     /// The first packet of the first connection to a server whose request an accept value answers.
-    pub(super) fn accepts(&self, records: &[Record], server: Endpoint, accept: u64) -> Option<PacketId> {
+    pub(super) fn accepts(
+        &self,
+        records: &[Record],
+        server: Endpoint,
+        accept: NonZeroU64,
+    ) -> Option<PacketId> {
         let accepts = self.accepts.get_or_init(|| {
             let mut accepts = Map::default();
             for record in &records[..self.covers] {
@@ -209,7 +215,7 @@ impl Groups {
 fn silences(records: &[Record]) -> Groups {
     let of = |record: &Record| {
         let (by, how, at) = record.parted?;
-        let quiet = record.quiet.filter(|quiet| *quiet >= SHORTEST)?;
+        let quiet = record.quiet.nanos().filter(|quiet| *quiet >= SHORTEST)?;
         (by == Role::Server && how.is_impersonal()).then_some((record.server, quiet, at))
     };
     Groups::of(records.iter().filter_map(of).collect())
@@ -218,8 +224,8 @@ fn silences(records: &[Record]) -> Groups {
 fn ages(records: &[Record]) -> Groups {
     let of = |record: &Record| {
         let (by, how, at) = record.parted?;
-        let age = record.age.filter(|age| *age >= SHORTEST)?;
-        let busy = record.quiet? < age / 10 * 3;
+        let age = record.age.nanos().filter(|age| *age >= SHORTEST)?;
+        let busy = record.quiet.nanos()? < age / 10 * 3;
         (by == Role::Server && how.is_impersonal() && busy).then_some((record.server, age, at))
     };
     Groups::of(records.iter().filter_map(of).collect())
@@ -255,7 +261,7 @@ fn bursts(records: &[Record]) -> Vec<(Endpoint, Burst)> {
     if !failing.is_empty() {
         for record in sessions().filter(|record| failing.contains(&record.server)) {
             opened.push((record.server, record.opened));
-            let end = record.parted.map(|(.., at)| at).or(record.ended.map(|(.., at)| at));
+            let end = record.parted.map(|(.., at)| at).or(record.ended.time());
             over.extend(end.map(|at| (record.server, at)));
         }
     }
@@ -359,7 +365,7 @@ impl Retries {
 /// When the server's side failed a connection: refused its upgrade, or ended its session as one that fails. An
 /// ending that the client chose is none.
 fn failed_at(record: &Record) -> Option<Timestamp> {
-    let (_, _, end) = record.ended?;
+    let end = record.ended.time()?;
     match record.outcome {
         Outcome::Rejected => {
             record.status.is_some_and(|status| status == 429 || status >= 500).then_some(end)
@@ -373,14 +379,14 @@ fn failed_at(record: &Record) -> Option<Timestamp> {
     }
 }
 
-fn reuses(records: &[Record]) -> Map<(Endpoint, u64), Reuse> {
-    let mut keys: Vec<(u64, u32)> =
+fn reuses(records: &[Record]) -> Map<(Endpoint, NonZeroU64), Reuse> {
+    let mut keys: Vec<(NonZeroU64, u32)> =
         (0..).zip(records).filter_map(|(at, record)| Some((record.key?, at))).collect();
     keys.sort_unstable();
     // Nearly every key is there once: only the others are worth an order of their own.
     let repeated = keys.chunk_by(|one, other| one.0 == other.0).filter(|same| same.len() > 1);
-    let record = |&(key, at): &(u64, u32)| (records[at as usize].server, key, &records[at as usize]);
-    let mut order: Vec<(Endpoint, u64, &Record)> = repeated.flatten().map(record).collect();
+    let record = |&(key, at): &(NonZeroU64, u32)| (records[at as usize].server, key, &records[at as usize]);
+    let mut order: Vec<(Endpoint, NonZeroU64, &Record)> = repeated.flatten().map(record).collect();
     order.sort_unstable_by_key(|&(server, key, record)| (server, key, record.opened, record.packet));
     let mut found = Map::default();
     for same in order.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
@@ -408,10 +414,10 @@ fn reuses(records: &[Record]) -> Map<(Endpoint, u64), Reuse> {
 /// that asked after `before` had its answer, or got its own after it.
 fn is_another(before: &Record, later: &Record) -> bool {
     let differ = before.isn.client.zip(later.isn.client).is_some_and(|(one, other)| one != other);
-    let apart = match (before.answered, later.answered) {
+    let apart = match (before.answered.time(), later.answered.time()) {
         (Some(first), Some(second)) => second > first || later.opened >= first,
         (Some(first), None) => later.opened >= first,
-        (None, _) => before.ended.is_some_and(|(.., end)| later.opened >= end),
+        (None, _) => before.ended.time().is_some_and(|end| later.opened >= end),
     };
     differ && apart
 }
