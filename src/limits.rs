@@ -50,6 +50,10 @@ pub const BATCH_SEGMENTS: usize = 4096;
 /// Chunks of [`WINDOW`] bytes, besides one for each capture, in which the payloads of one batch lie.
 pub const BATCH_CHUNKS: usize = 3;
 
+/// Captures for which a batch may hold a chunk: of those that overlap, so many are read by turns without small batches, and
+/// the many files of a rotated capture, which follow each other, hold no more memory than these.
+pub const BATCH_CAPTURES: usize = 32;
+
 /// Pieces of [`WINDOW`] bytes that are read before they are needed.
 pub const AHEAD: usize = 3;
 
@@ -254,6 +258,9 @@ pub const HTTP2_CONNECTIONS: u32 = 1 << 13;
 
 /// First frames of each side of which something is kept, to match the legs of one session.
 pub const GLIMPSES: usize = 8;
+
+/// First data frames of each side whose first bytes are compared, to match the legs of one session.
+pub const WORDS: u8 = 3;
 
 /// Pings of one side that wait for their pong. Beyond it, the oldest is no longer waited for.
 pub const PINGS: usize = 16;

@@ -241,20 +241,31 @@ mod tests {
     use super::*;
     use std::path::PathBuf;
 
-    /// Files in a folder of their own.
-    fn files(test: &str, contents: &[Vec<u8>]) -> Vec<PathBuf> {
-        let folder = std::env::temp_dir().join(format!("wsanalyze-{test}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let name = |(index, bytes): (usize, &Vec<u8>)| {
-            let path = folder.join(format!("{index:03}"));
-            std::fs::write(&path, bytes).unwrap();
-            path
-        };
-        contents.iter().enumerate().map(name).collect()
+    /// Files in a folder of their own, which goes with them.
+    struct Files(PathBuf, Vec<PathBuf>);
+
+    impl Files {
+        fn new(test: &str, contents: &[Vec<u8>]) -> Files {
+            let folder = std::env::temp_dir().join(format!("wsanalyze-{test}-{}", std::process::id()));
+            std::fs::create_dir_all(&folder).unwrap();
+            let write = |(index, bytes): (usize, &Vec<u8>)| {
+                let path = folder.join(format!("{index:03}"));
+                std::fs::write(&path, bytes).unwrap();
+                path
+            };
+            let files = contents.iter().enumerate().map(write).collect();
+            Files(folder, files)
+        }
+
+        fn merged(&self) -> Merged {
+            Merged::new(self.1.iter().map(|path| open(path.to_str().unwrap(), 0).unwrap()).collect())
+        }
     }
 
-    fn merged(files: &[PathBuf]) -> Merged {
-        Merged::new(files.iter().map(|path| open(path.to_str().unwrap(), 0).unwrap()).collect())
+    impl Drop for Files {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
     }
 
     /// What each item is: `s` for secrets, the time for a packet; and how many files were open at most.
@@ -283,7 +294,8 @@ mod tests {
     #[test]
     fn of_captures_that_follow_each_other_one_is_open_at_a_time() {
         let contents: Vec<Vec<u8>> = (0..40).rev().map(|n| capture(&[n * 3, n * 3 + 1, n * 3 + 2])).collect();
-        let (told, most) = read(&mut merged(&files("rotated", &contents)));
+        let files = Files::new("rotated", &contents);
+        let (told, most) = read(&mut files.merged());
         let expected: Vec<String> =
             (0..40).flat_map(|n| (0..3).map(move |m| format!("{}:{}", n * 3 + m, m + 1))).collect();
         assert_eq!((told, most), (expected, 1));
@@ -292,7 +304,8 @@ mod tests {
     #[test]
     fn what_overlaps_is_open_together_and_comes_by_time() {
         let contents = [capture(&[0, 5, 9]), capture(&[4, 6]), capture(&[20]), capture(&[])];
-        let (told, most) = read(&mut merged(&files("overlap", &contents)));
+        let files = Files::new("overlap", &contents);
+        let (told, most) = read(&mut files.merged());
         assert_eq!(told, ["0:1", "4:1", "5:2", "6:2", "9:3", "20:1"]);
         assert_eq!(most, 2);
     }
@@ -307,7 +320,8 @@ mod tests {
         };
         let second = |n: u64| (u64::from(SECONDS) + n) * 1_000_000;
         let contents: Vec<Vec<u8>> = (0..20).map(|n| keyed(second(n * 10))).collect();
-        let mut merged = merged(&files("keyed", &contents));
+        let files = Files::new("keyed", &contents);
+        let mut merged = files.merged();
         let (told, most) = read(&mut merged);
         let packets: Vec<&String> = told.iter().filter(|item| *item != "s").collect();
         assert_eq!((told.len() - packets.len(), packets.len()), (40, 40));
@@ -320,9 +334,9 @@ mod tests {
 
     #[test]
     fn a_file_that_is_gone_when_its_turn_comes_is_told_and_the_others_are_read() {
-        let paths = files("gone", &[capture(&[1]), capture(&[2]), capture(&[3])]);
-        let mut merged = merged(&paths);
-        std::fs::remove_file(&paths[1]).unwrap();
+        let files = Files::new("gone", &[capture(&[1]), capture(&[2]), capture(&[3])]);
+        let mut merged = files.merged();
+        std::fs::remove_file(&files.1[1]).unwrap();
         assert_eq!(read(&mut merged).0, ["1:1", "3:1"]);
         let failures = merged.take_failures();
         assert!(matches!(&failures[..], [Error::Io { path, .. }] if path.ends_with("001")), "{failures:?}");

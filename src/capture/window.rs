@@ -131,6 +131,7 @@ impl Window {
         self.base = self.offset();
         self.source = Source::Over;
         self.buffer = Chunk::default();
+        self.rooms = None;
         self.start = 0;
         self.end = 0;
     }

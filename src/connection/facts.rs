@@ -343,6 +343,8 @@ pub struct FrameFacts {
     pub large: u64,
     /// The first frames, at most [`crate::limits::GLIMPSES`]: by them two legs of one session are matched.
     pub opening: Vec<Glimpse>,
+    /// Stands for the first bytes of the first [`crate::limits::WORDS`] data frames, without their masks.
+    pub words: u64,
     /// Masked frames whose key equals the one before.
     pub mask_repeats: u64,
     /// Masked frames with the key 0.

@@ -37,9 +37,28 @@ struct Notes {
     /// Payload bytes of the message in progress.
     message: u64,
     last_mask: Option<[u8; 4]>,
+    /// Data frames so far, as far as their first bytes matter.
+    begun: u8,
     last_ping: Option<Seen>,
     /// Pings that no Pong has answered yet, oldest first.
     pinged: Vec<Pinged>,
+}
+
+impl Notes {
+    /// Takes in the first bytes of a data frame. Sums do not depend on how segments cut them.
+    fn listen(&mut self, header: &FrameHeader, phase: u64, bytes: &[u8]) {
+        let mut word = [0; size_of::<u64>()];
+        let from = usize::try_from(phase).unwrap_or(usize::MAX);
+        let Some(room) = word.get_mut(from..) else { return };
+        let mask = header.mask.unwrap_or_default();
+        let mask = mask.iter().cycle().skip(from % mask.len());
+        for ((place, byte), key) in room.iter_mut().zip(bytes).zip(mask) {
+            *place = byte ^ key;
+        }
+        // Another odd factor for each frame, so that their order counts.
+        let factor = 0x9e37_79b9_7f4a_7c15_u64.wrapping_add(u64::from(self.begun) << 1);
+        self.frames.words = self.frames.words.wrapping_add(u64::from_le_bytes(word).wrapping_mul(factor));
+    }
 }
 
 /// A ping that waits for its pong.
@@ -267,6 +286,9 @@ impl FrameSink for Facts<'_> {
         match event {
             FrameEvent::Header { header, complete_in, .. } => self.header(header, complete_in),
             FrameEvent::Payload { header, offset, phase, bytes, seen } => {
+                if self.own.begun <= limits::WORDS {
+                    self.own.listen(header, phase, bytes);
+                }
                 if let Some(kind) = self.own.messages.payload(header, phase, bytes) {
                     tell(&mut self.connection.anomalies, self.from, Fault { kind, offset, seen });
                 }
@@ -305,6 +327,7 @@ impl Facts<'_> {
             frames.opening.push(Glimpse { opcode, fin, compressed: header.rsv1(), len, mask });
         }
         if !header.opcode.is_control() {
+            self.own.begun = self.own.begun.saturating_add(1);
             self.own.messages.begin(header, seen);
             frames.longest_frame = frames.longest_frame.max(header.len);
             if header.rsv1() {

@@ -440,7 +440,8 @@ impl Stream {
             }
             return;
         }
-        let accepted = self.extended && (200..300).contains(&head.status);
+        // Where it is not known what was asked for, frames will show it.
+        let accepted = (self.extended || !self.sure) && (200..300).contains(&head.status);
         // Key and accept have no meaning here (RFC 8441 §5).
         let response = handshake::response(head, answer.seen, None);
         if let Some(request) = &mut connection.request

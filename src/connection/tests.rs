@@ -550,3 +550,27 @@ fn a_violation_is_kept_once_with_its_count() {
     let masks: Vec<_> = c.anomalies.iter().filter(|a| a.kind == Violation::Unmasked).collect();
     assert_eq!((masks.len(), masks[0].count, masks[0].from), (1, 2, Role::Client));
 }
+
+#[test]
+fn the_first_words_are_the_same_whatever_the_mask_and_the_segments() {
+    let words = |mask: [u8; 4], texts: [&[u8]; 3], cut: usize| {
+        let mut play = opened();
+        play.data(C, REQUEST);
+        play.data(S, SWITCHING);
+        let mut stream = Vec::new();
+        for text in texts {
+            stream.extend([0x81, 0x80 | text.len() as u8]);
+            stream.extend(mask);
+            stream.extend(text.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
+        }
+        stream.chunks(cut).for_each(|segment| play.data(C, segment));
+        one(play.close()).frames.unwrap().client.words
+    };
+    let said: [&[u8]; 3] = [b"hello there, you", b"who", b"is it"];
+    let first = words([1, 2, 3, 4], said, 1000);
+    for cut in [1, 2, 3, 5, 9] {
+        assert_eq!(words([0x9a, 0, 0xff, 7], said, cut), first, "cut by {cut}");
+    }
+    assert_ne!(words([1, 2, 3, 4], [b"hello there, you", b"wha", b"is it"], 1000), first);
+    assert_ne!(words([1, 2, 3, 4], [b"who", b"hello there, you", b"is it"], 1000), first);
+}

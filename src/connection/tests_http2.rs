@@ -290,6 +290,27 @@ fn a_capture_that_joins_late_says_what_it_does_not_know() {
         (Outcome::Established, crate::role::Sides { client: 1, server: 1 })
     );
     assert_eq!(third.missing_extensions(), [""; 0]);
+    // Not even the method is known: by its frames it is a WebSocket, and without any it is none.
+    for (status, frames, is_one) in
+        [(&ok(3), true, true), (&ok(3), false, false), (&head(3, &[(":status", "403")]), true, false)]
+    {
+        let mut play = Play::new(None);
+        play.data(C, &request);
+        play.data(S, &answer);
+        play.data(C, &frame(1, END_HEADERS, 3, &[indexed(20), indexed(21), indexed(22)]));
+        play.data(S, status);
+        if frames {
+            play.data(C, &data(3, b"\x81\xA0\x01\x02\x03\x04a message that is long enough 32"));
+            play.data(S, &data(3, CLOSE[1]));
+        }
+        let c = play.close();
+        let found = c.iter().find(|c| stream(c).stream == 3);
+        assert_eq!(
+            found.map(|c| (c.outcome, closes(c).len())),
+            is_one.then_some((Outcome::Established, 1)),
+            "{c:?}"
+        );
+    }
 }
 
 #[test]

@@ -36,6 +36,8 @@ pub struct Record {
     pub key: Option<u64>,
     /// A digest of the accept value that answers it, where some 101 was given.
     pub accept: Option<u64>,
+    /// Whether permessage-deflate was accepted, where it was offered and a WebSocket came of it.
+    pub deflate: Option<bool>,
     /// Initial sequence numbers: two captures of one connection agree in both.
     pub isn: Sides<Option<u32>>,
     /// What became of its handshake.
@@ -133,6 +135,11 @@ impl Census {
         known.filter(|packet| *packet != connection.first.packet)
     }
 
+    /// Of the sessions of a server that offered permessage-deflate: how many got it, and how many there are.
+    pub fn deflate(&self, server: Endpoint) -> (u32, u32) {
+        self.patterns().deflate(&self.records, server)
+    }
+
     /// Whether the same client opened a WebSocket to the same path, at most so many nanoseconds after this connection began.
     pub fn got_through(&self, connection: &Connection, within: i64) -> bool {
         let all = self.patterns().of_client(&self.records, connection.tcp.client.ip, connection.tcp.server);
@@ -165,6 +172,7 @@ impl Record {
             path: request.map_or(0, |request| digest(path(&request.head.target))),
             key: request.and_then(|request| request.key.as_deref()).map(digest),
             accept: expected_accept(connection),
+            deflate: deflate(connection),
             isn: connection.tcp.isn,
             outcome: connection.outcome,
             status: connection.response.as_ref().map(|response| response.head.status),
@@ -187,6 +195,16 @@ fn expected_accept(connection: &Connection) -> Option<u64> {
         false => Some(digest(&accept_for(request.key.as_deref()?.trim().as_bytes()))),
     }
 }
+
+/// Whether permessage-deflate was accepted, where it was offered and a WebSocket came of it.
+fn deflate(connection: &Connection) -> Option<bool> {
+    let (request, response) = (connection.request.as_ref()?, connection.response.as_ref()?);
+    let agreed = connection.outcome == Outcome::Established && connection.quality.unknown_fields.server == 0;
+    let offered = agreed && request.extensions.get(DEFLATE).is_some();
+    offered.then(|| response.extensions.get(DEFLATE).is_some())
+}
+
+const DEFLATE: &str = "permessage-deflate";
 
 /// A request target without its query.
 fn path(target: &str) -> &str {

@@ -28,6 +28,8 @@ pub(super) struct Patterns {
     pub(super) reuses: Map<(Endpoint, u64), Reuse>,
     /// First packets of the connections that each accept value answers, where that is looked for.
     accepts: OnceLock<Map<(Endpoint, u64), PacketId>>,
+    /// Of each server, how many sessions got permessage-deflate, of those that offered it; where that was asked for.
+    deflates: OnceLock<HashMap<Endpoint, (u32, u32)>>,
     /// The records in order of client and server, where that was asked for.
     clients: OnceLock<Vec<ByClient>>,
 }
@@ -107,6 +109,7 @@ impl Patterns {
             retries: retries(records),
             reuses: reuses(records),
             accepts: OnceLock::new(),
+            deflates: OnceLock::new(),
             clients: OnceLock::new(),
         }
     }
@@ -130,6 +133,21 @@ impl Patterns {
         let next = self.bursts.partition_point(|(other, burst)| (*other, burst.from) <= (server, at));
         let (other, burst) = self.bursts.get(next.checked_sub(1)?)?;
         (*other == server && at <= burst.until).then_some(burst)
+    }
+
+    /// Of the sessions of a server that offered permessage-deflate: how many got it, and how many there are.
+    pub(super) fn deflate(&self, records: &[Record], server: Endpoint) -> (u32, u32) {
+        let deflates = self.deflates.get_or_init(|| {
+            let mut deflates = HashMap::new();
+            for record in &records[..self.covers] {
+                if let Some(accepted) = record.deflate {
+                    let (got, all) = deflates.entry(record.server).or_insert((0_u32, 0_u32));
+                    (*got, *all) = (*got + u32::from(accepted), *all + 1);
+                }
+            }
+            deflates
+        });
+        deflates.get(&server).copied().unwrap_or_default()
     }
 
     /// The records of one client at one server, in order of their beginnings. `records` are those of which these are

@@ -109,8 +109,12 @@ pub(super) fn between(client: &Connection, upstream: &Connection) -> Vec<Change>
         let upgrade =
             |request: &Request| line(&request.head.head, "upgrade").map(|value| value.to_ascii_lowercase());
         add("upgrade", Place::Request, upgrade(one), upgrade(other));
+        let known = are_known(client, upstream, Role::Client);
         for field in REQUEST_FIELDS {
-            add(field, Place::Request, line(&one.head.head, field), line(&other.head.head, field));
+            let (one, other) = (line(&one.head.head, field), line(&other.head.head, field));
+            if known || (one.is_some() && other.is_some()) {
+                add(field, Place::Request, one, other);
+            }
         }
         // Of Connection only the token matters: gateways write the rest of it anew.
         if upgrades(&one.head.head) != upgrades(&other.head.head) {
@@ -125,8 +129,12 @@ pub(super) fn between(client: &Connection, upstream: &Connection) -> Vec<Change>
             Some(one.head.status.to_string()),
             Some(other.head.status.to_string()),
         );
+        let known = are_known(client, upstream, Role::Server);
         for field in RESPONSE_FIELDS {
-            add(field, Place::Response, line(&one.head.head, field), line(&other.head.head, field));
+            let (one, other) = (line(&one.head.head, field), line(&other.head.head, field));
+            if known || (one.is_some() && other.is_some()) {
+                add(field, Place::Response, one, other);
+            }
         }
     }
     let ended = |connection: &Connection| connection.ending.by.is_some() || !connection.closes.is_empty();
@@ -150,6 +158,11 @@ const REQUEST_FIELDS: [&str; 6] = [
 
 const RESPONSE_FIELDS: [&str; 3] =
     ["sec-websocket-accept", "sec-websocket-protocol", "sec-websocket-extensions"];
+
+/// Whether a field that is not there was not sent, on either leg: on HTTP/2 it may refer to what came before the capture.
+fn are_known(client: &Connection, upstream: &Connection, role: Role) -> bool {
+    [client, upstream].iter().all(|leg| leg.quality.unknown_fields[role] == 0)
+}
 
 /// All lines of a field as one.
 fn line(head: &Head, name: &str) -> Option<String> {

@@ -112,15 +112,16 @@ const TRACE_FIELDS: [&str; 10] = [
 /// Characters of an identifier that is not there twice by chance.
 const SHORTEST_ID: usize = 8;
 
-/// Opcode and length of the first three data frames each way, where neither way is compressed. Re-masking changes none
-/// of it.
+/// Opcode, length and first bytes of the first three data frames each way, where neither way is compressed. Re-masking
+/// changes none of it.
 fn content(connection: &Connection, tell: &mut impl FnMut(&[u8])) {
     let Some(frames) = &connection.frames else { return };
     if connection.quality.late_start {
         return;
     }
-    let mut mark = [0; 2 * MESSAGES * GLIMPSE];
-    let mut rest = mark.chunks_exact_mut(GLIMPSE);
+    let mut mark = [0; 2 * (MESSAGES * GLIMPSE + WORDS)];
+    let (glimpses, words) = mark.split_at_mut(2 * MESSAGES * GLIMPSE);
+    let mut rest = glimpses.chunks_exact_mut(GLIMPSE);
     for side in [&frames.client, &frames.server] {
         let is_data =
             |frame: &&Glimpse| matches!(frame.opcode, Opcode::Text | Opcode::Binary | Opcode::Continuation);
@@ -136,11 +137,17 @@ fn content(connection: &Connection, tell: &mut impl FnMut(&[u8])) {
             place[3..].copy_from_slice(&frame.len.to_be_bytes());
         }
     }
+    for (place, side) in words.chunks_exact_mut(WORDS).zip([&frames.client, &frames.server]) {
+        place.copy_from_slice(&side.words.to_be_bytes());
+    }
     tell(&mark);
 }
 
 /// Data frames each way that must agree.
-const MESSAGES: usize = 3;
+const MESSAGES: usize = limits::WORDS as usize;
+
+/// Bytes of a mark for what they begin with.
+const WORDS: usize = size_of::<u64>();
 
 /// Bytes of a mark for each of them.
 const GLIMPSE: usize = 3 + size_of::<u64>();

@@ -210,7 +210,11 @@ fn the_same_first_messages_both_ways_match_across_masks() {
     assert_eq!((pair.means, pair.confidence), (Means::Content, Confidence::Likely));
     assert_eq!(pair.passage, Passage::Terminating);
     let less = frames(inner(1, 10, &request, &unkeyed()), &[(5, 11), (60, 12), (8, 13)], &[9, 100, 12]);
-    none(&[one, less]);
+    none(&[one.clone(), less]);
+    let mut said_otherwise =
+        frames(inner(1, 10, &request, &unkeyed()), &[(5, 11), (60, 12), (7, 13)], &[9, 100, 12]);
+    said_otherwise.frames.as_mut().unwrap().server.words = 7;
+    none(&[one, said_otherwise]);
 }
 
 #[test]

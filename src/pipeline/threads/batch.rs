@@ -148,7 +148,7 @@ impl Batches {
             places: std::array::from_fn(place),
             chunks: Vec::new(),
             copied: Vec::new(),
-            most_chunks: (captures + limits::BATCH_CHUNKS).min(usize::from(COPIED)),
+            most_chunks: captures.min(limits::BATCH_CAPTURES) + limits::BATCH_CHUNKS,
             count: 0,
             // Place 0 is before all of these.
             order: 1,
@@ -229,6 +229,8 @@ impl Batches {
 
 /// The index of the chunk for payloads that lie in no chunk of the capture.
 const COPIED: u8 = u8::MAX;
+
+const _: () = assert!(limits::BATCH_CAPTURES + limits::BATCH_CHUNKS < COPIED as usize);
 
 impl Target for Batches {
     #[inline]

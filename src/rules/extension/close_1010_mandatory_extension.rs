@@ -4,7 +4,7 @@ use crate::connection::{Close, Connection, Request};
 use crate::gateway;
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Finding, negotiation, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Context, Finding, negotiation, quote, trust};
 use crate::websocket::Extensions;
 
 rule! {
@@ -38,11 +38,11 @@ rule! {
     pub static RULE = "WS-EX-012" "close-1010-mandatory-extension" {
         severity: Error, category: Extension, reference: "RFC 6455 §7.4.1",
         explains: ["extension-stripped-by-gateway", "extension-offered-not-accepted", "extension-accepted-not-offered", "extension-response-params-illegal",
-            "close-reply-differs"], asked_on: [Close], check: Check::Connection(check),
+            "close-reply-differs"], asked_on: [Close], check: Check::InContext(check),
     }
 }
 
-fn check(connection: &Connection, found: &mut Vec<Finding>) {
+fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let Some(close) = connection.first_to_say(1010).filter(|close| close.from == Role::Client) else {
         return;
     };
@@ -63,11 +63,11 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         let what = if echo.code == close.code { "echoes" } else { "answers with" };
         finding = finding.shows(echo.seen, format!("server {what} {}", quote::close(echo)));
     }
-    found.push(verdict(connection, close, finding));
+    found.push(verdict(connection, context, close, finding));
 }
 
 /// Which of the four it is, or that the capture does not show it.
-fn verdict(connection: &Connection, close: &Close, finding: Finding) -> Finding {
+fn verdict(connection: &Connection, context: &Context<'_>, close: &Close, finding: Finding) -> Finding {
     let known = trust::knows_fields(connection);
     let (Some(request), Some(response), true) = (&connection.request, &connection.response, known) else {
         return half_seen(connection, close, finding);
@@ -120,8 +120,10 @@ fn verdict(connection: &Connection, close: &Close, finding: Finding) -> Finding 
         .confidence(side.confidence)
         .blame(side.blame)
         .message(format!(
-            "the client offered {names}, the {} answered {} without {them}, and the client closed because it insists ({packets}){reason}",
-            side.name, response.head.status
+            "the client offered {names}, the {} answered {} without {them}, and the client closed because it insists ({packets}){reason}{}",
+            side.name,
+            response.head.status,
+            super::elsewhere(connection, context, &missing)
         ))
         .help(format!("enable {names} on the {}, or make {them} optional in the client{}", side.name, side.advice))
 }

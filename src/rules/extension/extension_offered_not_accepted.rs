@@ -57,7 +57,10 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
             finding("extension offered, not accepted", request, response)
                 .origin(Role::Server)
                 .blame(Blame::Nobody)
-                .message(format!("the client offered {names} and the server did not accept, so the session runs without; this is allowed"))
+                .message(format!(
+                    "the client offered {names} and the server did not accept, so the session runs without; this is allowed{}",
+                    super::elsewhere(connection, context, &missing)
+                ))
                 .help(format!("if {names} is needed, switch it on at the server and check that no gateway removes Sec-WebSocket-Extensions")),
         );
     }
@@ -113,7 +116,7 @@ fn finding(title: &str, request: &Request, response: &Response) -> Finding {
 mod tests {
     use super::RULE;
     use crate::rules::selection::{Requirement, Selection};
-    use crate::rules::testing::{ANSWER, REQUEST, Scene};
+    use crate::rules::testing::{ANSWER, REQUEST, Scene, judged_together, named};
     use crate::rules::{Blame, Confidence, Context, Finding, Severity, judge};
 
     fn required(name: &str, scene: Scene) -> Vec<Finding> {
@@ -134,6 +137,16 @@ mod tests {
     fn an_accepted_one_is_not() {
         Scene::session("permessage-deflate", "permessage-deflate").silent(RULE.name);
         Scene::session("bbf-usp-protocol", "").silent(RULE.name);
+    }
+
+    #[test]
+    fn what_other_sessions_of_the_server_got_is_told() {
+        let session = |accepted: &str| Scene::session("permessage-deflate", accepted).build();
+        let all = [session(""), session("permessage-deflate"), session("permessage-deflate")];
+        let message = named(&judged_together(&all, &[])[0], RULE.name).unwrap().message.clone();
+        assert!(message.contains("2 of 3 sessions of this server"), "{message}");
+        let alone = [session(""), session("")];
+        assert!(!named(&judged_together(&alone, &[])[0], RULE.name).unwrap().message.contains("sessions of"));
     }
 
     #[test]

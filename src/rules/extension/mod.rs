@@ -17,7 +17,8 @@ pub(super) mod rsv_bits_misused;
 
 pub(super) use extension_stripped_by_gateway::{stripped_acceptance, stripped_offers};
 
-use super::{Blame, Confidence, quote};
+use super::negotiation::DEFLATE;
+use super::{Blame, Confidence, Context, quote};
 use crate::connection::{Connection, Request, Response};
 use crate::gateway;
 
@@ -31,6 +32,19 @@ fn offer(request: &Request) -> String {
 /// The answer as written.
 fn answer(response: &Response) -> String {
     format!("{} with {}", response.head.status, quote::field_or_none(&response.head.head, FIELD))
+}
+
+/// What became of the same offer in other sessions of the server, where some of them got what this one did not.
+fn elsewhere(connection: &Connection, context: &Context<'_>, missing: &[&str]) -> String {
+    if !missing.contains(&DEFLATE) {
+        return String::new();
+    }
+    match context.census.deflate(connection.tcp.server) {
+        (0, _) => String::new(),
+        (got, all) => format!(
+            "; {got} of {all} sessions of this server that offered {DEFLATE} got it, so it depends on the path, the client, or the way to the server"
+        ),
+    }
 }
 
 /// What stands on the server's side, as far as the answer shows.

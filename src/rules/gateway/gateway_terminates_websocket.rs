@@ -53,7 +53,10 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::rules::testing::{REQUEST, Scene, both};
+    use crate::connection::Glimpse;
+    use crate::role::Role::Client;
+    use crate::rules::testing::{ANSWER, REQUEST, Scene, both};
+    use crate::websocket::Opcode;
 
     #[test]
     fn a_key_of_its_own_shows_an_endpoint() {
@@ -62,7 +65,22 @@ mod tests {
     }
 
     #[test]
-    fn the_same_key_is_silent() {
+    fn the_same_key_is_silent_and_so_are_the_same_masks_under_another() {
+        let masked = |scene: Scene| {
+            scene.messages(Client, 1).with(|connection| {
+                let glimpse = Glimpse {
+                    opcode: Opcode::Text,
+                    fin: true,
+                    compressed: false,
+                    len: 5,
+                    mask: Some([0x9d, 0x2c, 0x11, 0xfa]),
+                };
+                connection.frames.get_or_insert_default().client.opening = vec![glimpse];
+            })
+        };
+        let other = REQUEST.replace("dGhlIHNhbXBsZSBub25jZQ==", "AQIDBAUGBwgJCgsMDQ4PEA==");
+        let upstream = Scene::tcp().request(&other).answer(ANSWER, "");
+        both(masked(Scene::session("", "")), masked(upstream)).silent(RULE.name);
         both(Scene::tcp().request(REQUEST), Scene::tcp().request(REQUEST)).silent(RULE.name);
     }
 }

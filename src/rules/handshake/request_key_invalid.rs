@@ -15,7 +15,8 @@ rule! {
     /// not make one: Envoy was known for it.
     ///
     /// # How to fix
-    /// Clients: 16 random bytes, base64. Envoy: WebSocket over HTTP/1.1 on the client's side, or HTTP/2 on both.
+    /// Clients: 16 random bytes, base64. Envoy: WebSocket over HTTP/1.1 on the client's side, or HTTP/2 on both with
+    /// `allow_connect`. HAProxy, Caddy and Apache httpd make a key themselves.
     ///
     /// # What it does not report
     /// White space around the value, and requests that lack the upgrade itself.

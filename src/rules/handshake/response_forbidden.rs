@@ -13,7 +13,7 @@ rule! {
     /// # What causes it
     /// 401, 407: no or wrong credentials; browsers cannot set `Authorization` for a WebSocket. 403 with an `Origin` that
     /// does not match `Host`: the origin policy, often because a proxy changed `Host`. 403 with `Server: envoy` and an
-    /// empty body: Envoy without `upgrade_configs`.
+    /// empty body: Envoy without `upgrade_configs`. 403 of uvicorn: the application closed before it accepted.
     ///
     /// # How to fix
     /// Forward the original host, nginx `proxy_set_header Host $host;`, or extend the list of allowed origins: Django

@@ -20,7 +20,8 @@ rule! {
     /// without an alert comes from a firewall that heeds server names, or from a port that does not speak TLS.
     ///
     /// # How to fix
-    /// Install the whole certificate chain for this name, or let the client trust its issuer; allow a version and
+    /// Install the whole certificate chain for this name (nginx `ssl_certificate` and HAProxy `crt` with the intermediate
+    /// certificates in the file), or let the client trust its issuer (Node `ca`, Python `cafile`, Go `RootCAs`); allow a version and
     /// cipher suite that both sides know; check the name and the port in the `wss` URL.
     ///
     /// # What it does not report
