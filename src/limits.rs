@@ -41,7 +41,7 @@ pub const GAP_GRACE_NANOS: i64 = 1_000_000_000;
 pub const PARTS: usize = 16;
 
 /// Batches that may wait for a worker, and reports for the merge: enough that a short delay of one stops no other.
-pub const QUEUE: usize = 4;
+pub const QUEUE: usize = 2;
 
 /// Segments of one batch: few enough that their headers stay in the cache of a core until they are worked off, enough to
 /// make waking a thread cheap.
@@ -71,8 +71,8 @@ pub const FLOWS: usize = 1 << 18;
 
 /// Connections that may begin while one of which only one side was heard, and no payload, is waited for: a flood of SYNs
 /// costs no more than these, and takes no place from flows that carry something. At a thousand new connections a second
-/// it is a minute, longer than most systems go on trying.
-pub const UNANSWERED_FLOWS: usize = 1 << 16;
+/// it is half a minute, in which a system tries five times.
+pub const UNANSWERED_FLOWS: usize = 1 << 15;
 
 /// Flows looked at to find one that was idle long, or keeps much for long.
 pub const EVICTION_SAMPLE: usize = 16;
@@ -305,7 +305,7 @@ pub const REPORT_SERVERS: usize = 1 << 12;
 
 /// Memory that all flows together may take for unfinished heads and the like. Beyond it, of the
 /// [`EVICTION_SAMPLE`] that began to take some longest ago, the largest is given up.
-pub const BUFFERED_TOTAL: usize = 16 << 20;
+pub const BUFFERED_TOTAL: usize = 12 << 20;
 
 /// TLS in TLS on one connection: to a proxy, and through it to the server.
 pub const TLS_LAYERS: usize = 3;

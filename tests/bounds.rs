@@ -115,7 +115,7 @@ fn hostile() -> [(&'static str, u64, Step); 6] {
     [
         ("half-open connections", 8, traffic::half_open()),
         ("holes", 56, traffic::holes(2_000)),
-        ("giant heads", 40, traffic::giant_heads(700)),
+        ("giant heads", 36, traffic::giant_heads(700)),
         ("giant frames", 10, traffic::giant_frames(2_000)),
         ("bombs", 10, traffic::bombs(bomb)),
         ("a storm", 5, traffic::storm(1009)),

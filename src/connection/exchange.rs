@@ -492,7 +492,7 @@ impl Exchange {
         let mut connection = self.attempt(*upgrade, interim);
         connection.outcome = Outcome::Garbled;
         connection.last = seen;
-        connection.garbled = Some((seen, quote));
+        connection.garbled = Some(Box::new((seen, quote)));
         self.keep(connection);
         Heard::More
     }

@@ -36,7 +36,7 @@ pub struct Connection {
     /// The final answer to it.
     pub response: Option<Response>,
     /// The first bytes, at most 64, of an answer that is no HTTP.
-    pub garbled: Option<(Seen, Box<[u8]>)>,
+    pub garbled: Option<Box<(Seen, Box<[u8]>)>>,
     /// What became of the handshake.
     pub outcome: Outcome,
     /// Frames of both sides; `None` where no frame could be read.
@@ -167,7 +167,7 @@ pub struct TcpFacts {
     /// The first FIN of each side.
     pub fins: Sides<Option<Seen>>,
     /// The reset that ended it.
-    pub reset: Option<Reset>,
+    pub reset: Option<Box<Reset>>,
     /// The longest time that each side announced a window of zero.
     pub stall: Sides<Option<Box<Span>>>,
     /// What each side sent again since it last sent something new.

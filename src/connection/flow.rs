@@ -48,7 +48,7 @@ pub(super) struct Flow {
     /// What else happened to each of them.
     trouble: Option<Box<[Trouble; 2]>>,
     /// The first reset: who sent it, its time to live, and the usual one.
-    reset: Option<(Side, Seen, u8, Option<u8>)>,
+    reset: Option<Box<(Side, Seen, u8, Option<u8>)>>,
     conflicts: u32,
     /// CONNECT tunnels in each other.
     tunnels: u32,
@@ -383,7 +383,7 @@ impl Flow {
 
     /// One side was reset.
     pub(super) fn reset(&mut self, from: Side, ttl: u8, usual_ttl: Option<u8>, seen: Seen) {
-        self.reset.get_or_insert((from, seen, ttl, usual_ttl));
+        self.reset.get_or_insert_with(|| Box::new((from, seen, ttl, usual_ttl)));
         self.end(from, Transport::Reset, seen);
     }
 
@@ -615,11 +615,8 @@ impl Flow {
                 server: self.start.isn[client.other().index()],
             },
             fins: Sides { client: self.fins[sides[0]], server: self.fins[sides[1]] },
-            reset: self.reset.map(|(side, seen, ttl, usual_ttl)| Reset {
-                from: role(self.client, side),
-                seen,
-                ttl,
-                usual_ttl,
+            reset: self.reset.as_deref().map(|&(side, seen, ttl, usual_ttl)| {
+                Box::new(Reset { from: role(self.client, side), seen, ttl, usual_ttl })
             }),
             stall: Sides {
                 client: of.client.stalled(self.last).map(Box::new),

@@ -39,9 +39,16 @@ struct Notes {
     last_mask: Option<[u8; 4]>,
     /// Data frames so far, as far as their first bytes matter.
     begun: u8,
-    last_ping: Option<Seen>,
-    /// Pings that no Pong has answered yet, oldest first.
-    pinged: Vec<Pinged>,
+    /// Its pings, where it sends some.
+    pings: Option<Box<Sent>>,
+}
+
+/// The pings of one side.
+#[derive(Default)]
+struct Sent {
+    last: Option<Seen>,
+    /// Those that no Pong has answered yet, oldest first.
+    unanswered: Vec<Pinged>,
 }
 
 impl Notes {
@@ -198,9 +205,10 @@ impl Session {
             let seen = self.sides[from].notes.frames.last.unwrap_or(self.connection.last);
             let (mut facts, decoder) = self.side(from);
             decoder.end(seen, &mut facts);
-            let Notes { frames, pinged, .. } = facts.own;
-            frames.pings.unanswered = pinged.first().map(|ping| ping.seen);
-            frames.pings.unanswered_count = pinged.len() as u64;
+            let Notes { frames, pings, .. } = facts.own;
+            let unanswered = pings.as_ref().map_or(&[][..], |pings| &pings.unanswered);
+            frames.pings.unanswered = unanswered.first().map(|ping| ping.seen);
+            frames.pings.unanswered_count = unanswered.len() as u64;
         }
         let read = self.asks_for_messages();
         for from in Role::BOTH {
@@ -392,22 +400,24 @@ impl Facts<'_> {
     }
 
     fn ping(&mut self, payload: &[u8], seen: Seen) {
-        let Notes { frames, last_ping, pinged, .. } = &mut *self.own;
-        if let Some(before) = last_ping.replace(seen) {
+        let Notes { frames, pings, .. } = &mut *self.own;
+        let Sent { last, unanswered } = &mut **pings.get_or_insert_default();
+        if let Some(before) = last.replace(seen) {
             let nanos = seen.at.nanos_since(before.at).max(0);
             let (shortest, longest) = frames.pings.interval.unwrap_or((nanos, nanos));
             frames.pings.interval = Some((shortest.min(nanos), longest.max(nanos)));
         }
-        if pinged.len() >= limits::PINGS {
-            pinged.remove(0);
+        if unanswered.len() >= limits::PINGS {
+            unanswered.remove(0);
         }
-        pinged.push(Pinged { payload: payload.into(), seen });
+        unanswered.push(Pinged { payload: payload.into(), seen });
     }
 
     /// A pong answers the ping with its payload, and with it those before, of which only the last need be answered
     /// (RFC 6455 §5.5.3). Any other pong answers nothing.
     fn pong(&mut self, payload: &[u8], seen: Seen) {
-        let Notes { frames, pinged, .. } = &mut *self.other;
+        let Notes { frames, pings: Some(pings), .. } = &mut *self.other else { return };
+        let pinged = &mut pings.unanswered;
         let Some(at) = pinged.iter().position(|ping| *ping.payload == *payload) else { return };
         let nanos = seen.at.nanos_since(pinged[at].seen.at).max(0);
         frames.pings.answered += at as u64 + 1;

@@ -435,7 +435,8 @@ fn unfinished_heads_of_many_flows_are_bounded_together() {
     // Those that wait longest are given up, but for the small one; those that came last are still read.
     let first = kept.iter().skip(1).position(|kept| *kept).unwrap() + 1;
     assert!(kept[0] && kept[first..].iter().all(|kept| *kept), "{kept:?}");
-    assert!((35..45).contains(&first), "{first} of 60");
+    let room = crate::limits::BUFFERED_TOTAL / crate::limits::PARTS / large.len();
+    assert!((60 - room..63 - room).contains(&first), "{first} of 60, room for {room}");
     assert_eq!(connections.counters().given_up, first as u64 - 1);
 }
 

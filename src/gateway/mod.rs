@@ -9,7 +9,7 @@ mod verdict;
 
 pub use census::{Census, Record};
 pub use parting::{How, Parting};
-pub use patterns::{BURST, Burst, Group, Retries, Reuse};
+pub use patterns::{BURST, Burst, Group, Retries, Reuse, TOGETHER};
 pub use signatures::{Match, Proof, Sign, Signature, identify, relay};
 pub use timers::{Kind, Resets, TIMERS, Timer, Way};
 pub use verdict::{Party, Reason, Verdict, answer, ending, one_leg};

@@ -249,7 +249,7 @@ fn bursts(records: &[Record]) -> Vec<(Endpoint, Burst)> {
     failed.sort_unstable();
     let by_server = failed.chunk_by(|one, other| one.0 == other.0);
     let failing: HashSet<Endpoint, RandomState> =
-        by_server.filter(|all| all.len() >= BURST as usize).map(|all| all[0].0).collect();
+        by_server.filter(|all| all.len() >= TOGETHER as usize).map(|all| all[0].0).collect();
     failed.retain(|(server, ..)| failing.contains(server));
     let (mut opened, mut over) = (Vec::new(), Vec::new());
     if !failing.is_empty() {
@@ -424,6 +424,9 @@ const SECOND: i64 = 1_000_000_000;
 
 /// Sessions of one server that must fail together to show what befell the server, not them.
 pub const BURST: u32 = 5;
+
+/// Sessions that say the same at one moment from which that is no chance.
+pub const TOGETHER: u32 = 3;
 
 /// Times below are traffic, or a program that takes its time.
 const SHORTEST: i64 = 5 * SECOND;

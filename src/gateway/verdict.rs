@@ -341,7 +341,7 @@ fn failed_upstream(legs: &Legs<'_>) -> Option<Verdict> {
         return None;
     }
     let shown = upstream.response.as_ref().map(|response| response.seen);
-    let shown = shown.or(upstream.garbled.as_ref().map(|(seen, _)| *seen)).unwrap_or(asked);
+    let shown = shown.or(upstream.garbled.as_deref().map(|(seen, _)| *seen)).unwrap_or(asked);
     Some(Verdict {
         origin: Party::Gateway,
         blame: Party::Upstream,

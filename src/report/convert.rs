@@ -314,7 +314,7 @@ fn tcp(tcp: &facts::TcpFacts) -> model::Tcp {
         opened: tcp.opened.map(mark),
         accepted: tcp.accepted.map(mark),
         fins: BothSides { client: tcp.fins.client.map(mark), server: tcp.fins.server.map(mark) },
-        reset: tcp.reset.map(|reset| model::Reset {
+        reset: tcp.reset.as_ref().map(|reset| model::Reset {
             from: reset.from.name(),
             packet: reset.seen.packet.number(),
             time: reset.seen.at.to_string(),

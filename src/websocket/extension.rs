@@ -5,7 +5,7 @@ use crate::limits;
 use nom::Parser;
 use nom::bytes::complete::tag;
 use nom::combinator::{cut, opt};
-use nom::multi::many_m_n;
+use nom::multi::fold_many_m_n;
 use nom::sequence::preceded;
 
 /// The extensions that a request offers or a response accepts, in the order written.
@@ -14,7 +14,7 @@ pub struct Extensions {
     /// Every element that could be parsed.
     pub list: Vec<Extension>,
     /// The first place where the grammar was broken; elements before and after it are still in `list`.
-    pub malformed: Option<Malformed>,
+    pub malformed: Option<Box<Malformed>>,
     /// Header lines the list was spread over; 0 where there was none.
     pub lines: u32,
 }
@@ -53,7 +53,7 @@ impl Extensions {
     /// [`Extensions::malformed`]. An empty element is such a place, too, and is skipped.
     pub fn parse<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Extensions {
         let read = list(lines, "an extension", limits::LIST_ELEMENTS, extension);
-        Extensions { list: read.elements, malformed: read.malformed, lines: read.lines }
+        Extensions { list: read.elements, malformed: read.malformed.map(Box::new), lines: read.lines }
     }
 
     /// The first extension of that name, whatever its case.
@@ -83,14 +83,22 @@ impl Extension {
 /// `extension = extension-token *( ";" extension-param )`
 fn extension(input: &[u8]) -> Read<'_, (Extension, Option<Flaw<'_>>)> {
     let (rest, name) = token("an extension")(input)?;
-    let (rest, params) =
-        many_m_n(0, limits::EXTENSION_PARAMS, preceded((ows, tag(&b";"[..]), ows), cut(param)))
-            .parse(rest)?;
+    let (rest, (params, flaw)) = fold_many_m_n(
+        0,
+        limits::EXTENSION_PARAMS,
+        preceded((ows, tag(&b";"[..]), ows), cut(param)),
+        || (Vec::new(), None),
+        |(mut params, first), (param, flaw)| {
+            // Nearly all have none or one, and every connection keeps them.
+            limits::grow(&mut params, 1);
+            params.push(param);
+            (params, first.or(flaw))
+        },
+    )
+    .parse(rest)?;
     // The endpoint id of Broadband Forum's USP holds a colon by specification, against RFC 6455 §9.1.
     let exempt = name.eq_ignore_ascii_case("bbf-usp-protocol");
-    let flaw = params.iter().find_map(|(_, flaw)| *flaw).filter(|_| !exempt);
-    let params = params.into_iter().map(|(param, _)| param).collect();
-    Ok((rest, (Extension { name, params }, flaw)))
+    Ok((rest, (Extension { name, params }, flaw.filter(|_| !exempt))))
 }
 
 /// `extension-param = token [ "=" (token | quoted-string) ]`; a quoted value must be a token once unquoted.

@@ -2,6 +2,7 @@
 //! grammar, with the first place where it was left. After such a place reading goes on behind the next comma.
 
 use super::Malformed;
+use crate::limits;
 use nom::bytes::complete::{escaped_transform, tag, take, take_till1, take_while, take_while1};
 use nom::error::{ErrorKind, ParseError};
 use nom::{IResult, Parser};
@@ -53,6 +54,7 @@ pub(super) fn list<'a, T>(
                 match element(rest) {
                     Ok((after, (read, flaw))) => match after.trim_ascii_start() {
                         after @ ([] | [b',', ..]) => {
+                            limits::grow(&mut list.elements, 1);
                             list.elements.push(read);
                             (after, flaw)
                         }

@@ -1,7 +1,8 @@
 use crate::connection::Connection;
+use crate::gateway::{TOGETHER, relay};
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Check, Finding, quote};
+use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, quote};
 
 rule! {
     /// # What it finds
@@ -19,24 +20,46 @@ rule! {
     /// `setIdleTimeout`, Tomcat `setMaxIdleTimeout`. Caddy: `stream_close_delay`.
     ///
     /// # What it does not report
-    /// A 1001 from a client: browsers send it when the user leaves the page.
+    /// A 1001 from a client: browsers send it when the user leaves the page. Where at least three sessions of the server got
+    /// an empty 1001 within 200 ms and the answer came through Caddy, it is possible that Caddy sent it and not the server.
     pub static RULE = "WS-CL-012" "close-going-away" {
         severity: Info, category: Close, reference: "RFC 6455 §7.4.1",
-        explains: [], asked_on: [Close], check: Check::Connection(check),
+        explains: [], asked_on: [Close], check: Check::InContext(check),
     }
 }
 
-fn check(connection: &Connection, found: &mut Vec<Finding>) {
+fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     for close in super::own(connection).filter(|close| close.from == Role::Server && close.code == Some(1001))
     {
         let idle = close.reason.to_ascii_lowercase().contains("idle");
         let quiet = super::quiet_before(connection, close.seen).filter(|quiet| *quiet >= 1.0);
         let silence =
             quiet.map_or(String::new(), |quiet| format!(" after {} of silence", quote::seconds(quiet)));
+        let together = Some(close)
+            .filter(|close| close.reason.is_empty())
+            .and_then(|close| context.census.burst(connection.tcp.server, close.seen.at))
+            .filter(|burst| burst.count >= TOGETHER && burst.until.nanos_since(burst.from) <= AT_ONCE);
+        let sign = connection.response.as_ref().and_then(|response| relay(&response.head, &response.body));
+        let caddy = sign.filter(|sign| together.is_some() && sign.signature.product == "Caddy");
+        let others = together.map_or(String::new(), |burst| {
+            format!(
+                "; {} sessions of this server ended within {}, as when a configuration is reloaded",
+                burst.count,
+                quote::seconds(burst.until.seconds_since(burst.from))
+            )
+        });
+        let mut finding = super::said(&RULE, connection, close, "server going away");
+        if let (Some(sign), Some(response)) = (&caddy, &connection.response) {
+            finding =
+                finding.confidence(Confidence::Possible).origin(Origin::Gateway).blame(Blame::Gateway).shows(
+                    response.seen,
+                    format!("sign of Caddy, which closes so when it reloads: {}", quote::short(&sign.found)),
+                );
+        }
         found.push(
-            super::said(&RULE, connection, close, "server going away")
+            finding
                 .message(format!(
-                    "the server sent {}{silence}{}",
+                    "the server sent {}{silence}{}{others}",
                     quote::close(close),
                     if idle { "; its idle limit was reached" } else { "" }
                 ))
@@ -49,12 +72,15 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     }
 }
 
+/// Nanoseconds within which a reload tells all its sessions.
+const AT_ONCE: i64 = 200_000_000;
+
 #[cfg(test)]
 mod tests {
     use super::RULE;
     use crate::role::Role::{Client, Server};
-    use crate::rules::Severity;
-    use crate::rules::testing::Scene;
+    use crate::rules::testing::{ANSWER, REQUEST, Scene, judged_together, named};
+    use crate::rules::{Blame, Confidence, Severity};
 
     #[test]
     fn a_server_that_leaves_is_information() {
@@ -65,6 +91,26 @@ mod tests {
             .finds(RULE.name);
         assert_eq!(finding.severity, Severity::Info);
         assert!(finding.message.contains("30.0 s of silence; its idle limit"));
+    }
+
+    #[test]
+    fn an_empty_1001_to_several_at_once_is_possibly_caddys() {
+        let sessions = |fields: &str, apart: f64, count: u32| {
+            let session = |i: u32| {
+                let start = f64::from(i);
+                let scene = Scene::tcp_at(start).request(REQUEST).answer(&format!("{ANSWER}{fields}"), "");
+                let scene = scene.messages(Client, 1).after(50.0 - start + f64::from(i) * apart);
+                scene.close(Server, 1001, "").close(Client, 1001, "").fin(Server).build()
+            };
+            let all: Vec<_> = (0..count).map(session).collect();
+            named(&judged_together(&all, &[])[0], RULE.name).unwrap().clone()
+        };
+        let finding = sessions("Via: 1.1 Caddy\r\n", 0.02, 3);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Gateway, Confidence::Possible));
+        assert!(finding.message.contains("3 sessions of this server ended within"), "{}", finding.message);
+        assert_eq!(sessions("", 0.02, 3).blame, Blame::Server);
+        assert_eq!(sessions("Via: 1.1 Caddy\r\n", 0.02, 2).blame, Blame::Server);
+        assert_eq!(sessions("Via: 1.1 Caddy\r\n", 0.2, 3).blame, Blame::Server);
     }
 
     #[test]

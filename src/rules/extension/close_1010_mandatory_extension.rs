@@ -214,7 +214,7 @@ fn number(seen: Seen) -> u64 {
 mod tests {
     use super::RULE;
     use crate::role::Role::{Client, Server};
-    use crate::rules::testing::{ANSWER, REQUEST, Scene};
+    use crate::rules::testing::{ANSWER, REQUEST, Scene, judged_together, named};
     use crate::rules::{Blame, Confidence, Finding};
 
     fn closed(offer: &str, answer: &str, reason: &str) -> Finding {
@@ -244,6 +244,15 @@ mod tests {
             ]
         );
         assert!(finding.message.contains("offer in packet 3, answer in packet 4"));
+    }
+
+    #[test]
+    fn that_other_sessions_got_what_this_one_misses_is_told() {
+        let session = |accepted: &str| Scene::session("permessage-deflate", accepted);
+        let closed = session("").close(Client, 1010, "permessage-deflate").fin(Server).build();
+        let judged = judged_together(&[closed, session("permessage-deflate").build()], &[]);
+        let finding = named(&judged[0], RULE.name).unwrap();
+        assert!(finding.message.contains("1 of 2 sessions of this server"), "{}", finding.message);
     }
 
     #[test]

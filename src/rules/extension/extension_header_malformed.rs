@@ -79,11 +79,11 @@ mod tests {
     #[test]
     fn a_bad_answer_is_an_error_and_a_bad_offer_a_warning() {
         let answer = Scene::session("a", "a,,b")
-            .with(|c| c.response.as_mut().unwrap().extensions.malformed = malformed());
+            .with(|c| c.response.as_mut().unwrap().extensions.malformed = malformed().map(Box::new));
         let finding = answer.finds(RULE.name);
         assert_eq!((finding.severity, finding.blame), (Severity::Error, Blame::Server));
         let offer = Scene::session("a,,b", "a")
-            .with(|c| c.request.as_mut().unwrap().extensions.malformed = malformed());
+            .with(|c| c.request.as_mut().unwrap().extensions.malformed = malformed().map(Box::new));
         let finding = offer.finds(RULE.name);
         assert_eq!((finding.severity, finding.blame), (Severity::Warning, Blame::Client));
     }
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn a_usp_endpoint_id_is_let_be() {
         Scene::session("bbf-usp-protocol; eid=\"proto::x\"", "")
-            .with(|c| c.request.as_mut().unwrap().extensions.malformed = malformed())
+            .with(|c| c.request.as_mut().unwrap().extensions.malformed = malformed().map(Box::new))
             .silent(RULE.name);
     }
 }

@@ -32,11 +32,12 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let Some(legs) = context.legs else { return };
     let Some(one) = &legs.client.response else { return };
     let status = one.head.status;
-    let (shown, other) = match (&legs.upstream.response, &legs.upstream.garbled, legs.upstream.outcome) {
-        (Some(other), _, _) => (other.seen, other.head.status),
-        (None, Some((seen, _)), Outcome::Garbled) if status == 101 => (*seen, 0),
-        _ => return,
-    };
+    let (shown, other) =
+        match (&legs.upstream.response, legs.upstream.garbled.as_deref(), legs.upstream.outcome) {
+            (Some(other), _, _) => (other.seen, other.head.status),
+            (None, Some((seen, _)), Outcome::Garbled) if status == 101 => (*seen, 0),
+            _ => return,
+        };
     // Each leg in the words of its own protocol: 101, or 2xx to an extended CONNECT.
     let (what, severity, blame, help) = match (trust::switched(legs.client), trust::switched(legs.upstream)) {
         (true, true) => return,

@@ -27,7 +27,8 @@ rule! {
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
-    let Some((seen, bytes)) = connection.garbled.as_ref().filter(|_| connection.outcome == Outcome::Garbled)
+    let Some((seen, bytes)) =
+        connection.garbled.as_deref().filter(|_| connection.outcome == Outcome::Garbled)
     else {
         return;
     };
@@ -71,7 +72,7 @@ mod tests {
 
     fn garbled(bytes: &[u8]) -> Scene {
         Scene::tcp().request(REQUEST).with(|connection| {
-            connection.garbled = Some((connection.last, bytes.into()));
+            connection.garbled = Some(Box::new((connection.last, bytes.into())));
             connection.outcome = Outcome::Garbled;
         })
     }

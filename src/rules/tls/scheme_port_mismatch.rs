@@ -58,7 +58,7 @@ fn tls_to_plain(connection: &Connection) -> Option<Finding> {
 /// The upgrade request in plain HTTP was answered by TLS, or by somebody who wants it.
 fn plain_to_tls(connection: &Connection) -> Option<Finding> {
     let request = connection.request.as_ref()?;
-    let alert = connection.garbled.as_ref().filter(|(_, bytes)| {
+    let alert = connection.garbled.as_deref().filter(|(_, bytes)| {
         connection.outcome == Outcome::Garbled && matches!(**bytes, [0x15, 0x03, 0..=4, 0, 2, 1 | 2, ..])
     });
     let refused = connection.response.as_ref().and_then(|response| {
@@ -121,7 +121,7 @@ mod tests {
 
     fn garbled(request: &str, bytes: &[u8]) -> Scene {
         Scene::tcp().request(request).with(|connection| {
-            connection.garbled = Some((connection.last, bytes.into()));
+            connection.garbled = Some(Box::new((connection.last, bytes.into())));
             connection.outcome = Outcome::Garbled;
         })
     }

@@ -28,7 +28,7 @@ rule! {
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
-    let Some(reset) = connection.tcp.reset else { return };
+    let Some(reset) = &connection.tcp.reset else { return };
     let Some(usual) = reset.usual_ttl.filter(|usual| usual.abs_diff(reset.ttl) > HOPS) else { return };
     // A reset after the session was over, or after the first end of TCP, ended nothing.
     let first = connection.ending.by.is_some_and(|(_, seen)| seen.packet == reset.seen.packet);
@@ -69,7 +69,7 @@ mod tests {
 
     fn reset(scene: Scene, ttl: u8, usual_ttl: Option<u8>) -> Scene {
         scene.reset(Server).with(|c: &mut Connection| {
-            c.tcp.reset = c.ending.by.map(|(from, seen)| Reset { from, seen, ttl, usual_ttl });
+            c.tcp.reset = c.ending.by.map(|(from, seen)| Box::new(Reset { from, seen, ttl, usual_ttl }));
         })
     }
 

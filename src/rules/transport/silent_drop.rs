@@ -46,7 +46,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     }
     let repeats = connection.tcp.repeats[speaker].as_ref();
     let repeats = repeats.filter(|_| super::repeats_in_vain(connection, speaker, 3));
-    let reset = connection.tcp.reset.filter(|reset| {
+    let reset = connection.tcp.reset.as_ref().filter(|reset| {
         reset.from == silent && (0..AT_ONCE).contains(&reset.seen.at.nanos_since(silence.until.at))
     });
     // An end in good order by the silent side shows that it is there and was reached.
@@ -130,7 +130,8 @@ mod tests {
 
     fn answered_by_reset(scene: Scene) -> Scene {
         scene.reset(Server).with(|c: &mut Connection| {
-            c.tcp.reset = c.ending.by.map(|(from, seen)| Reset { from, seen, ttl: 60, usual_ttl: Some(64) });
+            c.tcp.reset =
+                c.ending.by.map(|(from, seen)| Box::new(Reset { from, seen, ttl: 60, usual_ttl: Some(64) }));
         })
     }
 
