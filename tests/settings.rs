@@ -48,6 +48,31 @@ fn a_file_can_be_named_and_one_at_home_is_the_last() {
 }
 
 #[test]
+fn a_file_that_was_only_found_writes_nothing_and_reveals_nothing() {
+    let folder = scratch("settings_found");
+    let written = folder.join("stolen.json");
+    for (option, text) in [
+        ("output", "fail-on = \"never\"\noutput = [\"json=stolen.json\"]\n"),
+        ("show-secrets", "fail-on = \"never\"\nshow-secrets = true\n"),
+        ("messages", "fail-on = \"never\"\nmessages = \"payload\"\n"),
+    ] {
+        fs::write(folder.join("wsanalyze.toml"), text).unwrap();
+        let found = run_in(&folder, &[], &[]);
+        assert_eq!(found.status, 2, "{option}");
+        assert!(
+            found.err.contains(&format!("wsanalyze.toml:2: {option}: only a file that you name")),
+            "{}",
+            found.err
+        );
+        assert!(!written.exists());
+        let named = run_in(&folder, &["--config", "wsanalyze.toml"], &[]);
+        assert_eq!(named.status, 0, "{option}: {}", named.err);
+        assert_eq!(written.exists(), option == "output", "a file that was named may write");
+        let _ = fs::remove_file(&written);
+    }
+}
+
+#[test]
 fn switches_lists_and_tables_are_set_in_the_file_too() {
     let folder = scratch("settings_kinds");
     let set = |text: &str| fs::write(folder.join("wsanalyze.toml"), text).unwrap();

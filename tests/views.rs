@@ -120,3 +120,15 @@ fn every_report_can_be_a_page_for_a_browser() {
         }
     }
 }
+
+#[test]
+fn tls_that_no_key_opens_is_shown_with_its_name_and_sizes() {
+    let list = run(&["connections", "--wide", "--width", "200", NO_WEBSOCKET]).out;
+    assert!(list.contains("encrypted") && list.contains("ws.lab.test"), "{list}");
+    let ladder = run(&["ladder", "0", NO_WEBSOCKET, "--width", "100"]).out;
+    assert!(ladder.contains("TLS 1.3 for ws.lab.test, could not be read"), "{ladder}");
+    assert!(ladder.contains("614 bytes by the client, 2087 by the server"), "{ladder}");
+    let keys = ["--keylog", "fixtures/keys/tls13_aes128gcm.keys.log"];
+    let ladder = run(&[&["ladder", "0", NO_WEBSOCKET, "--width", "100"], &keys[..]].concat()).out;
+    assert!(!ladder.contains("bytes by the client"), "{ladder}");
+}

@@ -4,7 +4,7 @@
 use super::args::Args;
 use super::complain;
 use super::exit::Status;
-use super::file::{File, Places, Setting};
+use super::file::{File, Places, Setting, Standing};
 use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 
 /// Options that say where others are written, and so are not written there.
 const TYPED_ONLY: [&str; 4] = ["config", "isolated", "help", "version"];
+
+/// Options that write files or show what is hidden: only a file that the user chose may set them.
+const CHOSEN_ONLY: [&str; 3] = ["messages", "output", "show-secrets"];
 
 /// Commands that a shell runs at its start, in whatever folder: no file is read for them.
 const WITHOUT_FILE: [&str; 2] = ["completions", "man"];
@@ -52,11 +55,17 @@ pub(super) fn parse(arguments: Vec<OsString>, outside: &Outside) -> Result<(Args
     // Once to learn which file counts, and once with what it says.
     let typed = matches(&command, &arguments)?;
     let mut file = File::default();
-    if let Some(path) = path(&typed, outside) {
+    if let Some((path, standing)) = path(&typed, outside) {
         let names = options(&command);
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         file = File::read(&path, &names).map_err(refuse)?;
         for mut setting in std::mem::take(&mut file.settings) {
+            if standing == Standing::CameAcross && CHOSEN_ONLY.contains(&&*setting.option) {
+                return Err(refuse(format!(
+                    "{}: {}: only a file that you name with --config may set this, and this one was found in the folder",
+                    setting.place, setting.option
+                )));
+            }
             if !set.contains(&setting.option) {
                 from_folder(&command, &mut setting, path.parent().unwrap_or(Path::new("")));
                 command = with_default(command, &setting).map_err(refuse)?;
@@ -137,7 +146,7 @@ fn environment(mut command: Command, outside: &Outside) -> Result<(Command, Vec<
 }
 
 /// The file that counts: the one that was named, or else the first that is found.
-fn path(typed: &ArgMatches, outside: &Outside) -> Option<PathBuf> {
+fn path(typed: &ArgMatches, outside: &Outside) -> Option<(PathBuf, Standing)> {
     let named = typed.get_one::<PathBuf>("config").cloned();
     let named = named.or_else(|| {
         (outside.variable)(&variable("config")).filter(|name| !name.is_empty()).map(PathBuf::from)
@@ -146,7 +155,7 @@ fn path(typed: &ArgMatches, outside: &Outside) -> Option<PathBuf> {
     {
         return None;
     }
-    named.or_else(|| outside.places.find())
+    named.map(|path| (path, Standing::Chosen)).or_else(|| outside.places.find())
 }
 
 /// Files that a configuration file names are looked for beside it.

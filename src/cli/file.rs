@@ -51,12 +51,25 @@ pub(super) struct Places {
     pub(super) home: Option<PathBuf>,
 }
 
+/// How it was decided that a file counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Standing {
+    /// The user named it, or keeps it at home.
+    Chosen,
+    /// It lay in the working directory or above: perhaps it came with somebody else's captures.
+    CameAcross,
+}
+
 impl Places {
     /// The first file there is.
-    pub(super) fn find(&self) -> Option<PathBuf> {
+    pub(super) fn find(&self) -> Option<(PathBuf, Standing)> {
         let upward = self.working.iter().flat_map(|folder| folder.ancestors()).map(Path::to_path_buf);
         let home = self.home.iter().map(|folder| folder.join("wsanalyze"));
-        upward.chain(home).map(|folder| folder.join(NAME)).find(|file| file.is_file())
+        let upward = upward.map(|folder| (folder, Standing::CameAcross));
+        upward
+            .chain(home.map(|folder| (folder, Standing::Chosen)))
+            .map(|(folder, standing)| (folder.join(NAME), standing))
+            .find(|(file, _)| file.is_file())
     }
 }
 

@@ -177,6 +177,7 @@ fn columns(which: Columns) -> Vec<Column> {
             column("PACKETS", Right, None, 8, |c, _, _| format!("{}-{}", c.first_packet, c.last_packet)),
             column("HOST", Left, Some(6), 8, |c, _, _| {
                 let host = c.request.as_ref().and_then(|request| request.host.as_deref());
+                let host = host.or_else(|| c.tls.as_ref()?.server_name.as_deref());
                 escape::terminal_at_most(host.unwrap_or_default(), CELL)
             }),
             column("EXTENSIONS", Left, Some(10), 9, |c, _, _| {

@@ -62,6 +62,9 @@ impl Cues {
     /// No need to see anything: such a rule is always asked.
     pub const ALWAYS: Cues = Cues(u32::MAX);
 
+    /// What even a connection in good order shows, so that a rule without a need meets it.
+    const NOTHING: Cues = Cues(1 << 31);
+
     /// Any of these.
     pub(super) const fn any(cues: &[Cue]) -> Cues {
         let (mut set, mut at) = (0, 0);
@@ -79,8 +82,7 @@ impl Cues {
 
     /// What there is to see of a connection by itself.
     pub fn of(connection: &Connection) -> Cues {
-        // What every rule without a need meets.
-        let mut seen = Cues(1 << 31);
+        let mut seen = Cues::NOTHING;
         let mut note = |cue: Cue, is_so: bool| seen.0 |= u32::from(is_so) << cue as u32;
         let (request, response) = (connection.request.as_ref(), connection.response.as_ref());
         let (heads, closes) = (request.zip(response), &connection.closes);
@@ -192,13 +194,11 @@ fn looks_random(key: &[u8]) -> bool {
 /// Whether masking keys are zero or repeat, or the first two steps between them are equal.
 fn may_follow_a_pattern(frames: &FrameFacts) -> bool {
     let mut masks = frames.opening.iter().filter_map(|frame| frame.mask).map(u32::from_be_bytes);
-    let steps = || {
-        let (one, next, third) = (masks.next()?, masks.next()?, masks.next()?);
-        Some((next.wrapping_sub(one), third.wrapping_sub(next)))
+    let counts = match (masks.next(), masks.next(), masks.next()) {
+        (Some(one), Some(next), Some(third)) => next.wrapping_sub(one) == third.wrapping_sub(next),
+        _ => false,
     };
-    frames.mask_zero > 0
-        || frames.mask_repeats > 0
-        || std::iter::once_with(steps).flatten().any(|(one, next)| one == next)
+    counts || frames.mask_zero > 0 || frames.mask_repeats > 0
 }
 
 fn announces_body(head: &crate::http::Head) -> bool {
@@ -206,3 +206,36 @@ fn announces_body(head: &crate::http::Head) -> bool {
 }
 
 const SECOND: i64 = 1_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::RULES;
+    use crate::rules::testing::Scene;
+
+    fn asked(scene: Scene) -> Vec<&'static str> {
+        let seen = Cues::of(&scene.build()).within(&Context::alone());
+        RULES.iter().filter(|rule| rule.asked_on.meet(seen)).map(|rule| rule.name).collect()
+    }
+
+    #[test]
+    fn of_a_session_in_good_order_only_what_concerns_the_run_is_asked() {
+        let plain = Scene::session("", "").messages(Role::Client, 3).messages(Role::Server, 3);
+        let closed = plain.close(Role::Client, 1000, "").close(Role::Server, 1000, "").fin(Role::Server);
+        assert_eq!(asked(closed), ["capture-encrypted", "too-few-connections"]);
+    }
+
+    #[test]
+    fn a_fault_wakes_the_rules_on_it_and_no_others() {
+        let refused = asked(Scene::answered("HTTP/1.1 502 Bad Gateway\r\n", ""));
+        assert!(refused.contains(&"gateway-error-before-upgrade") && !refused.contains(&"ping-unanswered"));
+        let closed = Scene::session("", "").close(Role::Server, 1014, "").close(Role::Client, 1014, "");
+        let closed = asked(closed.fin(Role::Server));
+        assert!(closed.contains(&"close-1014-bad-gateway") && !closed.contains(&"response-not-101"));
+    }
+
+    #[test]
+    fn every_cue_has_a_bit_of_its_own() {
+        assert!((Cue::Unused as u32) < 31, "the last bit is taken");
+    }
+}

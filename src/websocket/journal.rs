@@ -388,6 +388,22 @@ mod tests {
 
     proptest! {
         #[test]
+        fn any_bytes_and_gaps_are_listed_within_bounds(
+            pieces in proptest::collection::vec((proptest::collection::vec(any::<u8>(), 1..120), 0u64..3), 0..20),
+            takeover in any::<bool>(),
+        ) {
+            let play = Play::new(Transform::Deflate { takeover });
+            let sent: usize = pieces.iter().map(|(piece, _)| piece.len()).sum();
+            let listed = pieces.iter().fold(play, |play, (piece, lost)| play.piece(piece, *lost)).listed();
+            prop_assert!(listed.iter().map(|entry| entry.bytes).sum::<u64>() <= sent as u64);
+            for entry in listed {
+                let excerpt = entry.excerpt.map_or(0, |excerpt| excerpt.len());
+                prop_assert!(excerpt <= limits::EXCERPT && entry.frames > 0);
+                prop_assert!(entry.compressed || !matches!(entry.content, Content::Inflated(_)));
+            }
+        }
+
+        #[test]
         fn however_the_stream_is_cut_the_same_messages_are_listed(
             messages in proptest::collection::vec((any::<bool>(), 0usize..600, any::<bool>()), 1..8),
             step in 1usize..40,

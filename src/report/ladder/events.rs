@@ -95,10 +95,20 @@ impl Events<'_> {
         let opened = match tls.opened {
             "yes" | "nothing-to-open" => "",
             "one-direction" => ", one direction could be read",
-            _ => ", could not be read",
+            _ => UNREAD,
         };
         let row = self.timed(tls.sent.client.first.as_deref().or(tls.sent.server.first.as_deref()));
         self.rows.push(Row { shape: self.note(), text: format!("{version}{name}{opened}"), ..row });
+        if opened == UNREAD {
+            let [client, server] = [&tls.sent.client, &tls.sent.server].map(|sent| sent.bytes);
+            let last = [&tls.sent.client, &tls.sent.server]
+                .into_iter()
+                .filter_map(|sent| sent.last.as_deref())
+                .max();
+            let row = self.timed(last);
+            let text = format!("{client} bytes by the client, {server} by the server");
+            self.rows.push(Row { shape: self.note(), text, ..row });
+        }
         for alert in &tls.alerts {
             let row = self.at(&mark(self.connection.capture, alert.packet, &alert.time));
             let text = format!("TLS alert {}", alert.description);
@@ -387,3 +397,6 @@ fn mark(capture: u16, packet: u64, time: &str) -> Mark {
 fn plural(n: u64, one: &str, many: &str) -> String {
     format!("{n} {}", if n == 1 { one } else { many })
 }
+
+/// Said of TLS that no key opens.
+const UNREAD: &str = ", could not be read";
