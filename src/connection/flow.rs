@@ -47,8 +47,8 @@ pub(super) struct Flow {
     fins: [Option<Seen>; 2],
     /// What else happened to each of them.
     trouble: Option<Box<[Trouble; 2]>>,
-    /// The first reset: who sent it, its time to live, and the usual one.
-    reset: Option<Box<(Side, Seen, u8, Option<u8>)>>,
+    /// The first reset.
+    reset: Option<Box<ResetOf>>,
     conflicts: u32,
     /// CONNECT tunnels in each other.
     tunnels: u32,
@@ -57,6 +57,15 @@ pub(super) struct Flow {
     counted: bool,
     last: Seen,
     reading: Arc<Reading>,
+}
+
+/// A reset, before it is known who is the client.
+#[derive(Clone, Copy)]
+struct ResetOf {
+    side: Side,
+    seen: Seen,
+    ttl: u8,
+    usual_ttl: Option<u8>,
 }
 
 /// What happens to few directions of a flow.
@@ -383,7 +392,7 @@ impl Flow {
 
     /// One side was reset.
     pub(super) fn reset(&mut self, from: Side, ttl: u8, usual_ttl: Option<u8>, seen: Seen) {
-        self.reset.get_or_insert_with(|| Box::new((from, seen, ttl, usual_ttl)));
+        self.reset.get_or_insert_with(|| Box::new(ResetOf { side: from, seen, ttl, usual_ttl }));
         self.end(from, Transport::Reset, seen);
     }
 
@@ -615,7 +624,7 @@ impl Flow {
                 server: self.start.isn[client.other().index()],
             },
             fins: Sides { client: self.fins[sides[0]], server: self.fins[sides[1]] },
-            reset: self.reset.as_deref().map(|&(side, seen, ttl, usual_ttl)| {
+            reset: self.reset.as_deref().map(|&ResetOf { side, seen, ttl, usual_ttl }| {
                 Box::new(Reset { from: role(self.client, side), seen, ttl, usual_ttl })
             }),
             stall: Sides {
