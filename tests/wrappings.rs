@@ -178,6 +178,12 @@ fn captures_that_overlap_and_are_too_many_are_told_in_one_line() {
     let ran = run_with_few_files(20, &["--format", "json", folder.to_str().unwrap()]);
     assert_eq!((ran.status, ran.err.lines().count()), (3, 1), "{}", ran.err);
     assert!(ran.err.contains("more: too many captures overlap in time"), "{}", ran.err);
+    let extracted = folder.with_extension("pcapng");
+    let _ = fs::remove_file(&extracted);
+    let args = ["extract", "0", extracted.to_str().unwrap(), folder.to_str().unwrap()];
+    let extract = run_with_few_files(20, &args);
+    assert_eq!((extract.status, extract.err.lines().count()), (3, 1), "{}", extract.err);
+    assert!(!extracted.exists());
     let report = parse(&ran.out);
     let captures = report["captures"].as_array().unwrap();
     let read = captures.iter().filter(|capture| capture["packets"] != 0).count();

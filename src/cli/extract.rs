@@ -4,6 +4,7 @@ use super::exit::Status;
 use super::{complain, inputs};
 use crate::capture::{self, Merged, Writer};
 use crate::connection::Connection;
+use crate::error::Error;
 use crate::extract::{self, Wanted};
 use crate::pipeline::{self, Observer};
 use crate::rules::Finding;
@@ -23,7 +24,13 @@ pub(super) fn extract(id: usize, output: &Path, captures: &[PathBuf]) -> Status 
         return Status::Unreadable;
     }
     let mut all = All(Vec::new());
-    pipeline::analyze(Merged::new(readers), &mut all, &mut |_, _| ());
+    let summary = pipeline::analyze(Merged::new(readers), &mut all, &mut |_, _| ());
+    // What could not be opened when its turn came may hold packets of the connection.
+    let mut unopened = summary.unreadable.iter().filter(|error| !matches!(error, Error::LinkType { .. }));
+    if let Some(error) = unopened.next() {
+        complain(&error.to_string());
+        return Status::Unreadable;
+    }
     all.0.sort_by_key(|wanted| wanted.order);
     let Some(wanted) = all.0.get(id) else {
         complain(&match all.0.len() {

@@ -48,7 +48,7 @@ pub(super) struct Flow {
     /// What else happened to each of them.
     trouble: Option<Box<[Trouble; 2]>>,
     /// The first reset.
-    reset: Option<Box<Rst>>,
+    reset: Option<Box<ResetOf>>,
     conflicts: u32,
     /// CONNECT tunnels in each other.
     tunnels: u32,
@@ -59,9 +59,10 @@ pub(super) struct Flow {
     reading: Arc<Reading>,
 }
 
-/// A RST, its time to live and that of its side's packet before it.
-struct Rst {
-    from: Side,
+/// A reset, before it is known who is the client.
+#[derive(Clone, Copy)]
+struct ResetOf {
+    side: Side,
     seen: Seen,
     ttl: u8,
     usual_ttl: Option<u8>,
@@ -391,7 +392,7 @@ impl Flow {
 
     /// One side was reset.
     pub(super) fn reset(&mut self, from: Side, ttl: u8, usual_ttl: Option<u8>, seen: Seen) {
-        self.reset.get_or_insert_with(|| Box::new(Rst { from, seen, ttl, usual_ttl }));
+        self.reset.get_or_insert_with(|| Box::new(ResetOf { side: from, seen, ttl, usual_ttl }));
         self.end(from, Transport::Reset, seen);
     }
 
@@ -623,8 +624,8 @@ impl Flow {
                 server: self.start.isn[client.other().index()],
             },
             fins: Sides { client: self.fins[sides[0]], server: self.fins[sides[1]] },
-            reset: self.reset.as_deref().map(|&Rst { from, seen, ttl, usual_ttl }| {
-                Box::new(Reset { from: role(self.client, from), seen, ttl, usual_ttl })
+            reset: self.reset.as_deref().map(|&ResetOf { side, seen, ttl, usual_ttl }| {
+                Box::new(Reset { from: role(self.client, side), seen, ttl, usual_ttl })
             }),
             stall: Sides {
                 client: of.client.stalled(self.last).map(Box::new),
