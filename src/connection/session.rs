@@ -19,6 +19,8 @@ pub(super) struct Session {
     sides: Sides<Side>,
     /// The last packet with payload of either side.
     spoke: Option<Seen>,
+    /// The longest time in which neither side sent payload, and its nanoseconds: here, for every packet looks at it.
+    silence: Option<(Span, i64)>,
     /// Where the heads of request and answer begin in their streams.
     heads: Sides<u64>,
 }
@@ -89,6 +91,7 @@ impl Session {
                 server: side(Masking::Unmasked, messages.server),
             },
             spoke: None,
+            silence: None,
             heads,
         }
     }
@@ -158,9 +161,9 @@ impl Session {
     fn spoke(&mut self, seen: Seen) {
         if let Some(before) = self.spoke.replace(seen) {
             let span = Span { from: before, until: seen };
-            let longest = &mut self.connection.silence;
-            if longest.is_none_or(|longest| span.nanos() > longest.nanos()) {
-                *longest = Some(span);
+            let nanos = span.nanos();
+            if self.silence.is_none_or(|(_, longest)| nanos > longest) {
+                self.silence = Some((span, nanos));
             }
         }
     }
@@ -231,6 +234,7 @@ impl Session {
         let frames = Sides { client: client.notes.frames, server: server.notes.frames };
         let any = Role::BOTH.iter().any(|&from| frames[from].total() > 0);
         let mut connection = self.connection;
+        connection.silence = self.silence.map(|(span, _)| span);
         if !any && connection.request.is_none() && connection.response.is_none() {
             return None;
         }
