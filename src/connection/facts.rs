@@ -138,6 +138,13 @@ impl Connection {
         Some(answer.filter(|answer| first.reason.is_empty() && !answer.reason.is_empty()).unwrap_or(first))
     }
 
+    /// The Close by which the session was given up; `None` where its sender had ended the transport before it.
+    pub fn parting_close(&self) -> Option<&Close> {
+        self.closes.first().filter(|close| {
+            self.ending.by.is_none_or(|(by, end)| close.seen.packet <= end.packet || by != close.from)
+        })
+    }
+
     /// The first Close frame that one side sent.
     pub fn first_close(&self, from: Role) -> Option<&Close> {
         self.closes.iter().find(|close| close.from == from)

@@ -44,11 +44,7 @@ impl Parting {
         if !handshake && frames.is_none() {
             return None;
         }
-        let first_end = connection.ending.by;
-        let close = connection.closes.first().filter(|close| {
-            first_end.is_none_or(|(by, end)| close.seen.packet <= end.packet || by != close.from)
-        });
-        let (by, seen, how, mut last) = match (close, first_end) {
+        let (by, seen, how, mut last) = match (connection.parting_close(), connection.ending.by) {
             (Some(close), _) => (close.from, close.seen, How::Close(close.code.unwrap_or(1005)), close.after),
             (None, Some((by, seen))) => {
                 let last = Sides {

@@ -116,6 +116,16 @@ pub(super) fn session_begins(c: &facts::Connection) -> Timestamp {
 
 /// One finding about a connection; ids as in [`connection`].
 pub(super) fn finding(c: &facts::Connection, finding: &Finding) -> model::Finding {
+    told(finding, rules::fingerprint(finding, c), display_filter(c))
+}
+
+/// A finding about the captures as a whole.
+pub(super) fn finding_of_captures(finding: &Finding) -> model::Finding {
+    told(finding, rules::fingerprint_of_run(finding.rule, ""), String::from("tls"))
+}
+
+/// One finding, by that fingerprint and that display filter; no ids yet.
+fn told(finding: &Finding, fingerprint: String, display_filter: String) -> model::Finding {
     model::Finding {
         id: 0,
         rule: finding.rule.name,
@@ -133,8 +143,8 @@ pub(super) fn finding(c: &facts::Connection, finding: &Finding) -> model::Findin
         message: finding.message.clone(),
         evidence: evidence(finding),
         help: finding.help.clone(),
-        fingerprint: rules::fingerprint(finding, c),
-        display_filter: display_filter(c),
+        fingerprint,
+        display_filter,
         consequences: finding
             .consequences
             .iter()
@@ -196,33 +206,6 @@ pub(super) fn demand(account: &Account, id: impl Fn(u64) -> Option<usize>) -> mo
         connection: shown.and_then(|(_, connected)| id(connected.as_ref()?.serial)),
         capture: seen.map(|seen| seen.packet.capture()),
         packet: seen.map(|seen| seen.packet.number()),
-    }
-}
-
-/// A finding about the captures as a whole.
-pub(super) fn finding_of_captures(finding: &Finding) -> model::Finding {
-    let (packet, at) = (finding.seen.packet, finding.seen.at);
-    model::Finding {
-        id: 0,
-        rule: finding.rule.name,
-        code: finding.rule.code,
-        severity: finding.severity.name(),
-        confidence: finding.confidence.name(),
-        origin: finding.origin.map(|origin| origin.name()),
-        blame: finding.blame.name(),
-        connection: None,
-        related: Vec::new(),
-        capture: packet.capture(),
-        packet: packet.number(),
-        time: at.to_string(),
-        title: finding.title.clone(),
-        message: finding.message.clone(),
-        evidence: evidence(finding),
-        help: finding.help.clone(),
-        fingerprint: rules::fingerprint_of_run(finding.rule, ""),
-        display_filter: String::from("tls"),
-        consequences: Vec::new(),
-        suppressed: None,
     }
 }
 

@@ -109,7 +109,8 @@ impl Cues {
         );
         note(Cue::Abrupt, connection.ending.close != Some(CloseState::Clean));
         let ended = connection.ending.by;
-        note(Cue::ServerLeft, gave_up(connection) == Some(Role::Server));
+        let parting = connection.parting_close().map(|close| close.from).or(ended.map(|(by, _)| by));
+        note(Cue::ServerLeft, parting == Some(Role::Server));
         let lingers = ended
             .zip(closes.last())
             .is_some_and(|((_, end), last)| end.at.nanos_since(last.seen.at) > SECOND);
@@ -141,15 +142,6 @@ impl Cues {
         note(Cue::Retries, context.census.has_retries());
         note(Cue::Unused, !context.unused.is_empty());
         seen
-    }
-}
-
-/// Who ended the session first; see [`crate::gateway::Parting`].
-fn gave_up(connection: &Connection) -> Option<Role> {
-    match (connection.closes.first(), connection.ending.by) {
-        (Some(close), Some((by, end))) if close.from == by && close.seen.packet > end.packet => Some(by),
-        (Some(close), _) => Some(close.from),
-        (None, ended) => ended.map(|(by, _)| by),
     }
 }
 

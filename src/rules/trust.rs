@@ -7,30 +7,45 @@ use crate::role::Role;
 
 /// Why something that was not seen of this side may have been sent all the same; `None` where absence is a fact.
 pub(super) fn doubt(connection: &Connection, role: Role) -> Option<String> {
-    let quality = &connection.quality;
-    if quality.unseen[role] {
-        Some(format!("no packet of the {} is in the capture", role.name()))
-    } else if connection.tls.as_ref().and_then(|tls| tls.unopened()) == Some(role) {
-        Some(format!("no key opens what the {} sent", role.name()))
-    } else if quality.missing[role] > 0 {
-        Some(format!("the capture lacks {} of the {}", quote::bytes(quality.missing[role]), role.name()))
-    } else if quality.unknown_fields[role] > 0 {
-        Some(format!("header fields of the {} refer to what was sent before the capture began", role.name()))
-    } else if quality.bounded {
-        Some(String::from("part of the connection was not followed"))
-    } else {
-        None
-    }
+    let name = role.name();
+    Some(match reason(connection, role)? {
+        Reason::Unseen => format!("no packet of the {name} is in the capture"),
+        Reason::Unopened => format!("no key opens what the {name} sent"),
+        Reason::Missing(count) => format!("the capture lacks {} of the {name}", quote::bytes(count)),
+        Reason::Unknown => {
+            format!("header fields of the {name} refer to what was sent before the capture began")
+        }
+        Reason::Bounded => String::from("part of the connection was not followed"),
+    })
 }
 
 /// Whether there is a [`doubt`].
 pub(super) fn is_doubtful(connection: &Connection, role: Role) -> bool {
+    reason(connection, role).is_some()
+}
+
+/// What keeps absence from being a fact.
+enum Reason {
+    Unseen,
+    Unopened,
+    Missing(u64),
+    Unknown,
+    Bounded,
+}
+
+fn reason(connection: &Connection, role: Role) -> Option<Reason> {
     let quality = &connection.quality;
-    quality.unseen[role]
-        || connection.tls.as_ref().and_then(|tls| tls.unopened()) == Some(role)
-        || quality.missing[role] > 0
-        || quality.unknown_fields[role] > 0
-        || quality.bounded
+    if quality.unseen[role] {
+        Some(Reason::Unseen)
+    } else if connection.tls.as_ref().and_then(|tls| tls.unopened()) == Some(role) {
+        Some(Reason::Unopened)
+    } else if quality.missing[role] > 0 {
+        Some(Reason::Missing(quality.missing[role]))
+    } else if quality.unknown_fields[role] > 0 {
+        Some(Reason::Unknown)
+    } else {
+        quality.bounded.then_some(Reason::Bounded)
+    }
 }
 
 /// As [`doubt`], for the request and what the client sent before the session.
