@@ -396,7 +396,7 @@ impl Facts<'_> {
             from,
             seen,
             code: parsed.code,
-            reason: parsed.reason.into_owned(),
+            reason: parsed.reason.into(),
             payload: payload.into(),
             len: header.len,
             after,
