@@ -8,7 +8,7 @@ use crate::http::{RequestHead, ResponseHead};
 use crate::net::Endpoint;
 use crate::role::{Role, Sides};
 use crate::tls;
-use crate::websocket::{Entry, Extensions, Inflated, Opcode};
+use crate::websocket::{Entry, Extensions, FrameHeader, Inflated, Opcode};
 use compact_str::CompactString;
 
 /// One WebSocket connection, or one attempt at it.
@@ -357,8 +357,8 @@ pub struct FrameFacts {
     pub mask_repeats: u64,
     /// Masked frames with the key 0.
     pub mask_zero: u64,
-    /// Pings of this side.
-    pub pings: Pings,
+    /// Its pings, where it sent any that was read whole.
+    pub pings: Option<Box<Pings>>,
     /// What came of its compressed messages, where compression was agreed.
     pub inflated: Option<Box<Inflated>>,
 }
@@ -369,16 +369,35 @@ pub const LARGE: u64 = 1024;
 /// What is kept of one of the first frames.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Glimpse {
-    /// Its opcode.
-    pub opcode: Opcode,
-    /// FIN.
-    pub fin: bool,
-    /// RSV1.
-    pub compressed: bool,
+    /// Its first byte, but for RSV2 and RSV3.
+    pub head: u8,
     /// Payload length.
     pub len: u64,
     /// Masking key.
     pub mask: Option<[u8; 4]>,
+}
+
+impl Glimpse {
+    /// Of a frame with this header.
+    pub fn of(header: &FrameHeader) -> Glimpse {
+        let head = u8::from(header.fin) << 7 | u8::from(header.rsv1()) << 6 | header.opcode.bits();
+        Glimpse { head, len: header.len, mask: header.mask }
+    }
+
+    /// Its opcode.
+    pub const fn opcode(&self) -> Opcode {
+        Opcode::from_bits(self.head)
+    }
+
+    /// FIN.
+    pub const fn fin(&self) -> bool {
+        self.head & 0x80 != 0
+    }
+
+    /// RSV1.
+    pub const fn is_compressed(&self) -> bool {
+        self.head & 0x40 != 0
+    }
 }
 
 /// Pings of one side, and what became of them (RFC 6455 §5.5.2, §5.5.3).
@@ -397,6 +416,11 @@ pub struct Pings {
 }
 
 impl FrameFacts {
+    /// Its pings.
+    pub fn pings(&self) -> Pings {
+        self.pings.as_deref().copied().unwrap_or_default()
+    }
+
     /// All frames.
     pub fn total(&self) -> u64 {
         self.text + self.binary + self.continuation + self.ping + self.pong + self.close + self.reserved

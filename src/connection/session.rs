@@ -2,7 +2,7 @@
 
 use super::anomaly::Anomaly;
 use super::chunk::Chunk;
-use super::facts::{Close, Connection, FrameFacts, Glimpse, LARGE, Outcome, Span};
+use super::facts::{Close, Connection, FrameFacts, Glimpse, LARGE, Outcome, Pings, Span};
 use super::handshake;
 use crate::capture::Seen;
 use crate::limits;
@@ -48,6 +48,7 @@ struct Notes {
 /// The pings of one side.
 #[derive(Default)]
 struct Sent {
+    facts: Box<Pings>,
     last: Option<Seen>,
     /// Those that no Pong has answered yet, oldest first.
     unanswered: Vec<Pinged>,
@@ -209,9 +210,12 @@ impl Session {
             let (mut facts, decoder) = self.side(from);
             decoder.end(seen, &mut facts);
             let Notes { frames, pings, .. } = facts.own;
-            let unanswered = pings.as_ref().map_or(&[][..], |pings| &pings.unanswered);
-            frames.pings.unanswered = unanswered.first().map(|ping| ping.seen);
-            frames.pings.unanswered_count = unanswered.len() as u64;
+            if let Some(sent) = pings.take() {
+                let Sent { facts: mut pings, unanswered, .. } = *sent;
+                pings.unanswered = unanswered.first().map(|ping| ping.seen);
+                pings.unanswered_count = unanswered.len() as u64;
+                frames.pings = Some(pings);
+            }
         }
         let read = self.asks_for_messages();
         for from in Role::BOTH {
@@ -360,8 +364,7 @@ impl Facts<'_> {
             self.own.last_mask = Some(mask);
         }
         if frames.opening.len() < limits::GLIMPSES {
-            let FrameHeader { opcode, fin, len, mask, .. } = *header;
-            frames.opening.push(Glimpse { opcode, fin, compressed: header.rsv1(), len, mask });
+            frames.opening.push(Glimpse::of(header));
         }
     }
 
@@ -431,12 +434,11 @@ impl Facts<'_> {
     }
 
     fn ping(&mut self, payload: &[u8], seen: Seen) {
-        let Notes { frames, pings, .. } = &mut *self.own;
-        let Sent { last, unanswered } = &mut **pings.get_or_insert_default();
+        let Sent { facts, last, unanswered } = &mut **self.own.pings.get_or_insert_default();
         if let Some(before) = last.replace(seen) {
             let nanos = seen.at.nanos_since(before.at).max(0);
-            let (shortest, longest) = frames.pings.interval.unwrap_or((nanos, nanos));
-            frames.pings.interval = Some((shortest.min(nanos), longest.max(nanos)));
+            let (shortest, longest) = facts.interval.unwrap_or((nanos, nanos));
+            facts.interval = Some((shortest.min(nanos), longest.max(nanos)));
         }
         if unanswered.len() >= limits::PINGS {
             unanswered.remove(0);
@@ -447,12 +449,12 @@ impl Facts<'_> {
     /// A pong answers the ping with its payload, and with it those before, of which only the last need be answered
     /// (RFC 6455 §5.5.3). Any other pong answers nothing.
     fn pong(&mut self, payload: &[u8], seen: Seen) {
-        let Notes { frames, pings: Some(pings), .. } = &mut *self.other else { return };
-        let pinged = &mut pings.unanswered;
+        let Some(pings) = &mut self.other.pings else { return };
+        let Sent { facts, unanswered: pinged, .. } = &mut **pings;
         let Some(at) = pinged.iter().position(|ping| *ping.payload == *payload) else { return };
         let nanos = seen.at.nanos_since(pinged[at].seen.at).max(0);
-        frames.pings.answered += at as u64 + 1;
-        frames.pings.slowest_answer = frames.pings.slowest_answer.max(Some(nanos));
+        facts.answered += at as u64 + 1;
+        facts.slowest_answer = facts.slowest_answer.max(Some(nanos));
         pinged.drain(..=at);
     }
 

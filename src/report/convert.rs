@@ -400,7 +400,7 @@ fn frames(f: &facts::FrameFacts) -> model::Frames {
         payload_bytes: f.payload_bytes,
         messages: f.messages,
         compressed: f.compressed,
-        pings_answered: f.pings.answered,
+        pings_answered: f.pings().answered,
         first: f.first.map(mark),
         last: f.last.map(mark),
     }

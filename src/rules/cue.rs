@@ -119,7 +119,7 @@ impl Cues {
         for role in Role::BOTH {
             let frames = connection.frames.as_ref().map(|frames| &frames[role]);
             note(Cue::Compressed, frames.is_some_and(|frames| frames.compressed > 0));
-            note(Cue::Ping, frames.is_some_and(|frames| frames.pings.unanswered.is_some()));
+            note(Cue::Ping, frames.is_some_and(|frames| frames.pings().unanswered.is_some()));
             note(Cue::Transport, connection.tcp.stall[role].is_some());
             note(Cue::Incomplete, trust::is_doubtful(connection, role));
         }

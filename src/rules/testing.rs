@@ -181,8 +181,9 @@ impl Scene {
         let seen = self.step();
         let frames = self.frames(from);
         frames.ping += count;
-        frames.pings.unanswered.get_or_insert(seen);
-        frames.pings.unanswered_count += count;
+        let pings = frames.pings.get_or_insert_default();
+        pings.unanswered.get_or_insert(seen);
+        pings.unanswered_count += count;
         frames.last = Some(seen);
         self
     }
