@@ -200,8 +200,8 @@ pub const TUNNELS: u32 = 4;
 /// certificates are longer, and they are not needed.
 pub const TLS_MESSAGE: usize = 16 << 10;
 
-/// Bytes of one TLS connection that may wait for its key, or for the other side's hello. Early data alone may be
-/// 16 KiB.
+/// Bytes of one direction of a TLS connection that may wait for its key, or for the other side's hello. Early data alone
+/// may be 16 KiB.
 pub const TLS_WAITING: usize = 64 << 10;
 
 /// Bytes that may wait for keys in all TLS connections together.
