@@ -261,12 +261,19 @@ impl Decoder {
             self.masking = if header.mask.is_some() { Masking::Masked } else { Masking::Unmasked };
         }
         self.message = self.message.after(header);
+        let len = usize::try_from(header.len).unwrap_or(usize::MAX);
+        if plain
+            && !self.closed
+            && !header.opcode.is_control()
+            && let Some(payload) = body.get(..len)
+        {
+            sink.data_frame(header, self.start, payload, first, seen);
+            return Some(len);
+        }
         sink.frame(FrameEvent::Header { header, offset: self.start, seen: first, complete_in: seen });
         if !plain || self.closed {
             self.tell_violations(faults, opening, sink);
         }
-
-        let len = usize::try_from(header.len).unwrap_or(usize::MAX);
         let control = header.opcode.is_control();
         if body.len() < len {
             let part = opening.rest.get(..opening.rest.len().saturating_sub(body.len())).unwrap_or_default();
