@@ -8,7 +8,8 @@ use crate::http::{RequestHead, ResponseHead};
 use crate::net::Endpoint;
 use crate::role::{Role, Sides};
 use crate::tls;
-use crate::websocket::{Entry, Extensions, Inflated, Opcode};
+use crate::websocket::{Entry, Extensions, FrameHeader, Inflated, Opcode};
+use compact_str::CompactString;
 
 /// One WebSocket connection, or one attempt at it.
 #[derive(Clone, Debug)]
@@ -109,7 +110,7 @@ impl Connection {
     }
 
     /// Extensions that were offered and are absent from a 101 (2xx on HTTP/2), in lower case and in order of the offer.
-    pub fn missing_extensions(&self) -> Vec<String> {
+    pub fn missing_extensions(&self) -> Vec<CompactString> {
         let agreed = |status| match &self.carrier {
             Carrier::Http1 => status == 101,
             // Where fields of the answer are not known, none can be said to be missing.
@@ -262,11 +263,11 @@ pub struct Request {
     /// Its head.
     pub head: RequestHead,
     /// `Sec-WebSocket-Key` as written.
-    pub key: Option<String>,
+    pub key: Option<CompactString>,
     /// `Sec-WebSocket-Version` as written.
-    pub version: Option<String>,
+    pub version: Option<CompactString>,
     /// `Sec-WebSocket-Protocol`, all lines, split by its grammar.
-    pub subprotocols: Vec<String>,
+    pub subprotocols: Vec<CompactString>,
     /// `Sec-WebSocket-Extensions`.
     pub extensions: Extensions,
     /// The first packet with bytes after the request that was captured before the answer (RFC 6455 §4.1 bids the
@@ -282,11 +283,11 @@ pub struct Response {
     /// Its head.
     pub head: ResponseHead,
     /// `Sec-WebSocket-Accept` as written; the first one where it was repeated.
-    pub accept: Option<String>,
+    pub accept: Option<CompactString>,
     /// Whether it answers the request's key; `None` where a key or the accept is absent.
     pub accept_valid: Option<bool>,
     /// `Sec-WebSocket-Protocol`.
-    pub subprotocol: Option<String>,
+    pub subprotocol: Option<CompactString>,
     /// `Sec-WebSocket-Extensions`.
     pub extensions: Extensions,
     /// The first bytes of the body of an answer other than 101, at most [`crate::limits::BODY_QUOTE`].
@@ -356,8 +357,8 @@ pub struct FrameFacts {
     pub mask_repeats: u64,
     /// Masked frames with the key 0.
     pub mask_zero: u64,
-    /// Pings of this side.
-    pub pings: Pings,
+    /// Its pings, where it sent any that was read whole.
+    pub pings: Option<Box<Pings>>,
     /// What came of its compressed messages, where compression was agreed.
     pub inflated: Option<Box<Inflated>>,
 }
@@ -368,16 +369,35 @@ pub const LARGE: u64 = 1024;
 /// What is kept of one of the first frames.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Glimpse {
-    /// Its opcode.
-    pub opcode: Opcode,
-    /// FIN.
-    pub fin: bool,
-    /// RSV1.
-    pub compressed: bool,
+    /// Its first byte, but for RSV2 and RSV3.
+    pub head: u8,
     /// Payload length.
     pub len: u64,
     /// Masking key.
     pub mask: Option<[u8; 4]>,
+}
+
+impl Glimpse {
+    /// Of a frame with this header.
+    pub fn of(header: &FrameHeader) -> Glimpse {
+        let head = u8::from(header.fin) << 7 | u8::from(header.rsv1()) << 6 | header.opcode.bits();
+        Glimpse { head, len: header.len, mask: header.mask }
+    }
+
+    /// Its opcode.
+    pub const fn opcode(&self) -> Opcode {
+        Opcode::from_bits(self.head)
+    }
+
+    /// FIN.
+    pub const fn fin(&self) -> bool {
+        self.head & 0x80 != 0
+    }
+
+    /// RSV1.
+    pub const fn is_compressed(&self) -> bool {
+        self.head & 0x40 != 0
+    }
 }
 
 /// Pings of one side, and what became of them (RFC 6455 §5.5.2, §5.5.3).
@@ -396,6 +416,11 @@ pub struct Pings {
 }
 
 impl FrameFacts {
+    /// Its pings.
+    pub fn pings(&self) -> Pings {
+        self.pings.as_deref().copied().unwrap_or_default()
+    }
+
     /// All frames.
     pub fn total(&self) -> u64 {
         self.text + self.binary + self.continuation + self.ping + self.pong + self.close + self.reserved
@@ -412,7 +437,7 @@ pub struct Close {
     /// The status code; `None` for an empty body, or one of a single byte.
     pub code: Option<u16>,
     /// The reason; bytes that are not UTF-8 are replaced.
-    pub reason: String,
+    pub reason: CompactString,
     /// The payload as sent, unmasked; at most 125 bytes, fewer where the frame was longer or cut.
     pub payload: Box<[u8]>,
     /// Payload length by its header.

@@ -32,8 +32,7 @@ pub(super) enum Protocol {
 
 /// See the module.
 pub(super) struct Flow {
-    start: Start,
-    key: FlowKey,
+    start: Box<Start>,
     /// Who is client, once that is known, and by what.
     client: Option<(Side, RoleEvidence)>,
     proxied: Option<Box<(Endpoint, Endpoint)>>,
@@ -69,24 +68,24 @@ struct ResetOf {
 }
 
 /// What happens to few directions of a flow.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Trouble {
     /// What the capture lacks of it: bytes, gaps, and the last of these.
     missing: u64,
     gaps: u32,
     last_gap: Option<Seen>,
     /// What was sent again since something new was sent.
-    repeats: Option<Repeats>,
+    repeats: Option<Box<Repeats>>,
     /// Since when its window is closed, and the longest time that it was.
     closed: Option<Seen>,
-    stall: Option<Span>,
+    stall: Option<Box<Span>>,
 }
 
 impl Trouble {
     /// The longest stall, one that lasts until the last packet included.
     fn stalled(&self, last: Seen) -> Option<Span> {
         let open = self.closed.map(|from| Span { from, until: last });
-        open.into_iter().chain(self.stall).max_by_key(Span::nanos)
+        open.into_iter().chain(self.stall.as_deref().copied()).max_by_key(Span::nanos)
     }
 }
 
@@ -104,10 +103,8 @@ enum Stage {
 }
 
 impl Flow {
-    pub(super) fn new(start: Start, key: FlowKey, reading: Arc<Reading>) -> Flow {
+    pub(super) fn new(start: Box<Start>, reading: Arc<Reading>) -> Flow {
         Flow {
-            start,
-            key,
             client: start.opener.map(|side| (side, RoleEvidence::Syn)),
             proxied: None,
             tls: Vec::new(),
@@ -121,6 +118,7 @@ impl Flow {
             bounded: false,
             counted: false,
             last: start.first,
+            start,
             reading,
         }
     }
@@ -357,7 +355,7 @@ impl Flow {
     /// Bytes came again: where the first copy is still here, it is compared with this one.
     pub(super) fn repeat(&mut self, from: Side, offset: u64, bytes: &[u8], seen: Seen) {
         let first = Repeats { count: 0, span: Span { from: seen, until: seen } };
-        let repeats = self.trouble(from).repeats.get_or_insert(first);
+        let repeats = self.trouble(from).repeats.get_or_insert_with(|| Box::new(first));
         repeats.count = repeats.count.saturating_add(1);
         repeats.span.until = seen;
         if !self.tls.is_empty() {
@@ -407,8 +405,8 @@ impl Flow {
             Some(since) if !closed => {
                 let span = Span { from: since, until: seen };
                 direction.closed = None;
-                if direction.stall.is_none_or(|longest| span.nanos() > longest.nanos()) {
-                    direction.stall = Some(span);
+                if direction.stall.as_ref().is_none_or(|longest| span.nanos() > longest.nanos()) {
+                    direction.stall = Some(Box::new(span));
                 }
             }
             _ => {}
@@ -419,6 +417,7 @@ impl Flow {
     /// does.
     pub(super) fn close(
         mut self,
+        key: &FlowKey,
         why: Closed,
         unseen: Option<Side>,
         keys: &mut Keyring,
@@ -439,13 +438,12 @@ impl Flow {
                 self.bounded |= multiplex.is_bounded();
                 let answers_unseen = unseen.is_some_and(|side| role(self.client, side) == Role::Server);
                 for finished in multiplex.finish(answers_unseen) {
-                    emit(self.finish(finished, unseen, keys));
+                    emit(self.finish(finished, key, unseen, keys));
                 }
             }
             Stage::Http(exchange) => {
                 let server = self.client.map(|(client, _)| client.other());
-                let lost = server
-                    .is_some_and(|side| unseen == Some(side) || self.troubles()[side.index()].missing > 0);
+                let lost = server.is_some_and(|side| unseen == Some(side) || self.missing(side) > 0);
                 self.take_attempts(*exchange, lost);
             }
             Stage::Frames(session) => self.attempts.extend(session.finish()),
@@ -453,20 +451,25 @@ impl Flow {
             Stage::Over => {}
         }
         for connection in std::mem::take(&mut self.attempts) {
-            emit(self.finish(Finished { connection, ended: None }, unseen, keys));
+            emit(self.finish(Finished { connection, ended: None }, key, unseen, keys));
         }
         self.tls()
     }
 
     /// Hands out the connections of HTTP/2 that are final. Tells whether this is the first time that it is asked.
-    pub(super) fn hand_out(&mut self, keys: &Keyring, emit: &mut impl FnMut(Box<Connection>)) -> bool {
+    pub(super) fn hand_out(
+        &mut self,
+        key: &FlowKey,
+        keys: &Keyring,
+        emit: &mut impl FnMut(Box<Connection>),
+    ) -> bool {
         if let Stage::Http2(multiplex) = &mut self.stage
             && multiplex.has_finished()
         {
             let finished = multiplex.take_finished();
             self.bounded |= multiplex.is_bounded();
             for finished in finished {
-                emit(self.finish(finished, None, keys));
+                emit(self.finish(finished, key, None, keys));
             }
         }
         !std::mem::replace(&mut self.counted, true)
@@ -514,8 +517,8 @@ impl Flow {
                     Stage::Unknown(_, tunnel) => tunnel.take(),
                     _ => None,
                 };
-                let joined =
-                    self.start.opener.is_none() || self.troubles().iter().any(|direction| direction.gaps > 0);
+                let joined = self.start.opener.is_none()
+                    || self.trouble.iter().flat_map(|both| &**both).any(|direction| direction.gaps > 0);
                 let reading = Arc::clone(&self.reading);
                 self.stage = match version {
                     Version::Http1 => Stage::Http(Box::new(Exchange::new(tunnel, joined, reading))),
@@ -600,22 +603,32 @@ impl Flow {
         &mut self.trouble.get_or_insert_default()[side.index()]
     }
 
-    /// What happened to both.
-    fn troubles(&self) -> [Trouble; 2] {
-        self.trouble.as_deref().copied().unwrap_or_default()
+    /// Bytes of one direction that the capture lacks.
+    fn missing(&self, side: Side) -> u64 {
+        self.trouble.as_ref().map_or(0, |both| both[side.index()].missing)
     }
 
     /// Fills in what only the whole flow tells.
-    fn finish(&self, finished: Finished, unseen: Option<Side>, keys: &Keyring) -> Box<Connection> {
+    fn finish(
+        &self,
+        finished: Finished,
+        key: &FlowKey,
+        unseen: Option<Side>,
+        keys: &Keyring,
+    ) -> Box<Connection> {
         let Finished { mut connection, ended: stream_ended } = finished;
         let (client, roles) = self.client.unwrap_or((Side::Low, RoleEvidence::Http));
-        let (trouble, sides) = (self.troubles(), [client.index(), client.other().index()]);
-        let of = Sides { client: trouble[sides[0]], server: trouble[sides[1]] };
+        let sides = [client.index(), client.other().index()];
+        let [low, high] = self.trouble.as_deref().cloned().unwrap_or_default();
+        let of = match client {
+            Side::Low => Sides { client: low, server: high },
+            Side::High => Sides { client: high, server: low },
+        };
         connection.tcp = TcpFacts {
             capture: self.start.first.packet.capture(),
             stream: 0,
-            client: self.key.endpoint(client),
-            server: self.key.endpoint(client.other()),
+            client: key.endpoint(client),
+            server: key.endpoint(client.other()),
             roles,
             opened: self.start.opened,
             accepted: self.start.accepted,
@@ -631,10 +644,7 @@ impl Flow {
                 client: of.client.stalled(self.last).map(Box::new),
                 server: of.server.stalled(self.last).map(Box::new),
             },
-            repeats: Sides {
-                client: of.client.repeats.map(Box::new),
-                server: of.server.repeats.map(Box::new),
-            },
+            repeats: Sides { client: of.client.repeats, server: of.server.repeats },
         };
         connection.proxied.clone_from(&self.proxied);
         connection.tls =

@@ -2,7 +2,7 @@
 
 use super::anomaly::Anomaly;
 use super::chunk::Chunk;
-use super::facts::{Close, Connection, FrameFacts, Glimpse, LARGE, Outcome, Span};
+use super::facts::{Close, Connection, FrameFacts, Glimpse, LARGE, Outcome, Pings, Span};
 use super::handshake;
 use crate::capture::Seen;
 use crate::limits;
@@ -48,6 +48,7 @@ struct Notes {
 /// The pings of one side.
 #[derive(Default)]
 struct Sent {
+    facts: Box<Pings>,
     last: Option<Seen>,
     /// Those that no Pong has answered yet, oldest first.
     unanswered: Vec<Pinged>,
@@ -209,9 +210,12 @@ impl Session {
             let (mut facts, decoder) = self.side(from);
             decoder.end(seen, &mut facts);
             let Notes { frames, pings, .. } = facts.own;
-            let unanswered = pings.as_ref().map_or(&[][..], |pings| &pings.unanswered);
-            frames.pings.unanswered = unanswered.first().map(|ping| ping.seen);
-            frames.pings.unanswered_count = unanswered.len() as u64;
+            if let Some(sent) = pings.take() {
+                let Sent { facts: mut pings, unanswered, .. } = *sent;
+                pings.unanswered = unanswered.first().map(|ping| ping.seen);
+                pings.unanswered_count = unanswered.len() as u64;
+                frames.pings = Some(pings);
+            }
         }
         let read = self.asks_for_messages();
         for from in Role::BOTH {
@@ -292,11 +296,30 @@ struct Facts<'a> {
 }
 
 impl FrameSink for Facts<'_> {
+    #[inline(always)]
+    fn data_frame(&mut self, header: &FrameHeader, offset: u64, payload: &[u8], _: Seen, seen: Seen) {
+        self.count(header, seen);
+        self.begin(header, seen);
+        if self.own.begun <= limits::WORDS {
+            self.own.listen(header, 0, payload);
+        }
+        let (from, anomalies) = (self.from, &mut self.connection.anomalies);
+        let tell = &mut |fault| tell(anomalies, from, fault);
+        self.own.messages.frame(header, payload, offset, seen, tell);
+        self.sum(header, header.len);
+    }
+
     // Each kind of event comes from its own place in the decoder, which has nothing left to decide.
     #[inline(always)]
     fn frame(&mut self, event: FrameEvent<'_>) {
         match event {
-            FrameEvent::Header { header, complete_in, .. } => self.header(header, complete_in),
+            FrameEvent::Header { header, complete_in, .. } => {
+                self.count(header, complete_in);
+                if !header.opcode.is_control() {
+                    self.begin(header, complete_in);
+                    self.own.messages.begin(header, complete_in);
+                }
+            }
             FrameEvent::Payload { header, offset, phase, bytes, seen } => {
                 if self.own.begun <= limits::WORDS {
                     self.own.listen(header, phase, bytes);
@@ -305,7 +328,12 @@ impl FrameSink for Facts<'_> {
                     tell(&mut self.connection.anomalies, self.from, Fault { kind, offset, seen });
                 }
             }
-            FrameEvent::End { header, offset, present, seen } => self.end(header, offset, present, seen),
+            FrameEvent::End { header, offset, present, seen } => {
+                let (from, anomalies) = (self.from, &mut self.connection.anomalies);
+                let tell = &mut |fault| tell(anomalies, from, fault);
+                self.own.messages.end(header, present, offset, seen, tell);
+                self.sum(header, present);
+            }
             FrameEvent::Control { header, payload, whole, seen, .. } => {
                 self.control(header, payload, whole, seen);
             }
@@ -315,8 +343,9 @@ impl FrameSink for Facts<'_> {
 }
 
 impl Facts<'_> {
+    /// Counts a frame.
     #[inline]
-    fn header(&mut self, header: &FrameHeader, seen: Seen) {
+    fn count(&mut self, header: &FrameHeader, seen: Seen) {
         let frames = &mut self.own.frames;
         frames.first.get_or_insert(seen);
         let count = match header.opcode {
@@ -335,25 +364,26 @@ impl Facts<'_> {
             self.own.last_mask = Some(mask);
         }
         if frames.opening.len() < limits::GLIMPSES {
-            let FrameHeader { opcode, fin, len, mask, .. } = *header;
-            frames.opening.push(Glimpse { opcode, fin, compressed: header.rsv1(), len, mask });
-        }
-        if !header.opcode.is_control() {
-            self.own.begun = self.own.begun.saturating_add(1);
-            self.own.messages.begin(header, seen);
-            frames.longest_frame = frames.longest_frame.max(header.len);
-            if header.rsv1() {
-                frames.compressed += 1;
-                frames.first_compressed.get_or_insert(seen);
-            }
+            frames.opening.push(Glimpse::of(header));
         }
     }
 
+    /// Notes that a data frame begins.
     #[inline]
-    fn end(&mut self, header: &FrameHeader, offset: u64, present: u64, seen: Seen) {
-        let (from, anomalies) = (self.from, &mut self.connection.anomalies);
-        let Notes { frames, message, messages, .. } = &mut *self.own;
-        messages.end(header, present, offset, seen, &mut |fault| tell(anomalies, from, fault));
+    fn begin(&mut self, header: &FrameHeader, seen: Seen) {
+        let Notes { frames, begun, .. } = &mut *self.own;
+        *begun = begun.saturating_add(1);
+        frames.longest_frame = frames.longest_frame.max(header.len);
+        if header.rsv1() {
+            frames.compressed += 1;
+            frames.first_compressed.get_or_insert(seen);
+        }
+    }
+
+    /// Adds up a data frame of which so many bytes of payload were there.
+    #[inline]
+    fn sum(&mut self, header: &FrameHeader, present: u64) {
+        let Notes { frames, message, .. } = &mut *self.own;
         frames.payload_bytes += present;
         *message = message.saturating_add(present);
         if header.fin && !matches!(header.opcode, Opcode::Reserved(_)) {
@@ -396,7 +426,7 @@ impl Facts<'_> {
             from,
             seen,
             code: parsed.code,
-            reason: parsed.reason.into_owned(),
+            reason: parsed.reason.into(),
             payload: payload.into(),
             len: header.len,
             after,
@@ -404,12 +434,11 @@ impl Facts<'_> {
     }
 
     fn ping(&mut self, payload: &[u8], seen: Seen) {
-        let Notes { frames, pings, .. } = &mut *self.own;
-        let Sent { last, unanswered } = &mut **pings.get_or_insert_default();
+        let Sent { facts, last, unanswered } = &mut **self.own.pings.get_or_insert_default();
         if let Some(before) = last.replace(seen) {
             let nanos = seen.at.nanos_since(before.at).max(0);
-            let (shortest, longest) = frames.pings.interval.unwrap_or((nanos, nanos));
-            frames.pings.interval = Some((shortest.min(nanos), longest.max(nanos)));
+            let (shortest, longest) = facts.interval.unwrap_or((nanos, nanos));
+            facts.interval = Some((shortest.min(nanos), longest.max(nanos)));
         }
         if unanswered.len() >= limits::PINGS {
             unanswered.remove(0);
@@ -420,12 +449,12 @@ impl Facts<'_> {
     /// A pong answers the ping with its payload, and with it those before, of which only the last need be answered
     /// (RFC 6455 §5.5.3). Any other pong answers nothing.
     fn pong(&mut self, payload: &[u8], seen: Seen) {
-        let Notes { frames, pings: Some(pings), .. } = &mut *self.other else { return };
-        let pinged = &mut pings.unanswered;
+        let Some(pings) = &mut self.other.pings else { return };
+        let Sent { facts, unanswered: pinged, .. } = &mut **pings;
         let Some(at) = pinged.iter().position(|ping| *ping.payload == *payload) else { return };
         let nanos = seen.at.nanos_since(pinged[at].seen.at).max(0);
-        frames.pings.answered += at as u64 + 1;
-        frames.pings.slowest_answer = frames.pings.slowest_answer.max(Some(nanos));
+        facts.answered += at as u64 + 1;
+        facts.slowest_answer = facts.slowest_answer.max(Some(nanos));
         pinged.drain(..=at);
     }
 

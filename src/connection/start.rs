@@ -6,8 +6,18 @@ use crate::capture::{PacketId, Seen};
 use crate::net::{FlowKey, Side};
 use crate::role::Role;
 
-/// What is known of a flow before its first payload.
+/// What is known of a flow by its first packet: of a flood of SYNs there is no more.
 #[derive(Clone, Copy, Debug)]
+pub(super) struct Begun {
+    first: Seen,
+    opener: Option<Side>,
+    /// Whether this was the opener's SYN, and its sequence number.
+    is_syn: bool,
+    isn: u32,
+}
+
+/// What is known of a flow before its first payload.
+#[derive(Clone, Debug)]
 pub(super) struct Start {
     pub(super) opener: Option<Side>,
     pub(super) first: Seen,
@@ -19,11 +29,38 @@ pub(super) struct Start {
     pub(super) ended: Option<(Side, Transport, Seen)>,
 }
 
-impl Start {
-    pub(super) fn new(opener: Option<Side>, first: Seen) -> Start {
-        Start { opener, first, opened: None, accepted: None, isn: [None; 2], syns: 0, ended: None }
+impl Begun {
+    pub(super) fn new(opener: Option<Side>, first: Seen) -> Begun {
+        Begun { first, opener, is_syn: false, isn: 0 }
     }
 
+    /// The first packet of the flow.
+    pub(super) fn first(&self) -> PacketId {
+        self.first.packet
+    }
+
+    /// Notes what the first packet is; false where this was another one.
+    pub(super) fn synchronize(&mut self, from: Side, isn: u32, seen: Seen) -> bool {
+        let is_first = self.opener == Some(from) && self.first == seen && !self.is_syn;
+        if is_first {
+            (self.is_syn, self.isn) = (true, isn);
+        }
+        is_first
+    }
+
+    /// Makes room for more.
+    pub(super) fn start(&self) -> Start {
+        let Begun { first, opener, is_syn, isn } = *self;
+        let mut start =
+            Start { opener, first, opened: None, accepted: None, isn: [None; 2], syns: 0, ended: None };
+        if let Some(opener) = opener.filter(|_| is_syn) {
+            start.synchronize(opener, Some(isn), first);
+        }
+        start
+    }
+}
+
+impl Start {
     /// The first packet of the flow.
     pub(super) fn first(&self) -> PacketId {
         self.first.packet

@@ -3,10 +3,10 @@
 use super::ending::Transport;
 use super::facts::{Connection, Outcome, Unused};
 use super::flow::{Flow, Protocol};
-use super::start::Start;
+use super::start::{Begun, Start};
 use crate::capture::{PacketId, Seen};
 use crate::limits;
-use crate::net::Side;
+use crate::net::{FlowKey, Side};
 use crate::tcp::{Closed, Event, FlowId, Interest, Sink, StreamEvent};
 use crate::tls::{self, KeyLog, Keyring, Turn};
 use crate::websocket::{Depth, Reading};
@@ -56,6 +56,7 @@ pub struct Connections {
 /// A flow that ended and waits for a key.
 pub struct Parked {
     flow: Box<Flow>,
+    key: FlowKey,
     why: Closed,
     unseen: Option<Side>,
 }
@@ -120,8 +121,10 @@ pub struct Counters {
 enum Entry {
     #[default]
     Vacant,
+    /// Nothing but its first packet yet.
+    Begun(Begun),
     /// No payload yet.
-    Idle(Start),
+    Idle(Box<Start>),
     Busy(Box<Flow>),
 }
 
@@ -177,6 +180,7 @@ impl Connections {
     pub fn first(&self, flow: FlowId) -> Option<PacketId> {
         match self.flows.get(flow.index())? {
             Entry::Vacant => None,
+            Entry::Begun(begun) => Some(begun.first()),
             Entry::Idle(start) => Some(start.first()),
             Entry::Busy(flow) => Some(flow.first()),
         }
@@ -191,19 +195,19 @@ impl Connections {
 
     /// The last event of a flow that waited for a key.
     pub fn unpark(&mut self, parked: Parked) {
-        let Parked { flow, why, unseen } = parked;
-        self.close(flow, why, unseen);
+        let Parked { flow, key, why, unseen } = parked;
+        self.close(flow, &key, why, unseen);
     }
 
     /// The last event of a busy flow.
-    fn close(&mut self, flow: Box<Flow>, why: Closed, unseen: Option<Side>) {
+    fn close(&mut self, flow: Box<Flow>, key: &FlowKey, why: Closed, unseen: Option<Side>) {
         let room = self.parked.len() < limits::TLS_PARKED / limits::PARTS;
         if flow.waits_for_key() && self.keys.may_grow() && room {
-            self.parked.push(Parked { flow, why, unseen });
+            self.parked.push(Parked { flow, key: *key, why, unseen });
             return;
         }
         let (first, told, unread, keys) = (flow.first(), &mut self.told, &mut self.unread, &mut self.keys);
-        let opened = flow.close(why, unseen, keys, &mut |connection| {
+        let opened = flow.close(key, why, unseen, keys, &mut |connection| {
             if connection.outcome != Outcome::Encrypted {
                 told.push(Told::Carried(first, Carried::WebSocket(connection)));
             } else if unread.count(&connection) {
@@ -212,6 +216,14 @@ impl Connections {
         });
         self.told.push(Told::Gone(first));
         self.counters.count(opened);
+    }
+
+    /// The last event of a flow without payload.
+    fn unused(&mut self, start: &Start, key: &FlowKey) {
+        if let Some(unused) = start.unused(key) {
+            self.told.push(Told::Carried(start.first(), Carried::Nothing(unused)));
+        }
+        self.told.push(Told::Gone(start.first()));
     }
 
     fn entry(&mut self, e: &StreamEvent<'_>) -> &mut Entry {
@@ -224,12 +236,22 @@ impl Connections {
         &mut self.flows[index]
     }
 
+    /// The entry of a flow of which there is more to say than its first packet.
+    fn begun(&mut self, e: &StreamEvent<'_>) -> &mut Entry {
+        let entry = self.entry(e);
+        if let Entry::Begun(begun) = entry {
+            *entry = Entry::Idle(Box::new(begun.start()));
+        }
+        entry
+    }
+
     /// Takes bytes or a gap: with the first of them a flow is no longer idle.
     #[inline(never)]
     fn take(&mut self, e: &StreamEvent<'_>) -> Interest {
-        if let Entry::Idle(start) = self.entry(e) {
-            let flow = Box::new(Flow::new(*start, *e.key, Arc::clone(&self.reading)));
-            *self.entry(e) = Entry::Busy(flow);
+        if let Entry::Idle(_) = self.begun(e)
+            && let Entry::Idle(start) = std::mem::take(self.entry(e))
+        {
+            *self.entry(e) = Entry::Busy(Box::new(Flow::new(start, Arc::clone(&self.reading))));
         }
         self.carry(e)
     }
@@ -252,7 +274,7 @@ impl Connections {
                 self.list(e.flow, first);
             }
         }
-        let interest = self.turn(e.flow, protocol);
+        let interest = self.turn(e, protocol);
         if after > before && self.buffered > limits::BUFFERED_TOTAL / limits::PARTS {
             self.relieve();
             let kept = matches!(self.flows.get(e.flow.index()), Some(Entry::Busy(_)));
@@ -262,13 +284,13 @@ impl Connections {
     }
 
     /// What becomes of a busy flow that carries this.
-    fn turn(&mut self, id: FlowId, protocol: Protocol) -> Interest {
-        let Some(Entry::Busy(flow)) = self.flows.get_mut(id.index()) else { return Interest::Keep };
+    fn turn(&mut self, e: &StreamEvent<'_>, protocol: Protocol) -> Interest {
+        let Some(Entry::Busy(flow)) = self.flows.get_mut(e.flow.index()) else { return Interest::Keep };
         match protocol {
             Protocol::Open => return Interest::Keep,
             Protocol::Http2 => {
                 let (first, told) = (flow.first(), &mut self.told);
-                let is_new = flow.hand_out(&self.keys, &mut |connection| {
+                let is_new = flow.hand_out(e.key, &self.keys, &mut |connection| {
                     told.push(Told::Carried(first, Carried::WebSocket(connection)));
                 });
                 if !is_new {
@@ -284,12 +306,18 @@ impl Connections {
             }
             Protocol::Nothing => {}
         }
+        self.forget(e.flow);
+        Interest::Ignore
+    }
+
+    /// A busy flow carries nothing for us.
+    fn forget(&mut self, id: FlowId) {
+        let Some(Entry::Busy(flow)) = self.flows.get_mut(id.index()) else { return };
         self.http2 -= u32::from(flow.is_counted());
         flow.forget(&mut self.keys);
         self.told.push(Told::Gone(flow.first()));
         self.counters.count(flow.tls());
         self.flows[id.index()] = Entry::Vacant;
-        Interest::Ignore
     }
 
     /// Notes that a flow begins to keep bytes.
@@ -330,7 +358,10 @@ impl Connections {
             let protocol = flow.give_up(&mut self.keys);
             let left = if protocol == Protocol::Nothing { 0 } else { flow.buffered() };
             self.buffered = self.buffered.saturating_sub(kept).saturating_add(left);
-            self.turn(id, protocol);
+            // What is final of HTTP/2 is handed out with its next event.
+            if protocol == Protocol::Nothing {
+                self.forget(id);
+            }
         }
     }
 }
@@ -349,16 +380,21 @@ impl Sink for Connections {
             }
             Event::Gap { .. } => return self.take(&e),
             Event::Opened { opener } => {
-                *self.entry(&e) = Entry::Idle(Start::new(opener, e.seen));
+                *self.entry(&e) = Entry::Begun(Begun::new(opener, e.seen));
                 self.told.push(Told::Opened(e.seen.packet));
             }
             Event::Syn { isn } => {
-                if let Entry::Idle(start) = self.entry(&e) {
+                if let Entry::Begun(begun) = self.entry(&e)
+                    && begun.synchronize(e.from, isn, e.seen)
+                {
+                    return Interest::Keep;
+                }
+                if let Entry::Idle(start) = self.begun(&e) {
                     start.synchronize(e.from, Some(isn), e.seen);
                 }
             }
             Event::SynAgain => {
-                if let Entry::Idle(start) = self.entry(&e) {
+                if let Entry::Idle(start) = self.begun(&e) {
                     start.synchronize(e.from, None, e.seen);
                 }
             }
@@ -377,28 +413,24 @@ impl Sink for Connections {
                     flow.conflict();
                 }
             }
-            Event::Fin => match self.entry(&e) {
+            Event::Fin => match self.begun(&e) {
                 Entry::Busy(flow) => flow.end(e.from, Transport::Fin, e.seen),
                 Entry::Idle(start) => start.end(e.from, Transport::Fin, e.seen),
-                Entry::Vacant => {}
+                Entry::Begun(_) | Entry::Vacant => {}
             },
-            Event::Reset { ttl, usual_ttl } => match self.entry(&e) {
+            Event::Reset { ttl, usual_ttl } => match self.begun(&e) {
                 Entry::Busy(flow) => flow.reset(e.from, ttl, usual_ttl, e.seen),
                 Entry::Idle(start) => start.end(e.from, Transport::Reset, e.seen),
-                Entry::Vacant => {}
+                Entry::Begun(_) | Entry::Vacant => {}
             },
             Event::Closed { why, unseen } => match self.flows.get_mut(e.flow.index()).map(std::mem::take) {
                 Some(Entry::Busy(flow)) => {
                     self.http2 -= u32::from(flow.is_counted());
                     self.buffered = self.buffered.saturating_sub(flow.buffered());
-                    self.close(flow, why, unseen);
+                    self.close(flow, e.key, why, unseen);
                 }
-                Some(Entry::Idle(start)) => {
-                    if let Some(unused) = start.unused(e.key) {
-                        self.told.push(Told::Carried(start.first(), Carried::Nothing(unused)));
-                    }
-                    self.told.push(Told::Gone(start.first()));
-                }
+                Some(Entry::Begun(begun)) => self.unused(&begun.start(), e.key),
+                Some(Entry::Idle(start)) => self.unused(&start, e.key),
                 Some(Entry::Vacant) | None => {}
             },
         }

@@ -9,15 +9,16 @@ use crate::net::Endpoint;
 use crate::role::{Role, Sides};
 use crate::time::Timestamp;
 use crate::websocket::accept_for;
-use std::hash::{DefaultHasher, Hasher as _};
+use foldhash::quality::RandomState;
+use std::hash::BuildHasher as _;
 use std::net::IpAddr;
-use std::num::NonZeroU64;
-use std::sync::OnceLock;
+use std::num::{NonZeroU16, NonZeroU64};
+use std::sync::{LazyLock, OnceLock};
 
 /// The records of a run, in order of their endings; the first [`limits::CENSUS`] of them.
 #[derive(Clone, Default, Debug)]
 pub struct Census {
-    records: Vec<Record>,
+    records: Records,
     /// What the records have in common: found when first asked for, and again when many more came since.
     patterns: OnceLock<Patterns>,
 }
@@ -37,6 +38,8 @@ pub struct Record {
     pub key: Option<NonZeroU64>,
     /// A digest of the accept value that answers it, where some 101 was given.
     pub accept: Option<NonZeroU64>,
+    /// Whether the capture holds its beginning.
+    pub whole: bool,
     /// Whether permessage-deflate was accepted, where it was offered and a WebSocket came of it.
     pub deflate: Option<bool>,
     /// Initial sequence numbers: two captures of one connection agree in both.
@@ -44,7 +47,7 @@ pub struct Record {
     /// What became of its handshake.
     pub outcome: Outcome,
     /// Status of the answer.
-    pub status: Option<u16>,
+    pub status: Option<NonZeroU16>,
     /// When its first packet was seen.
     pub opened: Timestamp,
     /// When its handshake was answered.
@@ -55,8 +58,49 @@ pub struct Record {
     pub parted: Option<(Role, How, Timestamp)>,
     /// Nanoseconds from the last payload of either side to that moment.
     pub quiet: Maybe,
-    /// Nanoseconds from its first packet to that moment.
-    pub age: Maybe,
+}
+
+/// Records in blocks, so that one more never moves all others: for a moment that would take twice the room.
+#[derive(Clone, Default, Debug)]
+pub struct Records(Vec<Vec<Record>>);
+
+impl Records {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.last().map_or(0, |last| (self.0.len() - 1) * BLOCK + last.len())
+    }
+
+    /// One of them.
+    pub fn get(&self, index: u32) -> Option<&Record> {
+        self.0.get(index as usize / BLOCK)?.get(index as usize % BLOCK)
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Record> {
+        self.0.iter().flatten()
+    }
+
+    fn push(&mut self, record: Record) {
+        match self.0.last_mut() {
+            Some(last) if last.len() < BLOCK => last.push(record),
+            _ => {
+                // The first one stays small where there are few.
+                let mut block = Vec::with_capacity(if self.0.is_empty() { 0 } else { BLOCK });
+                block.push(record);
+                self.0.push(block);
+            }
+        }
+    }
+}
+
+const BLOCK: usize = 1 << 10;
+
+impl Record {
+    /// Nanoseconds from its first packet to the moment at which it was given up; `None` where the capture began later.
+    pub fn age(&self) -> Option<i64> {
+        let (.., parted) = self.parted.filter(|_| self.whole)?;
+        Some(parted.nanos_since(self.opened)).filter(|age| *age >= 0)
+    }
 }
 
 /// A time or a length of time in nanoseconds, or none, in eight bytes: as many records are kept as may be.
@@ -87,7 +131,6 @@ impl Census {
     /// Counts a connection in.
     pub fn push(&mut self, connection: &Connection) {
         if self.records.len() < limits::CENSUS {
-            limits::grow(&mut self.records, 1);
             self.records.push(Record::of(connection));
             // Growing by a half before it is looked at again keeps the work in proportion to the records.
             if self.patterns.get().is_some_and(|known| known.covers + known.covers / 2 <= self.records.len())
@@ -95,11 +138,6 @@ impl Census {
                 self.patterns.take();
             }
         }
-    }
-
-    /// All records.
-    pub fn records(&self) -> &[Record] {
-        &self.records
     }
 
     /// Sessions that the same server gave up after the same silence as this one, in nanoseconds.
@@ -143,14 +181,15 @@ impl Census {
         let (client, server) = (connection.tcp.client.ip, connection.tcp.server);
         let all = self.patterns().of_client(&self.records, client, server);
         let opened = connection.first.at;
-        let at = all.partition_point(|key| key.2 < opened);
-        let first = self.records.get(all.get(at)?.3 as usize)?;
+        let began = |index: &u32| self.records.get(*index).map_or(opened, |record| record.opened);
+        let at = all.partition_point(|index| began(index) < opened);
+        let first = self.records.get(*all.get(at)?)?;
         let halfway =
             |other: Timestamp| Timestamp::from_nanos(i64::midpoint(other.as_nanos(), opened.as_nanos()));
         let before = at.checked_sub(1).and_then(|at| all.get(at));
-        let after = all.get(all.partition_point(|key| key.2 <= opened));
-        let from = before.map_or(Timestamp::from_nanos(i64::MIN), |key| halfway(key.2));
-        let until = after.map_or(Timestamp::from_nanos(i64::MAX), |key| halfway(key.2));
+        let after = all.get(all.partition_point(|index| began(index) <= opened));
+        let from = before.map_or(Timestamp::from_nanos(i64::MIN), |index| halfway(began(index)));
+        let until = after.map_or(Timestamp::from_nanos(i64::MAX), |index| halfway(began(index)));
         (first.packet == connection.first.packet).then_some((from, until))
     }
 
@@ -169,16 +208,22 @@ impl Census {
     pub fn got_through(&self, connection: &Connection, within: i64) -> bool {
         let all = self.patterns().of_client(&self.records, connection.tcp.client.ip, connection.tcp.server);
         let wanted = Record::of(connection);
-        let later = all.partition_point(|key| key.2 <= wanted.opened);
-        let soon = all.iter().skip(later).take_while(|key| key.2.nanos_since(wanted.opened) <= within);
-        soon.filter_map(|key| self.records.get(key.3 as usize))
+        let began = |index: &u32| self.records.get(*index).map(|record| record.opened);
+        let later = all.partition_point(|index| began(index) <= Some(wanted.opened));
+        let later = all.iter().skip(later).filter_map(|index| self.records.get(*index));
+        later
+            .take_while(|record| record.opened.nanos_since(wanted.opened) <= within)
             .take(limits::ATTEMPTS_AFTER)
             .any(|record| record.outcome == Outcome::Established && record.path == wanted.path)
     }
 
     /// When the last connection of one client to one server began.
     pub fn last_of(&self, client: IpAddr, server: Endpoint) -> Option<Timestamp> {
-        self.patterns().of_client(&self.records, client, server).last().map(|key| key.2)
+        self.patterns()
+            .of_client(&self.records, client, server)
+            .last()
+            .and_then(|index| self.records.get(*index))
+            .map(|record| record.opened)
     }
 
     fn patterns(&self) -> &Patterns {
@@ -197,16 +242,16 @@ impl Record {
             path: request.map(|request| digest(path(&request.head.target))),
             key: request.and_then(|request| request.key.as_deref()).map(digest),
             accept: expected_accept(connection),
+            whole: parting.is_some_and(|parting| parting.age.is_some()),
             deflate: deflate(connection),
             isn: connection.tcp.isn,
             outcome: connection.outcome,
-            status: connection.response.as_ref().map(|response| response.head.status),
+            status: connection.response.as_ref().and_then(|response| NonZeroU16::new(response.head.status)),
             opened: connection.first.at,
             answered: Maybe::at(connection.response.as_ref().map(|response| response.seen.at)),
             ended: Maybe::at(connection.ending.by.map(|(_, seen)| seen.at)),
             parted: parting.map(|parting| (parting.by, parting.how, parting.seen.at)),
             quiet: Maybe::of(parting.and_then(|parting| parting.quiet)),
-            age: Maybe::of(parting.and_then(|parting| parting.age)),
         }
     }
 }
@@ -236,11 +281,10 @@ fn path(target: &str) -> &str {
     target.split(['?', '#']).next().unwrap_or_default()
 }
 
-/// Eight bytes that stand for a text of any length, within one run.
+/// Eight bytes that stand for a text of any length, within one run: no stranger can tell which texts stand alike.
 fn digest(text: &str) -> NonZeroU64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(text.as_bytes());
-    NonZeroU64::new(hasher.finish()).unwrap_or(NonZeroU64::MIN)
+    static SEEDED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+    NonZeroU64::new(SEEDED.hash_one(text)).unwrap_or(NonZeroU64::MIN)
 }
 
 #[cfg(test)]

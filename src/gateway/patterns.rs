@@ -1,6 +1,6 @@
 //! What the records of a census have in common, found in one go so that every question is answered at once.
 
-use super::census::Record;
+use super::census::{Record, Records};
 use super::parting::How;
 use crate::capture::PacketId;
 use crate::connection::Outcome;
@@ -31,12 +31,9 @@ pub(super) struct Patterns {
     accepts: OnceLock<Map<(Endpoint, NonZeroU64), PacketId>>,
     /// Of each server, how many sessions got permessage-deflate, of those that offered it; where that was asked for.
     deflates: OnceLock<HashMap<Endpoint, (u32, u32)>>,
-    /// The records in order of client and server, where that was asked for.
-    clients: OnceLock<Vec<ByClient>>,
+    /// Indices of the records in order of client, server and beginning, where that was asked for.
+    clients: OnceLock<Vec<u32>>,
 }
-
-/// One record among those of its client: client, server, beginning, and its index.
-pub(super) type ByClient = (IpAddr, Endpoint, Timestamp, u32);
 
 /// Times of one server that lie so close together that one timer made them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -101,7 +98,7 @@ pub struct Reuse {
 }
 
 impl Patterns {
-    pub(super) fn of(records: &[Record]) -> Patterns {
+    pub(super) fn of(records: &Records) -> Patterns {
         Patterns {
             covers: records.len(),
             silences: silences(records),
@@ -118,13 +115,13 @@ impl Patterns {
     /// The first packet of the first connection to a server whose request an accept value answers.
     pub(super) fn accepts(
         &self,
-        records: &[Record],
+        records: &Records,
         server: Endpoint,
         accept: NonZeroU64,
     ) -> Option<PacketId> {
         let accepts = self.accepts.get_or_init(|| {
             let mut accepts = Map::default();
-            for record in &records[..self.covers] {
+            for record in records.iter().take(self.covers) {
                 if let Some(accept) = record.accept {
                     accepts.entry((record.server, accept)).or_insert(record.packet);
                 }
@@ -142,10 +139,10 @@ impl Patterns {
     }
 
     /// Of the sessions of a server that offered permessage-deflate: how many got it, and how many there are.
-    pub(super) fn deflate(&self, records: &[Record], server: Endpoint) -> (u32, u32) {
+    pub(super) fn deflate(&self, records: &Records, server: Endpoint) -> (u32, u32) {
         let deflates = self.deflates.get_or_init(|| {
             let mut deflates = HashMap::new();
-            for record in &records[..self.covers] {
+            for record in records.iter().take(self.covers) {
                 if let Some(accepted) = record.deflate {
                     let (got, all) = deflates.entry(record.server).or_insert((0_u32, 0_u32));
                     (*got, *all) = (*got + u32::from(accepted), *all + 1);
@@ -158,15 +155,18 @@ impl Patterns {
 
     /// The records of one client at one server, in order of their beginnings. `records` are those of which these are
     /// the patterns, and perhaps later ones.
-    pub(super) fn of_client(&self, records: &[Record], client: IpAddr, server: Endpoint) -> &[ByClient] {
+    pub(super) fn of_client(&self, records: &Records, client: IpAddr, server: Endpoint) -> &[u32] {
         let clients = self.clients.get_or_init(|| {
-            let of = |(at, record): (u32, &Record)| (record.client, record.server, record.opened, at);
-            let mut clients: Vec<ByClient> = (0..).zip(&records[..self.covers]).map(of).collect();
-            clients.sort_unstable();
+            let mut clients: Vec<u32> =
+                (0..).zip(records.iter().take(self.covers)).map(|(at, _)| at).collect();
+            clients.sort_by_key(|&at| {
+                records.get(at).map(|record| (record.client, record.server, record.opened))
+            });
             clients
         });
-        let from = clients.partition_point(|key| (key.0, key.1) < (client, server));
-        let len = clients[from..].partition_point(|key| (key.0, key.1) == (client, server));
+        let ends = |at: &u32| records.get(*at).map(|record| (record.client, record.server));
+        let from = clients.partition_point(|at| ends(at) < Some((client, server)));
+        let len = clients[from..].partition_point(|at| ends(at) == Some((client, server)));
         &clients[from..from + len]
     }
 }
@@ -212,7 +212,7 @@ impl Groups {
     }
 }
 
-fn silences(records: &[Record]) -> Groups {
+fn silences(records: &Records) -> Groups {
     let of = |record: &Record| {
         let (by, how, at) = record.parted?;
         let quiet = record.quiet.nanos().filter(|quiet| *quiet >= SHORTEST)?;
@@ -221,10 +221,10 @@ fn silences(records: &[Record]) -> Groups {
     Groups::of(records.iter().filter_map(of).collect())
 }
 
-fn ages(records: &[Record]) -> Groups {
+fn ages(records: &Records) -> Groups {
     let of = |record: &Record| {
         let (by, how, at) = record.parted?;
-        let age = record.age.nanos().filter(|age| *age >= SHORTEST)?;
+        let age = record.age().filter(|age| *age >= SHORTEST)?;
         let busy = record.quiet.nanos()? < age / 10 * 3;
         (by == Role::Server && how.is_impersonal() && busy).then_some((record.server, age, at))
     };
@@ -245,7 +245,7 @@ impl How {
 
 /// Endings in a row, none more than a quarter of a second after the one before, a second in all. Only of servers that
 /// failed so many sessions.
-fn bursts(records: &[Record]) -> Vec<(Endpoint, Burst)> {
+fn bursts(records: &Records) -> Vec<(Endpoint, Burst)> {
     let sessions = || records.iter().filter(|record| record.outcome == Outcome::Established);
     let failure = |record: &Record| {
         let (by, how, at) = record.parted?;
@@ -313,7 +313,7 @@ fn mark_common(bursts: &mut [(Endpoint, Burst)]) {
 const NEIGHBOURS: usize = 64;
 
 /// Runs of attempts that are all quick (less than a second after the failure before), or all equally slow.
-fn retries(records: &[Record]) -> Map<PacketId, Retries> {
+fn retries(records: &Records) -> Map<PacketId, Retries> {
     let key = |record: &Record| (record.client, record.server, record.path);
     let failed: HashSet<_, RandomState> =
         records.iter().filter(|record| failed_at(record).is_some()).map(key).collect();
@@ -368,7 +368,7 @@ fn failed_at(record: &Record) -> Option<Timestamp> {
     let end = record.ended.time()?;
     match record.outcome {
         Outcome::Rejected => {
-            record.status.is_some_and(|status| status == 429 || status >= 500).then_some(end)
+            record.status.is_some_and(|status| status.get() == 429 || status.get() >= 500).then_some(end)
         }
         Outcome::Unanswered | Outcome::Garbled => Some(end),
         Outcome::Established => {
@@ -379,14 +379,14 @@ fn failed_at(record: &Record) -> Option<Timestamp> {
     }
 }
 
-fn reuses(records: &[Record]) -> Map<(Endpoint, NonZeroU64), Reuse> {
+fn reuses(records: &Records) -> Map<(Endpoint, NonZeroU64), Reuse> {
     let mut keys: Vec<(NonZeroU64, u32)> =
-        (0..).zip(records).filter_map(|(at, record)| Some((record.key?, at))).collect();
+        (0..).zip(records.iter()).filter_map(|(at, record)| Some((record.key?, at))).collect();
     keys.sort_unstable();
     // Nearly every key is there once: only the others are worth an order of their own.
     let repeated = keys.chunk_by(|one, other| one.0 == other.0).filter(|same| same.len() > 1);
-    let record = |&(key, at): &(NonZeroU64, u32)| (records[at as usize].server, key, &records[at as usize]);
-    let mut order: Vec<(Endpoint, NonZeroU64, &Record)> = repeated.flatten().map(record).collect();
+    let record = |&(key, at): &(NonZeroU64, u32)| records.get(at).map(|record| (record.server, key, record));
+    let mut order: Vec<(Endpoint, NonZeroU64, &Record)> = repeated.flatten().filter_map(record).collect();
     order.sort_unstable_by_key(|&(server, key, record)| (server, key, record.opened, record.packet));
     let mut found = Map::default();
     for same in order.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {

@@ -124,16 +124,17 @@ fn content(connection: &Connection, tell: &mut impl FnMut(&[u8])) {
     let mut rest = glimpses.chunks_exact_mut(GLIMPSE);
     for side in [&frames.client, &frames.server] {
         let is_data =
-            |frame: &&Glimpse| matches!(frame.opcode, Opcode::Text | Opcode::Binary | Opcode::Continuation);
+            |frame: &&Glimpse| matches!(frame.opcode(), Opcode::Text | Opcode::Binary | Opcode::Continuation);
         let mut data = side.opening.iter().filter(is_data);
         for _ in 0..MESSAGES {
-            let (Some(frame), Some(place)) = (data.next().filter(|frame| !frame.compressed), rest.next())
+            let (Some(frame), Some(place)) =
+                (data.next().filter(|frame| !frame.is_compressed()), rest.next())
             else {
                 return;
             };
-            place[0] = u8::from(frame.opcode == Opcode::Text);
-            place[1] = u8::from(frame.opcode == Opcode::Binary);
-            place[2] = u8::from(frame.fin);
+            place[0] = u8::from(frame.opcode() == Opcode::Text);
+            place[1] = u8::from(frame.opcode() == Opcode::Binary);
+            place[2] = u8::from(frame.fin());
             place[3..].copy_from_slice(&frame.len.to_be_bytes());
         }
     }

@@ -9,7 +9,6 @@ use crate::role::Role::Server;
 use crate::role::Sides;
 use crate::rules::testing::{ANSWER, REQUEST, Scene};
 use crate::time::Timestamp;
-use crate::websocket::Opcode;
 
 const MILLI: i64 = 1_000_000;
 
@@ -66,13 +65,7 @@ fn ended(mut leg: Connection, millis: i64) -> Connection {
 }
 
 fn frames(mut leg: Connection, client: &[(u64, u32)], server: &[u64]) -> Connection {
-    let glimpse = |len, mask: Option<u32>| Glimpse {
-        opcode: Opcode::Text,
-        fin: true,
-        compressed: false,
-        len,
-        mask: mask.map(u32::to_be_bytes),
-    };
+    let glimpse = |len, mask: Option<u32>| Glimpse { head: 0x81, len, mask: mask.map(u32::to_be_bytes) };
     let mut sides = Sides::<crate::connection::FrameFacts>::default();
     sides.client.opening = client.iter().map(|&(len, mask)| glimpse(len, Some(mask))).collect();
     sides.server.opening = server.iter().map(|&len| glimpse(len, None)).collect();

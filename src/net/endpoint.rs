@@ -82,6 +82,34 @@ pub struct LongKey {
     tag: u32,
 }
 
+/// A [`FlowKey`] in the place of a short one: it is kept of each flow, and most keys are short.
+#[derive(Clone, Debug)]
+pub enum KeptKey {
+    /// See [`FlowKey::Short`].
+    Short(ShortKey),
+    /// See [`FlowKey::Long`].
+    Long(Box<LongKey>),
+}
+
+impl KeptKey {
+    /// The key.
+    pub fn get(&self) -> FlowKey {
+        match self {
+            KeptKey::Short(key) => FlowKey::Short(*key),
+            KeptKey::Long(key) => FlowKey::Long(**key),
+        }
+    }
+}
+
+impl From<FlowKey> for KeptKey {
+    fn from(key: FlowKey) -> KeptKey {
+        match key {
+            FlowKey::Short(key) => KeptKey::Short(key),
+            FlowKey::Long(key) => KeptKey::Long(Box::new(key)),
+        }
+    }
+}
+
 impl Hash for ShortKey {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {

@@ -44,7 +44,7 @@ mod wireless;
 
 pub use counters::Counters;
 pub use decode::{Decoded, Decoder, Layer, Other};
-pub use endpoint::{Endpoint, FlowKey, LongKey, ShortKey, Side};
+pub use endpoint::{Endpoint, FlowKey, KeptKey, LongKey, ShortKey, Side};
 pub use link::is_supported;
 pub use link_name::link_name;
 pub use segment::{Flags, Segment};

@@ -67,19 +67,23 @@ impl Part {
 /// Ends what is still open in `parts`, in the order of the flows' first packets, and hands to `tell` what is told of each.
 pub(super) fn end(parts: &mut [Part], last: Option<Seen>, mut tell: impl FnMut(PacketId, Told)) {
     let mut left = Vec::new();
-    for (index, part) in parts.iter_mut().enumerate() {
+    for (index, part) in (0_u8..).zip(parts.iter_mut()) {
         let parked = part.connections.seal();
-        left.extend(parked.into_iter().map(|parked| (parked.first(), index, Left::Parked(parked))));
-        let open = part.tcp.open().filter_map(|flow| Some((part.connections.first(flow)?, flow)));
-        left.extend(open.map(|(first, flow)| (first, index, Left::Open(flow))));
+        left.extend(parked.into_iter().map(|parked| (parked.first(), index, Left::Parked(Box::new(parked)))));
+        for flow in part.tcp.open() {
+            if let Some(first) = part.connections.first(flow) {
+                limits::grow(&mut left, 1);
+                left.push((first, index, Left::Open(flow)));
+            }
+        }
     }
     left.sort_unstable_by_key(|&(first, ..)| first);
     for (first, index, left) in left {
-        let Part { tcp, connections } = &mut parts[index];
+        let Part { tcp, connections } = &mut parts[usize::from(index)];
         match (left, last) {
             (Left::Open(flow), Some(last)) => tcp.end(flow, last, connections),
             (Left::Open(_), None) => {}
-            (Left::Parked(parked), _) => connections.unpark(parked),
+            (Left::Parked(parked), _) => connections.unpark(*parked),
         }
         connections.tell().for_each(|told| tell(first, told));
     }
@@ -88,7 +92,7 @@ pub(super) fn end(parts: &mut [Part], last: Option<Seen>, mut tell: impl FnMut(P
 /// A flow of which something may still be told.
 enum Left {
     Open(FlowId),
-    Parked(Parked),
+    Parked(Box<Parked>),
 }
 
 /// What was counted in all parts.

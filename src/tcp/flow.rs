@@ -4,12 +4,12 @@ use super::event::{Event, FlowId, Interest, Sink, StreamEvent};
 use super::half::Half;
 use crate::capture::Seen;
 use crate::limits;
-use crate::net::{Flags, FlowKey, Segment, Side};
+use crate::net::{Flags, FlowKey, KeptKey, Segment, Side};
 use crate::time::Timestamp;
 
 /// See the module.
 pub(super) struct Flow {
-    pub(super) key: FlowKey,
+    pub(super) key: KeptKey,
     /// Who sent the SYN, and its sequence number.
     pub(super) opener: Option<(Side, u32)>,
     /// Told apart from the flows that had this id before.
@@ -48,7 +48,7 @@ pub(super) enum Fate {
 impl Flow {
     pub(super) fn new(key: FlowKey, generation: u32) -> Flow {
         Flow {
-            key,
+            key: key.into(),
             opener: None,
             generation,
             last: Timestamp::default(),
@@ -193,7 +193,7 @@ impl Flow {
     /// Lets both halves give up what will not come, and tell what no longer waits.
     #[cold]
     fn settle(&mut self, id: FlowId, from: Side, seen: Seen, sink: &mut impl Sink) -> Interest {
-        let key = &{ self.key };
+        let key = &self.key.get();
         for side in [from, from.other()] {
             let (own, other) = self.pair(side);
             let mut emit = |seen: Seen, event: Event<'_>| {
@@ -211,7 +211,7 @@ impl Flow {
 
     /// What one half tells may be what the other waits for, and so on; each round tells something.
     fn drain(&mut self, id: FlowId, seen: Seen, sink: &mut impl Sink) -> Interest {
-        let key = &{ self.key };
+        let key = &self.key.get();
         let mut idle = 0;
         for side in [Side::Low, Side::High].into_iter().cycle() {
             let (own, other) = self.pair(side);
@@ -234,7 +234,7 @@ impl Flow {
     /// Gives up all that anything waits for, to free it: missing bytes first, then the order of the two directions.
     #[cold]
     pub(super) fn relieve(&mut self, id: FlowId, seen: Seen, sink: &mut impl Sink) -> Interest {
-        let key = &{ self.key };
+        let key = &self.key.get();
         loop {
             let [low, high] = &self.halves;
             let side = match (low.has_hole(), high.has_hole()) {
@@ -281,7 +281,7 @@ impl Flow {
 
     /// Tells everything that waits: the flow is over.
     pub(super) fn finish(&mut self, id: FlowId, now: Seen, sink: &mut impl Sink) -> Interest {
-        let key = &{ self.key };
+        let key = &self.key.get();
         if self.relieve(id, now, sink) == Interest::Ignore {
             return Interest::Ignore;
         }

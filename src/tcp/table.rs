@@ -292,7 +292,7 @@ impl Table {
         let interest = flow.finish(id, now, sink);
         self.held_bytes = self.held_bytes.saturating_sub(held);
         if interest == Interest::Keep {
-            let (key, event) = (&flow.key, Event::Closed { why, unseen: flow.unseen() });
+            let (key, event) = (&flow.key.get(), Event::Closed { why, unseen: flow.unseen() });
             sink.event(StreamEvent { flow: id, key, seen: now, from: Side::Low, event });
         }
         self.forget(id, if why == Closed::Ended { Memory::Keep } else { Memory::Drop });
@@ -305,8 +305,8 @@ impl Table {
         self.open = self.open.saturating_sub(1);
         self.free.push(id);
         match memory {
-            Memory::Drop => self.keys.forget(&flow.key),
-            Memory::Keep => self.keys.remember(&flow.key, flow.opener.map_or(0, |(_, isn)| isn)),
+            Memory::Drop => self.keys.forget(&flow.key.get()),
+            Memory::Keep => self.keys.remember(&flow.key.get(), flow.opener.map_or(0, |(_, isn)| isn)),
         }
     }
 }

@@ -33,6 +33,19 @@ impl Opcode {
         }
     }
 
+    /// The low four bits of a frame's first byte.
+    pub const fn bits(self) -> u8 {
+        match self {
+            Opcode::Continuation => 0x0,
+            Opcode::Text => 0x1,
+            Opcode::Binary => 0x2,
+            Opcode::Close => 0x8,
+            Opcode::Ping => 0x9,
+            Opcode::Pong => 0xA,
+            Opcode::Reserved(bits) => bits,
+        }
+    }
+
     /// Whether it is a control opcode: its top bit is set (RFC 6455 §5.5).
     pub const fn is_control(self) -> bool {
         matches!(self, Opcode::Close | Opcode::Ping | Opcode::Pong | Opcode::Reserved(0x8..))

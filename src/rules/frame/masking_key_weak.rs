@@ -79,7 +79,6 @@ mod tests {
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::Scene;
     use crate::rules::{Blame, Severity};
-    use crate::websocket::Opcode;
 
     fn masked(keys: &[u32], len: u64) -> Scene {
         let keys = keys.to_vec();
@@ -91,13 +90,7 @@ mod tests {
                 frames.opening = keys
                     .iter()
                     .take(8)
-                    .map(|key| Glimpse {
-                        opcode: Opcode::Text,
-                        fin: true,
-                        compressed: false,
-                        len,
-                        mask: Some(key.to_be_bytes()),
-                    })
+                    .map(|key| Glimpse { head: 0x81, len, mask: Some(key.to_be_bytes()) })
                     .collect();
             },
         )

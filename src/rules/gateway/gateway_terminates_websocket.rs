@@ -56,7 +56,6 @@ mod tests {
     use crate::connection::Glimpse;
     use crate::role::Role::Client;
     use crate::rules::testing::{ANSWER, REQUEST, Scene, both};
-    use crate::websocket::Opcode;
 
     #[test]
     fn a_key_of_its_own_shows_an_endpoint() {
@@ -68,13 +67,7 @@ mod tests {
     fn the_same_key_is_silent_and_so_are_the_same_masks_under_another() {
         let masked = |scene: Scene| {
             scene.messages(Client, 1).with(|connection| {
-                let glimpse = Glimpse {
-                    opcode: Opcode::Text,
-                    fin: true,
-                    compressed: false,
-                    len: 5,
-                    mask: Some([0x9d, 0x2c, 0x11, 0xfa]),
-                };
+                let glimpse = Glimpse { head: 0x81, len: 5, mask: Some([0x9d, 0x2c, 0x11, 0xfa]) };
                 connection.frames.get_or_insert_default().client.opening = vec![glimpse];
             })
         };

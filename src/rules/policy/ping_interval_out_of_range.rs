@@ -40,7 +40,7 @@ pub(in crate::rules) fn standing(connection: &Connection, shortest: i64, longest
         format!("the {} pings {} to {} apart", role.name(), seconds(low), seconds(high))
     };
     let pinging: Vec<(Role, (i64, i64))> =
-        Role::BOTH.into_iter().filter_map(|role| Some((role, frames[role].pings.interval?))).collect();
+        Role::BOTH.into_iter().filter_map(|role| Some((role, frames[role].pings().interval?))).collect();
     let keeps = |(_, (low, high)): &&(Role, (i64, i64))| *low >= shortest && *high <= longest;
     let seen = |facts: &FrameFacts| facts.last.unwrap_or(connection.last);
     if let Some(&(role, interval)) = pinging.iter().find(keeps) {
@@ -68,8 +68,8 @@ mod tests {
         Scene::session("", "").messages(Client, 1).after(100.0).messages(Server, 1).with(|connection| {
             let frames = connection.frames.as_mut().unwrap();
             let nanos = |(low, high)| (low * 1_000_000_000, high * 1_000_000_000);
-            frames.client.pings.interval = client.map(nanos);
-            frames.server.pings.interval = server.map(nanos);
+            frames.client.pings.get_or_insert_default().interval = client.map(nanos);
+            frames.server.pings.get_or_insert_default().interval = server.map(nanos);
         })
     }
 

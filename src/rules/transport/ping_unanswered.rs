@@ -37,7 +37,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
     let to = from.other();
     let frames = connection.frames.as_ref()?;
-    let ping = frames[from].pings.unanswered?;
+    let ping = frames[from].pings().unanswered?;
     if trust::doubt(connection, to).is_some() {
         return None;
     }
@@ -53,7 +53,7 @@ fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
     }
     let talks = frames[to].last.is_some_and(|seen| seen.at > ping.at);
     let lost = super::repeats_in_vain(connection, from, 2);
-    let pings = match frames[from].pings.unanswered_count {
+    let pings = match frames[from].pings().unanswered_count {
         0 | 1 => String::from("a Ping"),
         count => format!("{count} Pings"),
     };
@@ -88,13 +88,13 @@ fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
         finding =
             finding.shows(close.seen, format!("the {} gives up with {}", from.name(), quote::close(close)));
     }
-    if let Some(slowest) = frames[from].pings.slowest_answer {
+    if let Some(slowest) = frames[from].pings().slowest_answer {
         let slowest = quote::seconds(slowest as f64 / 1e9);
         finding = finding.shows(
             ping,
             format!(
                 "{} Pings before were answered, the slowest after {slowest}",
-                frames[from].pings.answered
+                frames[from].pings().answered
             ),
         );
     }
