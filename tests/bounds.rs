@@ -4,6 +4,7 @@
 mod capture;
 mod net;
 mod tcp;
+mod whole;
 
 use crate::traffic::{self, Endless, Step};
 use peak_alloc::PeakAlloc;

@@ -207,10 +207,12 @@ pub(super) fn text(value: &[u8]) -> CompactString {
 fn lists(value: &[u8], token: &[u8]) -> bool {
     // As it nearly always is: one element, with nothing to it.
     value.eq_ignore_ascii_case(token)
-        || value.split(|&byte| byte == b',').any(|element| {
-            let end = element.iter().position(|byte| matches!(byte, b';' | b'/')).unwrap_or(element.len());
-            trim(element.get(..end).unwrap_or(element)).eq_ignore_ascii_case(token)
-        })
+        || value.len() > token.len()
+            && value.split(|&byte| byte == b',').any(|element| {
+                let end =
+                    element.iter().position(|byte| matches!(byte, b';' | b'/')).unwrap_or(element.len());
+                trim(element.get(..end).unwrap_or(element)).eq_ignore_ascii_case(token)
+            })
 }
 
 /// Whether a head has control bytes other than tabs and line ends: seldom, so that its lines need not be searched.

@@ -294,8 +294,8 @@ impl Decoder {
         let payload = unmasked(header, body, &mut room);
         self.tell_control(header, payload, true, seen, sink);
         if header.opcode == Opcode::Close {
-            let quote = Quote::of(opening.earlier, opening.rest);
-            self.tell_close_flaw(header, payload, &quote, seen, sink);
+            let quote = || Quote::of(opening.earlier, opening.rest);
+            self.tell_close_flaw(header, payload, quote, seen, sink);
         }
         Some(len)
     }
@@ -331,6 +331,10 @@ impl Decoder {
     #[cold]
     fn tell_violations(&mut self, faults: Faults, opening: &Opening<'_>, sink: &mut impl FrameSink) {
         let Opening { header, seen, .. } = opening;
+        if faults.is_empty() && !self.closed {
+            self.closed = header.opcode == Opcode::Close;
+            return;
+        }
         let quote = Quote::of(opening.earlier, opening.rest);
         let (offset, seen, quote) = (self.start, *seen, quote.bytes());
         let mut tell = |kind| sink.frame(FrameEvent::Violation { kind, offset, seen, quote });
@@ -351,7 +355,7 @@ impl Decoder {
             Some(control) => {
                 let payload = control.payload();
                 self.tell_control(&header, payload, absent == 0, seen, sink);
-                self.tell_close_flaw(&header, payload, &control.quote, seen, sink);
+                self.tell_close_flaw(&header, payload, || control.quote, seen, sink);
             }
             None => {
                 let present = header.len.saturating_sub(absent);
@@ -379,7 +383,7 @@ impl Decoder {
         &self,
         header: &FrameHeader,
         payload: &[u8],
-        quote: &Quote,
+        quote: impl FnOnce() -> Quote,
         seen: Seen,
         sink: &mut impl FrameSink,
     ) {
@@ -391,6 +395,7 @@ impl Decoder {
             Some(CloseFlaw::ReasonNotUtf8) => Violation::CloseReasonNotUtf8,
             None => return,
         };
+        let quote = quote();
         sink.frame(FrameEvent::Violation { kind, offset: self.start, seen, quote: quote.bytes() });
     }
 
