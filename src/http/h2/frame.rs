@@ -644,8 +644,8 @@ mod tests {
     fn settings_are_kept_up_to_their_bound() {
         let setting = [0, 8, 0, 0, 0, 1];
         let bytes = frame(kind::SETTINGS, 0, 0, &setting.repeat(4 * limits::SETTINGS / 6));
-        let (mut reader, mut kept, mut pieces) = (server(), 0, bytes.chunks(100));
-        while let Some(mut piece) = pieces.next() {
+        let (mut reader, mut kept) = (server(), 0);
+        for mut piece in bytes.chunks(100) {
             if let Some(Frame::Settings(settings)) = reader.next(&mut piece, seen(1)) {
                 kept = settings.len();
                 assert_eq!(enables_connect(settings), Some(true));
