@@ -18,6 +18,7 @@ mod table;
 mod tests;
 #[cfg(test)]
 mod tests_http2;
+mod trouble;
 
 pub use anomaly::Anomaly;
 pub use carrier::{Carrier, ConnectProtocol, Http2};
