@@ -20,6 +20,7 @@ mod tests;
 mod tests_bounds;
 #[cfg(test)]
 mod tests_http2;
+mod trouble;
 
 pub use anomaly::Anomaly;
 pub use carrier::{Carrier, ConnectProtocol, Http2};
