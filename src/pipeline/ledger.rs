@@ -66,7 +66,9 @@ impl<'a, O: Observer> Ledger<'a, O> {
         }
         self.bench.take(carried);
         if self.bench.is_full() {
+            let waited = self.bench.waiting();
             self.bench.settle(limits::WAITING_CONNECTIONS / 2, &mut self.totals, self.observer);
+            self.totals.judged_early += waited.saturating_sub(self.bench.waiting()) as u64;
             self.waited = 0;
         }
     }
