@@ -112,7 +112,10 @@ mod tests {
             ledger.take(Told::Carried(first, Carried::WebSocket(connection)));
             assert!(ledger.bench.waiting() <= limits::WAITING_CONNECTIONS);
         }
-        assert_eq!(ledger.observer.0, limits::WAITING_CONNECTIONS / 2, "those that waited longest");
+        let early = limits::WAITING_CONNECTIONS / 2;
+        assert_eq!(ledger.observer.0, early, "those that waited longest");
+        let (totals, _) = ledger.finish();
+        assert_eq!((totals.judged_early, judged.0), (early as u64, count), "which is told");
     }
 
     #[test]
