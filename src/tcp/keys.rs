@@ -84,7 +84,7 @@ impl Keys {
 impl<K: Copy + Eq + Hash> Index<K> {
     fn remember(&mut self, key: K, isn: u32) {
         let slot = Slot::gone(isn);
-        // First the oldest goes, so that the list never grows beyond its bound, which is a power of two.
+        // First the oldest goes, so that the list never grows beyond its bound.
         if self.gone.len() >= limits::REMEMBERED_FLOWS / limits::PARTS
             && let Some((key, slot)) = self.gone.pop_front()
             && self.slots.get(&key) == Some(&slot)
@@ -92,6 +92,9 @@ impl<K: Copy + Eq + Hash> Index<K> {
             self.slots.remove(&key);
         }
         self.slots.insert(key, slot);
+        if self.gone.len() == self.gone.capacity() {
+            self.gone.reserve_exact((self.gone.len() / 4).max(16));
+        }
         self.gone.push_back((key, slot));
     }
 }
