@@ -45,10 +45,10 @@ pub const QUEUE: usize = 2;
 
 /// Segments of one batch: few enough that their headers stay in the cache of a core until they are worked off, enough to
 /// make waking a thread cheap.
-pub const BATCH_SEGMENTS: usize = 4096;
+pub const BATCH_SEGMENTS: usize = 2048;
 
 /// Chunks of [`WINDOW`] bytes, besides one for each capture, in which the payloads of one batch lie.
-pub const BATCH_CHUNKS: usize = 3;
+pub const BATCH_CHUNKS: usize = 2;
 
 /// Captures for which a batch may hold a chunk: of those that overlap, so many are read by turns without small batches, and
 /// the many files of a rotated capture, which follow each other, hold no more memory than these.
