@@ -1,4 +1,9 @@
-//! Each bound is measured in a process of its own, for the counter counts all threads of one.
+//! Memory is measured in a process of its own, for the counter counts all threads of one. The modules take the bounds of
+//! `limits.rs` stage by stage: input that goes well past each of them.
+
+mod capture;
+mod net;
+mod tcp;
 
 use crate::traffic::{self, Endless, Step};
 use peak_alloc::PeakAlloc;
@@ -157,22 +162,46 @@ fn endless(bytes: u64, step: Step) -> Merged {
 
 /// Runs `body` in a process of its own and holds it to `bound` bytes.
 fn alone(test: &str, bound: u64, body: impl FnOnce()) {
-    if std::env::var_os(ALONE).is_none() {
-        let ran = Command::new(std::env::current_exe().unwrap())
-            .args([&format!("bounds::{test}"), "--exact", "--nocapture"])
-            .env(ALONE, "1")
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&ran.stdout) + String::from_utf8_lossy(&ran.stderr);
-        assert!(ran.status.success() && said.contains("1 passed"), "{said}");
+    if !is_alone(test) {
         return;
     }
+    let peak = peak(body);
+    println!("{test}: {} KiB at the peak", peak >> 10);
+    assert!(peak <= bound, "{peak} bytes at the peak, at most {bound} allowed");
+}
+
+/// Runs what `prepared` gives in a process of its own, first with as much as the bound allows and then with four times as
+/// much, which must not take more memory.
+fn flat<F: FnOnce()>(test: &str, prepared: impl Fn(usize) -> F) {
+    if !is_alone(test) {
+        return;
+    }
+    let (once, more) = (peak(prepared(1)), peak(prepared(4)));
+    println!("{test}: {} KiB at the bound, {} KiB beyond it", once >> 10, more >> 10);
+    assert!(more <= once + once / 4 + (32 << 10), "{once} bytes at the bound, {more} beyond it");
+}
+
+/// Bytes that `body` keeps at its peak.
+fn peak(body: impl FnOnce()) -> u64 {
     let before = MEMORY.current_usage();
     MEMORY.reset_peak_usage();
     body();
-    let peak = (MEMORY.peak_usage() - before) as u64;
-    println!("{test}: {} KiB at the peak", peak >> 10);
-    assert!(peak <= bound, "{peak} bytes at the peak, at most {bound} allowed");
+    (MEMORY.peak_usage() - before) as u64
+}
+
+/// Whether this process has nothing to do but this test; where it has, one is begun that has not, and must succeed.
+fn is_alone(test: &str) -> bool {
+    if std::env::var_os(ALONE).is_some() {
+        return true;
+    }
+    let ran = Command::new(std::env::current_exe().unwrap())
+        .args([&format!("bounds::{test}"), "--exact", "--nocapture"])
+        .env(ALONE, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout) + String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success() && said.contains("1 passed"), "{said}");
+    false
 }
 
 /// Set in the process that measures.

@@ -132,7 +132,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("ruzstd", &["capture/"]),
     ("lz4_flex", &["capture/"]),
     ("etherparse", &["net/"]),
-    ("foldhash", &["gateway/", "legs/"]),
+    ("foldhash", &["gateway/", "legs/", "pipeline/"]),
     ("hashbrown", &["tcp/"]),
     ("httparse", &["http/"]),
     ("mimalloc", &["main.rs"]),

@@ -90,3 +90,45 @@ fn read(mut source: impl Read, pieces: &SyncSender<io::Result<Piece>>, returned:
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    /// Notes how many pieces were read and not used yet.
+    struct Source {
+        given: usize,
+        used: Arc<AtomicUsize>,
+        most: Arc<AtomicUsize>,
+    }
+
+    impl Read for Source {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            if self.given == 100 {
+                return Ok(0);
+            }
+            self.given += 1;
+            self.most.fetch_max(self.given - self.used.load(SeqCst), SeqCst);
+            Ok(buf.len())
+        }
+    }
+
+    #[test]
+    fn few_pieces_are_read_before_they_are_needed() {
+        let (used, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let source = Source { given: 0, used: Arc::clone(&used), most: Arc::clone(&most) };
+        let Ok(ahead) = Ahead::begin(Box::new(source)) else { panic!("no thread") };
+        while let Ok(Next::Chunk { chunk, start, end }) = ahead.next(&[]) {
+            // Who uses them is slower than who reads.
+            assert_eq!(chunk[start..end].iter().filter(|&&byte| byte == 0).count(), WINDOW);
+            used.fetch_add(1, SeqCst);
+        }
+        assert_eq!(used.load(SeqCst), 100);
+        // Besides those that wait, one that there is no place for, and one that is being used.
+        let most = most.load(SeqCst);
+        assert!((2..=limits::AHEAD + 2).contains(&most), "{most} pieces");
+    }
+}

@@ -311,6 +311,25 @@ mod tests {
     }
 
     #[test]
+    fn few_captures_are_read_each_on_a_thread_of_its_own() {
+        // Half of them overlap, and the others follow each other.
+        let long = 3 * limits::READ_AHEAD as u32;
+        let together = (0..long).map(|_| capture(&[0, 100]));
+        let contents: Vec<Vec<u8>> = together.chain((0..long).map(|n| capture(&[200 + n]))).collect();
+        let files = Files::new("threads", &contents);
+        let mut merged = files.merged();
+        merged.read_ahead();
+        let (mut most, mut packets) = (0, 0);
+        while merged.next().is_some() {
+            packets += 1;
+            let ahead = |reader: &&Reader| reader.is_read_ahead() && reader.current().is_some();
+            most = most.max(merged.readers().iter().filter(ahead).count());
+        }
+        assert_eq!((packets, most), (3 * long, limits::READ_AHEAD));
+        assert!(merged.readers().iter().filter(|reader| reader.is_read_ahead()).count() > limits::READ_AHEAD);
+    }
+
+    #[test]
     fn secrets_come_first_and_once_and_their_files_close_again() {
         let e = Endian::Little;
         let keyed = |ticks: u64| {

@@ -14,6 +14,7 @@ use crate::http::{
 use crate::limits;
 use crate::role::{Role, Sides};
 use crate::websocket::{self, Reading};
+use compact_str::CompactString;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -71,9 +72,9 @@ enum Reader {
 /// A request that waits for its answer.
 struct Pending {
     /// `None` where `upgrade` has it.
-    method: Option<String>,
+    method: Option<CompactString>,
     /// The authority, for a CONNECT.
-    target: Option<String>,
+    target: Option<CompactString>,
     /// Facts, where it shows WebSocket intent.
     upgrade: Option<Box<Upgrade>>,
     /// Whether it asks for HTTP/2 (RFC 7540 §3.2).
@@ -108,7 +109,8 @@ impl Exchange {
         Exchange {
             client: Reader::head(),
             server: if joined { Reader::Lost } else { Reader::head() },
-            pending: VecDeque::new(),
+            // Nearly always one waits at a time.
+            pending: VecDeque::with_capacity(1),
             early_answer: Waiting::default(),
             after_request: Waiting::default(),
             answer_lost: false,
@@ -379,7 +381,7 @@ impl Exchange {
             return match pending.and_then(|pending| pending.target) {
                 Some(authority) => {
                     let client = std::mem::take(&mut self.after_request);
-                    Heard::Tunnel(authority, Sides { client, server: Waiting::default() })
+                    Heard::Tunnel(authority.into(), Sides { client, server: Waiting::default() })
                 }
                 None => Heard::Nothing,
             };

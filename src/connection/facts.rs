@@ -9,6 +9,7 @@ use crate::net::Endpoint;
 use crate::role::{Role, Sides};
 use crate::tls;
 use crate::websocket::{Entry, Extensions, FrameHeader, Inflated, Opcode};
+use compact_str::CompactString;
 
 /// One WebSocket connection, or one attempt at it.
 #[derive(Clone, Debug)]
@@ -109,7 +110,7 @@ impl Connection {
     }
 
     /// Extensions that were offered and are absent from a 101 (2xx on HTTP/2), in lower case and in order of the offer.
-    pub fn missing_extensions(&self) -> Vec<String> {
+    pub fn missing_extensions(&self) -> Vec<CompactString> {
         let agreed = |status| match &self.carrier {
             Carrier::Http1 => status == 101,
             // Where fields of the answer are not known, none can be said to be missing.
@@ -262,11 +263,11 @@ pub struct Request {
     /// Its head.
     pub head: RequestHead,
     /// `Sec-WebSocket-Key` as written.
-    pub key: Option<String>,
+    pub key: Option<CompactString>,
     /// `Sec-WebSocket-Version` as written.
-    pub version: Option<String>,
+    pub version: Option<CompactString>,
     /// `Sec-WebSocket-Protocol`, all lines, split by its grammar.
-    pub subprotocols: Vec<String>,
+    pub subprotocols: Vec<CompactString>,
     /// `Sec-WebSocket-Extensions`.
     pub extensions: Extensions,
     /// The first packet with bytes after the request that was captured before the answer (RFC 6455 §4.1 bids the
@@ -282,11 +283,11 @@ pub struct Response {
     /// Its head.
     pub head: ResponseHead,
     /// `Sec-WebSocket-Accept` as written; the first one where it was repeated.
-    pub accept: Option<String>,
+    pub accept: Option<CompactString>,
     /// Whether it answers the request's key; `None` where a key or the accept is absent.
     pub accept_valid: Option<bool>,
     /// `Sec-WebSocket-Protocol`.
-    pub subprotocol: Option<String>,
+    pub subprotocol: Option<CompactString>,
     /// `Sec-WebSocket-Extensions`.
     pub extensions: Extensions,
     /// The first bytes of the body of an answer other than 101, at most [`crate::limits::BODY_QUOTE`].
@@ -436,7 +437,7 @@ pub struct Close {
     /// The status code; `None` for an empty body, or one of a single byte.
     pub code: Option<u16>,
     /// The reason; bytes that are not UTF-8 are replaced.
-    pub reason: String,
+    pub reason: CompactString,
     /// The payload as sent, unmasked; at most 125 bytes, fewer where the frame was longer or cut.
     pub payload: Box<[u8]>,
     /// Payload length by its header.

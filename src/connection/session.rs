@@ -296,11 +296,30 @@ struct Facts<'a> {
 }
 
 impl FrameSink for Facts<'_> {
+    #[inline(always)]
+    fn data_frame(&mut self, header: &FrameHeader, offset: u64, payload: &[u8], _: Seen, seen: Seen) {
+        self.count(header, seen);
+        self.begin(header, seen);
+        if self.own.begun <= limits::WORDS {
+            self.own.listen(header, 0, payload);
+        }
+        let (from, anomalies) = (self.from, &mut self.connection.anomalies);
+        let tell = &mut |fault| tell(anomalies, from, fault);
+        self.own.messages.frame(header, payload, offset, seen, tell);
+        self.sum(header, header.len);
+    }
+
     // Each kind of event comes from its own place in the decoder, which has nothing left to decide.
     #[inline(always)]
     fn frame(&mut self, event: FrameEvent<'_>) {
         match event {
-            FrameEvent::Header { header, complete_in, .. } => self.header(header, complete_in),
+            FrameEvent::Header { header, complete_in, .. } => {
+                self.count(header, complete_in);
+                if !header.opcode.is_control() {
+                    self.begin(header, complete_in);
+                    self.own.messages.begin(header, complete_in);
+                }
+            }
             FrameEvent::Payload { header, offset, phase, bytes, seen } => {
                 if self.own.begun <= limits::WORDS {
                     self.own.listen(header, phase, bytes);
@@ -309,7 +328,12 @@ impl FrameSink for Facts<'_> {
                     tell(&mut self.connection.anomalies, self.from, Fault { kind, offset, seen });
                 }
             }
-            FrameEvent::End { header, offset, present, seen } => self.end(header, offset, present, seen),
+            FrameEvent::End { header, offset, present, seen } => {
+                let (from, anomalies) = (self.from, &mut self.connection.anomalies);
+                let tell = &mut |fault| tell(anomalies, from, fault);
+                self.own.messages.end(header, present, offset, seen, tell);
+                self.sum(header, present);
+            }
             FrameEvent::Control { header, payload, whole, seen, .. } => {
                 self.control(header, payload, whole, seen);
             }
@@ -319,8 +343,9 @@ impl FrameSink for Facts<'_> {
 }
 
 impl Facts<'_> {
+    /// Counts a frame.
     #[inline]
-    fn header(&mut self, header: &FrameHeader, seen: Seen) {
+    fn count(&mut self, header: &FrameHeader, seen: Seen) {
         let frames = &mut self.own.frames;
         frames.first.get_or_insert(seen);
         let count = match header.opcode {
@@ -341,22 +366,24 @@ impl Facts<'_> {
         if frames.opening.len() < limits::GLIMPSES {
             frames.opening.push(Glimpse::of(header));
         }
-        if !header.opcode.is_control() {
-            self.own.begun = self.own.begun.saturating_add(1);
-            self.own.messages.begin(header, seen);
-            frames.longest_frame = frames.longest_frame.max(header.len);
-            if header.rsv1() {
-                frames.compressed += 1;
-                frames.first_compressed.get_or_insert(seen);
-            }
+    }
+
+    /// Notes that a data frame begins.
+    #[inline]
+    fn begin(&mut self, header: &FrameHeader, seen: Seen) {
+        let Notes { frames, begun, .. } = &mut *self.own;
+        *begun = begun.saturating_add(1);
+        frames.longest_frame = frames.longest_frame.max(header.len);
+        if header.rsv1() {
+            frames.compressed += 1;
+            frames.first_compressed.get_or_insert(seen);
         }
     }
 
+    /// Adds up a data frame of which so many bytes of payload were there.
     #[inline]
-    fn end(&mut self, header: &FrameHeader, offset: u64, present: u64, seen: Seen) {
-        let (from, anomalies) = (self.from, &mut self.connection.anomalies);
-        let Notes { frames, message, messages, .. } = &mut *self.own;
-        messages.end(header, present, offset, seen, &mut |fault| tell(anomalies, from, fault));
+    fn sum(&mut self, header: &FrameHeader, present: u64) {
+        let Notes { frames, message, .. } = &mut *self.own;
         frames.payload_bytes += present;
         *message = message.saturating_add(present);
         if header.fin && !matches!(header.opcode, Opcode::Reserved(_)) {
@@ -399,7 +426,7 @@ impl Facts<'_> {
             from,
             seen,
             code: parsed.code,
-            reason: parsed.reason.into_owned(),
+            reason: parsed.reason.into(),
             payload: payload.into(),
             len: header.len,
             after,

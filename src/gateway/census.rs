@@ -9,10 +9,11 @@ use crate::net::Endpoint;
 use crate::role::{Role, Sides};
 use crate::time::Timestamp;
 use crate::websocket::accept_for;
-use std::hash::{DefaultHasher, Hasher as _};
+use foldhash::quality::RandomState;
+use std::hash::BuildHasher as _;
 use std::net::IpAddr;
 use std::num::{NonZeroU16, NonZeroU64};
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
 /// The records of a run, in order of their endings; the first [`limits::CENSUS`] of them.
 #[derive(Clone, Default, Debug)]
@@ -280,11 +281,10 @@ fn path(target: &str) -> &str {
     target.split(['?', '#']).next().unwrap_or_default()
 }
 
-/// Eight bytes that stand for a text of any length, within one run.
+/// Eight bytes that stand for a text of any length, within one run: no stranger can tell which texts stand alike.
 fn digest(text: &str) -> NonZeroU64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(text.as_bytes());
-    NonZeroU64::new(hasher.finish()).unwrap_or(NonZeroU64::MIN)
+    static SEEDED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
+    NonZeroU64::new(SEEDED.hash_one(text)).unwrap_or(NonZeroU64::MIN)
 }
 
 #[cfg(test)]

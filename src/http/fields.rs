@@ -2,6 +2,7 @@
 
 use super::head::{Field, Head, HeadKind, Oddity};
 use crate::limits;
+use compact_str::CompactString;
 
 /// Where a field lies in the raw head; small, because every head of a capture may be kept.
 /// Two bytes are enough: a head has at most 64 KiB and begins with its start line.
@@ -95,7 +96,7 @@ impl Head {
     /// The first value of this name for people: bytes that are not UTF-8 are replaced, and a fold is one space
     /// (RFC 9112 §5.2).
     #[inline]
-    pub fn text(&self, name: &str) -> Option<String> {
+    pub fn text(&self, name: &str) -> Option<CompactString> {
         self.field(name).map(text)
     }
 
@@ -193,23 +194,25 @@ impl Head {
 }
 
 /// A value for people; see [`Head::text`].
-fn text(value: &[u8]) -> String {
-    let value = String::from_utf8_lossy(value);
+pub(super) fn text(value: &[u8]) -> CompactString {
+    let value = CompactString::from_utf8_lossy(value);
     if !value.contains('\n') {
-        return value.into_owned();
+        return value;
     }
     let lines: Vec<&str> = value.split('\n').map(|line| line.trim_matches([' ', '\t', '\r'])).collect();
-    lines.join(" ")
+    lines.join(" ").into()
 }
 
 /// Whether a comma-separated list has this element; see [`Head::has_token`].
 fn lists(value: &[u8], token: &[u8]) -> bool {
     // As it nearly always is: one element, with nothing to it.
     value.eq_ignore_ascii_case(token)
-        || value.split(|&byte| byte == b',').any(|element| {
-            let end = element.iter().position(|byte| matches!(byte, b';' | b'/')).unwrap_or(element.len());
-            trim(element.get(..end).unwrap_or(element)).eq_ignore_ascii_case(token)
-        })
+        || value.len() > token.len()
+            && value.split(|&byte| byte == b',').any(|element| {
+                let end =
+                    element.iter().position(|byte| matches!(byte, b';' | b'/')).unwrap_or(element.len());
+                trim(element.get(..end).unwrap_or(element)).eq_ignore_ascii_case(token)
+            })
 }
 
 /// Whether a head has control bytes other than tabs and line ends: seldom, so that its lines need not be searched.

@@ -1,7 +1,8 @@
 //! Request and response heads: the start line, over a [`Head`] that keeps every byte.
 
-use super::fields::{FieldRange, Signs};
+use super::fields::{FieldRange, Signs, text};
 use super::first::is_method;
+use compact_str::CompactString;
 
 /// A message head with all of its bytes, from the start line to the blank line.
 ///
@@ -57,9 +58,9 @@ pub struct RequestHead {
     /// All of its bytes and lines.
     pub head: Head,
     /// As written, `GET` for a handshake.
-    pub method: String,
+    pub method: CompactString,
     /// The request target as written; bytes that are not UTF-8 are replaced.
-    pub target: String,
+    pub target: CompactString,
     /// Major and minor version, where the start line has one.
     pub version: Option<(u8, u8)>,
 }
@@ -74,7 +75,7 @@ pub struct ResponseHead {
     /// The status code; three digits on the wire.
     pub status: u16,
     /// The reason phrase, empty where there is none.
-    pub reason: String,
+    pub reason: CompactString,
 }
 
 impl RequestHead {
@@ -198,10 +199,6 @@ fn number(digits: &[u8]) -> Option<u16> {
 
 fn begins_with(line: &[u8], parts: &[&[u8]]) -> bool {
     parts.iter().try_fold(line, |rest, part| rest.strip_prefix(*part)).is_some()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 #[cfg(test)]

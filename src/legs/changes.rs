@@ -82,7 +82,7 @@ pub fn passage(client: &Connection, upstream: &Connection) -> Passage {
         return Passage::Terminating;
     }
     let is_http1 = |request: &&Request| request.head.version.is_some_and(|version| version < (2, 0));
-    let key = |connection: &Connection| -> Option<String> {
+    let key = |connection: &Connection| -> Option<_> {
         connection.request.as_ref().filter(is_http1).and_then(|request| request.key.clone())
     };
     match (key(client), key(upstream)) {

@@ -108,14 +108,14 @@ fn confidence(means: Means) -> Confidence {
 
 /// Whether a mark says what it seems to: a PROXY header belongs to the upstream leg.
 fn fits(means: Means, parent: &Connection, child: &Connection) -> bool {
-    let differ = |one: Option<&String>, other: Option<&String>| one.zip(other).is_some_and(|(a, b)| a != b);
+    let differ = |one: Option<&str>, other: Option<&str>| one.zip(other).is_some_and(|(a, b)| a != b);
     let key = |connection: &Connection| connection.request.as_ref().and_then(|request| request.key.clone());
     match means {
         Means::ProxyProtocol => child.proxied.is_some(),
         // The same opening words under two keys are two sessions, unless a gateway made the second key.
         Means::Content => {
             parent.tcp.server != child.tcp.server
-                && (!differ(key(parent).as_ref(), key(child).as_ref())
+                && (!differ(key(parent).as_deref(), key(child).as_deref())
                     || child.tcp.client.ip == parent.tcp.server.ip
                     || child.tcp.client.ip != parent.tcp.client.ip)
         }

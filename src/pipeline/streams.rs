@@ -1,6 +1,7 @@
 //! Numbers flows as Wireshark's `tcp.stream` does: in the order of their first packets, apart for each capture.
 
 use crate::capture::PacketId;
+use foldhash::fast::RandomState;
 use std::collections::HashMap;
 
 /// The flows that are open, each with its number.
@@ -8,7 +9,7 @@ use std::collections::HashMap;
 pub(super) struct Streams {
     /// How many there were, by capture.
     counts: Vec<u32>,
-    open: HashMap<PacketId, u32>,
+    open: HashMap<PacketId, u32, RandomState>,
 }
 
 impl Streams {

@@ -80,7 +80,7 @@ pub(super) fn connection(c: &facts::Connection, secrets: Secrets) -> model::Conn
         request: c.request.as_ref().map(|r| request(r, secrets)),
         interim: c.interim.clone(),
         response: c.response.as_ref().map(response),
-        missing_extensions: c.missing_extensions(),
+        missing_extensions: c.missing_extensions().into_iter().map(String::from).collect(),
         outcome: match c.outcome {
             Outcome::Established => "established",
             Outcome::Invalid => "invalid",
@@ -343,19 +343,19 @@ fn request(r: &facts::Request, secrets: Secrets) -> model::Request {
     model::Request {
         packet: packet.number(),
         time: at.to_string(),
-        method: r.head.method.clone(),
+        method: r.head.method.to_string(),
         target: target(&r.head.target, secrets),
         http_version: r.head.version.map(|(major, minor)| match major {
             // RFC 9113 §1: HTTP/2 has no minor version.
             2.. => major.to_string(),
             _ => format!("{major}.{minor}"),
         }),
-        host: r.head.head.text("host"),
-        origin: r.head.head.text("origin"),
-        user_agent: r.head.head.text("user-agent"),
-        key: r.key.clone(),
-        version: r.version.clone(),
-        subprotocols: r.subprotocols.clone(),
+        host: r.head.head.text("host").map(String::from),
+        origin: r.head.head.text("origin").map(String::from),
+        user_agent: r.head.head.text("user-agent").map(String::from),
+        key: r.key.clone().map(String::from),
+        version: r.version.clone().map(String::from),
+        subprotocols: r.subprotocols.iter().map(ToString::to_string).collect(),
         extensions: extensions(&r.extensions),
     }
 }
@@ -366,23 +366,23 @@ fn response(r: &facts::Response) -> model::Response {
         packet: packet.number(),
         time: at.to_string(),
         status: r.head.status,
-        reason: r.head.reason.clone(),
-        accept: r.accept.clone(),
+        reason: r.head.reason.to_string(),
+        accept: r.accept.clone().map(String::from),
         accept_valid: r.accept_valid,
-        subprotocol: r.subprotocol.clone(),
+        subprotocol: r.subprotocol.clone().map(String::from),
         extensions: extensions(&r.extensions),
-        server: r.head.head.text("server"),
-        via: r.head.head.text("via"),
+        server: r.head.head.text("server").map(String::from),
+        via: r.head.head.text("via").map(String::from),
     }
 }
 
 fn extensions(extensions: &Extensions) -> Vec<model::Extension> {
     let one = |e: &crate::websocket::Extension| model::Extension {
-        name: e.name.to_ascii_lowercase(),
+        name: e.name.as_str().to_ascii_lowercase(),
         params: e
             .params
             .iter()
-            .map(|p| model::Param { name: p.name.clone(), value: p.value.clone() })
+            .map(|p| model::Param { name: p.name.to_string(), value: p.value.clone().map(String::from) })
             .collect(),
     };
     extensions.list.iter().map(one).collect()
@@ -437,7 +437,7 @@ fn close(c: &facts::Close) -> model::Close {
         time: c.seen.at.to_string(),
         code: c.code,
         name: c.code.map(|code| close_name(code).to_owned()),
-        reason: c.reason.clone(),
+        reason: c.reason.to_string(),
     }
 }
 

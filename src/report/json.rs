@@ -85,7 +85,7 @@ mod tests {
     fn hostile_text_is_escaped_and_reads_back_the_same() {
         let evil = "\u{1b}[31m\u{9b}2J\u{202e}\u{200b}\"\\\u{7f}";
         let mut connection = well();
-        connection.closes[0].reason = evil.to_owned();
+        connection.closes[0].reason = evil.into();
         let text = written(vec![(connection, vec![])]);
         assert!(!text.chars().any(|c| c != '\n' && escape::is_hidden(c)));
         assert_eq!(

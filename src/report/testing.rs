@@ -152,10 +152,10 @@ pub const HOSTILE: &str = "=cmd()\u{1b}[31m\u{202e}<script>alert(1)</script><!--
 pub fn hostile() -> (Connection, Vec<Finding>) {
     let (mut connection, mut findings) = refused(0);
     let request = connection.request.as_mut().unwrap();
-    request.head.target = HOSTILE.to_owned();
-    request.head.method = HOSTILE.to_owned();
-    connection.response.as_mut().unwrap().head.reason = HOSTILE.to_owned();
-    connection.closes[0].reason = HOSTILE.to_owned();
+    request.head.target = HOSTILE.into();
+    request.head.method = HOSTILE.into();
+    connection.response.as_mut().unwrap().head.reason = HOSTILE.into();
+    connection.closes[0].reason = HOSTILE.into();
     connection.messages = Some(Box::new(listed(connection.first, HOSTILE.as_bytes())));
     let finding = &mut findings[0];
     let consequence = &mut finding.consequences[0].title;

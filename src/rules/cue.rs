@@ -1,7 +1,7 @@
 //! What about a connection makes a rule worth asking: most connections are in order, and most rules need not look.
 
 use super::context::Context;
-use super::trust;
+use super::{RULES, Rule, trust};
 use crate::connection::{Carrier, CloseState, Connection, FrameFacts, Outcome, Request, Response};
 use crate::role::Role;
 
@@ -78,6 +78,17 @@ impl Cues {
     /// Whether one of these is among the others.
     pub(super) const fn meet(self, others: Cues) -> bool {
         self.0 & others.0 != 0
+    }
+
+    /// The rules that are asked on one of these, in their order.
+    pub(super) fn asked(self) -> impl Iterator<Item = &'static Rule> {
+        let mut asked =
+            (0..).zip(ASKED).filter(|(bit, _)| self.0 >> bit & 1 == 1).fold(0, |all, (_, on)| all | on);
+        std::iter::from_fn(move || {
+            let at = asked.trailing_zeros();
+            asked &= asked.wrapping_sub(1);
+            RULES.get(at as usize).copied()
+        })
     }
 
     /// What there is to see of a connection by itself.
@@ -197,17 +208,34 @@ fn announces_body(head: &crate::http::Head) -> bool {
     head.field("content-length").is_some() || head.field("transfer-encoding").is_some()
 }
 
+/// For the bit of each cue the rules that are asked on it, a bit for the place of each in [`RULES`]: a connection in good
+/// order is not held against rule after rule.
+static ASKED: [u128; 32] = {
+    let mut asked = [0; 32];
+    let mut at = 0;
+    while at < RULES.len() {
+        let mut bit = 0;
+        while bit < asked.len() {
+            if RULES[at].asked_on.0 >> bit & 1 == 1 {
+                asked[bit] |= 1_u128 << at;
+            }
+            bit += 1;
+        }
+        at += 1;
+    }
+    asked
+};
+
 const SECOND: i64 = 1_000_000_000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::RULES;
     use crate::rules::testing::Scene;
 
     fn asked(scene: Scene) -> Vec<&'static str> {
         let seen = Cues::of(&scene.build()).within(&Context::alone());
-        RULES.iter().filter(|rule| rule.asked_on.meet(seen)).map(|rule| rule.name).collect()
+        seen.asked().map(|rule| rule.name).collect()
     }
 
     #[test]
@@ -224,6 +252,16 @@ mod tests {
         let closed = Scene::session("", "").close(Role::Server, 1014, "").close(Role::Client, 1014, "");
         let closed = asked(closed.fin(Role::Server));
         assert!(closed.contains(&"close-1014-bad-gateway") && !closed.contains(&"response-not-101"));
+    }
+
+    #[test]
+    fn exactly_the_rules_that_need_a_cue_or_none_are_asked_on_it_in_their_order() {
+        for bit in 0..32 {
+            let cues = Cues(1 << bit | Cues::NOTHING.0);
+            let wanted = RULES.iter().filter(|rule| rule.asked_on.meet(cues)).map(|rule| rule.name);
+            let asked = cues.asked().map(|rule| rule.name);
+            assert_eq!(asked.collect::<Vec<_>>(), wanted.collect::<Vec<_>>(), "bit {bit}");
+        }
     }
 
     #[test]

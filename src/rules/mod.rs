@@ -176,12 +176,11 @@ fn find(connection: &Connection, cues: Cues, context: &Context<'_>) -> Vec<Findi
     let may_speak =
         |rule: &Rule| context.selection.speaks(rule) && (rule.category == Category::Tls || !unread());
     let seen = cues.within(context);
-    for rule in RULES {
-        if rule.asked_on.meet(seen) {
-            if may_speak(rule) {
-                rule.check.ask(connection, context, &mut found);
-            }
-        } else if cfg!(debug_assertions) && may_speak(rule) {
+    for rule in seen.asked().filter(|rule| may_speak(rule)) {
+        rule.check.ask(connection, context, &mut found);
+    }
+    if cfg!(debug_assertions) {
+        for rule in RULES.iter().filter(|rule| !rule.asked_on.meet(seen) && may_speak(rule)) {
             let before = found.len();
             rule.check.ask(connection, context, &mut found);
             assert_eq!(found.len(), before, "{} had something to say and was not asked", rule.name);

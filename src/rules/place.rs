@@ -39,13 +39,14 @@ impl Place {
         let (authority, path) = match target.split_once("://") {
             Some((_, rest)) => {
                 let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-                (Some(authority.to_owned()), path)
+                (Some(authority.into()), path)
             }
             None => (None, target),
         };
         let path = path.split(['?', '#']).next().filter(|path| !path.is_empty()).unwrap_or("/");
         let host = request.head.head.text("Host").or(authority);
-        let host = host.unwrap_or_else(|| connection.tcp.server.to_string()).to_ascii_lowercase();
+        let host =
+            host.map_or_else(|| connection.tcp.server.to_string(), |host| host.as_str().to_ascii_lowercase());
         let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
         let any = |pattern: &str, text: &str| pattern.is_empty() || matches(pattern, text);
         (any(&self.host, &host) || any(&self.host, name)) && any(&self.path, path)

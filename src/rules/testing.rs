@@ -198,7 +198,7 @@ impl Scene {
     pub fn raw_close(mut self, from: Role, payload: &[u8]) -> Scene {
         let seen = self.step();
         let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
-        let reason = String::from_utf8_lossy(payload.get(2..).unwrap_or_default()).into_owned();
+        let reason = String::from_utf8_lossy(payload.get(2..).unwrap_or_default()).into();
         let len = payload.len() as u64;
         let after = Role::BOTH.map(|role| self.frames(role).last);
         let after = Sides { client: after[0], server: after[1] };

@@ -3,41 +3,43 @@
 //! Nothing here can be printed: no type that holds a secret implements `Debug` or `Display`.
 
 use crate::limits;
-use std::collections::HashMap;
+use std::mem::take;
 use std::sync::Arc;
 
 /// Secrets of any number of connections. A clone shares them: only what is added afterwards is its own.
 #[derive(Clone, Default)]
 pub struct KeyLog {
-    /// The oldest first. Each is more than twice as large as the next, so that they stay few however many are added.
-    layers: Vec<Arc<Layer>>,
+    /// The oldest first, each in the order of names. Each is more than twice as long as the next, so that they stay few however
+    /// many secrets are added. A list takes no more room than what it holds, while a hash table may take twice as much.
+    layers: Vec<Arc<Vec<Entry>>>,
     count: usize,
     full: bool,
+    has_premasters: bool,
 }
 
-/// Secrets that were added together.
-#[derive(Clone, Default)]
-struct Layer {
-    /// By client random.
-    secrets: HashMap<[u8; 32], Vec<(Label, Secret)>>,
-    /// Premaster secrets of RSA key exchange, by the first bytes of their encrypted form.
-    premasters: HashMap<[u8; 8], Secret>,
-    /// Master secrets by session ID.
-    sessions: HashMap<Box<[u8]>, Secret>,
+/// A secret, and what it is found by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Entry {
+    name: Name,
+    label: Label,
+    secret: Secret,
 }
 
-impl Layer {
-    fn len(&self) -> usize {
-        self.secrets.len().saturating_add(self.premasters.len()).saturating_add(self.sessions.len())
-    }
+/// A client random, a session ID, or the first eight bytes of an encrypted premaster secret.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Name {
+    len: u8,
+    bytes: [u8; Name::LONGEST],
+}
 
-    /// Takes what a newer one holds.
-    fn absorb(&mut self, newer: &Layer) {
-        for (random, secrets) in &newer.secrets {
-            self.secrets.entry(*random).or_default().extend(secrets);
-        }
-        self.premasters.extend(&newer.premasters);
-        self.sessions.extend(newer.sessions.iter().map(|(id, secret)| (id.clone(), *secret)));
+impl Name {
+    /// No session ID is longer than a random (RFC 5246 §7.4.1.2).
+    const LONGEST: usize = 32;
+
+    fn new(bytes: &[u8]) -> Option<Name> {
+        let mut name = Name { len: u8::try_from(bytes.len()).ok()?, bytes: [0; Name::LONGEST] };
+        name.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Some(name)
     }
 }
 
@@ -51,6 +53,10 @@ pub(super) enum Label {
     ServerHandshake,
     ClientTraffic,
     ServerTraffic,
+    /// The premaster secret of RSA key exchange.
+    Premaster,
+    /// The master secret of a session, by its ID.
+    Session,
 }
 
 /// Some bytes that must not be shown.
@@ -61,8 +67,8 @@ pub(super) struct Secret {
 }
 
 impl Secret {
-    /// A traffic secret is as long as the hash; no hash is longer than 64 bytes.
-    const LONGEST: usize = 64;
+    /// A traffic secret is as long as the hash, SHA-384 at most, and a master secret has as many bytes.
+    const LONGEST: usize = MASTER;
 
     pub(super) fn new(bytes: &[u8]) -> Option<Secret> {
         let mut secret = Secret { len: u8::try_from(bytes.len()).ok()?, bytes: [0; Secret::LONGEST] };
@@ -79,9 +85,16 @@ impl KeyLog {
     /// Adds what `text` holds, in any order and with any line ends, and tells how many lines held a secret,
     /// known or not. The others are passed over.
     pub fn read(&mut self, text: &[u8]) -> usize {
+        let (mut fresh, mut held) = (Vec::new(), 0_usize);
         let lines = text.split(|&byte| byte == b'\n' || byte == b'\r');
-        let held = lines.filter_map(|line| self.line(line.trim_ascii())).count();
-        self.settle();
+        for entry in lines.filter_map(|line| entry(line.trim_ascii())) {
+            held = held.saturating_add(1);
+            self.add(entry, &mut fresh);
+            if fresh.len() >= TOGETHER {
+                self.settle(take(&mut fresh));
+            }
+        }
+        self.settle(fresh);
         held
     }
 
@@ -102,117 +115,129 @@ impl KeyLog {
 
     /// Whether it holds any secret of this connection.
     pub(super) fn knows(&self, client_random: &[u8; 32]) -> bool {
-        self.layers.iter().any(|layer| layer.secrets.contains_key(client_random))
+        self.of(Name::new(client_random)).any(|its| !matches!(its.label, Label::Premaster | Label::Session))
     }
 
     /// The secrets of a connection under one label: one, unless the log contradicts itself.
     pub(super) fn secrets(&self, client_random: &[u8; 32], label: Label) -> impl Iterator<Item = &Secret> {
-        self.of(client_random).filter(move |(its, _)| *its == label).map(|(_, secret)| secret)
+        self.labelled(client_random, label)
     }
 
     pub(super) fn premaster(&self, encrypted: &[u8]) -> Option<&Secret> {
-        let which = encrypted.first_chunk::<8>()?;
-        self.layers.iter().rev().find_map(|layer| layer.premasters.get(which))
+        self.labelled(encrypted.first_chunk::<8>()?, Label::Premaster).last()
     }
 
     pub(super) fn has_premasters(&self) -> bool {
-        self.layers.iter().any(|layer| !layer.premasters.is_empty())
+        self.has_premasters
     }
 
     pub(super) fn session(&self, id: &[u8]) -> Option<&Secret> {
-        self.layers.iter().rev().find_map(|layer| layer.sessions.get(id))
+        self.labelled(id, Label::Session).last()
     }
 
-    /// All secrets of a connection.
-    fn of(&self, client_random: &[u8; 32]) -> impl Iterator<Item = &(Label, Secret)> {
-        self.layers.iter().filter_map(|layer| layer.secrets.get(client_random)).flatten()
+    fn labelled(&self, name: &[u8], label: Label) -> impl Iterator<Item = &Secret> {
+        self.of(Name::new(name)).filter(move |its| its.label == label).map(|its| &its.secret)
     }
 
-    /// Where secrets are added: the newest layer, unless it is shared.
-    fn top(&mut self) -> Option<&mut Layer> {
-        if self.layers.last_mut().and_then(Arc::get_mut).is_none() {
-            self.layers.push(Arc::default());
+    /// All secrets of this name, the oldest first.
+    fn of(&self, name: Option<Name>) -> impl Iterator<Item = &Entry> {
+        let named = move |layer: &'_ Arc<Vec<Entry>>| {
+            let from = name.map(|name| layer.partition_point(|its| its.name < name));
+            from.unwrap_or(layer.len())
+        };
+        let layers = self.layers.iter();
+        layers.flat_map(move |layer| {
+            let rest = layer.get(named(layer)..).unwrap_or_default();
+            rest.iter().take_while(move |its| Some(its.name) == name)
+        })
+    }
+
+    /// Puts a secret that is new to `fresh`, where there is room.
+    fn add(&mut self, entry: Entry, fresh: &mut Vec<Entry>) {
+        let mut others = 0_usize;
+        let recent = fresh.iter().filter(|its| its.name == entry.name);
+        for its in self.of(Some(entry.name)).chain(recent) {
+            if *its == entry {
+                return;
+            }
+            others = others.saturating_add(1);
         }
-        self.layers.last_mut().and_then(Arc::get_mut)
+        self.full |= self.count >= limits::KEY_LOG_SECRETS;
+        if others < SECRETS_OF_ONE && self.count < limits::KEY_LOG_SECRETS {
+            self.count = self.count.saturating_add(1);
+            self.has_premasters |= entry.label == Label::Premaster;
+            fresh.push(entry);
+        }
     }
 
-    /// Puts small layers together.
-    fn settle(&mut self) {
-        while let [.., older, newer] = self.layers.as_mut_slice()
-            && newer.len().saturating_mul(2) >= older.len()
+    /// Makes a layer of what is new, together with those that are not much longer.
+    fn settle(&mut self, mut fresh: Vec<Entry>) {
+        if fresh.is_empty() {
+            return;
+        }
+        fresh.sort_by_key(|entry| entry.name);
+        while let Some(older) = self.layers.last()
+            && fresh.len().saturating_mul(2) >= older.len()
         {
-            Arc::make_mut(older).absorb(newer);
+            fresh = merged(older, &fresh);
             self.layers.pop();
         }
+        self.layers.push(Arc::new(fresh));
     }
+}
 
-    fn line(&mut self, line: &[u8]) -> Option<()> {
-        if line.len() > LONGEST_LINE {
-            return None;
+/// Both in one order; of the same name, the older first.
+fn merged(older: &[Entry], newer: &[Entry]) -> Vec<Entry> {
+    let mut all = Vec::with_capacity(older.len().saturating_add(newer.len()));
+    let mut newer = newer.iter().copied().peekable();
+    for old in older {
+        while let Some(new) = newer.next_if(|new| new.name < old.name) {
+            all.push(new);
         }
-        let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-        let (label, which, secret) = (words.next()?, words.next()?, words.next()?);
-        if words.next().is_some() {
-            return None;
-        }
-        if label == b"RSA" {
-            return self.rsa(which, secret);
-        }
-        let label = match label {
-            b"CLIENT_RANDOM" => Label::Master,
-            b"CLIENT_EARLY_TRAFFIC_SECRET" => Label::ClientEarly,
-            b"CLIENT_HANDSHAKE_TRAFFIC_SECRET" => Label::ClientHandshake,
-            b"SERVER_HANDSHAKE_TRAFFIC_SECRET" => Label::ServerHandshake,
-            b"CLIENT_TRAFFIC_SECRET_0" => Label::ClientTraffic,
-            b"SERVER_TRAFFIC_SECRET_0" => Label::ServerTraffic,
-            // Later traffic secrets follow from the first ones; exporter secrets open nothing.
-            _ => return None,
-        };
-        let random: [u8; 32] = hex(which)?.try_into().ok()?;
-        let secret = match hex(secret)? {
-            bytes if label == Label::Master && bytes.len() != MASTER => return None,
-            bytes if label != Label::Master && bytes.len() < SHORTEST_TRAFFIC => return None,
-            bytes => Secret::new(&bytes)?,
-        };
-        if !self.has_room() {
-            return None;
-        }
-        let known = self.of(&random).any(|its| *its == (label, secret));
-        if !known && self.of(&random).count() < SECRETS_OF_ONE {
-            self.top()?.secrets.entry(random).or_default().push((label, secret));
-            self.count = self.count.saturating_add(1);
-        }
-        Some(())
+        all.push(*old);
     }
+    all.extend(newer);
+    all
+}
 
-    /// `RSA <first 8 bytes of the encrypted premaster secret> <premaster secret>`, or the older
-    /// `RSA Session-ID:<id> Master-Key:<master secret>`.
-    fn rsa(&mut self, which: &[u8], secret: &[u8]) -> Option<()> {
-        if !self.has_room() {
-            return None;
-        }
-        let known = match which.strip_prefix(b"Session-ID:") {
-            Some(id) => {
-                let (id, secret) = (hex(id)?, master(secret.strip_prefix(b"Master-Key:")?)?);
-                let known = self.session(&id).is_some();
-                self.top()?.sessions.insert(id.into(), secret);
-                known
-            }
-            None => {
-                let (which, secret): ([u8; 8], _) = (hex(which)?.try_into().ok()?, master(secret)?);
-                let known = self.premaster(&which).is_some();
-                self.top()?.premasters.insert(which, secret);
-                known
-            }
-        };
-        self.count = self.count.saturating_add(usize::from(!known));
-        Some(())
+/// What a line holds.
+fn entry(line: &[u8]) -> Option<Entry> {
+    if line.len() > LONGEST_LINE {
+        return None;
     }
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let (label, which, secret) = (words.next()?, words.next()?, words.next()?);
+    if words.next().is_some() {
+        return None;
+    }
+    let label = match label {
+        b"RSA" => return rsa(which, secret),
+        b"CLIENT_RANDOM" => Label::Master,
+        b"CLIENT_EARLY_TRAFFIC_SECRET" => Label::ClientEarly,
+        b"CLIENT_HANDSHAKE_TRAFFIC_SECRET" => Label::ClientHandshake,
+        b"SERVER_HANDSHAKE_TRAFFIC_SECRET" => Label::ServerHandshake,
+        b"CLIENT_TRAFFIC_SECRET_0" => Label::ClientTraffic,
+        b"SERVER_TRAFFIC_SECRET_0" => Label::ServerTraffic,
+        // Later traffic secrets follow from the first ones; exporter secrets open nothing.
+        _ => return None,
+    };
+    let random: [u8; 32] = hex(which)?.try_into().ok()?;
+    let secret = match hex(secret)? {
+        bytes if label == Label::Master && bytes.len() != MASTER => return None,
+        bytes if label != Label::Master && bytes.len() < SHORTEST_TRAFFIC => return None,
+        bytes => Secret::new(&bytes)?,
+    };
+    Some(Entry { name: Name::new(&random)?, label, secret })
+}
 
-    fn has_room(&mut self) -> bool {
-        self.full |= self.count >= limits::KEY_LOG_SECRETS;
-        !self.full
-    }
+/// `RSA <first 8 bytes of the encrypted premaster secret> <premaster secret>`, or the older
+/// `RSA Session-ID:<id> Master-Key:<master secret>`.
+fn rsa(which: &[u8], secret: &[u8]) -> Option<Entry> {
+    let (name, label, secret) = match which.strip_prefix(b"Session-ID:") {
+        Some(id) => (hex(id)?, Label::Session, secret.strip_prefix(b"Master-Key:")?),
+        None => (<[u8; 8]>::try_from(hex(which)?).ok()?.to_vec(), Label::Premaster, secret),
+    };
+    Some(Entry { name: Name::new(&name)?, label, secret: master(secret)? })
 }
 
 /// Bytes of a master or premaster secret.
@@ -226,6 +251,9 @@ const LONGEST_LINE: usize = 1024;
 
 /// Secrets of one connection: five are usual.
 const SECRETS_OF_ONE: usize = 16;
+
+/// New secrets that are put in order together: few enough to look through, enough to make it worth its while.
+const TOGETHER: usize = 256;
 
 fn master(digits: &[u8]) -> Option<Secret> {
     hex(digits).filter(|bytes| bytes.len() == MASTER).and_then(|bytes| Secret::new(&bytes))
@@ -315,6 +343,30 @@ mod tests {
         assert_eq!((clones[500].len(), log.len()), (501, 1000));
         log.read(line(3).as_bytes());
         assert_eq!(log.len(), 1000, "known already");
+    }
+
+    #[test]
+    fn secrets_are_kept_up_to_their_bound_and_repeats_of_them_change_nothing() {
+        let line = |n: usize| format!("CLIENT_RANDOM {n:064x} {}\n", "07".repeat(48));
+        let mut log = KeyLog { count: limits::KEY_LOG_SECRETS - 300, ..KeyLog::default() };
+        let text: String = (0..300).map(line).collect();
+        log.read(text.as_bytes());
+        log.read(text.as_bytes());
+        assert_eq!((log.len(), log.is_full()), (limits::KEY_LOG_SECRETS, false));
+        assert_eq!(log.read((300..1500).map(line).collect::<String>().as_bytes()), 1200);
+        assert_eq!((log.len(), log.is_full()), (limits::KEY_LOG_SECRETS, true));
+        let kept: usize = log.layers.iter().map(|layer| layer.len()).sum();
+        assert_eq!(kept, 300);
+    }
+
+    #[test]
+    fn a_connection_has_few_secrets() {
+        let line = |n: usize| format!("CLIENT_RANDOM {RANDOM} {n:096x}\n");
+        let log = read(&(0..1000).map(line).collect::<String>());
+        assert_eq!(
+            (log.len(), log.secrets(&random(), Label::Master).count()),
+            (SECRETS_OF_ONE, SECRETS_OF_ONE)
+        );
     }
 
     proptest! {

@@ -261,12 +261,19 @@ impl Decoder {
             self.masking = if header.mask.is_some() { Masking::Masked } else { Masking::Unmasked };
         }
         self.message = self.message.after(header);
+        let len = usize::try_from(header.len).unwrap_or(usize::MAX);
+        if plain
+            && !self.closed
+            && !header.opcode.is_control()
+            && let Some(payload) = body.get(..len)
+        {
+            sink.data_frame(header, self.start, payload, first, seen);
+            return Some(len);
+        }
         sink.frame(FrameEvent::Header { header, offset: self.start, seen: first, complete_in: seen });
         if !plain || self.closed {
             self.tell_violations(faults, opening, sink);
         }
-
-        let len = usize::try_from(header.len).unwrap_or(usize::MAX);
         let control = header.opcode.is_control();
         if body.len() < len {
             let part = opening.rest.get(..opening.rest.len().saturating_sub(body.len())).unwrap_or_default();
@@ -287,8 +294,8 @@ impl Decoder {
         let payload = unmasked(header, body, &mut room);
         self.tell_control(header, payload, true, seen, sink);
         if header.opcode == Opcode::Close {
-            let quote = Quote::of(opening.earlier, opening.rest);
-            self.tell_close_flaw(header, payload, &quote, seen, sink);
+            let quote = || Quote::of(opening.earlier, opening.rest);
+            self.tell_close_flaw(header, payload, quote, seen, sink);
         }
         Some(len)
     }
@@ -324,6 +331,10 @@ impl Decoder {
     #[cold]
     fn tell_violations(&mut self, faults: Faults, opening: &Opening<'_>, sink: &mut impl FrameSink) {
         let Opening { header, seen, .. } = opening;
+        if faults.is_empty() && !self.closed {
+            self.closed = header.opcode == Opcode::Close;
+            return;
+        }
         let quote = Quote::of(opening.earlier, opening.rest);
         let (offset, seen, quote) = (self.start, *seen, quote.bytes());
         let mut tell = |kind| sink.frame(FrameEvent::Violation { kind, offset, seen, quote });
@@ -344,7 +355,7 @@ impl Decoder {
             Some(control) => {
                 let payload = control.payload();
                 self.tell_control(&header, payload, absent == 0, seen, sink);
-                self.tell_close_flaw(&header, payload, &control.quote, seen, sink);
+                self.tell_close_flaw(&header, payload, || control.quote, seen, sink);
             }
             None => {
                 let present = header.len.saturating_sub(absent);
@@ -372,7 +383,7 @@ impl Decoder {
         &self,
         header: &FrameHeader,
         payload: &[u8],
-        quote: &Quote,
+        quote: impl FnOnce() -> Quote,
         seen: Seen,
         sink: &mut impl FrameSink,
     ) {
@@ -384,6 +395,7 @@ impl Decoder {
             Some(CloseFlaw::ReasonNotUtf8) => Violation::CloseReasonNotUtf8,
             None => return,
         };
+        let quote = quote();
         sink.frame(FrameEvent::Violation { kind, offset: self.start, seen, quote: quote.bytes() });
     }
 

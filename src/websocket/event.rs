@@ -72,6 +72,17 @@ pub enum FrameEvent<'a> {
 pub trait FrameSink {
     /// Takes one event.
     fn frame(&mut self, event: FrameEvent<'_>);
+
+    /// Takes a data frame without a fault that one segment brought to its end, as it brings most: the same as its header,
+    /// its payload and its end. `first` is the packet with its first byte.
+    #[inline]
+    fn data_frame(&mut self, header: &FrameHeader, offset: u64, payload: &[u8], first: Seen, seen: Seen) {
+        self.frame(FrameEvent::Header { header, offset, seen: first, complete_in: seen });
+        if !payload.is_empty() {
+            self.frame(FrameEvent::Payload { header, offset, phase: 0, bytes: payload, seen });
+        }
+        self.frame(FrameEvent::End { header, offset, present: header.len, seen });
+    }
 }
 
 impl<F: FnMut(FrameEvent<'_>)> FrameSink for F {

@@ -2,6 +2,7 @@
 
 use super::list::{Flaw, Read, is_token, list, ows, token, value};
 use crate::limits;
+use compact_str::CompactString;
 use nom::Parser;
 use nom::bytes::complete::tag;
 use nom::combinator::{cut, opt};
@@ -23,7 +24,7 @@ pub struct Extensions {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Extension {
     /// The extension token as written.
-    pub name: String,
+    pub name: CompactString,
     /// Its parameters in order.
     pub params: Vec<Param>,
 }
@@ -32,9 +33,9 @@ pub struct Extension {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Param {
     /// The parameter token as written.
-    pub name: String,
+    pub name: CompactString,
     /// The value, unquoted; `None` for a bare parameter.
-    pub value: Option<String>,
+    pub value: Option<CompactString>,
 }
 
 /// Where a header value leaves its grammar.
@@ -62,8 +63,8 @@ impl Extensions {
     }
 
     /// Names offered here that `answer` does not accept: in lower case, each once, in the order of the offer.
-    pub fn missing_from(&self, answer: &Extensions) -> Vec<String> {
-        let mut missing: Vec<String> = Vec::new();
+    pub fn missing_from(&self, answer: &Extensions) -> Vec<CompactString> {
+        let mut missing: Vec<CompactString> = Vec::new();
         for offered in &self.list {
             if answer.get(&offered.name).is_none() && !missing.iter().any(|name| offered.is(name)) {
                 missing.push(offered.name.to_ascii_lowercase());
@@ -239,8 +240,11 @@ mod tests {
             quoted: bool, space in "[ \t]{0,2}",
         ) {
             let list: Vec<Extension> = list.into_iter().map(|(name, params)| Extension {
-                name,
-                params: params.into_iter().map(|(name, value)| Param { name, value }).collect(),
+                name: name.into(),
+                params: params
+                    .into_iter()
+                    .map(|(name, value): (String, Option<String>)| Param { name: name.into(), value: value.map(Into::into) })
+                    .collect(),
             }).collect();
             let mut line = String::new();
             for e in &list {

@@ -3,6 +3,7 @@
 
 use super::Malformed;
 use crate::limits;
+use compact_str::CompactString;
 use nom::bytes::complete::{escaped_transform, tag, take, take_till1, take_while, take_while1};
 use nom::error::{ErrorKind, ParseError};
 use nom::{IResult, Parser};
@@ -78,17 +79,17 @@ pub(super) fn list<'a, T>(
 }
 
 /// A token (RFC 9110 §5.6.2); `expected` names it where it is absent.
-pub(super) fn token<'a>(expected: &'static str) -> impl Fn(&'a [u8]) -> Read<'a, String> {
+pub(super) fn token<'a>(expected: &'static str) -> impl Fn(&'a [u8]) -> Read<'a, CompactString> {
     move |input| {
         let (rest, token) = take_while1(is_token_byte)
             .parse(input)
             .map_err(|_: nom::Err<Flaw<'a>>| nom::Err::Error(Flaw { at: input, expected }))?;
-        Ok((rest, String::from_utf8_lossy(token).into_owned()))
+        Ok((rest, CompactString::from_utf8_lossy(token)))
     }
 }
 
 /// A quoted string (RFC 9110 §5.6.4), unescaped. Bytes that are not UTF-8 are replaced.
-pub(super) fn quoted_string(input: &[u8]) -> Read<'_, String> {
+pub(super) fn quoted_string(input: &[u8]) -> Read<'_, CompactString> {
     let (rest, _) = tag(&b"\""[..]).parse(input)?;
     let text = take_till1(|byte| matches!(byte, b'"' | b'\\'));
     let (rest, value) = match rest.first() {
@@ -100,11 +101,11 @@ pub(super) fn quoted_string(input: &[u8]) -> Read<'_, String> {
     let (rest, _) = tag(&b"\""[..]).parse(rest).map_err(|_: nom::Err<Flaw<'_>>| {
         nom::Err::Error(Flaw { at: input, expected: "a quoted string that ends" })
     })?;
-    Ok((rest, String::from_utf8_lossy(&value).into_owned()))
+    Ok((rest, CompactString::from_utf8_lossy(&value)))
 }
 
 /// A token or a quoted string.
-pub(super) fn value(input: &[u8]) -> Read<'_, String> {
+pub(super) fn value(input: &[u8]) -> Read<'_, CompactString> {
     match input.first() {
         Some(b'"') => quoted_string(input),
         _ => token("a value")(input),

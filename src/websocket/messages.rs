@@ -151,6 +151,39 @@ impl Messages {
         }
     }
 
+    /// A data frame that came whole: the same as its beginning, its payload and its end.
+    #[inline]
+    pub fn frame(
+        &mut self,
+        header: &FrameHeader,
+        payload: &[u8],
+        offset: u64,
+        seen: Seen,
+        tell: &mut impl FnMut(Fault),
+    ) {
+        let is_text = matches!(header.opcode, Opcode::Text) && !header.rsv1();
+        if header.fin && is_text && self.journal.is_none() && self.transform != Transform::Unknown {
+            // A text in one frame, as most are: nothing of it need be kept.
+            self.current = Current::Skipped;
+            let mut text = Utf8::default();
+            let read = match header.mask {
+                None => text.push(payload),
+                Some(key) => text.push_masked(payload, key, 0),
+            };
+            if let Err(fault) = read.and_then(|()| text.end()) {
+                tell(Fault { kind: self.not_utf8(fault), offset, seen });
+            }
+            return;
+        }
+        self.begin(header, seen);
+        if !payload.is_empty()
+            && let Some(kind) = self.payload(header, 0, payload)
+        {
+            tell(Fault { kind, offset, seen });
+        }
+        self.end(header, header.len, offset, seen, tell);
+    }
+
     #[inline]
     fn judge(
         &mut self,
@@ -250,6 +283,7 @@ mod tests {
     use super::super::{Corrupt, Decoder, Depth, FrameEvent, Instead, Masking, Undecodable};
     use super::*;
     use crate::limits;
+    use proptest::prelude::*;
 
     /// Plays the frames of one direction, each in a packet of its own.
     struct Play {
@@ -491,5 +525,33 @@ mod tests {
         assert_eq!(agreed("permessage-deflate; client_no_context_takeover"), ALONE);
         assert_eq!(agreed("x-webkit-deflate-frame"), Transform::Unknown);
         assert_eq!(agreed("permessage-deflate, mystery"), Transform::Unknown);
+    }
+
+    proptest! {
+        #[test]
+        fn a_frame_that_came_whole_is_judged_as_its_beginning_payload_and_end(
+            texts in prop::collection::vec(prop_oneof!["[a-zé€]{0,9}".prop_map(String::into_bytes), any::<Vec<u8>>()], 1..5),
+            first in prop::sample::select(vec![0x81_u8, 0x82, 0x01, 0xC1, 0x80]), masked: bool,
+            transform in prop::sample::select(vec![Transform::Unknown, Transform::Plain, ALONE]),
+        ) {
+            let seen = packet(1);
+            let mut whole = Messages::new(transform, &Arc::new(Reading::new(Depth::All)));
+            let mut pieces = Messages::new(transform, &Arc::new(Reading::new(Depth::All)));
+            for text in texts {
+                let frame = if masked { Frame::masked(first, &text) } else { Frame::new(first, &text) };
+                let bytes = frame.bytes();
+                let header = FrameHeader::parse(&bytes).unwrap();
+                let payload = &bytes[usize::from(header.header_len)..];
+                let (mut at_once, mut one_by_one) = (Vec::new(), Vec::new());
+                whole.frame(&header, payload, 7, seen, &mut |fault| at_once.push(fault));
+                pieces.begin(&header, seen);
+                if !payload.is_empty() {
+                    let kind = pieces.payload(&header, 0, payload);
+                    one_by_one.extend(kind.map(|kind| Fault { kind, offset: 7, seen }));
+                }
+                pieces.end(&header, header.len, 7, seen, &mut |fault| one_by_one.push(fault));
+                prop_assert_eq!(at_once, one_by_one);
+            }
+        }
     }
 }

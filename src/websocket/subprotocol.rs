@@ -3,12 +3,13 @@
 use super::Malformed;
 use super::list::{list, token};
 use crate::limits;
+use compact_str::CompactString;
 
 /// The subprotocols that a request offers, or the one that a response names.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Subprotocols {
     /// The names as written, in order. They compare with case (RFC 6455 §4.1).
-    pub list: Vec<String>,
+    pub list: Vec<CompactString>,
     /// The first place where the grammar was broken; elements before and after it are still in `list`.
     pub malformed: Option<Malformed>,
     /// Header lines the list was spread over; 0 where there was none.

@@ -6,6 +6,7 @@ use super::hpack::{Fault, Hpack, Text};
 use crate::http::head::is_token;
 use crate::http::{Head, HeadKind, Oddity, RequestHead, ResponseHead};
 use crate::limits;
+use compact_str::CompactString;
 
 /// The fields of one header block. Made once and filled again for each block, so that those of ordinary streams cost
 /// no allocation.
@@ -121,7 +122,7 @@ impl Fields {
     /// As the head of a request: `:method` and `:path` in the request line, `:authority` as `host`. A pseudo-header
     /// field that is not there, or not known, is empty.
     pub fn request(&self) -> Option<RequestHead> {
-        let text = |pseudo| String::from_utf8_lossy(self.pseudo(pseudo).unwrap_or_default()).into_owned();
+        let text = |pseudo| CompactString::from_utf8_lossy(self.pseudo(pseudo).unwrap_or_default());
         let (method, target) = (text(Pseudo::Method), text(Pseudo::Path));
         let mut raw = Vec::with_capacity(self.lines.len().saturating_add(128));
         line_text(self.pseudo(Pseudo::Method).unwrap_or_default(), &mut raw);
@@ -143,7 +144,7 @@ impl Fields {
         let status = std::str::from_utf8(digits).ok()?.parse().ok().filter(|status| *status >= 100)?;
         let raw = format!("HTTP/2 {status}\r\n").into_bytes();
         let head = self.head(raw, HeadKind::Response)?;
-        Some(ResponseHead { head, version: Some((2, 0)), status, reason: String::new() })
+        Some(ResponseHead { head, version: Some((2, 0)), status, reason: CompactString::default() })
     }
 
     fn head(&self, mut raw: Vec<u8>, kind: HeadKind) -> Option<Head> {

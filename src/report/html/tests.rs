@@ -36,8 +36,8 @@ fn the_policy_lets_in_what_is_on_the_page_and_nothing_else() {
 fn hostile_text_is_no_markup_and_hides_nothing() {
     let evil = "</title></style><script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u{202e}\u{1b}";
     let (mut connection, mut findings) = refused(0);
-    connection.closes[0].reason = evil.to_owned();
-    connection.request.as_mut().unwrap().head.target = format!("/{evil}");
+    connection.closes[0].reason = evil.into();
+    connection.request.as_mut().unwrap().head.target = format!("/{evil}").into();
     let finding = &mut findings[0];
     for text in [&mut finding.title, &mut finding.message, &mut finding.help] {
         *text = evil.to_owned();

@@ -96,10 +96,14 @@ impl Groups {
             self.total.count(finding.severity);
         }
         let cause = rules::cause_key(&finding, connection);
+        if let Some(group) = self.by_cause.get_mut(&cause) {
+            return group.take(connection, finding, upstream, secrets);
+        }
         let room = self.by_cause.len() < limits::REPORT_GROUPS;
-        let groups =
-            if room || self.by_cause.contains_key(&cause) { &mut self.by_cause } else { &mut self.beyond };
-        let key = if room || groups.contains_key(&cause) { cause } else { cause.of_any_server() };
+        let (groups, key) = match room {
+            true => (&mut self.by_cause, cause),
+            false => (&mut self.beyond, cause.of_any_server()),
+        };
         match groups.entry(key) {
             Entry::Occupied(mut group) => group.get_mut().take(connection, finding, upstream, secrets),
             Entry::Vacant(place) => {

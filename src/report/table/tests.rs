@@ -129,7 +129,7 @@ fn hostile_text_reaches_no_terminal() {
     hostile.1[0].help = evil.to_owned();
     hostile.1[0].evidence[0].text = evil.to_owned();
     hostile.1[0].consequences[0].title = evil.to_owned();
-    hostile.0.request.as_mut().unwrap().head.target = format!("/{evil}?a={evil}");
+    hostile.0.request.as_mut().unwrap().head.target = format!("/{evil}?a={evil}").into();
     let mut summary = summary(1);
     summary.captures[0].path = evil.to_owned();
     summary.captures[0].warnings = vec![evil.to_owned()];

@@ -4,6 +4,7 @@ use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Context, Finding, Origin, pair, trust};
 use crate::websocket::Extension;
+use compact_str::CompactString;
 
 rule! {
     /// # What it finds
@@ -59,7 +60,7 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
 }
 
 /// What an answer agrees to, whatever the order of parameters.
-fn agreed(list: &[Extension]) -> Vec<(String, Vec<Parameter>)> {
+fn agreed(list: &[Extension]) -> Vec<(CompactString, Vec<Parameter>)> {
     let mut all: Vec<_> = list
         .iter()
         .map(|extension| {
@@ -77,7 +78,7 @@ fn agreed(list: &[Extension]) -> Vec<(String, Vec<Parameter>)> {
 }
 
 /// Name and value of a parameter, to be compared.
-type Parameter = (String, Option<String>);
+type Parameter = (CompactString, Option<CompactString>);
 
 #[cfg(test)]
 mod tests {

@@ -64,7 +64,7 @@ fn passed<'a>(legs: &Legs<'a>) -> Option<(Role, &'a Close, &'a Close)> {
 
 /// Whether two Closes say the same, the second perhaps with less of the reason.
 fn same(sent: &Close, received: &Close) -> bool {
-    let cut = !received.reason.is_empty() && sent.reason.starts_with(&received.reason);
+    let cut = !received.reason.is_empty() && sent.reason.starts_with(received.reason.as_str());
     sent.code == received.code && (sent.reason == received.reason || cut)
 }
 

@@ -35,10 +35,13 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
 pub(in crate::rules) fn standing(connection: &Connection, subprotocols: &[String]) -> Option<Standing> {
     let response = super::agreed(connection)?;
     let offered = |name: &String| {
-        connection.request.as_ref().is_some_and(|request| request.subprotocols.contains(name))
+        connection
+            .request
+            .as_ref()
+            .is_some_and(|request| request.subprotocols.iter().any(|offered| offered == name))
     };
     Some(match &response.subprotocol {
-        Some(agreed) if subprotocols.contains(agreed) => {
+        Some(agreed) if subprotocols.iter().any(|wanted| wanted == agreed) => {
             Standing::met(response.seen, format!("{agreed} agreed"))
         }
         Some(other) => {

@@ -170,3 +170,32 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::PacketId;
+    use crate::time::Timestamp;
+    use crate::tls::testing::{C, S, client_hello, message, record, server_hello};
+
+    #[test]
+    fn a_transcript_is_kept_up_to_its_bound() {
+        let seen = Seen { packet: PacketId::new(0, 1), at: Timestamp::default() };
+        let mut log = KeyLog::default();
+        log.read(format!("RSA 0102030405060708 {}", "07".repeat(48)).as_bytes());
+        for (certificates, kept) in [(4, true), (5, false), (16, false)] {
+            let (mut session, mut keys) = (Session::new(), Keyring::new(log.clone(), false));
+            let mut say = |from, bytes: &[u8]| session.data(from, bytes, seen, &mut keys, &mut |_, _| {});
+            say(C, &client_hello(false));
+            say(S, &server_hello([2; 32]));
+            // As many as fit beside the hellos.
+            let certificate = message(11, &vec![7; (limits::TLS_TRANSCRIPT - 1000) / 4]);
+            for _ in 0..certificates {
+                certificate.chunks(1 << 14).for_each(|piece| say(S, &record(22, piece)));
+            }
+            let transcript = session.rsa.transcript.as_ref();
+            assert_eq!(transcript.is_some(), kept, "{certificates} certificates");
+            assert!(transcript.is_none_or(|bytes| bytes.len() <= limits::TLS_TRANSCRIPT));
+        }
+    }
+}
