@@ -4,15 +4,13 @@ use super::super::Observer;
 use super::super::ledger::Ledger;
 use super::worker::{Place, Report, When};
 use crate::connection::Told;
-use std::iter::Peekable;
+use std::collections::VecDeque;
 use std::sync::mpsc::Receiver;
-use std::vec::IntoIter;
 
 /// What comes from one worker.
 pub(super) struct Lane {
     reports: Receiver<Report>,
-    /// What is left of the last report.
-    told: Peekable<IntoIter<(Place, Told)>>,
+    told: VecDeque<(Place, Told)>,
     /// All that comes before this is in `told`, or was taken from it.
     until: When,
 }
@@ -20,7 +18,7 @@ pub(super) struct Lane {
 impl Lane {
     /// Nothing was told yet.
     pub(super) fn new(reports: Receiver<Report>) -> Lane {
-        Lane { reports, told: Vec::new().into_iter().peekable(), until: When::At(0) }
+        Lane { reports, told: VecDeque::new(), until: When::At(0) }
     }
 }
 
@@ -45,9 +43,11 @@ pub(super) fn merge<O: Observer>(
         }
         let lane = &mut lanes[slowest];
         let report = lane.reports.recv().map_err(|_| slowest)?;
-        // All before it was told.
-        debug_assert!(lane.told.peek().is_none());
-        lane.told = report.told.into_iter().peekable();
+        // Nearly always nothing is left of the report before, so that this one need not be copied.
+        match lane.told.is_empty() {
+            true => lane.told = report.told.into(),
+            false => lane.told.extend(report.told),
+        }
         lane.until = report.until;
         if let Some((read, total)) = report.progress {
             progress(read, total);
@@ -57,11 +57,11 @@ pub(super) fn merge<O: Observer>(
 
 /// The first of what was told before `until`.
 fn next(lanes: &mut [Lane], until: When) -> Option<Told> {
-    let first = |lane: &mut Lane| lane.told.peek().map(|&(place, _)| place);
-    let waiting = lanes.iter_mut().enumerate().filter_map(|(index, lane)| Some((first(lane)?, index)));
+    let first = |lane: &Lane| lane.told.front().map(|&(place, _)| place);
+    let waiting = lanes.iter().enumerate().filter_map(|(index, lane)| Some((first(lane)?, index)));
     let ((when, _), index) = waiting.min()?;
     if when >= until {
         return None;
     }
-    lanes[index].told.next().map(|(_, told)| told)
+    lanes[index].told.pop_front().map(|(_, told)| told)
 }
