@@ -4,6 +4,7 @@
 mod capture;
 mod net;
 mod tcp;
+mod whole;
 
 use crate::traffic::{self, Endless, Step};
 use peak_alloc::PeakAlloc;
@@ -78,7 +79,7 @@ fn half_open_connections_beyond_the_limit_are_given_up() {
 fn bytes_that_wait_behind_holes_are_bounded() {
     let bound = wsanalyze::limits::HELD_BYTES_TOTAL as u64 + 32 * MB;
     alone("bytes_that_wait_behind_holes_are_bounded", bound, || {
-        let (_, seen) = analyze(60 * MB, traffic::holes(2_000));
+        let (_, seen) = analyze(160 * MB, traffic::holes(2_000));
         assert_eq!(seen.connections, 2_000);
         assert!(seen.lost >= 1_990, "{}", seen.lost);
     });

@@ -194,7 +194,7 @@ fn capture(line: &str, name: &str) -> Vec<u8> {
 }
 
 /// A client hello for a server of that name (RFC 8446 §4.1.2, RFC 6066 §3).
-fn client_hello(name: &[u8]) -> Vec<u8> {
+pub fn client_hello(name: &[u8]) -> Vec<u8> {
     let with_length = |bytes: &[u8]| [&(bytes.len() as u16).to_be_bytes()[..], bytes].concat();
     let entry = [&[0][..], &with_length(name)].concat();
     let extension = [&[0, 0][..], &with_length(&with_length(&entry))].concat();

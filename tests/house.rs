@@ -276,6 +276,36 @@ fn parsers_deny_what_may_panic() {
     }
 }
 
+#[test]
+fn every_bound_is_named_in_a_test() {
+    let limits = fs::read_to_string(root().join("src/limits.rs")).unwrap();
+    let bounds: Vec<&str> = limits
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub const ")?.split_once(':').map(|(name, _)| name))
+        .collect();
+    assert!(bounds.len() > 100, "{}", bounds.len());
+    let tests: Vec<String> = tests().map(|text| without_comments(&text)).collect();
+    let untested: Vec<&&str> = bounds
+        .iter()
+        .filter(|bound| {
+            let named = format!("limits::{bound}");
+            !tests.iter().any(|text| has_whole_word(text, &named))
+        })
+        .collect();
+    assert!(untested.is_empty(), "named in no test as limits::NAME: {untested:?}");
+}
+
+/// The texts of all tests: those of `tests/`, and what is compiled for tests only of `src/`.
+fn tests() -> impl Iterator<Item = String> {
+    let all = files(&root().join("src"));
+    let modules: BTreeSet<String> = all.iter().flat_map(|(file, text)| test_modules(file, text)).collect();
+    let inside = all.into_iter().map(move |(file, text)| match modules.contains(&file) {
+        true => text,
+        false => text.lines().skip(tests_begin(&text)).map(|line| format!("{line}\n")).collect(),
+    });
+    inside.chain(files(&root().join("tests")).into_values())
+}
+
 /// The files of `src/` without tests and comments, by their path there.
 fn sources() -> impl Iterator<Item = (String, String)> {
     let all = files(&root().join("src"));
@@ -294,15 +324,21 @@ fn test_modules(file: &str, text: &str) -> Vec<String> {
 
 /// `text` up to the tests at its end, without lines of comment.
 fn code(text: &str) -> String {
+    let code: String = text.lines().take(tests_begin(text)).map(|line| format!("{line}\n")).collect();
+    without_comments(&code)
+}
+
+/// Lines before the tests at the end of `text`.
+fn tests_begin(text: &str) -> usize {
     let lines: Vec<&str> = text.lines().collect();
     let inline =
         |pair: &[&str]| pair[0] == "#[cfg(test)]" && pair[1].contains("mod ") && pair[1].ends_with('{');
-    let end = lines.windows(2).position(inline).unwrap_or(lines.len());
-    lines[..end]
-        .iter()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .map(|line| format!("{line}\n"))
-        .collect()
+    lines.windows(2).position(inline).unwrap_or(lines.len())
+}
+
+fn without_comments(text: &str) -> String {
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    lines.map(|line| format!("{line}\n")).collect()
 }
 
 /// The first word of every path that begins with `crate::`.
@@ -322,6 +358,12 @@ fn has_word(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
         !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') && !line[..at].ends_with("crate::")
     })
+}
+
+/// Whether `word` stands in `text` and does not go on as a longer name.
+fn has_whole_word(text: &str, word: &str) -> bool {
+    text.match_indices(word)
+        .any(|(at, _)| !text[at + word.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_'))
 }
 
 /// The Rust files of a folder and those below it, by their path there.

@@ -56,3 +56,26 @@ impl Waiting {
         std::mem::take(&mut self.chunks)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::PacketId;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn so_many_bytes_wait_in_so_many_pieces_and_no_more() {
+        let seen = Seen { packet: PacketId::new(0, 1), at: Timestamp::default() };
+        for len in [1, 100, limits::WAITING] {
+            let mut waiting = Waiting::default();
+            let kept =
+                (0..4 * limits::WAITING_CHUNKS).filter(|_| waiting.push(0, seen, &vec![0; len])).count();
+            assert_eq!(kept, limits::WAITING_CHUNKS.min(limits::WAITING / len), "pieces of {len}");
+            assert!(waiting.joined(&[]).len() <= limits::WAITING);
+            // A list may have half as much room again as it needs, for it grows to double its size.
+            let pieces = waiting.chunks.capacity() * size_of::<Chunk>();
+            assert!(waiting.cost() - kept * len >= pieces * 2 / 3 || kept < 4, "{pieces} for {kept}");
+        }
+        assert!((size_of::<Chunk>()..2 * size_of::<Chunk>()).contains(&limits::WAITING_CHUNK));
+    }
+}

@@ -4,12 +4,13 @@ use super::carrier::Carrier;
 use super::chunk::Waiting;
 use super::ending::Transport;
 use super::exchange::{Exchange, Heard};
-use super::facts::{Connection, Outcome, Quality, Repeats, Reset, RoleEvidence, Span, TcpFacts};
+use super::facts::{Connection, Outcome, Quality, Reset, RoleEvidence, TcpFacts};
 use super::identify::{Identified, Identify, Version};
 use super::multiplex::{Begun, Multiplex};
 use super::session::Session;
 use super::start::Start;
 use super::stream::Finished;
+use super::trouble::Troubles;
 use crate::capture::{PacketId, Seen};
 use crate::limits;
 use crate::net::{Endpoint, FlowKey, Side};
@@ -45,7 +46,7 @@ pub(super) struct Flow {
     /// The first FIN of each direction, in the order of the key.
     fins: [Option<Seen>; 2],
     /// What else happened to each of them.
-    trouble: Option<Box<[Trouble; 2]>>,
+    trouble: Troubles,
     /// The first reset.
     reset: Option<Box<ResetOf>>,
     conflicts: u32,
@@ -65,28 +66,6 @@ struct ResetOf {
     seen: Seen,
     ttl: u8,
     usual_ttl: Option<u8>,
-}
-
-/// What happens to few directions of a flow.
-#[derive(Clone, Default)]
-struct Trouble {
-    /// What the capture lacks of it: bytes, gaps, and the last of these.
-    missing: u64,
-    gaps: u32,
-    last_gap: Option<Seen>,
-    /// What was sent again since something new was sent.
-    repeats: Option<Box<Repeats>>,
-    /// Since when its window is closed, and the longest time that it was.
-    closed: Option<Seen>,
-    stall: Option<Box<Span>>,
-}
-
-impl Trouble {
-    /// The longest stall, one that lasts until the last packet included.
-    fn stalled(&self, last: Seen) -> Option<Span> {
-        let open = self.closed.map(|from| Span { from, until: last });
-        open.into_iter().chain(self.stall.as_deref().copied()).max_by_key(Span::nanos)
-    }
 }
 
 enum Stage {
@@ -111,7 +90,7 @@ impl Flow {
             stage: Stage::Unknown(Box::default(), None),
             attempts: Vec::new(),
             fins: [None; 2],
-            trouble: None,
+            trouble: Troubles::default(),
             reset: None,
             conflicts: 0,
             tunnels: 0,
@@ -136,9 +115,7 @@ impl Flow {
             return false;
         }
         self.last = seen;
-        if let Some(trouble) = &mut self.trouble {
-            trouble[from.index()].repeats = None;
-        }
+        self.trouble.forget_repeats(from);
         session.data(role(self.client, from), offset, bytes, seen);
         true
     }
@@ -153,9 +130,7 @@ impl Flow {
         keys: &mut Keyring,
     ) -> Protocol {
         self.last = seen;
-        if let Some(trouble) = &mut self.trouble {
-            trouble[from.index()].repeats = None;
-        }
+        self.trouble.forget_repeats(from);
         self.inside(0, from, offset, bytes, seen, keys)
     }
 
@@ -332,10 +307,7 @@ impl Flow {
             }
             return Protocol::Open;
         }
-        let direction = self.trouble(from);
-        direction.missing = direction.missing.saturating_add(len);
-        direction.gaps = direction.gaps.saturating_add(1);
-        direction.last_gap = Some(seen);
+        self.trouble.gap(from, len, seen);
         match &mut self.stage {
             Stage::Frames(session) => session.gap(role(self.client, from), offset, len, seen),
             Stage::Http(exchange) => {
@@ -354,10 +326,7 @@ impl Flow {
 
     /// Bytes came again: where the first copy is still here, it is compared with this one.
     pub(super) fn repeat(&mut self, from: Side, offset: u64, bytes: &[u8], seen: Seen) {
-        let first = Repeats { count: 0, span: Span { from: seen, until: seen } };
-        let repeats = self.trouble(from).repeats.get_or_insert_with(|| Box::new(first));
-        repeats.count = repeats.count.saturating_add(1);
-        repeats.span.until = seen;
+        self.trouble.repeat(from, seen);
         if !self.tls.is_empty() {
             // The copy is encrypted, the head that is kept is not.
             return;
@@ -396,21 +365,7 @@ impl Flow {
 
     /// The window of one side closed or opened.
     pub(super) fn window(&mut self, from: Side, closed: bool, seen: Seen) {
-        if self.trouble.is_none() && !closed {
-            return;
-        }
-        let direction = self.trouble(from);
-        match direction.closed {
-            None if closed => direction.closed = Some(seen),
-            Some(since) if !closed => {
-                let span = Span { from: since, until: seen };
-                direction.closed = None;
-                if direction.stall.as_ref().is_none_or(|longest| span.nanos() > longest.nanos()) {
-                    direction.stall = Some(Box::new(span));
-                }
-            }
-            _ => {}
-        }
+        self.trouble.window(from, closed, seen);
     }
 
     /// The last event: hands out every connection that this flow carried, and tells as [`Flow::tls`]
@@ -443,7 +398,7 @@ impl Flow {
             }
             Stage::Http(exchange) => {
                 let server = self.client.map(|(client, _)| client.other());
-                let lost = server.is_some_and(|side| unseen == Some(side) || self.missing(side) > 0);
+                let lost = server.is_some_and(|side| unseen == Some(side) || self.trouble.missing(side) > 0);
                 self.take_attempts(*exchange, lost);
             }
             Stage::Frames(session) => self.attempts.extend(session.finish()),
@@ -517,8 +472,7 @@ impl Flow {
                     Stage::Unknown(_, tunnel) => tunnel.take(),
                     _ => None,
                 };
-                let joined = self.start.opener.is_none()
-                    || self.trouble.iter().flat_map(|both| &**both).any(|direction| direction.gaps > 0);
+                let joined = self.start.opener.is_none() || self.trouble.has_gaps();
                 let reading = Arc::clone(&self.reading);
                 self.stage = match version {
                     Version::Http1 => Stage::Http(Box::new(Exchange::new(tunnel, joined, reading))),
@@ -598,16 +552,6 @@ impl Flow {
         self.bounded |= bounded;
     }
 
-    /// What happened to one direction.
-    fn trouble(&mut self, side: Side) -> &mut Trouble {
-        &mut self.trouble.get_or_insert_default()[side.index()]
-    }
-
-    /// Bytes of one direction that the capture lacks.
-    fn missing(&self, side: Side) -> u64 {
-        self.trouble.as_ref().map_or(0, |both| both[side.index()].missing)
-    }
-
     /// Fills in what only the whole flow tells.
     fn finish(
         &self,
@@ -619,11 +563,7 @@ impl Flow {
         let Finished { mut connection, ended: stream_ended } = finished;
         let (client, roles) = self.client.unwrap_or((Side::Low, RoleEvidence::Http));
         let sides = [client.index(), client.other().index()];
-        let [low, high] = self.trouble.as_deref().cloned().unwrap_or_default();
-        let of = match client {
-            Side::Low => Sides { client: low, server: high },
-            Side::High => Sides { client: high, server: low },
-        };
+        let of = self.trouble.by_role(client);
         connection.tcp = TcpFacts {
             capture: self.start.first.packet.capture(),
             stream: 0,

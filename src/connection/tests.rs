@@ -12,10 +12,11 @@ use proptest::prelude::*;
 const C: Side = Side::Low;
 const S: Side = Side::High;
 
-const REQUEST: &[u8] = b"GET /chat?token=1 HTTP/1.1\r\nHost: example.org\r\nUpgrade: websocket\r\n\
+pub(super) const REQUEST: &[u8] = b"GET /chat?token=1 HTTP/1.1\r\nHost: example.org\r\nUpgrade: websocket\r\n\
     Connection: keep-alive, Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
     Sec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
-const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+pub(super) const SWITCHING: &[u8] =
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
 /// Close 1010 `permessage-deflate`, masked with zeros.
 const CLIENT_1010: &[u8] = b"\x88\x94\0\0\0\0\x03\xF2permessage-deflate";
@@ -23,7 +24,8 @@ const SERVER_1010: &[u8] = b"\x88\x14\x03\xF2permessage-deflate";
 
 /// Plays events of one flow; each gets the next packet number.
 pub(super) struct Play {
-    connections: Connections,
+    pub(super) connections: Connections,
+    pub(super) flow: u32,
     offsets: [u64; 2],
     packet: u64,
     pub(super) ignored: bool,
@@ -34,11 +36,23 @@ impl Play {
         Play::with_keys(opener, crate::tls::Keyring::default())
     }
 
-    fn with_keys(opener: Option<Side>, keys: crate::tls::Keyring) -> Play {
+    pub(super) fn with_keys(opener: Option<Side>, keys: crate::tls::Keyring) -> Play {
         let connections = Connections::new(keys, Depth::WhereAsked);
-        let mut play = Play { connections, offsets: [0; 2], packet: 0, ignored: false };
-        play.event(C, Event::Opened { opener });
+        let mut play = Play { connections, flow: 3, offsets: [0; 2], packet: 0, ignored: false };
+        play.again(opener);
         play
+    }
+
+    /// Another connection begins.
+    pub(super) fn again(&mut self, opener: Option<Side>) {
+        (self.offsets, self.ignored) = ([0; 2], false);
+        self.event(C, Event::Opened { opener });
+    }
+
+    /// The last packet.
+    pub(super) fn seen(&self) -> Seen {
+        let at = Timestamp::from_nanos(self.packet as i64 * 1_000_000);
+        Seen { packet: PacketId::new(0, self.packet), at }
     }
 
     pub(super) fn event(&mut self, from: Side, event: Event<'_>) {
@@ -52,9 +66,8 @@ impl Play {
     /// As part of the same packet as the event before.
     fn event_again(&mut self, from: Side, event: Event<'_>) {
         let (key, _) = FlowKey::v4(([10, 0, 0, 5], 51234), ([10, 0, 0, 9], 80), 0);
-        let at = Timestamp::from_nanos(self.packet as i64 * 1_000_000);
-        let seen = Seen { packet: PacketId::new(0, self.packet), at };
-        let interest = self.connections.event(StreamEvent { flow: FlowId(3), key: &key, seen, from, event });
+        let (flow, seen) = (FlowId(self.flow), self.seen());
+        let interest = self.connections.event(StreamEvent { flow, key: &key, seen, from, event });
         self.ignored |= interest == Interest::Ignore;
     }
 

@@ -324,6 +324,27 @@ mod tests {
     }
 
     #[test]
+    fn records_are_kept_up_to_their_bound() {
+        let (mut census, session) = (Census::default(), session(0.0));
+        (0..limits::CENSUS + 1000).for_each(|_| census.push(&session));
+        assert_eq!((census.records.len(), census.records.iter().count()), (limits::CENSUS, limits::CENSUS));
+    }
+
+    #[test]
+    fn few_later_attempts_are_asked_whether_the_client_got_through() {
+        let refused =
+            |start| Scene::tcp_at(start).request(REQUEST).answer("HTTP/1.1 401 x\r\n\r\n", "").build();
+        for (before, found) in [(limits::ATTEMPTS_AFTER - 1, true), (limits::ATTEMPTS_AFTER, false)] {
+            let mut census = Census::default();
+            let first = refused(0.0);
+            census.push(&first);
+            (1..=before).for_each(|n| census.push(&refused(n as f64)));
+            census.push(&session(before as f64 + 1.0));
+            assert_eq!(census.got_through(&first, i64::MAX), found, "{before} attempts before it");
+        }
+    }
+
+    #[test]
     fn the_query_is_no_part_of_the_path() {
         assert_eq!(path("/chat?token=1"), path("/chat#x"));
         assert_ne!(digest("/chat"), digest("/news"));

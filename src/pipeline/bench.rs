@@ -56,6 +56,12 @@ impl<'a> Bench<'a> {
         self.waiting.len()
     }
 
+    /// How many without payload are remembered.
+    #[cfg(test)]
+    pub(super) fn unused(&self) -> usize {
+        self.unused.len()
+    }
+
     /// Whether no more may wait.
     pub(super) fn is_full(&self) -> bool {
         self.waiting.len() > limits::WAITING_CONNECTIONS

@@ -78,3 +78,54 @@ impl<'a, O: Observer> Ledger<'a, O> {
         (self.totals, self.encrypted.saturating_sub(limits::TLS_UNREAD as u64))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::{PacketId, Seen};
+    use crate::connection::{Connection, Unused};
+    use crate::rules::Finding;
+    use crate::rules::testing::{ANSWER, REQUEST, Scene};
+
+    /// Counts the connections that were judged.
+    #[derive(Default)]
+    struct Judged(usize);
+
+    impl Observer for Judged {
+        fn connection(&mut self, _: Box<Connection>, _: Vec<Finding>) {
+            self.0 += 1;
+        }
+    }
+
+    #[test]
+    fn connections_wait_to_be_judged_up_to_a_number() {
+        let session = Scene::tcp().request(REQUEST).answer(ANSWER, "").build();
+        let (selection, mut judged) = (Selection::default(), Judged::default());
+        let mut ledger = Ledger::new(&selection, When::Late, &mut judged);
+        let count = limits::WAITING_CONNECTIONS * 3 / 2;
+        for number in 1..=count as u64 {
+            let mut connection = Box::new(session.clone());
+            connection.first.packet = PacketId::new(0, number);
+            let first = connection.first.packet;
+            ledger.take(Told::Carried(first, Carried::WebSocket(connection)));
+            assert!(ledger.bench.waiting() <= limits::WAITING_CONNECTIONS);
+        }
+        assert_eq!(ledger.observer.0, limits::WAITING_CONNECTIONS / 2, "those that waited longest");
+    }
+
+    #[test]
+    fn connections_without_payload_are_remembered_up_to_a_number() {
+        let session = Scene::tcp().build();
+        let (selection, mut judged) = (Selection::default(), Judged::default());
+        let mut ledger = Ledger::new(&selection, When::Late, &mut judged);
+        for number in 1..=4 * limits::UNUSED as u64 {
+            let opened = Seen { packet: PacketId::new(0, number), ..session.first };
+            let (client, server) = (session.tcp.client, session.tcp.server);
+            let (capture, stream, syns, accepted, ended) = (0, 0, 1, None, None);
+            let unused = Unused { capture, stream, client, server, opened, syns, accepted, ended };
+            ledger.take(Told::Carried(opened.packet, Carried::Nothing(unused)));
+            assert!(ledger.bench.unused() <= limits::UNUSED);
+        }
+        assert_eq!(ledger.bench.unused(), limits::UNUSED);
+    }
+}

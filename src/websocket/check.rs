@@ -43,19 +43,21 @@ impl Faults {
     const INSIDE: u16 = 1 << 9;
 
     /// The rules that `header` breaks, in a direction so masked and so far in its messages.
-    #[inline]
+    #[inline(always)]
     pub(super) fn of(header: &FrameHeader, masking: Masking, message: Message) -> Faults {
         let first = matches!(header.opcode, Opcode::Text | Opcode::Binary);
-        let wrong_mask = match masking {
-            Masking::Masked => header.mask.is_none(),
-            Masking::Unmasked => header.mask.is_some(),
-            Masking::Unknown => false,
-        };
         let short = header.length_form == LengthForm::Short;
-        if first && short && !wrong_mask && !header.rsv23() && message != Message::Open {
+        if first && short && !is_wrong(masking, header) && !header.rsv23() && message != Message::Open {
             // Most frames are short messages, and can break none of the other rules.
             return Faults(0);
         }
+        Faults::all(header, masking, message)
+    }
+
+    #[inline(never)]
+    fn all(header: &FrameHeader, masking: Masking, message: Message) -> Faults {
+        let first = matches!(header.opcode, Opcode::Text | Opcode::Binary);
+        let wrong_mask = is_wrong(masking, header);
         let control = header.opcode.is_control();
         let continuation = header.opcode == Opcode::Continuation;
         let flag = |bit, broken| if broken { bit } else { 0 };
@@ -130,6 +132,16 @@ impl Faults {
 
     const fn has(self, bits: u16) -> bool {
         self.0 & bits != 0
+    }
+}
+
+/// Whether a frame of such a direction should have a mask and has none, or the other way round.
+#[inline(always)]
+const fn is_wrong(masking: Masking, header: &FrameHeader) -> bool {
+    match masking {
+        Masking::Masked => header.mask.is_none(),
+        Masking::Unmasked => header.mask.is_some(),
+        Masking::Unknown => false,
     }
 }
 

@@ -593,6 +593,20 @@ mod tests {
     }
 
     #[test]
+    fn a_length_is_believed_up_to_its_bound() {
+        for (len, found) in
+            [(limits::FRAME_PAYLOAD, true), (limits::FRAME_PAYLOAD + 1, false), (1 << 62, false)]
+        {
+            let stream = [&[0x82, 0x7F][..], &len.to_be_bytes(), b"xxxx"].concat();
+            assert_eq!(
+                frames(Masking::Unmasked, &[&stream]),
+                if found { vec![(Opcode::Binary, len)] } else { vec![] }
+            );
+            assert_eq!(violations(&[&stream]).contains(&(Violation::FramingLost, 0)), !found, "{len}");
+        }
+    }
+
+    #[test]
     fn lost_framing_is_told_once_and_found_again_where_frames_follow() {
         let noise = [0x74, 0x9E, 0x5D, 0x3B, 0xE6, 0x33, 0x74, 0x9E, 0x5D, 0x3B, 0xE6, 0x33];
         let found = violations(&[HELLO, &noise, &noise, &[HELLO, HELLO, HELLO].concat(), HELLO]);

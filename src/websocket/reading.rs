@@ -107,3 +107,38 @@ impl Reading {
 
 /// The share of one part in [`limits::INFLATED_TOTAL`].
 const INFLATED_SHARE: u64 = limits::INFLATED_TOTAL / limits::PARTS as u64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_kept_up_to_what_all_connections_may_keep() {
+        for (depth, total) in [
+            (Depth::WhereAsked, limits::COMPRESSED_TOTAL),
+            (Depth::All, limits::INFLATING_TOTAL),
+            (Depth::Listed(Payloads::Hidden), limits::INFLATING_TOTAL),
+        ] {
+            let (reading, room) = (Reading::new(depth), total / limits::PARTS);
+            let taken = (0..4 * room / 4096).filter(|_| reading.take(4096)).count();
+            assert_eq!(taken * 4096, room, "{depth:?}");
+            reading.give_back(4096);
+            assert!(!reading.take(4097) && reading.take(4096) && !reading.take(1));
+        }
+    }
+
+    #[test]
+    fn work_that_was_not_asked_for_ends_at_its_bound() {
+        let (asked, unasked) = (Reading::new(Depth::All), Reading::new(Depth::WhereAsked));
+        let mut spent = 0;
+        while unasked.room() > 0 {
+            assert!(unasked.room() <= limits::INFLATED);
+            spent += unasked.room();
+            unasked.spend(unasked.room());
+            asked.spend(limits::INFLATED);
+            assert!(spent <= limits::INFLATED_TOTAL);
+        }
+        assert_eq!(spent, limits::INFLATED_TOTAL / limits::PARTS as u64);
+        assert_eq!(asked.room(), limits::INFLATED, "who asks for all gets it");
+    }
+}

@@ -105,6 +105,27 @@ fn few_bytes_wait_for_earlier_ones() {
 }
 
 #[test]
+fn few_bytes_wait_in_all_flows_together() {
+    let room = limits::HELD_BYTES_TOTAL / limits::PARTS;
+    let payload = [b'x'; 1000];
+    let cost = payload.len() + limits::HELD_SEGMENT;
+    let (mut run, mut most, mut sent) = (Run::default(), 0, 0);
+    for client in 1..=(4 * room / (8 * cost)) as u32 {
+        run.open(client);
+        for segment in 0..8 {
+            run.send(client, Side::Low, (Flags::ACK, 101 + 1001 * segment, 500), &payload);
+            sent += payload.len();
+            most = most.max((sent - run.told.bytes) / payload.len() * cost);
+        }
+    }
+    assert!(
+        (room - cost..=room).contains(&most),
+        "{most} bytes waited in all flows, at most {room} expected"
+    );
+    assert!(run.table.counters().relieved > 0 && run.told.gaps > 0);
+}
+
+#[test]
 fn what_waits_takes_no_more_memory_however_much_comes() {
     flat("tcp::what_waits_takes_no_more_memory_however_much_comes", |times| {
         move || {

@@ -628,14 +628,30 @@ mod tests {
 
     #[test]
     fn a_flood_of_continuation_frames_is_dropped_and_the_next_block_read() {
-        let mut bytes = frame(kind::HEADERS, 0, 1, b"x");
-        for _ in 0..20 {
-            bytes.extend(frame(kind::CONTINUATION, 0, 1, &[b'x'; 16_000]));
+        let fit = limits::HEADER_BLOCK / 1024;
+        for (count, kept) in [(fit, true), (fit + 1, false), (4 * fit, false)] {
+            let mut bytes = frame(kind::HEADERS, 0, 1, b"");
+            (0..count).for_each(|_| bytes.extend(frame(kind::CONTINUATION, 0, 1, &[b'x'; 1024])));
+            bytes.extend(frame(kind::CONTINUATION, flag::END_HEADERS, 1, b""));
+            bytes.extend(frame(kind::HEADERS, flag::END_HEADERS, 3, b"abc"));
+            let told = told(server(), &[Ok(&bytes)]);
+            assert_eq!(told[0] == "block 1 false None", !kept, "{count} frames");
+            assert_eq!(told[1], "block 3 false Some([97, 98, 99])");
         }
-        bytes.extend(frame(kind::CONTINUATION, flag::END_HEADERS, 1, b"x"));
-        bytes.extend(frame(kind::HEADERS, flag::END_HEADERS, 3, b"abc"));
-        let expected = ["block 1 false None", "block 3 false Some([97, 98, 99])"];
-        assert_eq!(told(server(), &[Ok(&bytes)]), expected);
+    }
+
+    #[test]
+    fn settings_are_kept_up_to_their_bound() {
+        let setting = [0, 8, 0, 0, 0, 1];
+        let bytes = frame(kind::SETTINGS, 0, 0, &setting.repeat(4 * limits::SETTINGS / 6));
+        let (mut reader, mut kept) = (server(), 0);
+        for mut piece in bytes.chunks(100) {
+            if let Some(Frame::Settings(settings)) = reader.next(&mut piece, seen(1)) {
+                kept = settings.len();
+                assert_eq!(enables_connect(settings), Some(true));
+            }
+        }
+        assert!((limits::SETTINGS - 100..=limits::SETTINGS).contains(&kept), "{kept} bytes");
     }
 
     #[test]

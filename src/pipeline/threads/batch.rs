@@ -273,3 +273,64 @@ impl Target for Batches {
         self.notice(&Notice::Renew(keys.clone()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::front::Front;
+    use super::*;
+    use crate::capture::Reader;
+    use crate::tls::KeyLog;
+    use std::io::Cursor;
+    use std::sync::mpsc::{channel, sync_channel};
+
+    /// A capture of TCP segments with so much payload, the first of them at this second and the others at the last one.
+    fn capture(packets: usize, payload: usize, second: u32) -> Reader {
+        let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+        let mut file = words(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, 65_535, 101]);
+        let len = (40 + payload) as u16;
+        let mut ip = [0; 40];
+        (ip[0], ip[9], ip[32], ip[33]) = (0x45, 6, 0x50, 0x10);
+        ip[2..4].copy_from_slice(&len.to_be_bytes());
+        ip[12..20].copy_from_slice(&[10, 0, 0, 1, 10, 0, 0, 2]);
+        for packet in 0..packets {
+            let at = if packet == 0 { second } else { 1_000_000 };
+            file.extend(words(&[at, 0, len.into(), len.into()]));
+            file.extend(ip);
+            file.resize(file.len() + payload, 0);
+        }
+        Reader::from_read("made", 0, Box::new(Cursor::new(file))).unwrap()
+    }
+
+    /// What a batch holds when it is full: segments, and chunks.
+    fn full(readers: Vec<Reader>) -> (usize, usize) {
+        let (inbox, _batches) = sync_channel(1);
+        let (_used, unused) = channel();
+        let mut batches = Batches::new(vec![inbox], unused, readers.len());
+        let mut front = Front::new(Merged::new(readers), KeyLog::default());
+        while !batches.is_full() {
+            assert!(front.read(&mut batches), "the input is over");
+        }
+        (batches.pending[0].steps.len(), batches.chunks.len())
+    }
+
+    #[test]
+    fn a_batch_is_full_with_so_many_segments() {
+        // The time is told once.
+        let most = limits::BATCH_SEGMENTS - 1;
+        assert_eq!(full(vec![capture(4 * limits::BATCH_SEGMENTS, 0, 1_000_000)]), (most, 0));
+    }
+
+    #[test]
+    fn a_batch_is_full_with_so_many_chunks_of_one_capture() {
+        let packets = 4 * limits::BATCH_CHUNKS * limits::WINDOW / 1000;
+        let (_, chunks) = full(vec![capture(packets, 1000, 1_000_000)]);
+        assert_eq!(chunks, 1 + limits::BATCH_CHUNKS);
+    }
+
+    #[test]
+    fn a_batch_is_full_with_the_chunks_of_so_many_captures() {
+        let count = 4 * limits::BATCH_CAPTURES as u32;
+        let (_, chunks) = full((0..count).map(|second| capture(2, 100, second)).collect());
+        assert_eq!(chunks, limits::BATCH_CAPTURES + limits::BATCH_CHUNKS);
+    }
+}

@@ -132,3 +132,43 @@ impl Worker {
         send(told, When::Over);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Merged;
+    use crate::net::{Flags, FlowKey, Segment};
+    use crate::pipeline::front::Front;
+    use crate::time::Timestamp;
+    use crate::tls::KeyLog;
+    use crate::websocket::Depth;
+    use std::sync::mpsc::{channel, sync_channel};
+
+    #[test]
+    fn what_is_told_at_the_end_is_told_in_pieces() {
+        let flows = 4 * limits::REPORT_AT_END;
+        let mut parts = part::all(&Front::new(Merged::new(Vec::new()), KeyLog::default()), Depth::default());
+        let seen = |number: usize| Seen {
+            packet: PacketId::new(0, number as u64 + 1),
+            at: Timestamp::from_nanos(number as i64),
+        };
+        for number in 0..flows {
+            let (key, from) = FlowKey::v4(([10, 0, 0, 1], number as u16), ([10, 0, 0, 2], 80), 0);
+            let (flags, seq, ack, window, ttl, ip_id) = (Flags::SYN, 1, 0, 1, 64, 0);
+            let (declared_len, payload) = (0, &[][..]);
+            let segment = Segment { key, from, seq, ack, flags, window, ttl, ip_id, declared_len, payload };
+            let part = &mut parts[part::of(&key)];
+            part.push(&segment, seen(number));
+            assert!(part.tell().count() > 0, "it is told that each flow began");
+        }
+        let (orders, batches) = sync_channel(1);
+        let (reports, told) = sync_channel(flows);
+        let (used, _) = channel();
+        let turns = Turns::of_workers(1).next().unwrap();
+        orders.send(Order::End(Some(seen(flows)))).unwrap();
+        Worker { number: 0, step: 1, parts, batches, reports, used, turns }.work();
+        let lengths: Vec<usize> = told.iter().map(|report| report.told.len()).collect();
+        assert!(lengths.iter().all(|&len| len <= limits::REPORT_AT_END), "{lengths:?}");
+        assert!(lengths.iter().sum::<usize>() >= flows);
+    }
+}

@@ -26,7 +26,7 @@ pub(super) struct Page<'a> {
     facts: Vec<(String, String)>,
     hops: Vec<Hop>,
     more_hops: usize,
-    causes: Vec<Cause>,
+    pub(super) causes: Vec<Cause>,
     /// How many of them count; they come first.
     counted: usize,
     demands: &'a [model::Demand],
@@ -37,8 +37,8 @@ pub(super) struct Page<'a> {
     not_drawn: usize,
     captures: &'a [model::Capture],
     severities: Vec<&'static str>,
-    endpoints: Vec<String>,
-    codes: Vec<(String, String)>,
+    pub(super) endpoints: Vec<String>,
+    pub(super) codes: Vec<(String, String)>,
 }
 
 struct Verdict {

@@ -1,4 +1,6 @@
+use super::page::Page;
 use super::*;
+use crate::limits;
 use crate::pipeline::Observer as _;
 use crate::report::testing::{refused, report, summary, well};
 use crate::report::{Collector, Secrets, escape};
@@ -73,13 +75,42 @@ fn what_a_gateway_removed_stands_before_everything_else() {
 
 #[test]
 fn a_page_on_very_many_connections_stays_a_page_and_says_what_it_leaves_out() {
-    let many: Vec<_> = (0..3_000).map(refused).collect();
-    let page = page(&report(many));
-    assert_eq!(page.matches("class=\"ladder\"").count(), crate::limits::PAGE_SESSIONS);
-    assert!(page.contains("100 sessions are drawn, those with findings first; 2900 more are not"));
-    assert!(page.contains("The first 1000 of 3000 connections"));
+    let all = 3 * limits::PAGE_CONNECTIONS;
+    let page = page(&report((0..all as u64).map(refused).collect()));
+    let (drawn, listed) = (limits::PAGE_SESSIONS, limits::PAGE_CONNECTIONS);
+    assert_eq!(page.matches("class=\"ladder\"").count(), drawn);
+    let left = all - drawn;
+    assert!(
+        page.contains(&format!("{drawn} sessions are drawn, those with findings first; {left} more are not"))
+    );
+    assert!(page.contains(&format!("The first {listed} of {all} connections")));
     assert!(page.contains("and 2995 more like it"));
     assert!(page.len() < 4 << 20, "{}", page.len());
+}
+
+#[test]
+fn causes_and_choices_of_a_page_are_bounded() {
+    let size = |times: usize| {
+        let many = (0..(times * limits::PAGE_CAUSES) as u64).map(|n| {
+            let (mut connection, mut findings) = refused(n);
+            findings[0].title = format!("cause {n}");
+            connection.tcp.server.port = 1000 + n as u16;
+            connection.closes[0].code = Some(3000 + n as u16);
+            (connection, findings)
+        });
+        let report = report(many.collect());
+        let page = Page::new(&report);
+        assert_eq!(page.causes.len(), limits::PAGE_CAUSES);
+        assert_eq!(page.endpoints.len(), limits::PAGE_CHOICES);
+        // Those of the last connection that had room, and the rules, may come on top.
+        assert!(
+            (limits::PAGE_CHOICES..limits::PAGE_CHOICES + 5).contains(&page.codes.len()),
+            "{}",
+            page.codes.len()
+        );
+    };
+    size(2);
+    size(4);
 }
 
 #[test]

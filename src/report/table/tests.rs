@@ -96,15 +96,37 @@ fn a_flood_of_causes_is_counted() {
     assert!(text.ends_with("450 info in 450 WebSocket connections\n"));
 }
 
+/// The fault of another server.
+fn of_server(server: u32) -> (Connection, Vec<Finding>) {
+    let (mut connection, findings) = refused(server.into());
+    connection.tcp.server.ip = (0x0a01_0000 + server).to_be_bytes().into();
+    (connection, findings)
+}
+
+#[test]
+fn servers_of_one_fault_are_counted_up_to_their_bound() {
+    for (servers, counted) in [
+        (limits::REPORT_SERVERS / 2, limits::REPORT_SERVERS / 2),
+        (2 * limits::REPORT_SERVERS, limits::REPORT_SERVERS),
+    ] {
+        let mut report = TableReport::new(Secrets::Hidden);
+        (0..servers as u32).map(of_server).for_each(|(connection, findings)| {
+            report.connection(Box::new(connection), findings);
+        });
+        let groups = report.groups.in_order();
+        assert_eq!((groups.len(), groups[0].count), (1, servers as u64));
+        assert_eq!(groups[0].servers.len(), counted);
+    }
+}
+
 #[test]
 fn a_fault_of_many_servers_is_told_once() {
-    let one = |n: u64, server: u8| {
-        let (mut connection, findings) = refused(n);
-        connection.tcp.server.ip = [10, 1, 0, server].into();
-        (connection, findings)
-    };
-    let few = written(page(80), &summary(9), (0..3).map(|n| one(n, n as u8)).collect());
-    assert_eq!(few.matches(" WS-XX-001 ").count(), 3 + 1, "{few}");
+    let one = |n: u64, _| of_server(n as u32);
+    let most = limits::REPORT_PER_SERVER;
+    let few = written(page(80), &summary(9), (0..most as u64).map(|n| one(n, n as u8)).collect());
+    assert_eq!(few.matches(" WS-XX-001 ").count(), most + 1, "{few}");
+    let just = written(page(80), &summary(9), (0..=most as u64).map(|n| one(n, n as u8)).collect());
+    assert_eq!(just.matches(" WS-XX-001 ").count(), 1 + 1, "{just}");
     let many = written(page(80), &summary(9), (0..9).map(|n| one(n, n as u8)).collect());
     assert_eq!(many.matches(" WS-XX-001 ").count(), 1 + 1, "{many}");
     assert!(many.contains("×9 on 9") && many.contains("9 errors in 9 WebSocket connections"), "{many}");

@@ -47,7 +47,7 @@ pub struct Column {
 /// At most [`limits::TIMELINE_BINS`] of them, side by side, each a power of two of nanoseconds wide.
 #[derive(Clone, Default, Debug)]
 pub struct Bins {
-    counts: VecDeque<Count>,
+    pub(super) counts: VecDeque<Count>,
     /// The number of the first one: its time by its width.
     first: i64,
     /// The width is two to this.

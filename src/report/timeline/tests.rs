@@ -65,6 +65,8 @@ fn bins_grow_with_the_time_they_cover_and_lose_nothing() {
             moments += 1;
         }
     }
+    let room = limits::TIMELINE_BINS;
+    assert!((room / 2..=room).contains(&bins.counts.len()), "{} of {room} bins", bins.counts.len());
     for columns in [1, 7, 300] {
         let drawn = bins.columns(columns);
         assert_eq!(drawn.len(), columns);
