@@ -166,7 +166,7 @@ mod tests {
         let (used, _) = channel();
         let turns = Turns::of_workers(1).next().unwrap();
         orders.send(Order::End(Some(seen(flows)))).unwrap();
-        Worker { number: 0, step: 1, parts, batches, reports, used, turns }.work();
+        Worker { number: 0, step: 1, parts, batches, reports, used, turns, expected: 0 }.work();
         let lengths: Vec<usize> = told.iter().map(|report| report.told.len()).collect();
         assert!(lengths.iter().all(|&len| len <= limits::REPORT_AT_END), "{lengths:?}");
         assert!(lengths.iter().sum::<usize>() >= flows);
