@@ -77,8 +77,8 @@ pub const UNANSWERED_FLOWS: usize = 1 << 15;
 /// Flows looked at to find one that was idle long, or keeps much for long.
 pub const EVICTION_SAMPLE: usize = 16;
 
-/// Ended or ignored flows that are remembered, so that their last packets begin no new one. A table of keys holds seven
-/// eighths of a power of two: with a few open flows, those of a part fit into half of what a thousand more would take.
+/// Ended or ignored flows that are remembered, so that their last packets begin no new one. A table in which keys come and
+/// go keeps its size where they fill less than half of it: with a thousand open flows, those of a part just do.
 pub const REMEMBERED_FLOWS: usize = 208 << 10;
 
 /// Capture time that a flow stays after a reset, for packets that were captured late.
