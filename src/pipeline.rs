@@ -44,7 +44,8 @@ use ledger::Ledger;
 pub use quality::Quality;
 use threads::Threads;
 use warnings::{
-    checksum_note, flow_warnings, http3_note, name_links, net_warnings, tcp_warnings, tls_warnings,
+    bench_note, checksum_note, flow_warnings, http3_note, name_links, net_warnings, tcp_warnings,
+    tls_warnings,
 };
 
 /// Receives what an analysis finds, connection by connection, in the order in which they become final.
@@ -92,6 +93,8 @@ pub struct Totals {
     pub unanswered: u64,
     /// Of these, whose answer offers HTTP/3 as well (RFC 7838).
     pub http3_offered: u64,
+    /// Of these, judged before all was read, because [`limits::WAITING_CONNECTIONS`] waited.
+    pub judged_early: u64,
     /// What the input lacks.
     pub quality: Quality,
 }
@@ -183,6 +186,7 @@ pub fn analyze_with(
         first.warnings.extend(flow_warnings(counts.connections));
         first.warnings.extend(tls_warnings(&unread, &keys));
         first.notes.extend(http3_note(net.counters(), totals.http3_offered));
+        first.notes.extend(bench_note(totals.judged_early));
         match checksum_note(net.counters()) {
             Ok(note) => first.notes.extend(note),
             Err(warning) => first.warnings.push(warning),

@@ -54,3 +54,6 @@ mod bounds;
 
 /// Damaged captures are read as far as they go.
 mod regression;
+
+/// What is cut, or changes while it is read, is read as far as it goes, and said in one line.
+mod changing;

@@ -181,9 +181,23 @@ impl Reader {
             Container::Pcapng(section) => section.advance(&mut self.window, &mut self.tally),
         };
         if self.record.is_none() {
-            self.window.release();
+            self.end();
         }
         self.record.is_some()
+    }
+
+    /// Nothing more can be read.
+    #[cold]
+    fn end(&mut self) {
+        let (read, total) = self.progress();
+        // A file that became shorter may end between two records.
+        if let Some(total) = total
+            && read < total
+            && self.window.failure().is_none()
+        {
+            self.tally.shorter(read, total);
+        }
+        self.window.release();
     }
 
     /// The item that [`Reader::advance`] loaded; `None` before the first and after the last.
@@ -231,7 +245,8 @@ impl Reader {
             format,
             compression: self.compression,
             packets: self.tally.packets,
-            bytes: total.unwrap_or(read),
+            // A file that is being written grows while it is read.
+            bytes: total.map_or(read, |total| total.max(read)),
             first: self.tally.first,
             last: self.tally.last,
             cut: self.tally.cut,

@@ -94,6 +94,16 @@ impl Tally {
         ));
     }
 
+    /// Notes that the stored file had `total` bytes when it was opened and only `read` of them could be read.
+    pub(super) fn shorter(&mut self, read: u64, total: u64) {
+        self.ending.get_or_insert_with(|| {
+            format!(
+                "the file became shorter while it was read: {read} of {} were there",
+                plural(total, "byte")
+            )
+        });
+    }
+
     /// Notes that nothing could be read when its turn came.
     pub(super) fn unread(&mut self, reason: &Error) {
         self.ending = Some(format!("none of it was read: {reason}"));

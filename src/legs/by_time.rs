@@ -6,7 +6,7 @@ use super::family::{are_siblings, begun, ended};
 use crate::confidence::Confidence;
 use crate::connection::Connection;
 use crate::time::Timestamp;
-use foldhash::fast::FixedState;
+use foldhash::fast::RandomState;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
 use std::net::IpAddr;
@@ -104,7 +104,7 @@ enum Company {
 }
 
 /// Who calls whom.
-type Reaches = HashSet<u64, FixedState>;
+type Reaches = HashSet<u64, RandomState>;
 
 /// Whether the second may be the upstream leg of the first. Its client must be the gateway's host: the same address, or
 /// one that no client of this gateway has; then the two must end together as well, and nobody else may have asked for the

@@ -66,7 +66,9 @@ impl<'a, O: Observer> Ledger<'a, O> {
         }
         self.bench.take(carried);
         if self.bench.is_full() {
+            let waited = self.bench.waiting();
             self.bench.settle(limits::WAITING_CONNECTIONS / 2, &mut self.totals, self.observer);
+            self.totals.judged_early += waited.saturating_sub(self.bench.waiting()) as u64;
             self.waited = 0;
         }
     }
@@ -110,7 +112,10 @@ mod tests {
             ledger.take(Told::Carried(first, Carried::WebSocket(connection)));
             assert!(ledger.bench.waiting() <= limits::WAITING_CONNECTIONS);
         }
-        assert_eq!(ledger.observer.0, limits::WAITING_CONNECTIONS / 2, "those that waited longest");
+        let early = limits::WAITING_CONNECTIONS / 2;
+        assert_eq!(ledger.observer.0, early, "those that waited longest");
+        let (totals, _) = ledger.finish();
+        assert_eq!((totals.judged_early, judged.0), (early as u64, count), "which is told");
     }
 
     #[test]

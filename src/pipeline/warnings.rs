@@ -95,6 +95,17 @@ pub(super) fn http3_note(counters: &net::Counters, announced: u64) -> Option<Str
     }
 }
 
+/// What it means that connections were judged before all was read.
+pub(super) fn bench_note(judged_early: u64) -> Option<String> {
+    (judged_early > 0).then(|| {
+        format!(
+            "more than {} WebSocket connections: two legs of one session are matched only where fewer than {} others ended between them",
+            limits::WAITING_CONNECTIONS,
+            limits::WAITING_CONNECTIONS / 2
+        )
+    })
+}
+
 /// What wrong TCP checksums mean. On the host that sends, a capture shows them before the network card has computed
 /// them: then nearly all of one direction are wrong, and nothing is the matter. A few wrong ones are damage.
 pub(super) fn checksum_note(counters: &net::Counters) -> Result<Option<String>, String> {

@@ -39,11 +39,19 @@ pub const COLUMNS: [&str; 24] = [
 /// Those of `out`.
 pub fn write(report: &Report, out: &mut impl io::Write) -> io::Result<()> {
     let mut csv = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(&mut *out);
-    csv.write_record(COLUMNS).map_err(io::Error::from)?;
+    csv.write_record(COLUMNS).map_err(reason)?;
     for finding in &report.findings {
-        csv.write_record(record(finding, report)).map_err(io::Error::from)?;
+        csv.write_record(record(finding, report)).map_err(reason)?;
     }
     csv.flush()
+}
+
+/// The writer's own error, by whose kind it is known that nobody reads on; csv would hide it in one of its own.
+fn reason(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 fn record(finding: &Finding, report: &Report) -> [String; COLUMNS.len()] {

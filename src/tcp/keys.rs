@@ -162,6 +162,7 @@ impl Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use foldhash::fast::FixedState;
 
     fn key(number: usize) -> FlowKey {
         let [.., a, b, c] = (number as u32).to_be_bytes();
@@ -189,5 +190,31 @@ mod tests {
         assert_eq!(keys.gone.len(), most);
         keys.forget(&key(100));
         assert_eq!(keys.get(&key(100)), None);
+    }
+
+    /// How many of these keys fall into the fullest of 1024 places.
+    fn fullest(keys: &[ShortKey], hasher: &impl BuildHasher) -> usize {
+        let mut places = vec![0; 1024];
+        keys.iter().for_each(|key| places[hasher.hash_one(key) as usize % 1024] += 1);
+        places.into_iter().max().unwrap()
+    }
+
+    #[test]
+    fn flows_that_collide_under_a_seed_that_is_known_do_not_in_the_table() {
+        let known = FixedState::with_seed(7);
+        let all = (0..u32::MAX).filter_map(|number| {
+            let [a, b, c, d] = number.to_be_bytes();
+            match FlowKey::v4(([10, a, b, c], 1024 + u16::from(d)), ([192, 0, 2, 9], 443), 0).0 {
+                FlowKey::Short(key) => Some(key),
+                FlowKey::Long(_) => None,
+            }
+        });
+        let keys: Vec<ShortKey> = all.filter(|key| known.hash_one(key) % 1024 == 0).take(1024).collect();
+        assert_eq!(fullest(&keys, &known), 1024);
+        // By chance, one place of as many as there are keys has more than a dozen once in a billion runs.
+        for keep in [Keys::default(), Keys::default()] {
+            let fullest = fullest(&keys, &keep.hasher);
+            assert!(fullest <= 16, "{fullest} flows in one place");
+        }
     }
 }
