@@ -45,10 +45,10 @@ pub const QUEUE: usize = 2;
 
 /// Segments of one batch: few enough that their headers stay in the cache of a core until they are worked off, enough to
 /// make waking a thread cheap.
-pub const BATCH_SEGMENTS: usize = 4096;
+pub const BATCH_SEGMENTS: usize = 2048;
 
 /// Chunks of [`WINDOW`] bytes, besides one for each capture, in which the payloads of one batch lie.
-pub const BATCH_CHUNKS: usize = 3;
+pub const BATCH_CHUNKS: usize = 2;
 
 /// Captures for which a batch may hold a chunk: of those that overlap, so many are read by turns without small batches, and
 /// the many files of a rotated capture, which follow each other, hold no more memory than these.
@@ -77,8 +77,9 @@ pub const UNANSWERED_FLOWS: usize = 1 << 15;
 /// Flows looked at to find one that was idle long, or keeps much for long.
 pub const EVICTION_SAMPLE: usize = 16;
 
-/// Ended or ignored flows that are remembered, so that their last packets begin no new one.
-pub const REMEMBERED_FLOWS: usize = 1 << 18;
+/// Ended or ignored flows that are remembered, so that their last packets begin no new one. A table in which keys come and
+/// go keeps its size where they fill less than half of it: with a thousand open flows, those of a part just do.
+pub const REMEMBERED_FLOWS: usize = 208 << 10;
 
 /// Capture time that a flow stays after a reset, for packets that were captured late.
 pub const LINGER_NANOS: i64 = 1_000_000_000;

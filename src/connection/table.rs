@@ -7,7 +7,7 @@ use super::start::{Begun, Start};
 use crate::capture::{PacketId, Seen};
 use crate::limits;
 use crate::net::{FlowKey, Side};
-use crate::tcp::{Closed, Event, FlowId, Interest, Sink, StreamEvent};
+use crate::tcp::{Closed, Event, FlowId, Interest, Places, Sink, StreamEvent};
 use crate::tls::{self, KeyLog, Keyring, Turn};
 use crate::websocket::{Depth, Reading};
 use std::collections::{BTreeSet, VecDeque};
@@ -37,7 +37,7 @@ pub enum Told {
 
 /// Turns the events of all flows into connections, each told once it is final.
 pub struct Connections {
-    flows: Vec<Entry>,
+    flows: Places<Entry>,
     /// Bytes that all flows keep until it is known what they are.
     buffered: usize,
     /// Flows that began to keep some, oldest first, each with its first packet; some keep none by now.
@@ -132,7 +132,7 @@ impl Connections {
     /// None yet; their payloads will be read as `depth` says.
     pub fn new(keys: Keyring, depth: Depth) -> Self {
         Connections {
-            flows: Vec::new(),
+            flows: Places::default(),
             buffered: 0,
             keeping: VecDeque::new(),
             counters: Counters::default(),
@@ -178,7 +178,7 @@ impl Connections {
 
     /// The first packet of an open flow of which something may be told.
     pub fn first(&self, flow: FlowId) -> Option<PacketId> {
-        match self.flows.get(flow.index())? {
+        match self.flows.get(flow)? {
             Entry::Vacant => None,
             Entry::Begun(begun) => Some(begun.first()),
             Entry::Idle(start) => Some(start.first()),
@@ -227,13 +227,7 @@ impl Connections {
     }
 
     fn entry(&mut self, e: &StreamEvent<'_>) -> &mut Entry {
-        let index = e.flow.index();
-        if self.flows.len() <= index {
-            let more = index + 1 - self.flows.len();
-            limits::grow(&mut self.flows, more);
-            self.flows.resize_with(index + 1, || Entry::Vacant);
-        }
-        &mut self.flows[index]
+        self.flows.at(e.flow)
     }
 
     /// The entry of a flow of which there is more to say than its first packet.
@@ -259,7 +253,7 @@ impl Connections {
     /// Lets a busy flow take an event, and forgets the flow where it carries nothing for us.
     fn carry(&mut self, e: &StreamEvent<'_>) -> Interest {
         // One that was given up for others is not here any more.
-        let Some(Entry::Busy(flow)) = self.flows.get_mut(e.flow.index()) else { return Interest::Ignore };
+        let Some(Entry::Busy(flow)) = self.flows.get_mut(e.flow) else { return Interest::Ignore };
         let before = flow.buffered();
         let protocol = match e.event {
             Event::Data { offset, bytes } => flow.data(e.from, offset, bytes, e.seen, &mut self.keys),
@@ -277,7 +271,7 @@ impl Connections {
         let interest = self.turn(e, protocol);
         if after > before && self.buffered > limits::BUFFERED_TOTAL / limits::PARTS {
             self.relieve();
-            let kept = matches!(self.flows.get(e.flow.index()), Some(Entry::Busy(_)));
+            let kept = matches!(self.flows.get(e.flow), Some(Entry::Busy(_)));
             return if kept { interest } else { Interest::Ignore };
         }
         interest
@@ -285,7 +279,7 @@ impl Connections {
 
     /// What becomes of a busy flow that carries this.
     fn turn(&mut self, e: &StreamEvent<'_>, protocol: Protocol) -> Interest {
-        let Some(Entry::Busy(flow)) = self.flows.get_mut(e.flow.index()) else { return Interest::Keep };
+        let Some(Entry::Busy(flow)) = self.flows.get_mut(e.flow) else { return Interest::Keep };
         match protocol {
             Protocol::Open => return Interest::Keep,
             Protocol::Http2 => {
@@ -312,22 +306,22 @@ impl Connections {
 
     /// A busy flow carries nothing for us.
     fn forget(&mut self, id: FlowId) {
-        let Some(Entry::Busy(flow)) = self.flows.get_mut(id.index()) else { return };
+        let Some(Entry::Busy(flow)) = self.flows.get_mut(id) else { return };
         self.http2 -= u32::from(flow.is_counted());
         flow.forget(&mut self.keys);
         self.told.push(Told::Gone(flow.first()));
         self.counters.count(flow.tls());
-        self.flows[id.index()] = Entry::Vacant;
+        *self.flows.at(id) = Entry::Vacant;
     }
 
     /// Notes that a flow begins to keep bytes.
     fn list(&mut self, id: FlowId, first: PacketId) {
-        if self.keeping.len() > 2 * self.flows.len() {
+        if self.keeping.len() > 2 * self.flows.count() {
             let flows = &self.flows;
-            let keeps = |entry: &Entry, packet| matches!(entry, Entry::Busy(flow) if flow.first() == packet && flow.buffered() > 0);
-            let mut seen = vec![false; flows.len()];
+            let keeps = |entry: Option<&Entry>, packet| matches!(entry, Some(Entry::Busy(flow)) if flow.first() == packet && flow.buffered() > 0);
+            let mut seen = vec![false; flows.count()];
             self.keeping.retain(|&(id, first)| {
-                keeps(&flows[id.index()], first) && !std::mem::replace(&mut seen[id.index()], true)
+                keeps(flows.get(id), first) && !std::mem::replace(&mut seen[id.index()], true)
             });
         }
         self.keeping.push_back((id, first));
@@ -342,7 +336,7 @@ impl Connections {
             while oldest.len() < limits::EVICTION_SAMPLE
                 && let Some((id, first)) = self.keeping.pop_front()
             {
-                match self.flows.get(id.index()) {
+                match self.flows.get(id) {
                     Some(Entry::Busy(flow)) if flow.first() == first && flow.buffered() > 0 => {
                         oldest.push((flow.buffered(), id, first));
                     }
@@ -353,7 +347,7 @@ impl Connections {
             let Some((kept, id, _)) = most else { break };
             oldest.retain(|&(_, other, _)| other != id);
             oldest.into_iter().rev().for_each(|(_, id, first)| self.keeping.push_front((id, first)));
-            let Some(Entry::Busy(flow)) = self.flows.get_mut(id.index()) else { break };
+            let Some(Entry::Busy(flow)) = self.flows.get_mut(id) else { break };
             self.counters.given_up += 1;
             let protocol = flow.give_up(&mut self.keys);
             let left = if protocol == Protocol::Nothing { 0 } else { flow.buffered() };
@@ -371,7 +365,7 @@ impl Sink for Connections {
     fn event(&mut self, e: StreamEvent<'_>) -> Interest {
         match e.event {
             Event::Data { offset, bytes } => {
-                if let Some(Entry::Busy(flow)) = self.flows.get_mut(e.flow.index())
+                if let Some(Entry::Busy(flow)) = self.flows.get_mut(e.flow)
                     && flow.frames(e.from, offset, bytes, e.seen)
                 {
                     return Interest::Keep;
@@ -423,7 +417,7 @@ impl Sink for Connections {
                 Entry::Idle(start) => start.end(e.from, Transport::Reset, e.seen),
                 Entry::Begun(_) | Entry::Vacant => {}
             },
-            Event::Closed { why, unseen } => match self.flows.get_mut(e.flow.index()).map(std::mem::take) {
+            Event::Closed { why, unseen } => match self.flows.get_mut(e.flow).map(std::mem::take) {
                 Some(Entry::Busy(flow)) => {
                     self.http2 -= u32::from(flow.is_counted());
                     self.buffered = self.buffered.saturating_sub(flow.buffered());

@@ -57,7 +57,9 @@ impl Threads {
             let (inbox, batches) = sync_channel(limits::QUEUE);
             let (reports, lane) = sync_channel(limits::QUEUE);
             let (step, used) = (count, used.clone());
-            let work = move |parts| Worker { number, step, parts, batches, reports, used, turns }.work();
+            let work = move |parts| {
+                Worker { number, step, parts, batches, reports, used, turns, expected: 0 }.work()
+            };
             let Ok((start, worker)) = spawn("flows", work) else { return Err((front, parts)) };
             inboxes.push(inbox);
             lanes.push(Lane::new(lane));

@@ -4,7 +4,7 @@ use crate::capture::Seen;
 use crate::net::{FlowKey, Side};
 
 /// The number of an open flow: small, and given again to a later flow after [`Event::Closed`].
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 pub struct FlowId(pub u32);
 
 impl FlowId {

@@ -7,7 +7,7 @@ use crate::limits;
 use crate::net::{Flags, FlowKey, KeptKey, Segment, Side};
 use crate::time::Timestamp;
 
-/// See the module.
+/// See the module. There may be very many, so that it is kept to two lines of the cache.
 pub(super) struct Flow {
     pub(super) key: KeptKey,
     /// Who sent the SYN, and its sequence number.
@@ -45,6 +45,8 @@ pub(super) enum Fate {
     Ignored,
 }
 
+const _: () = assert!(size_of::<Option<Flow>>() <= 128);
+
 impl Flow {
     pub(super) fn new(key: FlowKey, generation: u32) -> Flow {
         Flow {
@@ -67,9 +69,9 @@ impl Flow {
         }
     }
 
-    /// Packets that were captured twice.
-    pub(super) fn duplicates(&self) -> u64 {
-        self.halves.iter().map(|half| u64::from(half.duplicates())).sum()
+    /// Packets that were captured twice since this was last asked.
+    pub(super) fn take_duplicates(&mut self) -> u64 {
+        self.halves.iter_mut().map(|half| u64::from(half.take_duplicates())).sum()
     }
 
     /// A SYN or SYN-ACK begins the sender's stream; tells whether it is the first one of a side.

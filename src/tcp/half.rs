@@ -19,27 +19,48 @@ use std::collections::BTreeMap;
 pub(super) struct Half {
     /// Sequence number of the next byte in order; of no meaning until `known`.
     next: u32,
-    /// The highest acknowledgment of these bytes by the other side; of no meaning until `has_ack`.
+    /// The highest acknowledgment of these bytes by the other side; of no meaning until there is one.
     acked: u32,
-    has_ack: bool,
-    known: bool,
-    /// Whether a packet of this direction was seen; it may be known without.
-    seen: bool,
-    ended: bool,
-    /// Whether its last packet announced a window of zero.
-    window_closed: bool,
+    marks: Marks,
+    /// Packets that were captured twice, since that was last asked.
+    duplicates: u16,
     /// Time to live of its last packet.
     ttl: u8,
     /// Marks of its last four packets, the last one lowest: see [`mark`].
     recent: u64,
-    /// Packets that were captured twice.
-    duplicates: u32,
     /// Stream offset of `next`.
     offset: u64,
     /// Where the other side's acknowledgments are no longer waited for, though not all before it was told.
     forgone: u32,
     /// Exists while something waits for earlier bytes.
     hole: Option<Box<Hole>>,
+}
+
+/// What is true of a direction, in one byte: every flow has two of them.
+#[derive(Clone, Copy, Default)]
+struct Marks(u8);
+
+impl Marks {
+    /// Its sequence numbers are known.
+    const KNOWN: u8 = 1;
+    /// A packet of it was seen; it may be known without.
+    const SEEN: u8 = 1 << 1;
+    /// The other side acknowledged something.
+    const ACKED: u8 = 1 << 2;
+    /// Its FIN was told.
+    const ENDED: u8 = 1 << 3;
+    /// Its last packet announced a window of zero.
+    const WINDOW_CLOSED: u8 = 1 << 4;
+
+    #[inline]
+    const fn has(self, mark: u8) -> bool {
+        self.0 & mark != 0
+    }
+
+    #[inline]
+    fn set(&mut self, mark: u8, on: bool) {
+        self.0 = if on { self.0 | mark } else { self.0 & !mark };
+    }
 }
 
 /// What waits behind missing bytes.
@@ -109,34 +130,29 @@ impl Told {
 impl Half {
     /// Whether its sequence numbers are known.
     pub(super) const fn is_known(&self) -> bool {
-        self.known
+        self.marks.has(Marks::KNOWN)
     }
 
     /// Whether a packet of this direction was seen.
     pub(super) const fn is_seen(&self) -> bool {
-        self.seen
+        self.marks.has(Marks::SEEN)
     }
 
     /// Notes a packet of this direction; true where its window closes or opens with it.
     #[inline]
     pub(super) fn see(&mut self, segment: &Segment<'_>) -> bool {
-        self.seen = true;
+        self.marks.set(Marks::SEEN, true);
         self.ttl = segment.ttl;
         self.recent = self.recent << 16 | u64::from(mark(segment));
         let closed = segment.window == 0;
-        let turned = closed != self.window_closed;
-        self.window_closed = closed;
+        let turned = closed != self.marks.has(Marks::WINDOW_CLOSED);
+        self.marks.set(Marks::WINDOW_CLOSED, closed);
         turned
     }
 
     /// Time to live of its last packet, where one was seen.
     pub(super) fn last_ttl(&self) -> Option<u8> {
-        self.seen.then_some(self.ttl)
-    }
-
-    /// Packets that were captured twice, as far as that was noticed: those with payload, SYN or FIN.
-    pub(super) const fn duplicates(&self) -> u32 {
-        self.duplicates
+        self.is_seen().then_some(self.ttl)
     }
 
     /// Whether the last packet, which says nothing new, is another copy of one captured before: another interface saw
@@ -149,13 +165,24 @@ impl Half {
         } else {
             earlier.contains(&last)
         };
-        self.duplicates = self.duplicates.saturating_add(u32::from(duplicate));
+        self.duplicates = self.duplicates.saturating_add(u16::from(duplicate));
         duplicate
+    }
+
+    /// Packets that were captured twice since this was last asked, as far as that was noticed: those with payload, SYN or
+    /// FIN.
+    pub(super) fn take_duplicates(&mut self) -> u16 {
+        std::mem::take(&mut self.duplicates)
     }
 
     /// Whether its FIN was told.
     pub(super) const fn is_ended(&self) -> bool {
-        self.ended
+        self.marks.has(Marks::ENDED)
+    }
+
+    /// Whether the other side acknowledged something.
+    const fn has_ack(&self) -> bool {
+        self.marks.has(Marks::ACKED)
     }
 
     /// Whether something waits for missing bytes.
@@ -170,7 +197,7 @@ impl Half {
 
     /// Begins the stream at sequence number `next`.
     pub(super) fn begin(&mut self, next: u32) {
-        self.known = true;
+        self.marks.set(Marks::KNOWN, true);
         self.next = next;
         self.forgone = next;
     }
@@ -179,7 +206,7 @@ impl Half {
     #[inline]
     pub(super) fn told(&self) -> Told {
         let next = if ahead(self.forgone, self.next) > 0 { self.forgone } else { self.next };
-        Told { next, more: self.seen && self.known && !self.ended }
+        Told { next, more: self.is_seen() && self.is_known() && !self.is_ended() }
     }
 
     /// Notes how far the other side waits no longer.
@@ -202,9 +229,9 @@ impl Half {
     /// Notes that the other side acknowledged everything before `ack`.
     #[inline]
     pub(super) fn acknowledge(&mut self, ack: u32) {
-        if !self.has_ack || ahead(ack, self.acked) > 0 {
+        if !self.has_ack() || ahead(ack, self.acked) > 0 {
             self.acked = ack;
-            self.has_ack = true;
+            self.marks.set(Marks::ACKED, true);
         }
     }
 
@@ -217,17 +244,15 @@ impl Half {
     #[inline]
     pub(super) fn is_next(&self, segment: &Segment<'_>) -> bool {
         segment.seq == self.next
-            && self.known
-            && !self.ended
+            && self.marks.0 & (Marks::KNOWN | Marks::ENDED | Marks::WINDOW_CLOSED) == Marks::KNOWN
             && self.hole.is_none()
             && segment.window != 0
-            && !self.window_closed
     }
 
     /// Whether all before `ack` was told, and nothing waits.
     #[inline]
     pub(super) fn has_told(&self, ack: u32) -> bool {
-        self.known && self.hole.is_none() && ahead(ack, self.next) <= 0
+        self.is_known() && self.hole.is_none() && ahead(ack, self.next) <= 0
     }
 
     /// Takes a segment without SYN or RST; returns what the receiver of the events last wanted. `told` is how far the
@@ -241,7 +266,7 @@ impl Half {
         emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
     ) -> Interest {
         let fin = segment.flags.has(Flags::FIN);
-        if self.ended {
+        if self.is_ended() {
             if fin {
                 self.is_duplicate(since_last);
             }
@@ -322,7 +347,7 @@ impl Half {
         told: &mut Told,
         emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
     ) -> Interest {
-        let acked = !other_seen || (self.has_ack && ahead(self.acked, self.next) > 0) || self.is_blocked();
+        let acked = !other_seen || (self.has_ack() && ahead(self.acked, self.next) > 0) || self.is_blocked();
         let Some(hole) = &mut self.hole else { return Interest::Keep };
         if acked {
             hole.waited = hole.waited.saturating_add(1);
@@ -346,7 +371,7 @@ impl Half {
         emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
     ) -> Interest {
         // Acknowledged, never captured. One number more may be a FIN that the capture lacks.
-        if self.known && self.has_ack && !self.ended {
+        if self.is_known() && self.has_ack() && !self.is_ended() {
             let len = ahead(self.acked, self.next);
             if len > 1 {
                 let len = u64::from(len.unsigned_abs());
@@ -367,7 +392,7 @@ impl Half {
         let Some(hole) = &mut self.hole else { return Interest::Keep };
         hole.waited = 0;
         hole.since = now;
-        let lost = self.has_ack && ahead(self.acked, self.next) > 0;
+        let lost = self.has_ack() && ahead(self.acked, self.next) > 0;
         let len = first.saturating_sub(self.offset);
         if len > 0 {
             let cause = if lost { GapCause::Lost } else { GapCause::Unseen };
@@ -461,7 +486,7 @@ impl Half {
     }
 
     fn end(&mut self, seen: Seen, emit: &mut impl FnMut(Seen, Event<'_>) -> Interest) {
-        self.ended = true;
+        self.marks.set(Marks::ENDED, true);
         self.next = self.next.wrapping_add(1);
         emit(seen, Event::Fin);
     }

@@ -26,10 +26,12 @@ mod event;
 mod flow;
 mod half;
 mod keys;
+mod places;
 mod seq;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use event::{Closed, Event, FlowId, GapCause, Interest, Sink, StreamEvent};
+pub use places::Places;
 pub use table::{Counters, Table};

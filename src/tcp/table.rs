@@ -3,6 +3,7 @@
 use super::event::{Closed, Event, FlowId, Interest, Sink, StreamEvent};
 use super::flow::{Fate, Flow, Greeting};
 use super::keys::{Keys, Known};
+use super::places::Places;
 use crate::capture::Seen;
 use crate::limits;
 use crate::net::{Flags, Segment, Side};
@@ -14,8 +15,10 @@ use std::collections::VecDeque;
 #[derive(Default)]
 pub struct Table {
     keys: Keys,
-    flows: Vec<Option<Flow>>,
+    flows: Places<Option<Flow>>,
     free: Vec<FlowId>,
+    /// The first place that was never taken.
+    next: FlowId,
     open: usize,
     generation: u32,
     /// Flows that end at a time, in order of that time.
@@ -23,7 +26,7 @@ pub struct Table {
     /// Flows that a SYN began, oldest first: some have no answer yet.
     begun: VecDeque<(FlowId, u32)>,
     held_bytes: usize,
-    hand: usize,
+    hand: u32,
     counters: Counters,
 }
 
@@ -80,8 +83,7 @@ impl Table {
 
     /// The flows that are open now.
     pub fn open(&self) -> impl Iterator<Item = FlowId> {
-        let flows = (0_u32..).zip(&self.flows);
-        flows.filter_map(|(index, flow)| flow.is_some().then_some(FlowId(index)))
+        self.flows.iter().filter_map(|(id, flow)| flow.is_some().then_some(id))
     }
 
     /// Ends an open flow: the input is over.
@@ -96,7 +98,7 @@ impl Table {
 
     #[inline]
     fn advance(&mut self, id: FlowId, segment: &Segment<'_>, seen: Seen, sink: &mut impl Sink) {
-        let Some(Some(flow)) = self.flows.get_mut(id.index()) else { return };
+        let Some(Some(flow)) = self.flows.get_mut(id) else { return };
         if flow.is_next(segment) {
             if flow.follow(id, segment, seen, sink) == Interest::Ignore {
                 self.forget(id, Memory::Keep);
@@ -108,9 +110,10 @@ impl Table {
 
     /// The same for a segment that is not simply the next one.
     fn advance_with_care(&mut self, id: FlowId, segment: &Segment<'_>, seen: Seen, sink: &mut impl Sink) {
-        let Some(Some(flow)) = self.flows.get_mut(id.index()) else { return };
+        let Some(Some(flow)) = self.flows.get_mut(id) else { return };
         let held = flow.held_bytes();
         let fate = flow.segment(id, segment, seen, sink);
+        self.counters.duplicates = self.counters.duplicates.saturating_add(flow.take_duplicates());
         let now_held = flow.held_bytes();
         if held != now_held {
             self.held_bytes = self.held_bytes.saturating_sub(held).saturating_add(now_held);
@@ -126,7 +129,7 @@ impl Table {
         match fate {
             Fate::Open => self.relieve(id, seen, sink),
             Fate::Ending => {
-                let Some(Some(flow)) = self.flows.get(id.index()) else { return };
+                let Some(Some(flow)) = self.flows.get(id) else { return };
                 let at = Timestamp::from_nanos(seen.at.as_nanos().saturating_add(limits::LINGER_NANOS));
                 self.ending.push_back((at, id, flow.generation));
             }
@@ -136,7 +139,7 @@ impl Table {
     }
 
     fn relieve(&mut self, id: FlowId, seen: Seen, sink: &mut impl Sink) {
-        let Some(Some(flow)) = self.flows.get_mut(id.index()) else { return };
+        let Some(Some(flow)) = self.flows.get_mut(id) else { return };
         let held = flow.held_bytes();
         if held == 0 {
             return;
@@ -152,7 +155,7 @@ impl Table {
     /// A SYN or SYN-ACK on an open flow: a further one of it, or a new connection on the same four-tuple.
     #[cold]
     fn synchronize(&mut self, id: FlowId, segment: &Segment<'_>, seen: Seen, sink: &mut impl Sink) {
-        let Some(Some(flow)) = self.flows.get_mut(id.index()) else { return };
+        let Some(Some(flow)) = self.flows.get_mut(id) else { return };
         let again = flow.opener.is_some_and(|(side, isn)| side == segment.from && isn == segment.seq);
         if is_syn(segment) && !again {
             self.close(id, Closed::Reused, seen, sink);
@@ -211,15 +214,13 @@ impl Table {
 
     fn place(&mut self, flow: Flow) -> FlowId {
         self.open = self.open.saturating_add(1);
-        if let Some(id) = self.free.pop()
-            && let Some(place) = self.flows.get_mut(id.index())
-        {
-            *place = Some(flow);
-            return id;
-        }
-        let id = FlowId(u32::try_from(self.flows.len()).unwrap_or(u32::MAX));
-        limits::grow(&mut self.flows, 1);
-        self.flows.push(Some(flow));
+        // Of those that were never taken, the next one.
+        let id = self.free.pop().unwrap_or_else(|| {
+            let next = self.next;
+            self.next = FlowId(next.0.saturating_add(1));
+            next
+        });
+        *self.flows.at(id) = Some(flow);
         id
     }
 
@@ -231,7 +232,7 @@ impl Table {
                 break;
             }
             self.ending.pop_front();
-            let Some(Some(flow)) = self.flows.get_mut(id.index()) else { continue };
+            let Some(Some(flow)) = self.flows.get_mut(id) else { continue };
             if flow.generation != generation {
                 continue;
             }
@@ -255,7 +256,7 @@ impl Table {
     fn drop_unanswered(&mut self, recent: usize, now: Seen, sink: &mut impl Sink) -> bool {
         while self.begun.len() > recent {
             let Some((id, generation)) = self.begun.pop_front() else { break };
-            let Some(Some(flow)) = self.flows.get(id.index()) else { continue };
+            let Some(Some(flow)) = self.flows.get(id) else { continue };
             if flow.generation == generation && !flow.has_data && flow.unseen().is_some() {
                 self.counters.unanswered = self.counters.unanswered.saturating_add(1);
                 self.close(id, Closed::Evicted, now, sink);
@@ -270,12 +271,12 @@ impl Table {
         let mut worst: Option<(bool, Timestamp, FlowId)> = None;
         for _ in 0..limits::EVICTION_SAMPLE {
             self.hand = self.hand.saturating_add(1);
-            if self.hand >= self.flows.len() {
+            if self.hand >= self.next.0 {
                 self.hand = 0;
             }
-            let Some(Some(flow)) = self.flows.get(self.hand) else { continue };
-            let Ok(index) = u32::try_from(self.hand) else { continue };
-            let candidate = (flow.has_data, flow.last, FlowId(index));
+            let id = FlowId(self.hand);
+            let Some(Some(flow)) = self.flows.get(id) else { continue };
+            let candidate = (flow.has_data, flow.last, id);
             if worst.is_none_or(|worst| candidate < worst) {
                 worst = Some(candidate);
             }
@@ -287,7 +288,7 @@ impl Table {
     }
 
     fn close(&mut self, id: FlowId, why: Closed, now: Seen, sink: &mut impl Sink) {
-        let Some(Some(flow)) = self.flows.get_mut(id.index()) else { return };
+        let Some(Some(flow)) = self.flows.get_mut(id) else { return };
         let held = flow.held_bytes();
         let interest = flow.finish(id, now, sink);
         self.held_bytes = self.held_bytes.saturating_sub(held);
@@ -299,9 +300,9 @@ impl Table {
     }
 
     fn forget(&mut self, id: FlowId, memory: Memory) {
-        let Some(flow) = self.flows.get_mut(id.index()).and_then(Option::take) else { return };
+        let Some(mut flow) = self.flows.get_mut(id).and_then(Option::take) else { return };
         self.held_bytes = self.held_bytes.saturating_sub(flow.held_bytes());
-        self.counters.duplicates = self.counters.duplicates.saturating_add(flow.duplicates());
+        self.counters.duplicates = self.counters.duplicates.saturating_add(flow.take_duplicates());
         self.open = self.open.saturating_sub(1);
         self.free.push(id);
         match memory {

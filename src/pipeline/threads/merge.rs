@@ -43,7 +43,11 @@ pub(super) fn merge<O: Observer>(
         }
         let lane = &mut lanes[slowest];
         let report = lane.reports.recv().map_err(|_| slowest)?;
-        lane.told.extend(report.told);
+        // Nearly always nothing is left of the report before, so that this one need not be copied.
+        match lane.told.is_empty() {
+            true => lane.told = report.told.into(),
+            false => lane.told.extend(report.told),
+        }
         lane.until = report.until;
         if let Some((read, total)) = report.progress {
             progress(read, total);

@@ -19,6 +19,8 @@ pub(super) struct Worker {
     /// Where lists of steps are used again.
     pub(super) used: Sender<Vec<Step>>,
     pub(super) turns: Turns,
+    /// Things that the next report will hold, or fewer.
+    pub(super) expected: usize,
 }
 
 /// What a worker has to tell, in order.
@@ -68,7 +70,8 @@ impl Worker {
 
     /// False where nobody wants to hear of it.
     fn batch(&mut self, mut batch: Batch) -> bool {
-        let mut told = Vec::new();
+        // About as many as before: a list that grows leaves its smaller ones behind.
+        let mut told = Vec::with_capacity(self.expected);
         let mut notices = std::mem::take(&mut batch.notices).into_iter().peekable();
         for (index, step) in batch.steps.iter().enumerate() {
             while let Some((_, order, notice)) = notices.next_if(|&(before, ..)| before <= index) {
@@ -85,6 +88,7 @@ impl Worker {
             self.notice(order, &notice, &mut told);
         }
         self.turns.reach(batch.until);
+        self.expected = told.len() + told.len() / 4;
         let report = Report { told, until: When::At(batch.until), progress: Some(batch.progress) };
         let mut steps = std::mem::take(&mut batch.steps);
         // The chunks are free before the merge goes on.
@@ -162,7 +166,7 @@ mod tests {
         let (used, _) = channel();
         let turns = Turns::of_workers(1).next().unwrap();
         orders.send(Order::End(Some(seen(flows)))).unwrap();
-        Worker { number: 0, step: 1, parts, batches, reports, used, turns }.work();
+        Worker { number: 0, step: 1, parts, batches, reports, used, turns, expected: 0 }.work();
         let lengths: Vec<usize> = told.iter().map(|report| report.told.len()).collect();
         assert!(lengths.iter().all(|&len| len <= limits::REPORT_AT_END), "{lengths:?}");
         assert!(lengths.iter().sum::<usize>() >= flows);
