@@ -329,8 +329,8 @@ pub const COMPRESSED: usize = 8 << 10;
 pub const COMPRESSED_TOTAL: usize = 32 << 20;
 
 /// The same where all messages are inflated as they end: most of it is the contexts of the connections that are open,
-/// a tenth of a megabyte for each side. Divided among the parts.
-pub const INFLATING_TOTAL: usize = 256 << 20;
+/// a tenth of a megabyte for each side. Divided among the parts. With it, the program stays under 256 MB whatever it reads.
+pub const INFLATING_TOTAL: usize = 192 << 20;
 
 /// Bytes that one message is inflated to. zlib makes up to 1032 of one, and no receiver takes a message as long as this.
 pub const INFLATED: u64 = 32 << 20;

@@ -127,6 +127,26 @@ fn tls_that_cannot_be_opened_is_listed_up_to_a_number_and_some_of_its_names_are_
     assert_eq!(names, Some(limits::TLS_NAMES), "{told:?}");
 }
 
+#[test]
+fn a_secret_takes_little_memory_so_that_as_many_as_may_be_take_no_more_than_all_else() {
+    // Each is there twice while two lists become one.
+    let (count, each) = (1 << 16, 180);
+    assert!(limits::KEY_LOG_SECRETS as u64 * each < 192 * MB);
+    let test = "whole::a_secret_takes_little_memory_so_that_as_many_as_may_be_take_no_more_than_all_else";
+    alone(test, count * each, || {
+        for label in ["CLIENT_RANDOM", "RSA"] {
+            let mut log = KeyLog::default();
+            for n in 0..count {
+                // Scattered, as randoms are.
+                let name = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                let name = if label == "RSA" { format!("{name:016x}") } else { format!("{name:064x}") };
+                log.read(format!("{label} {name} {}\n", "07".repeat(48)).as_bytes());
+            }
+            assert_eq!(log.len() as u64, count);
+        }
+    });
+}
+
 /// `sessions` that stay open, each of whose sides sends a compressed message that the next one may refer to.
 fn compressing(sessions: u32) -> Step {
     let mut compress = Compress::new(Compression::fast(), false);
@@ -150,6 +170,7 @@ fn compressing(sessions: u32) -> Step {
 #[test]
 fn reading_all_messages_stays_in_its_bound_on_several_threads() {
     let bound = limits::INFLATING_TOTAL as u64 + 40 * MB;
+    assert!(bound < 256 * MB);
     alone("whole::reading_all_messages_stays_in_its_bound_on_several_threads", bound, || {
         for threads in [1, 2, 8] {
             let options = Options { threads, alone: 0, depth: Depth::All, ..Options::default() };
