@@ -190,6 +190,9 @@ pub const HOST_NAME: usize = 255;
 /// Damaged places of one capture that are told one by one; the others are counted.
 pub const DAMAGE_TOLD: usize = 8;
 
+/// Link types that are not read and are told by name; the others are counted. One file may have as many as interfaces.
+pub const LINKS_TOLD: usize = 8;
+
 /// Times that waiting bytes of one connection are read again. Each may copy what is left, so that hostile pipelining
 /// costs a bounded multiple of its own bytes.
 pub const WAITING_ROUNDS: u32 = 256;
@@ -240,6 +243,7 @@ pub const TLS_UNREAD: usize = 1000;
 
 /// Server names of them that are named in a warning.
 pub const TLS_NAMES: usize = 5;
+
 /// Size of an HPACK table that is kept, as RFC 7541 §4.1 counts. Encoders stay at 4,096 whatever they are allowed; what
 /// one keeps beyond this bound is said to be unknown.
 pub const HPACK_TABLE: usize = 16 << 10;

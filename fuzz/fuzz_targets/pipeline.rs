@@ -38,16 +38,18 @@ fn reports(data: &[u8]) -> Option<Vec<Vec<u8>>> {
         format.write(&report, &mut out).expect("memory takes everything");
         out
     };
-    let mut out = vec![table];
-    out.extend(Document::ALL.iter().map(document));
-    Some(out)
+    // JSON has all facts. Of the others one is written, whose turn the bytes tell: all of them would cost several times as
+    // much as what they are made of.
+    let turn = data.iter().fold(0_usize, |sum, byte| sum.wrapping_add(usize::from(*byte)));
+    Some(vec![table, document(&Document::Json), document(&Document::ALL[turn % Document::ALL.len()])])
 }
 
 fuzz_target!(|data: &[u8]| {
     let Some(once) = reports(data) else { return };
     for text in &once {
         let text = std::str::from_utf8(text).expect("reports are UTF-8");
-        assert!(!text.replace("\r\n", "\n").chars().any(|c| c != '\n' && escape::is_hidden(c)));
+        let plain = |c: char| matches!(c, ' '..='~' | '\n');
+        assert!(!text.replace("\r\n", "\n").chars().any(|c| !plain(c) && escape::is_hidden(c)));
     }
     assert_eq!(Some(once), reports(data));
 });

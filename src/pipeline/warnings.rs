@@ -32,7 +32,11 @@ pub(super) fn name_links(links: &[LinkType]) -> String {
         Some(name) => format!("{name} ({})", link.0),
         None => link.0.to_string(),
     };
-    links.iter().map(name).collect::<Vec<_>>().join(", ")
+    let told = links.iter().take(limits::LINKS_TOLD).map(name).collect::<Vec<_>>().join(", ");
+    match links.len().saturating_sub(limits::LINKS_TOLD) {
+        0 => told,
+        more => format!("{told} and {more} more"),
+    }
 }
 
 /// What the packets of the run were that could not be followed.
@@ -43,7 +47,7 @@ pub(super) fn net_warnings(counters: &net::Counters) -> Vec<String> {
         1 => warnings.push(format!("1 {one}")),
         _ => warnings.push(format!("{count} {many}")),
     };
-    for (&link, &count) in &counters.unsupported {
+    for (&link, &count) in counters.unsupported.iter().take(limits::LINKS_TOLD) {
         let links = name_links(&[link]);
         warn(
             count,
@@ -51,6 +55,12 @@ pub(super) fn net_warnings(counters: &net::Counters) -> Vec<String> {
             &format!("packets of link type {links} were not read"),
         );
     }
+    let others = counters.unsupported.values().skip(limits::LINKS_TOLD);
+    warn(
+        others.sum(),
+        "packet of another link type was not read",
+        "packets of other link types were not read",
+    );
     warn(
         counters.cut,
         "packet was cut before the end of its headers",

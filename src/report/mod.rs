@@ -59,7 +59,6 @@ impl Document {
     /// All of them.
     pub const ALL: &[Document] = &[
         Document::Json,
-        Document::Html,
         Document::Sarif,
         Document::Junit(Some(Severity::Error)),
         Document::Github,

@@ -1,12 +1,13 @@
 //! What the reading of a capture may keep, whatever its lengths and counts say.
 
-use super::{alone, flat, is_alone, peak};
+use super::{Seen, alone, flat, is_alone, peak};
 use std::io::{self, Cursor, Read};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use wsanalyze::capture::{CaptureInfo, Item, Reader};
+use wsanalyze::capture::{CaptureInfo, Item, Merged, Reader};
 use wsanalyze::limits;
+use wsanalyze::pipeline;
 
 const SECONDS: u32 = 1_700_000_000;
 
@@ -211,6 +212,24 @@ fn names_of_hosts_are_kept_up_to_a_number_and_a_length() {
             assert!(names.of(Ipv4Addr::BROADCAST.into()).is_none());
         }
     });
+}
+
+#[test]
+fn link_types_that_are_not_read_are_told_by_name_up_to_their_bound() {
+    let count = 4 * limits::LINKS_TOLD as u32;
+    let links: Vec<u8> = (0..count).flat_map(|n| interface(40_000 + n)).collect();
+    let packets: Vec<u8> = (1..=count).flat_map(packet).collect();
+    let file = [pcapng(), links, packets].concat();
+    let input = Merged::new(vec![Reader::from_read("made", 0, Box::new(Cursor::new(file))).unwrap()]);
+    let summary = pipeline::analyze(input, &mut Seen::default(), &mut |_, _| {});
+    let named = |text: &str| text.matches("400").count();
+    let told = &summary.captures[0].warnings;
+    assert_eq!(told.iter().map(|warning| named(warning)).sum::<usize>(), limits::LINKS_TOLD, "{told:?}");
+    let rest = format!("{} packets of other link types were not read", 3 * limits::LINKS_TOLD);
+    assert!(told.contains(&rest), "{told:?}");
+    let refused = summary.unreadable[0].to_string();
+    assert_eq!(named(&refused), limits::LINKS_TOLD, "{refused}");
+    assert!(refused.contains(&format!(" and {} more", 3 * limits::LINKS_TOLD)), "{refused}");
 }
 
 #[test]
