@@ -103,7 +103,7 @@ impl Layout {
             number,
             at,
             link: self.link,
-            original_len: header.original,
+            original_len: header.original.into(),
             fcs_len: self.fcs_len,
             data,
         })

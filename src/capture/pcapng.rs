@@ -234,7 +234,7 @@ impl Section {
             number,
             at,
             link: interface.link,
-            original_len: original,
+            original_len: original.into(),
             fcs_len: interface.fcs_len,
             data: window.range(LEAD.saturating_add(data_at), captured as usize),
         }))

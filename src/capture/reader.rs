@@ -50,7 +50,15 @@ pub(super) struct Stored {
 
 /// The loaded item; its bytes are ranges of the window.
 pub(super) enum Record {
-    Packet { number: u64, at: Timestamp, link: LinkType, original_len: u32, fcs_len: u8, data: Range<usize> },
+    Packet {
+        number: u64,
+        at: Timestamp,
+        link: LinkType,
+        /// In eight bytes: in four, it is read together with `link`, which waits for the two stores.
+        original_len: u64,
+        fcs_len: u8,
+        data: Range<usize>,
+    },
     Secrets(Range<usize>),
 }
 
@@ -207,7 +215,7 @@ impl Reader {
             Record::Packet { number, at, link, original_len, fcs_len, data } => Item::Packet(Packet {
                 seen: Seen { packet: PacketId::new(self.index, *number), at: *at },
                 link: *link,
-                original_len: *original_len,
+                original_len: u32::try_from(*original_len).unwrap_or(u32::MAX),
                 fcs_len: *fcs_len,
                 data: self.window.slice(data.clone()),
             }),

@@ -115,13 +115,26 @@ impl Decoder {
     /// Finds the segment of a packet. It borrows from the packet, or from the decoder where it came in fragments.
     #[inline(always)]
     pub fn decode<'a>(&'a mut self, packet: &Packet<'a>) -> Decoded<'a> {
-        let Some((segment, bytes, addresses)) = plain::segment(packet) else { return self.walk(packet) };
+        let (counters, mut found) = (&mut self.counters, None);
+        plain::segment(packet, |segment, bytes, addresses| {
+            count(bytes, addresses, counters);
+            found = Some(*segment);
+        });
+        found.map_or_else(|| self.walk(packet), Decoded::Tcp)
+    }
+
+    /// Hands on the segment of a packet, where it holds one: as [`Decoder::decode`] finds it, but where it was made. A copy
+    /// would wait for the stores of its fields, which costs as much as finding it.
+    #[inline(always)]
+    pub fn segment(&mut self, packet: &Packet<'_>, mut take: impl FnMut(&Segment<'_>)) {
         let counters = &mut self.counters;
-        if counters.checksums_checked < limits::CHECKSUMS {
-            check(bytes, addresses, counters);
+        let is_plain = plain::segment(packet, |segment, bytes, addresses| {
+            count(bytes, addresses, counters);
+            take(segment);
+        });
+        if !is_plain && let Decoded::Tcp(segment) = self.walk(packet) {
+            take(&segment);
         }
-        counters.tcp = counters.tcp.saturating_add(1);
-        Decoded::Tcp(segment)
     }
 
     /// The same for any packet.
@@ -144,6 +157,15 @@ impl Decoder {
     pub fn counters(&self) -> &Counters {
         &self.counters
     }
+}
+
+/// Counts a segment that the straight line found.
+#[inline(always)]
+fn count(bytes: &[u8], addresses: Addresses<'_>, counters: &mut Counters) {
+    if counters.checksums_checked < limits::CHECKSUMS {
+        check(bytes, addresses, counters);
+    }
+    counters.tcp = counters.tcp.saturating_add(1);
 }
 
 #[inline(always)]

@@ -1,7 +1,7 @@
 //! What comes before the flows: packets in one order, and the segments in them.
 
 use crate::capture::{Format, Item, Merged, Seen};
-use crate::net::{self, Decoded, Segment};
+use crate::net::{self, Segment};
 use crate::time::Timestamp;
 use crate::tls::KeyLog;
 
@@ -54,9 +54,7 @@ impl Front {
                     self.next_pass = Timestamp::from_nanos(seen.at.as_nanos().saturating_add(PASS_NANOS));
                     target.pass(seen);
                 }
-                if let Decoded::Tcp(segment) = self.net.decode(&packet) {
-                    target.segment(&segment, seen, &self.input);
-                }
+                self.net.segment(&packet, |segment| target.segment(segment, seen, &self.input));
             }
             Some(Item::Secrets(text)) => {
                 self.keys.read(text);
