@@ -175,10 +175,11 @@ impl Decoder {
     fn open(&mut self, at: u64, rest: &[u8], seen: Seen, sink: &mut impl FrameSink) -> usize {
         self.start = at;
         let http = is_http(rest);
-        match FrameHeader::parse(rest) {
+        // Where it was made: a copy of a header would wait for the stores of its fields.
+        match &FrameHeader::parse(rest) {
             Some(header) if http == Some(false) => {
                 let body = rest.get(usize::from(header.header_len)..).unwrap_or_default();
-                let opening = Opening { header: &header, first: seen, seen, earlier: &[], rest, body };
+                let opening = Opening { header, first: seen, seen, earlier: &[], rest, body };
                 match self.begin(&opening, sink) {
                     Some(used) => used.saturating_add(usize::from(header.header_len)),
                     // The place itself is no start of a frame, so that the search goes on behind it.
