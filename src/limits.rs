@@ -325,8 +325,9 @@ pub const DUPLICATE_NANOS: i64 = 100_000;
 /// that disagree do so within the first messages; inflating a longer stream is for those who ask for it.
 pub const COMPRESSED: usize = 8 << 10;
 
-/// The same of all connections, divided among the parts.
-pub const COMPRESSED_TOTAL: usize = 32 << 20;
+/// The same of all connections, divided among the parts: what is kept in case is written to memory that nobody reads again,
+/// which thousands of busy sessions would feel. Where it is spent, `--decode` reads all.
+pub const COMPRESSED_TOTAL: usize = 4 << 20;
 
 /// The same where all messages are inflated as they end: most of it is the contexts of the connections that are open,
 /// a tenth of a megabyte for each side. Divided among the parts. With it, the program stays under 256 MB whatever it reads.
