@@ -411,12 +411,15 @@ impl FrameReader {
         if self.block.is_some_and(|block| !block.whole) {
             return;
         }
-        if self.buffer.len().saturating_add(piece.len()) <= bound {
-            self.buffer.extend_from_slice(piece);
-        } else if let Some(block) = &mut self.block {
+        let room = bound.saturating_sub(self.buffer.len());
+        if piece.len() > room
+            && let Some(block) = &mut self.block
+        {
             block.whole = false;
             self.buffer = Vec::new();
+            return;
         }
+        self.buffer.extend_from_slice(piece.get(..room).unwrap_or(piece));
     }
 }
 
@@ -573,6 +576,15 @@ mod tests {
             "GoAway { last: 7, error: ErrorCode(11) }",
         ];
         assert_eq!(told(FrameReader::client(), &[Ok(&conversation())]), expected);
+    }
+
+    #[test]
+    fn of_a_long_goaway_what_it_says_is_read_wherever_it_is_cut() {
+        let text = [b"\0\0\0\x07\0\0\0\x0b", &[b'x'; 4 * limits::SETTINGS][..]].concat();
+        let bytes = frame(kind::GOAWAY, 0, 0, &text);
+        for (one, two) in [0, 12, 2000].map(|cut| bytes.split_at(cut)) {
+            assert_eq!(told(server(), &[Ok(one), Ok(two)]), ["GoAway { last: 7, error: ErrorCode(11) }"]);
+        }
     }
 
     #[test]
