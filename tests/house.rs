@@ -330,7 +330,12 @@ fn sources() -> impl Iterator<Item = (String, String)> {
 
 /// The files of modules that are declared for tests only.
 fn test_modules(file: &str, text: &str) -> Vec<String> {
-    let folder = file.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
+    let (folder, name) = file.rsplit_once('/').map_or(("", file), |(folder, name)| (folder, name));
+    let folder = match name {
+        "mod.rs" | "lib.rs" | "main.rs" => format!("{folder}/"),
+        _ => format!("{}/", file.trim_end_matches(".rs")),
+    };
+    let folder = folder.trim_start_matches('/');
     let lines: Vec<&str> = text.lines().collect();
     let declared = lines.windows(2).filter(|pair| pair[0] == "#[cfg(test)]");
     let names = declared.filter_map(|pair| pair[1].strip_suffix(';')?.rsplit_once("mod "));
