@@ -109,7 +109,7 @@ pub(super) fn http3_note(counters: &net::Counters, announced: u64) -> Option<Str
 pub(super) fn bench_note(judged_early: u64) -> Option<String> {
     (judged_early > 0).then(|| {
         format!(
-            "more than {} WebSocket connections: two legs of one session are matched only where fewer than {} others ended between them",
+            "more than {} WebSocket connections: two legs of one session may not be matched where {} or more others ended between them",
             limits::WAITING_CONNECTIONS,
             limits::WAITING_CONNECTIONS / 2
         )

@@ -65,3 +65,36 @@ fn next(lanes: &mut [Lane], until: When) -> Option<Told> {
     }
     lanes[index].told.pop_front().map(|(_, told)| told)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::When as Judged;
+    use super::*;
+    use crate::capture::PacketId;
+    use crate::connection::{Carried, Connection};
+    use crate::rules::testing::Scene;
+    use crate::rules::{Finding, Selection};
+    use std::sync::mpsc::sync_channel;
+
+    struct Nobody;
+
+    impl Observer for Nobody {
+        fn connection(&mut self, _: Box<Connection>, _: Vec<Finding>) {}
+    }
+
+    #[test]
+    fn what_is_left_of_a_report_is_told_before_the_next_one() {
+        let (send, reports) = sync_channel(2);
+        let [one, two] = [1, 2].map(|number| PacketId::new(0, number));
+        // A flow may have more to tell at the end than goes into one report.
+        for (first, until) in [(one, When::End(one)), (two, When::Over)] {
+            let carried = Carried::WebSocket(Box::new(Scene::tcp().build()));
+            let told = vec![((When::End(first), 0), Told::Carried(first, carried))];
+            send.send(Report { told, until, progress: None }).unwrap();
+        }
+        let (selection, mut nobody) = (Selection::default(), Nobody);
+        let mut ledger = Ledger::new(&selection, Judged::Late, &mut nobody);
+        assert_eq!(merge(&mut [Lane::new(reports)], &mut ledger, &mut |_, _| ()), Ok(()));
+        assert_eq!(ledger.finish().0.websocket_connections, 2);
+    }
+}
