@@ -45,16 +45,20 @@ pub const QUEUE: usize = 2;
 
 /// Segments of one batch: few enough that their headers stay in the cache of a core until they are worked off, enough to
 /// make waking a thread cheap.
-pub const BATCH_SEGMENTS: usize = 2048;
+pub const BATCH_SEGMENTS: usize = 4096;
 
-/// Chunks of [`WINDOW`] bytes, besides one for each capture, in which the payloads of one batch lie.
-pub const BATCH_CHUNKS: usize = 2;
+/// Chunks, besides one for each capture, in which the payloads of one batch lie.
+pub const BATCH_CHUNKS: usize = 1;
 
 /// Captures for which a batch may hold a chunk: of those that overlap, so many are read by turns without small batches, and
 /// the many files of a rotated capture, which follow each other, hold no more memory than these.
 pub const BATCH_CAPTURES: usize = 32;
 
-/// Pieces of [`WINDOW`] bytes that are read before they are needed.
+/// Bytes that a thread of its own reads at once. Measured: with smaller pieces two threads wake each other too often to be
+/// faster than one where most packets are large.
+pub const PIECE: usize = 1 << 20;
+
+/// Such pieces that are read before they are needed.
 pub const AHEAD: usize = 3;
 
 /// Captures that are read each on a thread of its own. More are seldom read at the same time.

@@ -2,7 +2,7 @@
 //! place beside everything else.
 
 use super::chunk::Chunk;
-use crate::limits::{AHEAD, WINDOW};
+use crate::limits::{AHEAD, PIECE};
 use std::io::{self, ErrorKind, Read};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
@@ -72,7 +72,7 @@ impl Ahead {
 /// from many packets.
 const LEAD: usize = 64 << 10;
 
-const ROOM: usize = LEAD + WINDOW;
+const ROOM: usize = LEAD + PIECE;
 
 fn read(mut source: impl Read, pieces: &SyncSender<io::Result<Piece>>, returned: &Receiver<Vec<u8>>) {
     loop {
@@ -123,7 +123,7 @@ mod tests {
         let Ok(ahead) = Ahead::begin(Box::new(source)) else { panic!("no thread") };
         while let Ok(Next::Chunk { chunk, start, end }) = ahead.next(&[]) {
             // Who uses them is slower than who reads.
-            assert_eq!(chunk[start..end].iter().filter(|&&byte| byte == 0).count(), WINDOW);
+            assert_eq!(chunk[start..end].iter().filter(|&&byte| byte == 0).count(), limits::PIECE);
             used.fetch_add(1, SeqCst);
         }
         assert_eq!(used.load(SeqCst), 100);
