@@ -1,6 +1,8 @@
 //! Judgement of the legs of one session together, so that one fault is told once, by the party it belongs to.
 
-use super::{Blame, Confidence, Context, Cues, Evidence, Finding, Origin, Rule, Selection, arrange, find};
+use super::{
+    Blame, Confidence, Context, Cues, Evidence, Finding, Origin, Rule, Selection, arrange, find, gateway,
+};
 use crate::capture::Seen;
 use crate::connection::Connection;
 use crate::gateway::{Party, Verdict, answer, ending, one_leg};
@@ -193,7 +195,18 @@ fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) 
             matches!(finding.blame, Blame::Server | Blame::Upstream | Blame::Gateway | Blame::Unknown);
         match subject(finding.rule.name) {
             Answer if !forwarded => finding.blame = Blame::Gateway,
-            Answer => apply(finding, answer.as_ref()),
+            Answer => {
+                if finding.rule.name == "gateway-error-before-upgrade"
+                    && answer.as_ref().is_some_and(|verdict| verdict.origin == Party::Upstream)
+                {
+                    gateway::gateway_error_before_upgrade::passed_on(finding, legs.upstream);
+                    finding.origin = Some(Origin::Server);
+                    finding.blame = Blame::Upstream;
+                    finding.confidence = legs.pair.confidence;
+                } else {
+                    apply(finding, answer.as_ref());
+                }
+            }
             Ending if servers || finding.origin != Some(Origin::Client) => apply(finding, ending.as_ref()),
             Negotiation if servers => negotiated(legs, finding),
             Time => finding.blame = slow(upstream),

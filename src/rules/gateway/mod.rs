@@ -6,7 +6,7 @@ pub(super) mod close_1014_rejected_by_peer;
 pub(super) mod close_rewritten_between_legs;
 pub(super) mod gateway_accepted_before_upstream;
 pub(super) mod gateway_block_page;
-pub(super) mod gateway_error_before_upgrade;
+pub(in crate::rules) mod gateway_error_before_upgrade;
 pub(super) mod gateway_injected_close;
 pub(super) mod gateway_terminates_websocket;
 pub(super) mod handshake_answer_altered;
