@@ -52,29 +52,33 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         None => told(status),
     };
     let who = match told.blame {
-        Some(_) if quick && made.is_none() => {
-            Who { origin: Origin::Server, blame: Blame::Server, confidence: Confidence::Possible, ..who }
-        }
+        Some(_) if quick && made.is_none() => Who::somebody(""),
         Some(blame) => Who { blame, confidence: Confidence::Possible, ..who },
         None => who,
     };
 
-    let mut finding =
-        Finding::new(&RULE, response.seen, format!("gateway answered the upgrade with {status}"))
-            .confidence(who.confidence)
-            .origin(who.origin)
-            .blame(who.blame)
-            .message(format!(
-                "{} answered {}{}: {}{}",
-                who.name,
-                quote::status(response),
-                quote::after(elapsed),
-                told.meaning,
-                who.doubt
-            ))
-            .shows(request.seen, quote::request_line(request))
-            .shows(response.seen, quote::status(response))
-            .help(told.help);
+    let mut finding = Finding::new(
+        &RULE,
+        response.seen,
+        match who.origin {
+            Origin::Gateway => format!("gateway answered the upgrade with {status}"),
+            _ => format!("upgrade answered with {status}"),
+        },
+    )
+    .confidence(who.confidence)
+    .origin(who.origin)
+    .blame(who.blame)
+    .message(format!(
+        "{} answered {}{}: {}{}",
+        who.name,
+        quote::status(response),
+        quote::after(elapsed),
+        told.meaning,
+        who.doubt
+    ))
+    .shows(request.seen, quote::request_line(request))
+    .shows(response.seen, quote::status(response))
+    .help(told.help);
     // One sign that a product made it says enough.
     let further = signs.iter().filter(|sign| sign.signature.proof != Proof::OwnAnswer);
     for sign in made.into_iter().chain(further).take(3) {
@@ -118,6 +122,17 @@ struct Who {
 }
 
 impl Who {
+    /// A gateway or an application.
+    fn somebody(doubt: &'static str) -> Who {
+        Who {
+            name: String::from("the server's side"),
+            origin: Origin::Server,
+            blame: Blame::Server,
+            confidence: Confidence::Possible,
+            doubt,
+        }
+    }
+
     fn of(status: u16, made: Option<&Match>, passed: Option<&Match>, names: Option<&Match>) -> Who {
         let product = |sign: &Match| format!("the gateway ({})", sign.signature.product);
         let gateway = |name, doubt| Who {
@@ -139,13 +154,7 @@ impl Who {
             (_, None, Some(sign)) => {
                 gateway(product(sign), "; an application behind it could answer so, too")
             }
-            _ => Who {
-                name: String::from("the server's side"),
-                origin: Origin::Server,
-                blame: Blame::Server,
-                confidence: Confidence::Possible,
-                doubt: "; nothing in the answer shows whether a gateway or the application made it",
-            },
+            _ => Who::somebody("; nothing in the answer shows whether a gateway or the application made it"),
         }
     }
 }

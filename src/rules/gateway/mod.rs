@@ -71,7 +71,8 @@ pub(super) fn spoke(response: &crate::connection::Response) -> bool {
     match response.head.status {
         _ if gateway_block_page::is_block_page(response) => false,
         502..=504 | 520..=527 | 530 => true,
-        401 | 403 | 407 | 426 => false,
+        // What is said of the request itself has rules of its own, whoever says it.
+        400 | 401 | 403 | 405 | 407 | 426 => false,
         // Squid makes a 200 of an answer that is no HTTP.
         200..=299 | 400.. => own(),
         _ => false,

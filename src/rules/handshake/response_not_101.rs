@@ -73,6 +73,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         super::refused(&RULE, request, response, format!("upgrade answered with {status}"))
             .confidence(confidence)
             .blame(blame)
+            .shows_all(request.seen, named.map_or(Vec::new(), |(name, ..)| quote::fields(&request.head.head, &[name])))
             .message(format!("the upgrade was answered with {}: {why}{product}", quote::status(response)))
             .help(match codes::explain(status) {
                 _ if named.is_some_and(|(name, ..)| *name == EXTENSIONS) => String::from(
