@@ -22,6 +22,7 @@
     )
 )]
 
+mod chain;
 mod check;
 mod close;
 mod compressed;
@@ -45,6 +46,7 @@ mod resume;
 mod subprotocol;
 mod utf8;
 
+pub use chain::likely_frames;
 pub use close::{CloseClass, CloseFlaw, ClosePayload, close_class, close_name};
 pub use compressed::{Inflated, Instead, Undecodable, Unread};
 pub use decoder::Decoder;
@@ -58,6 +60,5 @@ pub use mask::unmask;
 pub use messages::{Fault, Messages, Transform};
 pub use opcode::Opcode;
 pub use reading::{Depth, Payloads, Reading};
-pub use resume::likely_frames;
 pub use subprotocol::Subprotocols;
 pub use utf8::NotUtf8;

@@ -1,15 +1,16 @@
 //! Findings grouped by cause, as the page tells them.
 
+use super::changes::{Change, changes};
+use super::keys::Keys;
 use super::manual::{Section, sections};
-use super::page::{Change, changes};
+use super::places::Places;
 use crate::limits;
 use crate::report::escape;
-use crate::report::ladder::Session;
 use crate::report::model::{Connection, Finding, Report};
 use crate::report::times::Times;
 use crate::rules::RULES;
 use crate::time::Timestamp;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 /// Findings of one cause.
 pub(super) struct Cause {
@@ -32,14 +33,6 @@ pub(super) struct Cause {
     pub(super) keys: Keys,
     /// Ids of its findings.
     pub(super) findings: Vec<usize>,
-}
-
-/// By what something is filtered; words apart by spaces.
-#[derive(Default)]
-pub(super) struct Keys {
-    pub(super) severities: String,
-    pub(super) endpoints: String,
-    pub(super) codes: String,
 }
 
 /// One finding.
@@ -211,87 +204,16 @@ pub(super) fn wireshark(connection: &Connection) -> String {
 }
 
 fn keys<'a>(findings: impl Iterator<Item = &'a Finding>, report: &Report) -> Keys {
-    let (mut severities, mut endpoints, mut codes) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let mut keys = Keys::default();
     for finding in findings.take(limits::PAGE_SESSIONS) {
-        severities.insert(finding.severity);
-        codes.insert(finding.code.to_owned());
+        keys.finding(finding);
         for connection in finding.connection.iter().chain(&finding.related) {
-            let Some(connection) = report.connections.get(*connection) else { continue };
-            endpoints.insert(connection.server.clone());
-            codes.extend(codes_of(connection));
+            if let Some(connection) = report.connections.get(*connection) {
+                keys.connection(connection);
+            }
         }
     }
-    Keys {
-        severities: severities.into_iter().collect::<Vec<_>>().join(" "),
-        endpoints: endpoints.into_iter().collect::<Vec<_>>().join(" "),
-        codes: codes.into_iter().collect::<Vec<_>>().join(" "),
-    }
-}
-
-/// `close-1010` and `status-502`, as the filters know them.
-pub(super) fn codes_of(connection: &Connection) -> impl Iterator<Item = String> + '_ {
-    let closes = connection.closes.iter().filter_map(|close| close.code);
-    let status = connection.response.iter().map(|response| format!("status-{}", response.status));
-    closes.map(|code| format!("close-{code}")).chain(status)
-}
-
-/// Says where things are.
-pub(super) struct Places<'a> {
-    pub(super) report: &'a Report,
-    pub(super) sessions: &'a [Session],
-    /// By connection, the index of its session.
-    pub(super) of: HashMap<usize, usize>,
-    /// Sessions that have a place on the page.
-    pub(super) shown: BTreeSet<usize>,
-}
-
-impl Places<'_> {
-    pub(super) fn session(&self, connection: usize) -> Option<&Session> {
-        self.sessions.get(*self.of.get(&connection)?)
-    }
-
-    /// `session-3`, by the id of its first connection.
-    pub(super) fn anchor(&self, connection: usize) -> Option<String> {
-        let index = self.of.get(&connection).filter(|index| self.shown.contains(index))?;
-        self.sessions.get(*index).map(|session| format!("session-{}", session.client_leg()))
-    }
-
-    /// `10.0.0.5:51234 → 10.0.0.9:80 → 10.1.0.7:8080 /chat`.
-    pub(super) fn path(&self, connection: usize) -> String {
-        let Some(session) = self.session(connection) else { return String::new() };
-        let legs = session.legs.iter().filter(|leg| !leg.attempt);
-        let connections: Vec<&Connection> =
-            legs.filter_map(|leg| self.report.connections.get(leg.connection)).collect();
-        let Some(first) = connections.first() else { return String::new() };
-        let mut path = first.client.clone();
-        for connection in &connections {
-            path.push_str(&format!(" → {}", connection.server));
-        }
-        if let Some(request) = &first.request {
-            path.push_str(&format!(" {}", escape::terminal_at_most(&request.target, TARGET)));
-        }
-        path
-    }
-
-    /// `packet 17`, with several captures `packet 17 of edge.pcap`.
-    pub(super) fn packet(&self, capture: u16, packet: u64) -> String {
-        match self.capture(capture) {
-            Some(name) => format!("packet {packet} of {name}"),
-            None => format!("packet {packet}"),
-        }
-    }
-
-    /// The name of a capture, where there are several.
-    pub(super) fn capture(&self, capture: u16) -> Option<String> {
-        let path = &self.report.captures.get(usize::from(capture))?.path;
-        let name = path.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()).unwrap_or(path);
-        (self.report.captures.len() > 1).then(|| escape::terminal_at_most(name, 60))
-    }
-
-    pub(super) fn begins(&self, capture: u16) -> Option<Timestamp> {
-        let capture = self.report.captures.get(usize::from(capture))?;
-        capture.first.as_deref().and_then(Timestamp::parse)
-    }
+    keys
 }
 
 /// Bounds on what one place shows; more is counted.
@@ -299,4 +221,3 @@ const CASES: usize = 5;
 const EVIDENCE: usize = 24;
 const RELATED: usize = 6;
 const TEXT: usize = 2_000;
-const TARGET: usize = 300;

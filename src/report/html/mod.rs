@@ -2,8 +2,12 @@
 //! script adds filters and buttons that copy.
 
 mod causes;
+mod changes;
+mod keys;
 mod manual;
 mod page;
+mod places;
+mod sessions;
 mod svg;
 #[cfg(test)]
 mod tests;

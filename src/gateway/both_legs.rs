@@ -1,0 +1,355 @@
+//! Who ended a session, or made its answer, where the legs on both sides of the gateway were captured: whoever acted
+//! first.
+
+use super::verdict::{Party, Reason, Verdict};
+use crate::capture::Seen;
+use crate::confidence::Confidence;
+use crate::connection::{Connection, Outcome, Transport};
+use crate::legs::Legs;
+use crate::role::Role;
+use crate::time::Timestamp;
+
+/// Who ended a session of which both legs were captured; `None` while nobody has.
+///
+/// The first sign of an ending, of either direction on either leg, tells: a gateway that passes an ending on is later
+/// than what it passes on.
+pub fn ending(legs: &Legs<'_>) -> Option<Verdict> {
+    let pair = legs.pair;
+    if let Some(verdict) = failed_upstream(legs) {
+        return Some(verdict);
+    }
+    let mut signs = [
+        first_sign(legs.client, Role::Client, Party::Client, |seen| seen.at),
+        first_sign(legs.client, Role::Server, Party::Gateway, |seen| seen.at),
+        first_sign(legs.upstream, Role::Client, Party::Gateway, |seen| legs.upstream_time(seen)),
+        first_sign(legs.upstream, Role::Server, Party::Upstream, |seen| legs.upstream_time(seen)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect::<Vec<_>>();
+    // In one capture a packet's number breaks the tie of equal times.
+    signs.sort_by_key(|sign| (sign.at, sign.seen.packet));
+    let Some((first, rest)) = signs.split_first() else { return silence(legs) };
+    let passed_on = rest.iter().find(|sign| sign.party != first.party);
+    let gap = passed_on.map(|sign| sign.at.nanos_since(first.at));
+
+    let mut confidence = Confidence::Certain;
+    let mut counter = None;
+    if gap.is_some_and(|gap| gap <= pair.clock.uncertainty) && pair.clock.uncertainty > 0 {
+        confidence = Confidence::Likely;
+        counter = Some(Reason {
+            seen: passed_on.map(|sign| sign.seen),
+            text: format!(
+                "the clocks of the two captures are only known to {}",
+                millis(pair.clock.uncertainty)
+            ),
+        });
+    }
+    // What one leg's capture lacks may be the ending that came first.
+    let other = if first.on_upstream { legs.client } else { legs.upstream };
+    if !other.quality.is_whole() && !other.quality.late_start {
+        confidence = confidence.min(Confidence::Likely);
+        counter = Some(Reason {
+            seen: None,
+            text: String::from(
+                "bytes of the other leg are missing, an earlier ending among them is possible",
+            ),
+        });
+    }
+    let mut reasons = vec![Reason { seen: Some(first.seen), text: first.text() }];
+    if let Some(later) = passed_on {
+        let gap = later.at.nanos_since(first.at);
+        reasons
+            .push(Reason { seen: Some(later.seen), text: format!("{} {} later", later.text(), millis(gap)) });
+    } else {
+        let leg = if first.on_upstream { "client leg" } else { "upstream leg" };
+        reasons.push(Reason { seen: None, text: format!("nothing ended the {leg}") });
+    }
+    Some(Verdict {
+        origin: first.party,
+        blame: first.party,
+        confidence: confidence.min(pair.confidence),
+        reasons,
+        counter,
+        settle: (pair.confidence < Confidence::Certain).then_some(SETTLE_PAIR),
+    })
+}
+
+/// Who made the answer to the upgrade, and whose fault it is that there is no session; `None` where both legs show a
+/// 101, or nothing.
+pub fn answer(legs: &Legs<'_>) -> Option<Verdict> {
+    let (client, upstream) = (legs.client, legs.upstream);
+    upstream.request.as_ref()?;
+    let status = |connection: &Connection| connection.response.as_ref().map(|response| response.head.status);
+    let seen = |connection: &Connection| connection.response.as_ref().map(|response| response.seen);
+    let (one, other) = (status(client), status(upstream));
+    let (origin, blame, why) = match (one, other) {
+        (Some(101), Some(101)) => return None,
+        (Some(101), other) => {
+            let what = other.map_or(String::from("no HTTP answer"), |other| other.to_string());
+            (Party::Gateway, Party::Gateway, format!("the gateway answered 101, its upstream {what}"))
+        }
+        (Some(one), Some(101)) => {
+            (Party::Gateway, Party::Gateway, format!("the upstream answered 101, the gateway {one}"))
+        }
+        (Some(one), Some(other)) if one == other => (
+            Party::Upstream,
+            Party::Upstream,
+            format!("the upstream answered {other}, the gateway passed it on"),
+        ),
+        (Some(one), Some(other)) => {
+            (Party::Gateway, Party::Upstream, format!("the upstream answered {other}, the gateway {one}"))
+        }
+        (Some(one), None) => (
+            Party::Gateway,
+            Party::Upstream,
+            format!("the gateway answered {one} because {}", no_answer(upstream)),
+        ),
+        (None, _) if client.outcome == Outcome::Garbled && upstream.outcome == Outcome::Garbled => {
+            (Party::Upstream, Party::Upstream, String::from("the upstream sent it, the gateway passed it on"))
+        }
+        (None, None) if client.outcome == Outcome::Garbled && upstream.outcome == Outcome::Unanswered => (
+            Party::Gateway,
+            Party::Upstream,
+            format!("the gateway sent bytes that are no HTTP because {}", no_answer(upstream)),
+        ),
+        (None, None) if client.outcome == Outcome::Unanswered => {
+            (Party::Upstream, Party::Upstream, no_answer(upstream))
+        }
+        _ => return None,
+    };
+    let whole = upstream.quality.missing.server == 0 && !upstream.quality.unseen.server;
+    let confidence = if whole || other.is_some() { Confidence::Certain } else { Confidence::Likely };
+    let mut reasons = vec![Reason { seen: seen(upstream).or(seen(client)), text: why }];
+    let asked = upstream.request.as_ref().map(|request| request.seen);
+    if other.is_none() {
+        reasons.push(Reason { seen: asked, text: String::from("the gateway had sent it the upgrade") });
+    }
+    Some(Verdict {
+        origin,
+        blame,
+        confidence: confidence.min(legs.pair.confidence),
+        reasons,
+        counter: None,
+        settle: (legs.pair.confidence < Confidence::Certain).then_some(SETTLE_PAIR),
+    })
+}
+
+/// The first thing one side of one leg did to end it.
+struct Sign {
+    at: Timestamp,
+    seen: Seen,
+    party: Party,
+    on_upstream: bool,
+    what: String,
+}
+
+impl Sign {
+    fn text(&self) -> String {
+        let leg = if self.on_upstream { "upstream leg" } else { "client leg" };
+        format!("{} from the {} on the {leg}", self.what, self.party.name())
+    }
+}
+
+fn first_sign(
+    connection: &Connection,
+    role: Role,
+    party: Party,
+    at: impl Fn(Seen) -> Timestamp,
+) -> Option<Sign> {
+    let close = connection.first_close(role).map(|close| {
+        let what = close.code.map_or(String::from("an empty Close"), |code| format!("Close {code}"));
+        (close.seen, what)
+    });
+    let end = connection.ending.by.filter(|(by, _)| *by == role).map(|(_, seen)| {
+        let what = if connection.ending.transport == Transport::Reset { "RST" } else { "FIN" };
+        (seen, String::from(what))
+    });
+    let (seen, what) = [close, end].into_iter().flatten().min_by_key(|(seen, _)| seen.at)?;
+    let on_upstream = matches!((party, role), (Party::Upstream, _) | (Party::Gateway, Role::Client));
+    Some(Sign { at: at(seen), seen, party, on_upstream, what })
+}
+
+/// The gateway gave the client a session, and its own attempt at the upstream came to nothing: it spoke, the upstream
+/// is the cause.
+fn failed_upstream(legs: &Legs<'_>) -> Option<Verdict> {
+    let (client, upstream) = (legs.client, legs.upstream);
+    let session = matches!(client.outcome, Outcome::Established | Outcome::Invalid);
+    let failed = matches!(upstream.outcome, Outcome::Rejected | Outcome::Garbled | Outcome::Unanswered);
+    let asked = upstream.request.as_ref()?.seen;
+    let end = first_sign(client, Role::Server, Party::Gateway, |seen| seen.at)?;
+    let clients = first_sign(client, Role::Client, Party::Client, |seen| seen.at);
+    if !session || !failed || clients.is_some_and(|clients| clients.at < end.at) {
+        return None;
+    }
+    let shown = upstream.response.as_ref().map(|response| response.seen);
+    let shown = shown.or(upstream.garbled.as_deref().map(|(seen, _)| *seen)).unwrap_or(asked);
+    Some(Verdict {
+        origin: Party::Gateway,
+        blame: Party::Upstream,
+        confidence: legs.pair.confidence,
+        reasons: vec![
+            Reason { seen: Some(shown), text: no_answer(upstream) },
+            Reason { seen: Some(end.seen), text: end.text() },
+        ],
+        counter: None,
+        settle: (legs.pair.confidence < Confidence::Certain).then_some(SETTLE_PAIR),
+    })
+}
+
+/// Why an upgrade that a gateway sent got it no session.
+fn no_answer(upstream: &Connection) -> String {
+    let how = if upstream.ending.transport == Transport::Reset { "RST" } else { "FIN" };
+    match (&upstream.response, upstream.outcome, upstream.ending.by) {
+        (Some(response), _, _) => format!("the upstream answered {}", response.head.status),
+        (None, Outcome::Garbled, _) => String::from("the upstream answered with bytes that are no HTTP"),
+        (None, _, Some((Role::Server, _))) => {
+            format!("the upstream ended TCP with {how} in place of an answer")
+        }
+        _ => String::from("the upstream gave no answer"),
+    }
+}
+
+/// Nobody ended it: where one leg only was left with data that nothing acknowledged, the network lost it.
+fn silence(legs: &Legs<'_>) -> Option<Verdict> {
+    let lost = |connection: &Connection| {
+        Role::BOTH
+            .iter()
+            .filter_map(|&role| connection.tcp.repeats[role].as_deref().copied())
+            .find(|repeats| repeats.count >= 3 && repeats.span.nanos() >= LOST)
+    };
+    let (leg, repeats) = match (lost(legs.client), lost(legs.upstream)) {
+        (Some(repeats), None) => ("client leg", repeats),
+        (None, Some(repeats)) => ("upstream leg", repeats),
+        _ => return None,
+    };
+    let text =
+        format!("the same bytes were sent {} times more on the {leg}, and nothing came back", repeats.count);
+    Some(Verdict {
+        origin: Party::Network,
+        blame: Party::Network,
+        confidence: Confidence::Likely.min(legs.pair.confidence),
+        reasons: vec![Reason { seen: Some(repeats.span.until), text }],
+        counter: None,
+        settle: Some("a capture at the other end of that leg"),
+    })
+}
+
+/// Nanoseconds of repeating from which bytes count as lost.
+const LOST: i64 = 3_000_000_000;
+
+fn millis(nanos: i64) -> String {
+    format!("{:.1} ms", nanos as f64 / 1e6)
+}
+
+const SETTLE_PAIR: &str =
+    "a capture in which a key or a trace identifier shows that the two legs belong together";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::testing::{ANSWER, REQUEST, Scene, both};
+
+    fn ended(client: Scene, upstream: Scene) -> Verdict {
+        both(client, upstream).legs(ending).unwrap()
+    }
+
+    fn leg() -> Scene {
+        Scene::tcp().request(REQUEST).answer(ANSWER, "").messages(Client, 1)
+    }
+
+    #[test]
+    fn who_is_first_on_any_leg_ended_it() {
+        let late = || leg().after(0.05);
+        let cases = [
+            (late().fin(Server), leg().fin(Server), Party::Upstream),
+            (leg().reset(Client), late().fin(Client), Party::Client),
+            (leg().fin(Server), leg(), Party::Gateway),
+            (leg(), leg().fin(Client), Party::Gateway),
+            (late().close(Server, 1001, ""), leg().reset(Server), Party::Upstream),
+            (leg().fin(Server), late().fin(Client), Party::Gateway),
+        ];
+        for (client, upstream, origin) in cases {
+            let verdict = ended(client, upstream);
+            assert_eq!((verdict.origin, verdict.confidence), (origin, Confidence::Certain), "{verdict:?}");
+            assert!(!verdict.reasons.is_empty() && verdict.reasons[0].seen.is_some());
+        }
+    }
+
+    #[test]
+    fn a_reload_of_caddy_is_the_gateways() {
+        // Worked example: 1001 on both legs within a millisecond, masked upstream.
+        let verdict = ended(leg().close(Server, 1001, ""), leg().after(0.001).close(Client, 1001, ""));
+        assert_eq!((verdict.origin, verdict.blame), (Party::Gateway, Party::Gateway));
+    }
+
+    #[test]
+    fn a_gateway_that_reports_a_failed_upstream_is_not_the_cause() {
+        let upstream = Scene::tcp().request(REQUEST).fin(Server);
+        let verdict = ended(leg().close(Server, 1014, "upstream"), upstream);
+        assert_eq!((verdict.origin, verdict.blame), (Party::Gateway, Party::Upstream));
+    }
+
+    #[test]
+    fn missing_bytes_of_the_other_leg_leave_a_doubt() {
+        let verdict = ended(leg().fin(Server), leg().gap(Server));
+        assert_eq!((verdict.origin, verdict.confidence), (Party::Gateway, Confidence::Likely));
+        assert!(verdict.counter.unwrap().text.contains("missing"));
+    }
+
+    #[test]
+    fn clocks_that_may_disagree_by_more_than_the_gap_leave_a_doubt() {
+        let verdict = both(leg().after(0.005).fin(Server), leg().fin(Server)).legs(|legs| {
+            let mut pair = legs.pair.clone();
+            pair.clock.uncertainty = 50_000_000;
+            ending(&Legs { pair: &pair, ..*legs })
+        });
+        assert_eq!(verdict.unwrap().confidence, Confidence::Likely);
+    }
+
+    #[test]
+    fn a_match_that_is_only_possible_caps_the_verdict() {
+        let verdict = both(leg().fin(Server), leg()).legs(|legs| {
+            let mut pair = legs.pair.clone();
+            pair.confidence = Confidence::Possible;
+            ending(&Legs { pair: &pair, ..*legs })
+        });
+        let verdict = verdict.unwrap();
+        assert_eq!((verdict.confidence, verdict.settle), (Confidence::Possible, Some(SETTLE_PAIR)));
+    }
+
+    #[test]
+    fn an_open_session_has_no_verdict_and_lost_bytes_are_the_networks() {
+        assert_eq!(both(leg(), leg()).legs(ending), None);
+        let lost = leg().with(|connection| {
+            let (from, mut until) = (connection.first, connection.last);
+            until.at = Timestamp::from_nanos(from.at.as_nanos() + 240_000_000_000);
+            let span = crate::connection::Span { from, until };
+            connection.tcp.repeats[Client] = Some(Box::new(crate::connection::Repeats { count: 6, span }));
+        });
+        assert_eq!(ended(lost, leg()).origin, Party::Network);
+    }
+
+    #[test]
+    fn whose_answer_it_is_shows_on_both_legs() {
+        let refused = |status: &str| Scene::answered(&format!("HTTP/1.1 {status}\r\n"), "");
+        let answers = |client, upstream| both(client, upstream).legs(answer).unwrap();
+        let cases = [
+            (refused("403 Forbidden"), refused("403 Forbidden"), Party::Upstream, Party::Upstream),
+            (
+                refused("502 Bad Gateway"),
+                Scene::tcp().request(REQUEST).reset(Server),
+                Party::Gateway,
+                Party::Upstream,
+            ),
+            (refused("502 Bad Gateway"), leg(), Party::Gateway, Party::Gateway),
+            (leg(), refused("200 OK"), Party::Gateway, Party::Gateway),
+        ];
+        for (client, upstream, origin, blame) in cases {
+            let verdict = answers(client, upstream);
+            assert_eq!((verdict.origin, verdict.blame), (origin, blame), "{verdict:?}");
+        }
+        assert_eq!(both(leg(), leg()).legs(answer), None);
+    }
+}
