@@ -326,35 +326,31 @@ fn negotiated(legs: &Legs<'_>, finding: &mut Finding) {
         (
             Blame::Gateway,
             "the upstream accepted it and the gateway removed it from the answer",
-            Some(
-                "let the gateway forward Sec-WebSocket-Extensions in the answer: the upstream accepts the offer",
-            ),
+            "let the gateway forward Sec-WebSocket-Extensions in the answer: the upstream accepts the offer",
         )
     } else if !offers.is_empty() {
         (
             Blame::Gateway,
             "the gateway did not pass the offer on",
-            Some(
-                "let the gateway forward Sec-WebSocket-Extensions in the request; then see whether the upstream accepts it",
-            ),
+            "let the gateway forward Sec-WebSocket-Extensions in the request; then see whether the upstream accepts it",
         )
     } else if legs.pair.passage == Passage::Terminating {
         (
             Blame::Gateway,
             "the gateway answers for itself",
-            Some(
-                "enable the extension in the gateway, which negotiates by itself, or make it optional in the client",
-            ),
+            "enable the extension in the gateway, which negotiates by itself, or make it optional in the client",
         )
     } else {
-        (Blame::Upstream, "the gateway passed the offer on, and the upstream did not accept it", None)
+        (
+            Blame::Upstream,
+            "the gateway passed the offer on, and the upstream did not accept it",
+            "enable the extension on the upstream, which got the offer, or make it optional in the client",
+        )
     };
     if finding.blame != Blame::Nobody {
         finding.blame = blame;
         finding.confidence = legs.pair.confidence;
-        if let Some(first) = first {
-            finding.help = first.into();
-        }
+        finding.help = first.into();
     }
     finding.message.push_str(&format!("; both legs were captured: {what}"));
     for (seen, what, head) in

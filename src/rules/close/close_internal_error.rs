@@ -40,7 +40,12 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         let doubt = trust::doubt(connection, other);
         let counts = connection.frames.as_ref().map(|frames| (frames[from].ping, frames[other].pong));
         let counted = counts.map_or(String::new(), |(pings, pongs)| {
-            format!("; the capture has {pings} pings from it and {pongs} pongs from the {}", other.name())
+            format!(
+                "; the capture has {} from it and {} from the {}",
+                count(pings, "ping"),
+                count(pongs, "pong"),
+                other.name()
+            )
         });
         found.push(
             super::said(&RULE, connection, close, format!("pings unanswered by the {}", other.name()))
@@ -53,6 +58,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                 )),
         );
     }
+}
+
+fn count(number: u64, name: &str) -> String {
+    format!("{number} {name}{}", if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -120,8 +120,8 @@ fn verdict(connection: &Connection, context: &Context<'_>, close: &Close, findin
         .confidence(side.confidence)
         .blame(side.blame)
         .message(format!(
-            "the client offered {names}, the {} answered {} without {them}, and the client closed because it insists ({packets}){reason}{}",
-            side.name,
+            "the client offered {names}, {} {} without {them}, and the client closed because it insists ({packets}){reason}{}",
+            side.answered,
             response.head.status,
             super::elsewhere(connection, context, &missing)
         ))

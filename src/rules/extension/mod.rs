@@ -51,6 +51,8 @@ fn elsewhere(connection: &Connection, context: &Context<'_>, missing: &[&str]) -
 struct Side {
     blame: Blame,
     name: &'static str,
+    /// Its answer, before the status: whose it is does not show where it came through a gateway.
+    answered: &'static str,
     advice: &'static str,
     confidence: Confidence,
 }
@@ -62,6 +64,7 @@ impl Side {
             Some(_) => Side {
                 blame: Blame::Upstream,
                 name: "server behind the gateway",
+                answered: "through the gateway came",
                 advice: "; check, too, that the gateway forwards Sec-WebSocket-Extensions in both directions",
                 // The gateway itself may have removed the field; only its other side can show.
                 confidence: Confidence::Likely,
@@ -69,6 +72,7 @@ impl Side {
             None => Side {
                 blame: Blame::Server,
                 name: "server",
+                answered: "the server answered",
                 advice: "; if a gateway stands before the server, check that it forwards Sec-WebSocket-Extensions",
                 confidence: Confidence::Certain,
             },

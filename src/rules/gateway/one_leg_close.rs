@@ -36,11 +36,12 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
         return;
     }
     let Some(end) = verdict.reasons.first().and_then(|reason| reason.seen) else { return };
-    let quiet =
+    let silent =
         [(legs.client, Role::Server), (legs.upstream, Role::Client)].into_iter().find_map(|(leg, by)| {
             let parting = Parting::of(leg).filter(|parting| parting.by == by)?;
-            parting.quiet.map(|nanos| nanos as f64 / 1e9).filter(|seconds| *seconds >= WORTH_A_WORD)
+            parting.quiet.map(|nanos| nanos as f64 / 1e9)
         });
+    let quiet = silent.filter(|seconds| *seconds >= WORTH_A_WORD);
     let open = [(legs.client, "client leg"), (legs.upstream, "upstream leg")]
         .into_iter()
         .find(|(leg, _)| leg.ending.by.is_none())
@@ -63,6 +64,9 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
                     timer.product,
                     timer.setting
                 ),
+                None if quiet.is_none() && silent.is_some() => String::from(
+                    "read the gateway's log at this moment: there was no silence before it, so look for a restart, a reload or a limit and not for an idle timeout",
+                ),
                 None => String::from(
                     "read the gateway's log at this moment, and compare its timeouts with the silence before it",
                 ),
@@ -79,7 +83,7 @@ fn own_timer(legs: &Legs<'_>, seconds: f64) -> Option<&'static Timer> {
 }
 
 /// Seconds of silence that may be the reason.
-const WORTH_A_WORD: f64 = 5.0;
+const WORTH_A_WORD: f64 = 1.0;
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,8 @@ use crate::rules::{Blame, Check, Confidence, Finding, Origin, close, quote, trus
 
 rule! {
     /// # What it finds
-    /// A Ping that no Pong followed within 20 s, or until its sender gave up because of it.
+    /// A Ping that no Pong followed within 20 s, or until its sender gave up because of it: with a Close that says so, or,
+    /// as the heartbeat that ws on Node recommends, by ending TCP.
     ///
     /// # Why it matters
     /// It separates a dead path from a program that stands still, and comes before 1011 `keepalive ping timeout` and
@@ -48,7 +49,12 @@ fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
     }
     let gave_up = connection.closes.first().filter(|close| close.from == from && close::ping_timeout(close));
     let waited = trust::elapsed(connection, ping, over.unwrap_or(connection.last))?;
-    if waited < PATIENCE && gave_up.is_none() {
+    // A heartbeat that misses its Pong ends TCP, as the one that ws on Node recommends does.
+    let hung_up = connection.ending.by.filter(|&(by, _)| {
+        let silent = frames[to].last.is_none_or(|seen| seen.packet < ping.packet);
+        by == from && connection.closes.is_empty() && silent && waited >= HEARTBEAT
+    });
+    if waited < PATIENCE && gave_up.is_none() && hung_up.is_none() {
         return None;
     }
     let talks = frames[to].last.is_some_and(|seen| seen.at > ping.at);
@@ -74,7 +80,11 @@ fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
         (to.into(), format!("{system} and its program stood still"))
     };
     let mut finding = Finding::new(&RULE, ping, format!("pings unanswered by the {}", to.name()))
-        .confidence(Confidence::Likely)
+        .confidence(if hung_up.is_some() && waited < TIME_TO_REPEAT {
+            Confidence::Possible
+        } else {
+            Confidence::Likely
+        })
         .origin(if lost { Origin::Network } else { to.into() })
         .blame(blame)
         .message(format!("{pings} of the {} had no Pong for {}; {why}", from.name(), quote::seconds(waited)))
@@ -87,6 +97,12 @@ fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
     if let Some(close) = gave_up {
         finding =
             finding.shows(close.seen, format!("the {} gives up with {}", from.name(), quote::close(close)));
+    }
+    if let Some((_, seen)) = hung_up {
+        finding = finding.shows(
+            seen,
+            format!("the {} gives up with {}, without a Close", from.name(), quote::ending(connection)),
+        );
     }
     if let Some(slowest) = frames[from].pings().slowest_answer {
         let slowest = quote::seconds(slowest as f64 / 1e9);
@@ -103,6 +119,9 @@ fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
 
 /// Seconds that common libraries wait for a Pong.
 const PATIENCE: f64 = 20.0;
+
+/// Seconds without a Pong after which an end of TCP looks like a heartbeat that gave up.
+const HEARTBEAT: f64 = 2.0;
 
 /// Seconds after which TCP has sent again what nobody acknowledged.
 const TIME_TO_REPEAT: f64 = 5.0;
@@ -122,6 +141,20 @@ mod tests {
         assert_eq!((findings.len(), findings[0].rule.name), (1, RULE.name));
         assert!(findings[0].blame == Blame::Client && findings[0].message.contains("3 Pings of the server"));
         assert_eq!(findings[0].consequences[0].rule.name, "close-internal-error");
+    }
+
+    #[test]
+    fn a_heartbeat_that_ends_tcp_gave_up_on_the_silent_side() {
+        let pinged = || Scene::session("", "").messages(Client, 1).pings(Server, 1);
+        let findings = pinged().after(3.0).fin(Server).findings();
+        assert_eq!((findings.len(), findings[0].rule.name, findings[0].blame), (1, RULE.name, Blame::Client));
+        assert_eq!(findings[0].consequences[0].rule.name, "closed-without-close-frame");
+        assert!(
+            findings[0].evidence.iter().any(|line| line.text.contains("gives up with FIN, without a Close"))
+        );
+        pinged().after(3.0).fin(Client).silent(RULE.name);
+        pinged().after(0.5).fin(Server).silent(RULE.name);
+        pinged().messages(Client, 1).after(3.0).fin(Server).silent(RULE.name);
     }
 
     #[test]
@@ -147,7 +180,8 @@ mod tests {
 
     #[test]
     fn short_waits_gaps_and_late_pings_are_silent() {
-        Scene::session("", "").pings(Client, 1).after(5.0).fin(Client).silent(RULE.name);
+        Scene::session("", "").pings(Client, 1).after(1.5).fin(Client).silent(RULE.name);
+        Scene::session("", "").pings(Client, 1).after(5.0).fin(Server).silent(RULE.name);
         Scene::session("", "").pings(Client, 1).gap(Server).after(30.0).fin(Client).silent(RULE.name);
         let closing = Scene::session("", "").close(Server, 1000, "").pings(Client, 1).after(30.0);
         closing.close(Client, 1000, "").fin(Server).silent(RULE.name);
