@@ -411,8 +411,8 @@ pub struct Pings {
     pub unanswered_count: u64,
     /// Shortest and longest time between two pings, in nanoseconds.
     pub interval: Option<(i64, i64)>,
-    /// Longest time from ping to pong, in nanoseconds.
-    pub slowest_answer: Option<i64>,
+    /// The longest time from ping to pong.
+    pub slowest_answer: Option<Span>,
 }
 
 impl FrameFacts {

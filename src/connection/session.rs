@@ -452,9 +452,11 @@ impl Facts<'_> {
         let Some(pings) = &mut self.other.pings else { return };
         let Sent { facts, unanswered: pinged, .. } = &mut **pings;
         let Some(at) = pinged.iter().position(|ping| *ping.payload == *payload) else { return };
-        let nanos = seen.at.nanos_since(pinged[at].seen.at).max(0);
+        let answer = Span { from: pinged[at].seen, until: seen };
         facts.answered += at as u64 + 1;
-        facts.slowest_answer = facts.slowest_answer.max(Some(nanos));
+        if facts.slowest_answer.is_none_or(|slowest| slowest.nanos() < answer.nanos()) {
+            facts.slowest_answer = Some(answer);
+        }
         pinged.drain(..=at);
     }
 

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::{RULES, Rule, trust};
+use crate::capture::PacketId;
 use crate::connection::{Carrier, CloseState, Connection, FrameFacts, Outcome, Request, Response};
 use crate::role::Role;
 
@@ -127,10 +128,12 @@ impl Cues {
             .is_some_and(|((_, end), last)| end.at.nanos_since(last.seen.at) > SECOND);
         note(Cue::Lingering, lingers);
         note(Cue::Silence, connection.silence.is_some_and(|silence| silence.nanos() >= SECOND));
+        let over = connection.closes.first().map(|close| close.seen);
+        let over = over.or(connection.ending.by.map(|(_, seen)| seen)).map(|seen| seen.packet);
         for role in Role::BOTH {
             let frames = connection.frames.as_ref().map(|frames| &frames[role]);
             note(Cue::Compressed, frames.is_some_and(|frames| frames.compressed > 0));
-            note(Cue::Ping, frames.is_some_and(|frames| frames.pings().unanswered.is_some()));
+            note(Cue::Ping, frames.is_some_and(|frames| is_unanswered(frames, over)));
             note(Cue::Transport, connection.tcp.stall[role].is_some());
             note(Cue::Incomplete, trust::is_doubtful(connection, role));
         }
@@ -227,6 +230,13 @@ static ASKED: [u128; 32] = {
 };
 
 const SECOND: i64 = 1_000_000_000;
+
+/// Whether a ping of it had no pong, or had it only after the session was over.
+fn is_unanswered(frames: &FrameFacts, over: Option<PacketId>) -> bool {
+    let pings = frames.pings();
+    let late = pings.slowest_answer.zip(over).is_some_and(|(answer, over)| over < answer.until.packet);
+    pings.unanswered.is_some() || late
+}
 
 #[cfg(test)]
 mod tests {

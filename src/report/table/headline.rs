@@ -96,7 +96,7 @@ pub(super) fn closing(summary: &Summary, taken: Taken, found: BySeverity, page: 
 }
 
 fn instead(totals: Totals) -> (String, &'static str) {
-    let Totals { packets, tcp_connections, tls_connections, tls_decrypted, .. } = totals;
+    let Totals { packets, tcp_connections, tls_connections, tls_decrypted, quality, .. } = totals;
     let tcp = counted(tcp_connections, "TCP connection", "TCP connections");
     let closed = tls_connections.saturating_sub(tls_decrypted);
     if packets == 0 {
@@ -112,6 +112,12 @@ fn instead(totals: Totals) -> (String, &'static str) {
         let advice = "TLS hides a WebSocket: capture where the traffic is in the clear, between the gateway that \
                       ends TLS and the server, or on the server's loopback interface";
         return (format!("{tcp}, {closed} of them encrypted with TLS"), advice);
+    }
+    if quality.cut > 0 {
+        let cut = counted(quality.cut, "packet was", "packets were");
+        let advice = "what a connection asks for stands in the part that was cut: capture whole packets \
+                      (tcpdump -s 0), from before the client connects";
+        return (format!("{tcp}, and {cut} cut"), advice);
     }
     let advice = "start the capture before the client connects, on the port that the WebSocket uses, with whole \
                   packets (tcpdump -s 0); a WebSocket over HTTP/3 is not read";

@@ -208,6 +208,8 @@ fn a_capture_without_websocket_says_what_there_was_and_what_would_help() {
     assert!(
         closing(|s| s.totals.tcp_connections = 0).contains("120 packets and no TCP\ncheck the interface")
     );
+    let cut = closing(|s| s.totals.quality.cut = 3);
+    assert!(cut.contains("2 TCP connections, and 3 packets were cut\nwhat a connection asks for"), "{cut}");
     assert!(closing(|s| s.totals.packets = 0).contains("the capture holds no packets"));
 }
 

@@ -101,11 +101,14 @@ fn verdict(connection: &Connection, context: &Context<'_>, close: &Close, findin
         } else {
             "every extension it offered was accepted"
         };
+        // Whoever misses what was accepted here did not get it, or checks something else.
+        let missed = !named.offered.is_empty();
+        let forwarded = crate::rules::handshake::is_forwarded(request);
         return finding
-            .confidence(Confidence::Likely)
-            .blame(Role::Client)
-            .message(format!("the client closed with 1010 although {what} ({packets}), so the handshake does not explain it"))
-            .help("look in the client for the code that closes with 1010: it checks something else than the extensions, or checks them wrongly");
+            .confidence(if missed || forwarded { Confidence::Possible } else { Confidence::Likely })
+            .blame(if missed && forwarded { Blame::Gateway } else { Blame::Client })
+            .message(format!("the client closed with 1010 although {what} ({packets}), so the handshake at this point does not explain it"))
+            .help("see on the client's side of every gateway before this point whether the answer still has Sec-WebSocket-Extensions; if it has, look in the client for the code that closes with 1010: it checks something else, or checks it wrongly");
     }
     let names = quote::list(&missing);
     let them = if missing.len() == 1 { "it" } else { "them" };
@@ -286,7 +289,11 @@ mod tests {
 
     #[test]
     fn a_client_that_got_everything_contradicts_itself() {
+        // Or a gateway before this point removed the answer's field, which the client then rightly misses.
         let finding = closed("permessage-deflate", "permessage-deflate", "permessage-deflate");
+        assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Possible));
+        assert!(finding.help.starts_with("see on the client's side of every gateway"), "{}", finding.help);
+        let finding = closed("permessage-deflate", "permessage-deflate", "");
         assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Likely));
     }
 

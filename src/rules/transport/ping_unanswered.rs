@@ -38,12 +38,18 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
     let to = from.other();
     let frames = connection.frames.as_ref()?;
-    let ping = frames[from].pings().unanswered?;
+    let pings = frames[from].pings();
+    let over =
+        connection.closes.first().map(|close| close.seen).or(connection.ending.by.map(|(_, seen)| seen));
+    // A program that wakes up again answers what nobody waits for any more.
+    let late = pings.slowest_answer.filter(|answer| {
+        let told = answer.from.packet.number()..answer.until.packet.number();
+        over.is_some_and(|over| answer.from.packet < over.packet && told.contains(&over.packet.number()))
+    });
+    let ping = late.map(|answer| answer.from).or(pings.unanswered)?;
     if trust::doubt(connection, to).is_some() {
         return None;
     }
-    let over =
-        connection.closes.first().map(|close| close.seen).or(connection.ending.by.map(|(_, seen)| seen));
     if over.is_some_and(|over| over.packet <= ping.packet) {
         return None;
     }
@@ -51,15 +57,15 @@ fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
     let waited = trust::elapsed(connection, ping, over.unwrap_or(connection.last))?;
     // A heartbeat that misses its Pong ends TCP, as the one that ws on Node recommends does.
     let hung_up = connection.ending.by.filter(|&(by, _)| {
-        let silent = frames[to].last.is_none_or(|seen| seen.packet < ping.packet);
+        let silent = late.is_some() || frames[to].last.is_none_or(|seen| seen.packet < ping.packet);
         by == from && connection.closes.is_empty() && silent && waited >= HEARTBEAT
     });
     if waited < PATIENCE && gave_up.is_none() && hung_up.is_none() {
         return None;
     }
-    let talks = frames[to].last.is_some_and(|seen| seen.at > ping.at);
+    let talks = late.is_none() && frames[to].last.is_some_and(|seen| seen.at > ping.at);
     let lost = super::repeats_in_vain(connection, from, 2);
-    let pings = match frames[from].pings().unanswered_count {
+    let many = match pings.unanswered_count {
         0 | 1 => String::from("a Ping"),
         count => format!("{count} Pings"),
     };
@@ -87,7 +93,7 @@ fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
         })
         .origin(if lost { Origin::Network } else { to.into() })
         .blame(blame)
-        .message(format!("{pings} of the {} had no Pong for {}; {why}", from.name(), quote::seconds(waited)))
+        .message(format!("{many} of the {} had no Pong for {}; {why}", from.name(), quote::seconds(waited)))
         .shows(ping, format!("the first Ping of the {} without an answer", from.name()))
         .help(if lost {
             String::from("find out where packets are lost or dropped between the two")
@@ -104,15 +110,16 @@ fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
             format!("the {} gives up with {}, without a Close", from.name(), quote::ending(connection)),
         );
     }
-    if let Some(slowest) = frames[from].pings().slowest_answer {
-        let slowest = quote::seconds(slowest as f64 / 1e9);
-        finding = finding.shows(
-            ping,
-            format!(
-                "{} Pings before were answered, the slowest after {slowest}",
-                frames[from].pings().answered
-            ),
-        );
+    match (late, pings.slowest_answer) {
+        (Some(answer), _) => {
+            finding = finding.shows(answer.until, format!("the Pong of the {} comes too late", to.name()));
+        }
+        (None, Some(slowest)) => {
+            let longest = quote::seconds(slowest.nanos() as f64 / 1e9);
+            let text = format!("{} Pings before were answered, the slowest after {longest}", pings.answered);
+            finding = finding.shows(ping, text);
+        }
+        (None, None) => {}
     }
     Some(finding)
 }
@@ -129,10 +136,12 @@ const TIME_TO_REPEAT: f64 = 5.0;
 #[cfg(test)]
 mod tests {
     use super::RULE;
+    use crate::capture::{PacketId, Seen};
     use crate::connection::{Connection, Repeats, Span};
     use crate::role::Role::{Client, Server};
     use crate::rules::Blame;
     use crate::rules::testing::Scene;
+    use crate::time::Timestamp;
 
     #[test]
     fn a_keepalive_timeout_is_the_silent_programs() {
@@ -155,6 +164,25 @@ mod tests {
         pinged().after(3.0).fin(Client).silent(RULE.name);
         pinged().after(0.5).fin(Server).silent(RULE.name);
         pinged().messages(Client, 1).after(3.0).fin(Server).silent(RULE.name);
+    }
+
+    #[test]
+    fn a_pong_that_comes_after_the_end_is_too_late() {
+        let mut pinged = None;
+        let scene =
+            Scene::session("", "").messages(Client, 1).pings(Server, 1).packet(|seen| pinged = Some(seen));
+        let scene = scene.after(3.0).fin(Server).with(|c: &mut Connection| {
+            let from = pinged.unwrap();
+            let at = Timestamp::from_nanos(c.last.at.as_nanos() + 1_000_000_000);
+            let until = Seen { packet: PacketId::new(0, c.last.packet.number() + 1), at };
+            let frames = c.frames.as_mut().unwrap();
+            let pings = frames.server.pings.get_or_insert_default();
+            (pings.unanswered, pings.unanswered_count) = (None, 0);
+            pings.slowest_answer = Some(Span { from, until });
+        });
+        let finding = scene.finds(RULE.name);
+        assert_eq!(finding.blame, Blame::Client);
+        assert!(finding.evidence.iter().any(|line| line.text == "the Pong of the client comes too late"));
     }
 
     #[test]
