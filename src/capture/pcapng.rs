@@ -206,7 +206,7 @@ impl Section {
     }
 
     #[inline]
-    #[allow(clippy::too_many_arguments, reason = "the fields of a packet block, of which three kinds exist")]
+    #[expect(clippy::too_many_arguments, reason = "the fields of a packet block, of which three kinds exist")]
     fn packet(
         &self,
         interface: usize,
