@@ -20,6 +20,8 @@ mod tests;
 #[cfg(test)]
 mod tests_bounds;
 #[cfg(test)]
+mod tests_cuts;
+#[cfg(test)]
 mod tests_http2;
 mod trouble;
 
