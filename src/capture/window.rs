@@ -159,7 +159,7 @@ impl Window {
     /// Reads some bytes on the way to `need` unread ones; false where there are no more.
     fn read(&mut self, need: usize) -> io::Result<bool> {
         if matches!(self.source, Source::Here(_)) {
-            self.make_room(need);
+            self.make_room(1, self.room_for(need));
         }
         match &mut self.source {
             Source::Over => Ok(false),
@@ -180,7 +180,8 @@ impl Window {
                         (self.buffer, self.start, self.end) = (chunk, start, end);
                     }
                     Next::Bytes(bytes) => {
-                        self.make_room(need.max(tail.len().saturating_add(bytes.len())));
+                        let size = tail.len().saturating_add(bytes.len()).saturating_mul(2);
+                        self.make_room(bytes.len(), size);
                         let end = self.end.saturating_add(bytes.len());
                         if let Some(room) = self.buffer.get_mut().and_then(|own| own.get_mut(self.end..end)) {
                             room.copy_from_slice(&bytes);
@@ -193,12 +194,20 @@ impl Window {
         }
     }
 
-    /// Makes the buffer our own, with room for `need` bytes from the first unread one on.
-    fn make_room(&mut self, need: usize) {
+    /// How large a buffer is made on the way to `need` unread bytes. Twice the need is enough: then at least as many bytes
+    /// are read as were moved before, and moving stays linear. But what is needed may be the lie of a damaged length, so
+    /// that room for it grows with what is really read.
+    fn room_for(&self, need: usize) -> usize {
+        let unread = self.end.saturating_sub(self.start);
+        let grown = unread.saturating_mul(4).max(self.buffer.len()).max(WINDOW);
+        need.saturating_mul(2).max(WINDOW).min(grown)
+    }
+
+    /// Makes the buffer our own, with room for `count` bytes behind the unread ones; where these must be moved, into so
+    /// much room in all.
+    fn make_room(&mut self, count: usize, size: usize) {
         let unread = self.start..self.end;
-        let fits = self.start.saturating_add(need) <= self.buffer.len();
-        // Twice the need: then at least `need` bytes are consumed between two moves, and moving stays linear.
-        let size = need.saturating_mul(2).max(WINDOW).max(unread.len());
+        let fits = self.end.saturating_add(count) <= self.buffer.len();
         match self.buffer.get_mut() {
             Some(_) if fits => return,
             Some(bytes) => {
@@ -277,5 +286,56 @@ mod tests {
         assert_eq!(window.offset(), 2_000_000);
         window.release();
         assert_eq!(window.offset(), 2_000_000);
+    }
+
+    /// Gives so many bytes at a time, and counts them.
+    fn source(len: usize, step: usize) -> Window {
+        let bytes: Vec<u8> = (0..len).map(|n| (n % 251) as u8).collect();
+        Window::new(Box::new(Steps(io::Cursor::new(bytes), step)))
+    }
+
+    struct Steps(io::Cursor<Vec<u8>>, usize);
+
+    impl Read for Steps {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            let step = buf.len().min(self.1);
+            self.0.read(&mut buf[..step])
+        }
+    }
+
+    #[test]
+    fn room_grows_with_what_is_read_and_not_with_what_is_asked_for() {
+        for (len, room) in [(100, WINDOW), (WINDOW / 2, WINDOW), (3 * WINDOW, 16 * WINDOW)] {
+            for step in [7_919, usize::MAX] {
+                let mut window = source(len, step);
+                assert!(window.fill(10));
+                window.consume(9);
+                assert!(!window.fill(1 << 40));
+                assert_eq!((window.bytes().len(), window.offset()), (len - 9, 9));
+                assert!(window.buffer.len() <= room, "{} for {len}", window.buffer.len());
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_is_asked_for_few_bytes_are_moved_for_each_that_is_read() {
+        let len = 40 * WINDOW;
+        for need in [24, 1_000, WINDOW - 1, WINDOW + 1, 3 * WINDOW, len] {
+            for step in [9_973, usize::MAX] {
+                let (mut window, mut moved) = (source(len, step), 0);
+                let mut base = 0;
+                // As where a start is searched for byte by byte: each place wants to look ahead.
+                while window.fill(1) {
+                    let before = window.bytes().len();
+                    window.fill(need);
+                    moved += if window.base == base { 0 } else { before };
+                    base = window.base;
+                    assert_eq!(window.bytes()[0], (window.offset() % 251) as u8);
+                    window.consume(need.min(1_009));
+                }
+                assert_eq!(window.offset(), len as u64);
+                assert!(moved <= 2 * len, "{moved} bytes for {need} at a time");
+            }
+        }
     }
 }

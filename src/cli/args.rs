@@ -1,36 +1,15 @@
 //! What can be typed.
 
+mod values;
+
+pub(super) use values::{
+    ColorWhen, FailOn, Format, GroupBy, Lang, ListFormat, MessageList, Output, SchemaFormat, TimeStyle,
+};
+
 use super::scope::{Filter, Moment};
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
-
-const EXAMPLES: &str = "\
-Examples:
-  wsanalyze edge.pcapng                       who closed the WebSocket, why, and what to change
-  wsanalyze client.pcap.gz server.pcap.gz     several captures, each plain or compressed
-  tcpdump -s 0 -w - 'port 80' | wsanalyze -   from standard input, until tcpdump is stopped
-  tcpdump -U -w - | wsanalyze --follow -      each finding as soon as it is certain
-  wsanalyze --keylog keys.log edge.pcapng     wss too: SSLKEYLOGFILE is read as well
-  wsanalyze --format json edge.pcapng         everything, for a program
-  wsanalyze -o json=out.json edge.pcapng      the page, and everything in a file
-  wsanalyze check --policy policy.toml *.pcap  traffic recorded in a test, held to expectations
-  wsanalyze diff before.pcap after.pcap       what a change made better or worse
-  wsanalyze explain 1010 1014                 two close codes, and how they differ
-  wsanalyze explain WS-EX-012                 the manual of a rule
-  wsanalyze explain 'RSV1 must be clear'      what a message in a log means
-
-Exit status:
-  0  nothing at or above --fail-on
-  1  findings at or above it
-  2  wrong usage
-  3  an input could not be read as a capture, or a report not be written
-  4  no WebSocket handshake or frame in the input (0 with --allow-empty)
-
-Every option can also be set in the environment (WSANALYZE_FAIL_ON=warning) and in wsanalyze.toml (fail-on = \"warning\").
-What was typed counts first, then the environment, then the file.
-
-A capture with the name of a command is given as ./explain.";
 
 /// Tells from packet captures who closed a WebSocket, why, and what to change.
 #[derive(Parser, Debug)]
@@ -350,118 +329,33 @@ pub(super) enum Command {
     Man,
 }
 
-// The values have no help of their own, so that --help stays on one screen.
+/// What follows the options in the help.
+const EXAMPLES: &str = "\
+Examples:
+  wsanalyze edge.pcapng                       who closed the WebSocket, why, and what to change
+  wsanalyze client.pcap.gz server.pcap.gz     several captures, each plain or compressed
+  tcpdump -s 0 -w - 'port 80' | wsanalyze -   from standard input, until tcpdump is stopped
+  tcpdump -U -w - | wsanalyze --follow -      each finding as soon as it is certain
+  wsanalyze --keylog keys.log edge.pcapng     wss too: SSLKEYLOGFILE is read as well
+  wsanalyze --format json edge.pcapng         everything, for a program
+  wsanalyze -o json=out.json edge.pcapng      the page, and everything in a file
+  wsanalyze check --policy policy.toml *.pcap  traffic recorded in a test, held to expectations
+  wsanalyze diff before.pcap after.pcap       what a change made better or worse
+  wsanalyze explain 1010 1014                 two close codes, and how they differ
+  wsanalyze explain WS-EX-012                 the manual of a rule
+  wsanalyze explain 'RSV1 must be clear'      what a message in a log means
 
-/// See [`Analysis::format`].
-#[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
-pub(super) enum Format {
-    #[default]
-    Table,
-    Json,
-    Jsonl,
-    Sarif,
-    Junit,
-    Github,
-    Gitlab,
-    Markdown,
-    Csv,
-    Html,
-}
+Exit status:
+  0  nothing at or above --fail-on
+  1  findings at or above it
+  2  wrong usage
+  3  an input could not be read as a capture, or a report not be written
+  4  no WebSocket handshake or frame in the input (0 with --allow-empty)
 
-/// See [`Analysis::messages`].
-#[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
-pub(super) enum MessageList {
-    #[default]
-    Off,
-    Facts,
-    Payload,
-}
+Every option can also be set in the environment (WSANALYZE_FAIL_ON=warning) and in wsanalyze.toml (fail-on = \"warning\").
+What was typed counts first, then the environment, then the file.
 
-/// See [`Analysis::outputs`].
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Output {
-    pub(super) format: Format,
-    pub(super) path: PathBuf,
-}
-
-impl Output {
-    fn parse(text: &str) -> Result<Output, String> {
-        let formats = || {
-            let names = Format::value_variants().iter().filter_map(|format| format.to_possible_value());
-            names.map(|name| name.get_name().to_owned()).collect::<Vec<_>>().join(", ")
-        };
-        match text.split_once('=') {
-            Some((_, "" | "-")) => Err(String::from("expected a file; --format is for standard output")),
-            Some((format, path)) => match Format::from_str(format, true) {
-                Ok(format) => Ok(Output { format, path: PathBuf::from(path) }),
-                Err(_) => Err(format!("{format:?} is no format: expected one of {}", formats())),
-            },
-            None => Err(format!("expected FORMAT=FILE, with one of {}", formats())),
-        }
-    }
-}
-
-/// The formats that have a schema of ours.
-#[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
-pub(super) enum SchemaFormat {
-    #[default]
-    Json,
-    Jsonl,
-}
-
-/// How the list of rules is printed.
-#[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
-pub(super) enum ListFormat {
-    #[default]
-    Table,
-    Json,
-}
-
-/// See [`Verdict::fail_on`].
-#[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
-pub(super) enum FailOn {
-    #[default]
-    Error,
-    Warning,
-    Info,
-    Never,
-}
-
-/// See [`Command::Connections`].
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
-pub(super) enum GroupBy {
-    Cause,
-    Endpoint,
-    Client,
-}
-
-/// How times are told.
-#[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
-pub(super) enum TimeStyle {
-    Utc,
-    Local,
-    #[default]
-    Relative,
-    Epoch,
-}
-
-/// The language of an explanation.
-#[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
-pub(super) enum Lang {
-    #[default]
-    En,
-    #[value(name = "pt-BR", aliases = ["pt", "pt_BR"])]
-    PtBr,
-}
-
-/// See [`Paper::color`].
-#[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
-pub(super) enum ColorWhen {
-    #[default]
-    Auto,
-    Always,
-    Never,
-}
+A capture with the name of a command is given as ./explain.";
 
 #[cfg(test)]
 mod tests {

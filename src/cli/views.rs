@@ -5,21 +5,18 @@ use super::config::{Input, Surroundings};
 use super::exit::Status;
 use super::run::{Told, tell};
 use super::{complain, printed};
+use crate::pipeline::Observer;
 use crate::report::connections::{self, Layout};
 use crate::report::ladder::{self, Ladder};
 use crate::report::timeline::{self, Timeline};
 use crate::report::times::Times;
-use crate::report::{Collector, Page};
+use crate::report::{Collector, Page, Secrets};
 use crate::rules::Suppressions;
 use crate::time::Zone;
 
 /// Lists every connection.
 pub(super) fn connections(view: View, layout: &Layout, surroundings: &Surroundings, page: Page) -> Status {
-    let input = match input(view, surroundings) {
-        Ok(input) => input,
-        Err(status) => return status,
-    };
-    let Told { observer, summary, outcome, .. } = match tell(&input, Collector::new(input.secrets)) {
+    let Told { observer, summary, outcome } = match look(view, surroundings, Collector::new) {
         Ok(told) => told,
         Err(status) => return status,
     };
@@ -36,11 +33,7 @@ pub(super) enum Drawing {
 /// Draws the session that connection `id` belongs to.
 pub(super) fn ladder(id: usize, view: View, surroundings: &Surroundings, drawing: Drawing) -> Status {
     let times = view.telling.time.times();
-    let input = match input(view, surroundings) {
-        Ok(input) => input,
-        Err(status) => return status,
-    };
-    let Told { observer, summary, outcome, .. } = match tell(&input, Collector::new(input.secrets)) {
+    let Told { observer, summary, outcome } = match look(view, surroundings, Collector::new) {
         Ok(told) => told,
         Err(status) => return status,
     };
@@ -64,11 +57,7 @@ pub(super) fn ladder(id: usize, view: View, surroundings: &Surroundings, drawing
 /// Draws all connections over time.
 pub(super) fn timeline(view: View, surroundings: &Surroundings, page: Page) -> Status {
     let times = view.telling.time.times();
-    let input = match input(view, surroundings) {
-        Ok(input) => input,
-        Err(status) => return status,
-    };
-    let Told { observer, summary, outcome, .. } = match tell(&input, Timeline::new(input.secrets)) {
+    let Told { observer, summary, outcome } = match look(view, surroundings, Timeline::new) {
         Ok(told) => told,
         Err(status) => return status,
     };
@@ -80,13 +69,19 @@ pub(super) fn timeline(view: View, surroundings: &Surroundings, page: Page) -> S
 /// A look is no judgement: only what cannot be read or is not there makes it fail.
 const LOOK: Verdict = Verdict { fail_on: FailOn::Never, allow_empty: false };
 
-fn input(view: View, surroundings: &Surroundings) -> Result<Input, Status> {
+/// Reads the captures of a view, and shows them to an observer.
+fn look<O: Observer>(
+    view: View,
+    surroundings: &Surroundings,
+    observer: impl FnOnce(Secrets) -> O,
+) -> Result<Told<O>, Status> {
     let everything = Suppressions::default();
     let input = Input::new(view.captures, view.reading, &view.judging, everything, surroundings);
-    input.map_err(|reason| {
+    let input = input.map_err(|reason| {
         complain(&reason);
         Status::Usage
-    })
+    })?;
+    tell(&input, observer(input.secrets))
 }
 
 impl TimeStyle {

@@ -3,8 +3,11 @@
 //! Answers belong to requests in their order. A capture may hold an answer before its request, so bytes of a server
 //! that nobody asked yet wait; bytes of a client that asked for an upgrade wait for the answer.
 
+mod answer;
+
+use super::attempts::{Attempts, Upgrade};
 use super::chunk::Waiting;
-use super::facts::{Connection, Outcome, Request, Response};
+use super::facts::{Connection, Outcome};
 use super::handshake;
 use super::session::Session;
 use crate::capture::Seen;
@@ -30,11 +33,7 @@ pub(super) struct Exchange {
     after_request: Waiting,
     /// Whether the answer to the oldest request may be in a gap.
     answer_lost: bool,
-    /// The answer to an upgrade whose body is being read, so that it can be quoted.
-    answered: Option<Box<Connection>>,
-    /// Upgrades that were answered without a session.
-    attempts: Vec<Box<Connection>>,
-    tunnel: Option<String>,
+    attempts: Attempts,
     /// Times that waiting bytes were read again, each of which may copy what is left of them.
     rounds: u32,
     bounded: bool,
@@ -53,6 +52,21 @@ pub(super) enum Heard {
     Http2(Option<String>, Sides<Waiting>),
     /// It is a tunnel to this authority now, with these bytes of each side already there.
     Tunnel(String, Sides<Waiting>),
+}
+
+impl Heard {
+    /// The same, where these bytes of one side follow.
+    fn with(mut self, from: Role, offset: u64, bytes: &[u8], seen: Seen) -> Heard {
+        match &mut self {
+            _ if bytes.is_empty() => {}
+            Heard::Session(session) => session.data(from, offset, bytes, seen),
+            Heard::Tunnel(_, rest) | Heard::Http2(_, rest) => {
+                rest[from].push(offset, seen, bytes);
+            }
+            Heard::More | Heard::Nothing => {}
+        }
+        self
+    }
 }
 
 /// What one direction is in the middle of.
@@ -82,13 +96,6 @@ struct Pending {
     interim: Vec<u16>,
 }
 
-struct Upgrade {
-    request: Request,
-    began: Seen,
-    /// Where its head begins in the client's stream.
-    offset: u64,
-}
-
 impl Reader {
     fn head() -> Reader {
         Reader::Head { reader: HeadReader::default(), began: None }
@@ -114,9 +121,7 @@ impl Exchange {
             early_answer: Waiting::default(),
             after_request: Waiting::default(),
             answer_lost: false,
-            answered: None,
-            attempts: Vec::new(),
-            tunnel,
+            attempts: Attempts::new(tunnel),
             rounds: 0,
             bounded: false,
             reading,
@@ -193,17 +198,18 @@ impl Exchange {
     /// Every attempt at an upgrade, in order; those that got no answer as unanswered, or as unseen where `lost` says
     /// that the capture may lack it.
     pub(super) fn into_attempts(mut self, lost: bool) -> (Vec<Box<Connection>>, bool) {
-        self.finish_answer();
+        self.attempts.end_answer();
         let lost = lost || self.answer_lost;
         let outcome = if lost { Outcome::Unseen } else { Outcome::Unanswered };
-        for pending in std::mem::take(&mut self.pending) {
+        for pending in self.pending {
             if let Some(upgrade) = pending.upgrade {
-                let mut connection = self.attempt(*upgrade, pending.interim);
+                let mut connection = self.attempts.begin(*upgrade, pending.interim);
                 connection.outcome = outcome;
-                self.keep(connection);
+                self.attempts.keep(connection);
             }
         }
-        (self.attempts, self.bounded)
+        let (attempts, bounded) = self.attempts.finish();
+        (attempts, self.bounded || bounded)
     }
 
     fn client_data(&mut self, mut offset: u64, mut bytes: &[u8], seen: Seen) -> Heard {
@@ -233,7 +239,7 @@ impl Exchange {
                     // No request: where an answer waits for one that the capture lacks, these may be frames.
                     return match self.release_early_answer() {
                         Heard::More => self.no_more_requests(),
-                        heard => self.with_client_rest(heard, offset, bytes, seen),
+                        heard => heard.with(Role::Client, offset, bytes, seen),
                     };
                 }
                 Reader::Head { reader, began } => {
@@ -251,7 +257,7 @@ impl Exchange {
                     self.request(head, first, start, seen);
                     match self.release_early_answer() {
                         Heard::More => {}
-                        heard => return self.with_client_rest(heard, offset, bytes, seen),
+                        heard => return heard.with(Role::Client, offset, bytes, seen),
                     }
                 }
             }
@@ -280,7 +286,8 @@ impl Exchange {
     /// The client speaks no HTTP any more.
     fn no_more_requests(&mut self) -> Heard {
         self.client = Reader::Over;
-        let waits = self.pending.iter().any(|pending| pending.upgrade.is_some()) || self.answered.is_some();
+        let waits =
+            self.pending.iter().any(|pending| pending.upgrade.is_some()) || self.attempts.is_answered();
         if waits { Heard::More } else { Heard::Nothing }
     }
 
@@ -289,32 +296,21 @@ impl Exchange {
             match &mut self.server {
                 Reader::Over => return Heard::More,
                 Reader::Body(body) => {
-                    let answered = &mut self.answered;
-                    let used = body.push(bytes, &mut |part| {
-                        if let Some(answer) = answered {
-                            quote_body(answer, part);
-                        }
-                    });
+                    let used = body.push(bytes, &mut |part| self.attempts.body(part));
                     (offset, bytes) = after(offset, bytes, used);
                     if body.is_done() {
                         self.server = Reader::head();
-                        self.finish_answer();
+                        self.attempts.end_answer();
                     } else if body.is_lost() {
                         self.server = Reader::Lost;
-                        self.finish_answer();
+                        self.attempts.end_answer();
                         return Heard::More;
                     }
                 }
                 Reader::Lost => match looks_like(bytes) {
                     FirstBytes::Response => self.server = Reader::head(),
                     _ if self.answer_lost && websocket::likely_frames(bytes).is_some() => {
-                        return match self.session_without_answer() {
-                            Heard::Session(mut session) => {
-                                session.data(Role::Server, offset, bytes, seen);
-                                Heard::Session(session)
-                            }
-                            heard => heard,
-                        };
+                        return self.session_without_answer().with(Role::Server, offset, bytes, seen);
                     }
                     _ => return Heard::More,
                 },
@@ -325,7 +321,7 @@ impl Exchange {
                     // Too much to be an answer that was only captured early.
                     return match self.release_early_answer() {
                         Heard::More => self.server_data(offset, bytes, seen),
-                        heard => self.with_server_rest(heard, offset, bytes, seen),
+                        heard => heard.with(Role::Server, offset, bytes, seen),
                     };
                 }
                 Reader::Head { reader, began } => {
@@ -346,59 +342,13 @@ impl Exchange {
                         Err(quote) => return self.not_http(&quote, seen),
                         Ok(head) => match self.response(head, seen) {
                             Heard::More => {}
-                            heard => return self.with_server_rest(heard, offset, bytes, seen),
+                            heard => return heard.with(Role::Server, offset, bytes, seen),
                         },
                     }
                 }
             }
         }
         Heard::More
-    }
-
-    /// Pairs an answer with its request.
-    fn response(&mut self, head: ResponseHead, seen: Seen) -> Heard {
-        let began = match &self.server {
-            Reader::Head { began: Some(began), .. } => *began,
-            _ => (seen, 0),
-        };
-        if (100..200).contains(&head.status) && head.status != 101 {
-            if let Some(pending) = self.pending.front_mut()
-                && pending.interim.len() < limits::INTERIM
-            {
-                pending.interim.push(head.status);
-            }
-            self.server = Reader::head();
-            return Heard::More;
-        }
-        self.finish_answer();
-        let pending = self.pending.pop_front();
-        if head.status == 101 {
-            return self.switch(pending, head, began, seen);
-        }
-        let method = pending.as_ref().map_or("GET", Pending::method);
-        let body = head.body(method);
-        if let Body::Tunnel = body {
-            return match pending.and_then(|pending| pending.target) {
-                Some(authority) => {
-                    let client = std::mem::take(&mut self.after_request);
-                    Heard::Tunnel(authority.into(), Sides { client, server: Waiting::default() })
-                }
-                None => Heard::Nothing,
-            };
-        }
-        self.server = Reader::body(body);
-        if let Some(Pending { upgrade: Some(upgrade), interim, .. }) = pending {
-            let mut connection = self.attempt(*upgrade, interim);
-            connection.outcome = Outcome::Rejected;
-            connection.last = seen;
-            connection.response = Some(handshake::response(head, seen, connection.request.as_ref()));
-            self.answered = Some(connection);
-            if let Reader::Head { .. } = self.server {
-                self.finish_answer();
-            }
-        }
-        // The upgrade failed, so what the client sent since is HTTP again.
-        self.resume_client()
     }
 
     /// Reads what the client sent while the answer to its request was awaited.
@@ -412,90 +362,6 @@ impl Exchange {
                 heard => return heard,
             }
         }
-        Heard::More
-    }
-
-    /// A 101: WebSocket from here on, where either side said so.
-    fn switch(
-        &mut self,
-        pending: Option<Pending>,
-        head: ResponseHead,
-        began: (Seen, u64),
-        seen: Seen,
-    ) -> Heard {
-        let (upgrade, interim) = pending.map_or((None, Vec::new()), |p| (p.upgrade, p.interim));
-        let websocket = upgrade.is_some()
-            || head.head.has_token("upgrade", "websocket")
-            || head.head.field("sec-websocket-accept").is_some();
-        if head.head.has_token("upgrade", "h2c") && !head.head.has_token("upgrade", "websocket") {
-            let client = std::mem::take(&mut self.after_request);
-            return Heard::Http2(self.tunnel.clone(), Sides { client, server: Waiting::default() });
-        }
-        if !websocket {
-            self.client = Reader::Over;
-            self.server = Reader::Over;
-            return if self.attempts.is_empty() { Heard::Nothing } else { Heard::More };
-        }
-        let (request, first, request_offset) = match upgrade {
-            Some(upgrade) => (Some(upgrade.request), upgrade.began, upgrade.offset),
-            None => (None, began.0, 0),
-        };
-        let response = handshake::response(head, seen, request.as_ref());
-        let mut connection = Connection::begun(first);
-        connection.last = seen;
-        connection.outcome = handshake::judge(request.as_ref(), &response);
-        connection.tunnel = self.tunnel.clone();
-        connection.interim = interim;
-        connection.request = request;
-        connection.response = Some(response);
-        let mut session = Box::new(Session::new(
-            connection,
-            Sides { client: request_offset, server: began.1 },
-            &self.reading,
-        ));
-        session.early_data(began.0, self.after_request.take());
-        Heard::Session(session)
-    }
-
-    /// The answer is not in the capture, but what followed it may be frames.
-    fn session_without_answer(&mut self) -> Heard {
-        let frames = self
-            .after_request
-            .first()
-            .is_none_or(|chunk| websocket::likely_frames(&chunk.bytes) == Some(websocket::Masking::Masked));
-        let only_upgrade = self.pending.len() == 1;
-        if !frames || !only_upgrade || (self.after_request.is_empty() && !self.answer_lost) {
-            return Heard::More;
-        }
-        let Some(Pending { upgrade: Some(upgrade), interim, .. }) = self.pending.pop_front() else {
-            return Heard::More;
-        };
-        let offset = upgrade.offset;
-        let mut connection = self.attempt(*upgrade, interim);
-        connection.outcome = Outcome::Unseen;
-        let mut session = Box::new(Session::unanswered(connection, offset, &self.reading));
-        for chunk in self.after_request.take() {
-            session.data(Role::Client, chunk.offset, &chunk.bytes, chunk.seen);
-        }
-        Heard::Session(session)
-    }
-
-    /// The server's bytes are no HTTP.
-    fn not_http(&mut self, bytes: &[u8], seen: Seen) -> Heard {
-        self.server = Reader::Over;
-        self.garbled(seen, quote(bytes))
-    }
-
-    fn garbled(&mut self, seen: Seen, quote: Box<[u8]>) -> Heard {
-        self.finish_answer();
-        let Some(Pending { upgrade: Some(upgrade), interim, .. }) = self.pending.pop_front() else {
-            return if self.attempts.is_empty() { Heard::Nothing } else { Heard::More };
-        };
-        let mut connection = self.attempt(*upgrade, interim);
-        connection.outcome = Outcome::Garbled;
-        connection.last = seen;
-        connection.garbled = Some(Box::new((seen, quote)));
-        self.keep(connection);
         Heard::More
     }
 
@@ -514,21 +380,12 @@ impl Exchange {
         }
         let mut chunks = chunks.into_iter();
         while let Some(chunk) = chunks.next() {
-            let mut heard = self.server_data(chunk.offset, &chunk.bytes, chunk.seen);
-            match heard {
+            match self.server_data(chunk.offset, &chunk.bytes, chunk.seen) {
                 Heard::More => {}
-                Heard::Nothing => return Heard::Nothing,
-                Heard::Session(ref mut session) => {
-                    for chunk in chunks {
-                        session.data(Role::Server, chunk.offset, &chunk.bytes, chunk.seen);
-                    }
-                    return heard;
-                }
-                Heard::Tunnel(_, ref mut rest) | Heard::Http2(_, ref mut rest) => {
-                    for chunk in chunks {
-                        rest.server.push(chunk.offset, chunk.seen, &chunk.bytes);
-                    }
-                    return heard;
+                heard => {
+                    return chunks.fold(heard, |heard, chunk| {
+                        heard.with(Role::Server, chunk.offset, &chunk.bytes, chunk.seen)
+                    });
                 }
             }
         }
@@ -545,56 +402,6 @@ impl Exchange {
             self.server = Reader::Over;
         }
         may
-    }
-
-    fn with_client_rest(&mut self, mut heard: Heard, offset: u64, bytes: &[u8], seen: Seen) -> Heard {
-        if !bytes.is_empty() {
-            match &mut heard {
-                Heard::Session(session) => session.data(Role::Client, offset, bytes, seen),
-                Heard::Tunnel(_, rest) | Heard::Http2(_, rest) => {
-                    rest.client.push(offset, seen, bytes);
-                }
-                Heard::More | Heard::Nothing => {}
-            }
-        }
-        heard
-    }
-
-    fn with_server_rest(&mut self, mut heard: Heard, offset: u64, bytes: &[u8], seen: Seen) -> Heard {
-        if !bytes.is_empty() {
-            match &mut heard {
-                Heard::Session(session) => session.data(Role::Server, offset, bytes, seen),
-                Heard::Tunnel(_, rest) | Heard::Http2(_, rest) => {
-                    rest.server.push(offset, seen, bytes);
-                }
-                Heard::More | Heard::Nothing => {}
-            }
-        }
-        heard
-    }
-
-    fn attempt(&self, upgrade: Upgrade, interim: Vec<u16>) -> Box<Connection> {
-        let mut connection = Connection::begun(upgrade.began);
-        connection.last = upgrade.request.seen;
-        connection.tunnel = self.tunnel.clone();
-        connection.request = Some(upgrade.request);
-        connection.interim = interim;
-        connection
-    }
-
-    /// The body of an answer was read as far as it goes.
-    fn finish_answer(&mut self) {
-        if let Some(answered) = self.answered.take() {
-            self.keep(answered);
-        }
-    }
-
-    fn keep(&mut self, connection: Box<Connection>) {
-        if self.attempts.len() < limits::ATTEMPTS {
-            self.attempts.push(connection);
-        } else {
-            self.bounded = true;
-        }
     }
 }
 
@@ -615,18 +422,7 @@ fn after(offset: u64, bytes: &[u8], used: usize) -> (u64, &[u8]) {
     (offset + used as u64, &bytes[used..])
 }
 
+/// The first bytes of what is no HTTP.
 fn quote(bytes: &[u8]) -> Box<[u8]> {
     bytes[..bytes.len().min(limits::QUOTE)].into()
-}
-
-/// Adds to the quoted start of an answer's body.
-pub(super) fn quote_body(answer: &mut Connection, part: &[u8]) {
-    if let Some(Response { body, .. }) = &mut answer.response {
-        let room = limits::BODY_QUOTE.saturating_sub(body.len());
-        if room > 0 {
-            let mut longer = std::mem::take(body).into_vec();
-            longer.extend_from_slice(&part[..part.len().min(room)]);
-            *body = longer.into();
-        }
-    }
 }

@@ -1,21 +1,20 @@
 //! One TCP connection as it turns from unknown to HTTP to WebSocket.
 
-use super::carrier::Carrier;
+mod hand_out;
+
 use super::chunk::Waiting;
 use super::ending::Transport;
 use super::exchange::{Exchange, Heard};
-use super::facts::{Connection, Outcome, Quality, Reset, RoleEvidence, TcpFacts};
+use super::facts::{Connection, RoleEvidence};
 use super::identify::{Identified, Identify, Version};
 use super::multiplex::{Begun, Multiplex};
 use super::session::Session;
 use super::start::Start;
-use super::stream::Finished;
 use super::trouble::Troubles;
 use crate::capture::{PacketId, Seen};
 use crate::limits;
-use crate::net::{Endpoint, FlowKey, Side};
+use crate::net::{Endpoint, Side};
 use crate::role::{Role, Sides};
-use crate::tcp::Closed;
 use crate::tls::{self, Keyring, Plain};
 use crate::websocket::Reading;
 use std::sync::Arc;
@@ -222,19 +221,6 @@ impl Flow {
         protocol
     }
 
-    /// What is left to say of TLS of which nothing was read.
-    fn unread(&self, tunnel: Option<String>) -> Option<Box<Connection>> {
-        let session = self.tls.last()?.as_ref()?;
-        // Joined midway it is only counted: not even who is client is known.
-        if session.is_readable() || !self.attempts.is_empty() || self.client.is_none() {
-            return None;
-        }
-        let mut connection = Connection::begun(self.start.first);
-        connection.outcome = Outcome::Encrypted;
-        connection.tunnel = tunnel;
-        Some(connection)
-    }
-
     /// Whether it is TLS, and whether that could be opened.
     pub(super) fn tls(&self) -> Option<bool> {
         let session = self.tls.first()?;
@@ -368,68 +354,6 @@ impl Flow {
         self.trouble.window(from, closed, seen);
     }
 
-    /// The last event: hands out every connection that this flow carried, and tells as [`Flow::tls`]
-    /// does.
-    pub(super) fn close(
-        mut self,
-        key: &FlowKey,
-        why: Closed,
-        unseen: Option<Side>,
-        keys: &mut Keyring,
-        emit: &mut impl FnMut(Box<Connection>),
-    ) -> Option<bool> {
-        for depth in 0..self.tls.len() {
-            let last = self.last;
-            self.work(depth, keys, |session, keys, out| session.finish(last, keys, out));
-        }
-        if let Stage::Http(exchange) = &mut self.stage {
-            let answers_unseen = unseen.is_some_and(|side| role(self.client, side) == Role::Server);
-            let heard = exchange.finish(answers_unseen);
-            self.heard(heard, keys);
-        }
-        self.bounded |= why == Closed::Evicted;
-        match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Http2(mut multiplex) => {
-                self.bounded |= multiplex.is_bounded();
-                let answers_unseen = unseen.is_some_and(|side| role(self.client, side) == Role::Server);
-                for finished in multiplex.finish(answers_unseen) {
-                    emit(self.finish(finished, key, unseen, keys));
-                }
-            }
-            Stage::Http(exchange) => {
-                let server = self.client.map(|(client, _)| client.other());
-                let lost = server.is_some_and(|side| unseen == Some(side) || self.trouble.missing(side) > 0);
-                self.take_attempts(*exchange, lost);
-            }
-            Stage::Frames(session) => self.attempts.extend(session.finish()),
-            Stage::Unknown(_, tunnel) => self.attempts.extend(self.unread(tunnel)),
-            Stage::Over => {}
-        }
-        for connection in std::mem::take(&mut self.attempts) {
-            emit(self.finish(Finished { connection, ended: None }, key, unseen, keys));
-        }
-        self.tls()
-    }
-
-    /// Hands out the connections of HTTP/2 that are final. Tells whether this is the first time that it is asked.
-    pub(super) fn hand_out(
-        &mut self,
-        key: &FlowKey,
-        keys: &Keyring,
-        emit: &mut impl FnMut(Box<Connection>),
-    ) -> bool {
-        if let Stage::Http2(multiplex) = &mut self.stage
-            && multiplex.has_finished()
-        {
-            let finished = multiplex.take_finished();
-            self.bounded |= multiplex.is_bounded();
-            for finished in finished {
-                emit(self.finish(finished, key, None, keys));
-            }
-        }
-        !std::mem::replace(&mut self.counted, true)
-    }
-
     /// Whether it was counted as HTTP/2.
     pub(super) fn is_counted(&self) -> bool {
         self.counted
@@ -527,97 +451,33 @@ impl Flow {
             Heard::Http2(tunnel, rest) => {
                 self.stage =
                     Stage::Http2(Box::new(Multiplex::new(Begun::Upgrade, tunnel, Arc::clone(&self.reading))));
-                if let Some((client, _)) = self.client {
-                    let depth = self.tls.len();
-                    return self.replay(depth, client, rest.client, client.other(), rest.server, keys);
-                }
+                return self.resume(rest, keys);
             }
             Heard::Tunnel(..) if self.tunnels >= limits::TUNNELS => self.bounded = true,
             Heard::Tunnel(authority, rest) => {
                 self.tunnels += 1;
                 self.stage = Stage::Unknown(Box::default(), Some(authority));
-                if let Some((client, _)) = self.client {
-                    let depth = self.tls.len();
-                    return self.replay(depth, client, rest.client, client.other(), rest.server, keys);
-                }
+                return self.resume(rest, keys);
             }
             Heard::More | Heard::Nothing => {}
         }
         Protocol::Open
     }
 
+    /// Takes what each side sent already of what the connection became.
+    fn resume(&mut self, rest: Sides<Waiting>, keys: &mut Keyring) -> Protocol {
+        match self.client {
+            Some((client, _)) => {
+                self.replay(self.tls.len(), client, rest.client, client.other(), rest.server, keys)
+            }
+            None => Protocol::Open,
+        }
+    }
+
     fn take_attempts(&mut self, exchange: Exchange, lost: bool) {
         let (attempts, bounded) = exchange.into_attempts(lost);
         self.attempts.extend(attempts);
         self.bounded |= bounded;
-    }
-
-    /// Fills in what only the whole flow tells.
-    fn finish(
-        &self,
-        finished: Finished,
-        key: &FlowKey,
-        unseen: Option<Side>,
-        keys: &Keyring,
-    ) -> Box<Connection> {
-        let Finished { mut connection, ended: stream_ended } = finished;
-        let (client, roles) = self.client.unwrap_or((Side::Low, RoleEvidence::Http));
-        let sides = [client.index(), client.other().index()];
-        let of = self.trouble.by_role(client);
-        connection.tcp = TcpFacts {
-            capture: self.start.first.packet.capture(),
-            stream: 0,
-            client: key.endpoint(client),
-            server: key.endpoint(client.other()),
-            roles,
-            opened: self.start.opened,
-            accepted: self.start.accepted,
-            isn: Sides {
-                client: self.start.isn[client.index()],
-                server: self.start.isn[client.other().index()],
-            },
-            fins: Sides { client: self.fins[sides[0]], server: self.fins[sides[1]] },
-            reset: self.reset.as_deref().map(|&ResetOf { side, seen, ttl, usual_ttl }| {
-                Box::new(Reset { from: role(self.client, side), seen, ttl, usual_ttl })
-            }),
-            stall: Sides {
-                client: of.client.stalled(self.last).map(Box::new),
-                server: of.server.stalled(self.last).map(Box::new),
-            },
-            repeats: Sides { client: of.client.repeats, server: of.server.repeats },
-        };
-        connection.proxied.clone_from(&self.proxied);
-        connection.tls =
-            self.tls.last().and_then(Option::as_ref).map(|session| Box::new(session.facts(client, keys)));
-        connection.quality = Quality {
-            late_start: self.start.opener.is_none(),
-            unseen: Sides { client: unseen == Some(client), server: unseen == Some(client.other()) },
-            missing: Sides { client: of.client.missing, server: of.server.missing },
-            gaps: Sides { client: of.client.gaps, server: of.server.gaps },
-            last_gap: Sides { client: of.client.last_gap, server: of.server.last_gap },
-            conflicts: self.conflicts,
-            unknown_fields: connection.quality.unknown_fields,
-            bounded: self.bounded || connection.quality.bounded,
-        };
-        if let (Outcome::Encrypted, Some(tls)) = (connection.outcome, &connection.tls) {
-            connection.first = tls.sent.client.first.unwrap_or(connection.first);
-            connection.quality.missing =
-                Sides { client: tls.sent.client.missing, server: tls.sent.server.missing };
-        }
-        let ended =
-            self.start.ended.map(|(side, transport, seen)| (role(self.client, side), transport, seen));
-        let ended = stream_ended.or(ended);
-        // Of a connection that shares its flow, only what is its own counts.
-        let last = match (&connection.carrier, ended) {
-            (Carrier::Http1, _) => self.last,
-            (Carrier::Http2(_), Some((_, _, seen))) => seen,
-            (Carrier::Http2(_), None) => connection.last,
-        };
-        if connection.last.packet < last.packet {
-            connection.last = last;
-        }
-        connection.end(ended);
-        connection
     }
 }
 

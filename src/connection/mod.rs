@@ -1,6 +1,7 @@
 //! From streams to facts: which flows are WebSocket, what was asked and answered, and how each connection ended.
 
 mod anomaly;
+mod attempts;
 mod carrier;
 mod chunk;
 mod ending;

@@ -3,9 +3,9 @@
 //! A stream ends with END_STREAM of both sides, with RST_STREAM of one, with a GOAWAY that excludes it or that names an
 //! error of the connection, or with the connection.
 
+use super::attempts::quote_body;
 use super::carrier::{Carrier, ConnectProtocol, Http2};
 use super::ending::Transport;
-use super::exchange::quote_body;
 use super::facts::{Connection, Outcome};
 use super::handshake;
 use super::multiplex::Begun;

@@ -8,11 +8,12 @@
 //! after what it answers, whatever the order in which a capture holds the two.
 
 use super::event::{Event, GapCause, Interest};
+use super::hole::{Hole, Next, clamp};
+use super::recent::Recent;
 use super::seq::ahead;
+use super::told::{Told, acknowledged};
 use crate::capture::Seen;
-use crate::limits;
 use crate::net::{Flags, Segment};
-use std::collections::BTreeMap;
 
 /// See the module.
 #[derive(Default)]
@@ -26,8 +27,7 @@ pub(super) struct Half {
     duplicates: u16,
     /// Time to live of its last packet.
     ttl: u8,
-    /// Marks of its last four packets, the last one lowest: see [`mark`].
-    recent: u64,
+    recent: Recent,
     /// Stream offset of `next`.
     offset: u64,
     /// Where the other side's acknowledgments are no longer waited for, though not all before it was told.
@@ -63,70 +63,6 @@ impl Marks {
     }
 }
 
-/// What waits behind missing bytes.
-struct Hole {
-    /// By stream offset; ranges never overlap, and all lie behind [`Half::offset`].
-    held: BTreeMap<u64, Held>,
-    /// What `held` takes: captured bytes, and [`limits::HELD_SEGMENT`] for each segment.
-    bytes: usize,
-    /// The FIN, by the offset it stands at.
-    fin: Option<Fin>,
-    /// When it opened.
-    since: Seen,
-    /// Segments of the flow since the missing bytes were acknowledged.
-    waited: u32,
-}
-
-struct Held {
-    bytes: Box<[u8]>,
-    /// Bytes that were sent; more than `bytes` holds where the packet was cut.
-    sent: u64,
-    /// Acknowledgment of its packet.
-    ack: Ack,
-    seen: Seen,
-}
-
-impl Held {
-    fn cost(&self) -> usize {
-        self.bytes.len().saturating_add(limits::HELD_SEGMENT)
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Fin {
-    at: u64,
-    ack: Ack,
-    seen: Seen,
-}
-
-/// What a packet acknowledges, if anything.
-type Ack = Option<u32>;
-
-/// How far the other direction was told.
-#[derive(Clone, Copy)]
-pub(super) struct Told {
-    next: u32,
-    /// Whether more of it may be told, so that waiting makes sense.
-    more: bool,
-}
-
-impl Told {
-    /// Whether all that is acknowledged was told.
-    #[inline]
-    fn covers(self, ack: Ack) -> bool {
-        !self.more || ack.is_none_or(|ack| ahead(ack, self.next) <= 0)
-    }
-
-    /// Waits no longer for what is acknowledged.
-    fn forgo(&mut self, ack: Ack) {
-        if let Some(ack) = ack
-            && ahead(ack, self.next) > 0
-        {
-            self.next = ack;
-        }
-    }
-}
-
 impl Half {
     /// Whether its sequence numbers are known.
     pub(super) const fn is_known(&self) -> bool {
@@ -143,7 +79,7 @@ impl Half {
     pub(super) fn see(&mut self, segment: &Segment<'_>) -> bool {
         self.marks.set(Marks::SEEN, true);
         self.ttl = segment.ttl;
-        self.recent = self.recent << 16 | u64::from(mark(segment));
+        self.recent.note(segment);
         let closed = segment.window == 0;
         let turned = closed != self.marks.has(Marks::WINDOW_CLOSED);
         self.marks.set(Marks::WINDOW_CLOSED, closed);
@@ -155,16 +91,9 @@ impl Half {
         self.is_seen().then_some(self.ttl)
     }
 
-    /// Whether the last packet, which says nothing new, is another copy of one captured before: another interface saw
-    /// it, too. A retransmission is a new packet with an identification of its own; where there is none, as in IPv6,
-    /// it comes later than a copy.
+    /// Whether the last packet, which says nothing new, is another copy of one captured before.
     pub(super) fn is_duplicate(&mut self, since_last: i64) -> bool {
-        let [last, earlier @ ..] = [0, 16, 32, 48].map(|lane: u32| self.recent.wrapping_shr(lane) & 0xffff);
-        let duplicate = if last == 0 {
-            (0..limits::DUPLICATE_NANOS).contains(&since_last)
-        } else {
-            earlier.contains(&last)
-        };
+        let duplicate = self.recent.is_copy(since_last);
         self.duplicates = self.duplicates.saturating_add(u16::from(duplicate));
         duplicate
     }
@@ -216,14 +145,7 @@ impl Half {
 
     /// Whether all that it waits for is of the other direction.
     pub(super) fn is_blocked(&self) -> bool {
-        self.first_waiting().is_some_and(|(at, _)| at <= self.offset)
-    }
-
-    /// Offset and acknowledgment of the first thing that waits.
-    fn first_waiting(&self) -> Option<(u64, Ack)> {
-        let hole = self.hole.as_ref()?;
-        let held = hole.held.first_key_value().map(|(&at, held)| (at, held.ack));
-        held.or(hole.fin.map(|fin| (fin.at, fin.ack)))
+        self.hole.as_ref().and_then(|hole| hole.first()).is_some_and(|(at, _)| at <= self.offset)
     }
 
     /// Notes that the other side acknowledged everything before `ack`.
@@ -319,8 +241,8 @@ impl Half {
         if len > 0 {
             if start == self.offset && self.hole.is_none() && told.covers(ack) {
                 interest = self.deliver(fresh, len, seen, emit);
-            } else {
-                self.hold(start, (fresh, len, ack), seen, emit);
+            } else if let Some(offset) = self.hole_at(seen).hold(start, (fresh, len, ack), seen) {
+                emit(seen, Event::Conflict { offset });
             }
         }
         if interest == Interest::Ignore {
@@ -331,7 +253,7 @@ impl Half {
             if at == self.offset && self.hole.is_none() && told.covers(ack) {
                 self.end(seen, emit);
             } else {
-                self.hole_at(seen).fin.get_or_insert(Fin { at, ack, seen });
+                self.hole_at(seen).hold_fin(at, ack, seen);
             }
         }
         self.drain(seen, told, emit)
@@ -350,18 +272,15 @@ impl Half {
         let acked = !other_seen || (self.has_ack() && ahead(self.acked, self.next) > 0) || self.is_blocked();
         let Some(hole) = &mut self.hole else { return Interest::Keep };
         if acked {
-            hole.waited = hole.waited.saturating_add(1);
+            hole.wait();
         }
-        let waited = acked
-            && (hole.waited > limits::GAP_GRACE_SEGMENTS
-                || now.at.nanos_since(hole.since.at) > limits::GAP_GRACE_NANOS);
-        let full = hole.bytes > limits::HELD_BYTES || hole.held.len() > limits::HELD_SEGMENTS;
-        if waited || full { self.skip(now, told, emit) } else { Interest::Keep }
+        let waited = acked && hole.is_late(now);
+        if waited || hole.is_full() { self.skip(now, told, emit) } else { Interest::Keep }
     }
 
     /// What waits takes so many bytes.
     pub(super) fn held_bytes(&self) -> usize {
-        self.hole.as_ref().map_or(0, |hole| hole.bytes)
+        self.hole.as_ref().map_or(0, |hole| hole.bytes())
     }
 
     /// Tells the gap at the end, where nothing waits any more and nothing will come.
@@ -388,10 +307,9 @@ impl Half {
         told: &mut Told,
         emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
     ) -> Interest {
-        let (first, ack) = self.first_waiting().unwrap_or((self.offset, None));
         let Some(hole) = &mut self.hole else { return Interest::Keep };
-        hole.waited = 0;
-        hole.since = now;
+        hole.restart(now);
+        let (first, ack) = hole.first().unwrap_or((self.offset, None));
         let lost = self.has_ack() && ahead(self.acked, self.next) > 0;
         let len = first.saturating_sub(self.offset);
         if len > 0 {
@@ -426,25 +344,19 @@ impl Half {
     ) -> Interest {
         loop {
             let Some(hole) = &mut self.hole else { return Interest::Keep };
-            let Some(first) = hole.held.first_entry() else {
-                match hole.fin {
-                    Some(fin) if fin.at <= self.offset && told.covers(fin.ack) => {
-                        self.hole = None;
-                        self.end(fin.seen, emit);
-                    }
-                    Some(_) => {}
-                    None => self.hole = None,
+            let (at, held) = match hole.next(self.offset, told, now) {
+                Next::Bytes(at, held) => (at, held),
+                Next::Fin(seen) => {
+                    self.hole = None;
+                    self.end(seen, emit);
+                    return Interest::Keep;
                 }
-                return Interest::Keep;
+                Next::Wait => return Interest::Keep,
+                Next::Closed => {
+                    self.hole = None;
+                    return Interest::Keep;
+                }
             };
-            let at = *first.key();
-            if at > self.offset || !told.covers(first.get().ack) {
-                return Interest::Keep;
-            }
-            let held = first.remove();
-            hole.bytes = hole.bytes.saturating_sub(held.cost());
-            hole.waited = 0;
-            hole.since = now;
             // Ranges that wait never overlap, but bytes told since may reach into this one.
             let told = self.offset.saturating_sub(at);
             let Some(left) = held.sent.checked_sub(told).filter(|&left| left > 0) else { continue };
@@ -492,83 +404,6 @@ impl Half {
     }
 
     fn hole_at(&mut self, seen: Seen) -> &mut Hole {
-        self.hole.get_or_insert_with(|| {
-            Box::new(Hole { held: BTreeMap::new(), bytes: 0, fin: None, since: seen, waited: 0 })
-        })
+        self.hole.get_or_insert_with(|| Box::new(Hole::new(seen)))
     }
-
-    /// Keeps what is not kept yet of `[start, start + sent)`; says where a second copy differs from the first.
-    fn hold(
-        &mut self,
-        start: u64,
-        (bytes, sent, ack): (&[u8], u64, Ack),
-        seen: Seen,
-        emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
-    ) {
-        let end = start.saturating_add(sent);
-        // The part of this segment that lies in [from, to).
-        let part = |from: u64, to: u64| {
-            let from = clamp(from.saturating_sub(start)).min(bytes.len());
-            let to = clamp(to.saturating_sub(start)).min(bytes.len());
-            bytes.get(from..to).unwrap_or_default()
-        };
-        let hole = self.hole_at(seen);
-        let mut pieces: Vec<(u64, u64)> = Vec::new();
-        let mut conflict = None;
-        let mut at = start;
-        let before = hole.held.range(..start).next_back();
-        for (&held_at, held) in before.into_iter().chain(hole.held.range(start..end)) {
-            let held_end = held_at.saturating_add(held.sent);
-            if held_end <= at {
-                continue;
-            }
-            if held_at > at {
-                pieces.push((at, held_at));
-            }
-            let (from, to) = (at.max(held_at), held_end.min(end));
-            let first = held.bytes.get(clamp(from.saturating_sub(held_at))..).unwrap_or_default();
-            let differs = part(from, to).iter().zip(first).position(|(a, b)| a != b);
-            conflict = conflict.or(differs.map(|i| from.saturating_add(i as u64)));
-            at = held_end;
-            if at >= end {
-                break;
-            }
-        }
-        if at < end {
-            pieces.push((at, end));
-        }
-        for (from, to) in pieces {
-            let bytes: Box<[u8]> = part(from, to).into();
-            let held = Held { bytes, sent: to.saturating_sub(from), ack, seen };
-            hole.bytes = hole.bytes.saturating_add(held.cost());
-            hole.held.insert(from, held);
-        }
-        if let Some(offset) = conflict {
-            emit(seen, Event::Conflict { offset });
-        }
-    }
-}
-
-/// By what a packet is known again: IP identification, sequence number, length and flags, folded. 0 where it has no
-/// identification.
-#[inline]
-fn mark(segment: &Segment<'_>) -> u16 {
-    if segment.ip_id == 0 {
-        return 0;
-    }
-    let [id, flags] = [u32::from(segment.ip_id), u32::from(segment.flags.0)];
-    let folded =
-        segment.seq ^ id.rotate_left(16) ^ segment.declared_len.rotate_left(8) ^ flags.rotate_left(27);
-    let [high, low, ..] = folded.wrapping_mul(0x9e37_79b1).to_be_bytes();
-    u16::from_be_bytes([high, low]) | 1
-}
-
-#[inline]
-fn acknowledged(segment: &Segment<'_>) -> Ack {
-    segment.flags.has(Flags::ACK).then_some(segment.ack)
-}
-
-/// An offset as an index: what does not fit lies past the end of any slice.
-fn clamp(offset: u64) -> usize {
-    usize::try_from(offset).unwrap_or(usize::MAX)
 }

@@ -25,12 +25,15 @@
 mod event;
 mod flow;
 mod half;
+mod hole;
 mod keys;
 mod places;
+mod recent;
 mod seq;
 mod table;
 #[cfg(test)]
 mod tests;
+mod told;
 
 pub use event::{Closed, Event, FlowId, GapCause, Interest, Sink, StreamEvent};
 pub use places::Places;

@@ -1,0 +1,144 @@
+//! What an answer makes of its request, and of the connection: a session, an attempt that failed, a tunnel, HTTP/2.
+
+use super::super::chunk::Waiting;
+use super::super::facts::{Connection, Outcome};
+use super::super::handshake;
+use super::super::session::Session;
+use super::{Exchange, Heard, Pending, Reader, quote};
+use crate::capture::Seen;
+use crate::http::{Body, ResponseHead};
+use crate::limits;
+use crate::role::{Role, Sides};
+use crate::websocket;
+
+impl Exchange {
+    /// Pairs an answer with its request.
+    pub(super) fn response(&mut self, head: ResponseHead, seen: Seen) -> Heard {
+        let began = match &self.server {
+            Reader::Head { began: Some(began), .. } => *began,
+            _ => (seen, 0),
+        };
+        if (100..200).contains(&head.status) && head.status != 101 {
+            if let Some(pending) = self.pending.front_mut()
+                && pending.interim.len() < limits::INTERIM
+            {
+                pending.interim.push(head.status);
+            }
+            self.server = Reader::head();
+            return Heard::More;
+        }
+        self.attempts.end_answer();
+        let pending = self.pending.pop_front();
+        if head.status == 101 {
+            return self.switch(pending, head, began, seen);
+        }
+        let method = pending.as_ref().map_or("GET", Pending::method);
+        let body = head.body(method);
+        if let Body::Tunnel = body {
+            return match pending.and_then(|pending| pending.target) {
+                Some(authority) => {
+                    let client = std::mem::take(&mut self.after_request);
+                    Heard::Tunnel(authority.into(), Sides { client, server: Waiting::default() })
+                }
+                None => Heard::Nothing,
+            };
+        }
+        self.server = Reader::body(body);
+        if let Some(Pending { upgrade: Some(upgrade), interim, .. }) = pending {
+            let mut connection = self.attempts.begin(*upgrade, interim);
+            connection.outcome = Outcome::Rejected;
+            connection.last = seen;
+            connection.response = Some(handshake::response(head, seen, connection.request.as_ref()));
+            self.attempts.answer(connection);
+            if let Reader::Head { .. } = self.server {
+                self.attempts.end_answer();
+            }
+        }
+        // The upgrade failed, so what the client sent since is HTTP again.
+        self.resume_client()
+    }
+
+    /// A 101: WebSocket from here on, where either side said so.
+    fn switch(
+        &mut self,
+        pending: Option<Pending>,
+        head: ResponseHead,
+        began: (Seen, u64),
+        seen: Seen,
+    ) -> Heard {
+        let (upgrade, interim) = pending.map_or((None, Vec::new()), |p| (p.upgrade, p.interim));
+        let websocket = upgrade.is_some()
+            || head.head.has_token("upgrade", "websocket")
+            || head.head.field("sec-websocket-accept").is_some();
+        if head.head.has_token("upgrade", "h2c") && !head.head.has_token("upgrade", "websocket") {
+            let client = std::mem::take(&mut self.after_request);
+            return Heard::Http2(self.attempts.tunnel(), Sides { client, server: Waiting::default() });
+        }
+        if !websocket {
+            self.client = Reader::Over;
+            self.server = Reader::Over;
+            return if self.attempts.is_empty() { Heard::Nothing } else { Heard::More };
+        }
+        let (request, first, request_offset) = match upgrade {
+            Some(upgrade) => (Some(upgrade.request), upgrade.began, upgrade.offset),
+            None => (None, began.0, 0),
+        };
+        let response = handshake::response(head, seen, request.as_ref());
+        let mut connection = Connection::begun(first);
+        connection.last = seen;
+        connection.outcome = handshake::judge(request.as_ref(), &response);
+        connection.tunnel = self.attempts.tunnel();
+        connection.interim = interim;
+        connection.request = request;
+        connection.response = Some(response);
+        let mut session = Box::new(Session::new(
+            connection,
+            Sides { client: request_offset, server: began.1 },
+            &self.reading,
+        ));
+        session.early_data(began.0, self.after_request.take());
+        Heard::Session(session)
+    }
+
+    /// The answer is not in the capture, but what followed it may be frames.
+    pub(super) fn session_without_answer(&mut self) -> Heard {
+        let frames = self
+            .after_request
+            .first()
+            .is_none_or(|chunk| websocket::likely_frames(&chunk.bytes) == Some(websocket::Masking::Masked));
+        let only_upgrade = self.pending.len() == 1;
+        if !frames || !only_upgrade || (self.after_request.is_empty() && !self.answer_lost) {
+            return Heard::More;
+        }
+        let Some(Pending { upgrade: Some(upgrade), interim, .. }) = self.pending.pop_front() else {
+            return Heard::More;
+        };
+        let offset = upgrade.offset;
+        let mut connection = self.attempts.begin(*upgrade, interim);
+        connection.outcome = Outcome::Unseen;
+        let mut session = Box::new(Session::unanswered(connection, offset, &self.reading));
+        for chunk in self.after_request.take() {
+            session.data(Role::Client, chunk.offset, &chunk.bytes, chunk.seen);
+        }
+        Heard::Session(session)
+    }
+
+    /// The server's bytes are no HTTP.
+    pub(super) fn not_http(&mut self, bytes: &[u8], seen: Seen) -> Heard {
+        self.server = Reader::Over;
+        self.garbled(seen, quote(bytes))
+    }
+
+    pub(super) fn garbled(&mut self, seen: Seen, quote: Box<[u8]>) -> Heard {
+        self.attempts.end_answer();
+        let Some(Pending { upgrade: Some(upgrade), interim, .. }) = self.pending.pop_front() else {
+            return if self.attempts.is_empty() { Heard::Nothing } else { Heard::More };
+        };
+        let mut connection = self.attempts.begin(*upgrade, interim);
+        connection.outcome = Outcome::Garbled;
+        connection.last = seen;
+        connection.garbled = Some(Box::new((seen, quote)));
+        self.attempts.keep(connection);
+        Heard::More
+    }
+}

@@ -1,0 +1,39 @@
+//! How far each direction was told: what acknowledges bytes of the other direction waits until these were told.
+
+use super::seq::ahead;
+use crate::net::{Flags, Segment};
+
+/// What a packet acknowledges, if anything.
+pub(super) type Ack = Option<u32>;
+
+/// How far the other direction was told.
+#[derive(Clone, Copy)]
+pub(super) struct Told {
+    /// Sequence number of the first byte that was not told.
+    pub(super) next: u32,
+    /// Whether more of it may be told, so that waiting makes sense.
+    pub(super) more: bool,
+}
+
+impl Told {
+    /// Whether all that is acknowledged was told.
+    #[inline]
+    pub(super) fn covers(self, ack: Ack) -> bool {
+        !self.more || ack.is_none_or(|ack| ahead(ack, self.next) <= 0)
+    }
+
+    /// Waits no longer for what is acknowledged.
+    pub(super) fn forgo(&mut self, ack: Ack) {
+        if let Some(ack) = ack
+            && ahead(ack, self.next) > 0
+        {
+            self.next = ack;
+        }
+    }
+}
+
+/// What a segment acknowledges.
+#[inline]
+pub(super) fn acknowledged(segment: &Segment<'_>) -> Ack {
+    segment.flags.has(Flags::ACK).then_some(segment.ack)
+}
