@@ -113,10 +113,13 @@ const CLOUDFLARE: &str = "Cloudflare's documentation";
 /// into what it refuses: it ends the connection.
 static SIGNATURES: &[Signature] = &[
     sign("nginx", Field("Server", "nginx"), Named, NGINX),
-    sign("nginx", Body("<hr><center>nginx"), Named, NGINX),
     sign("nginx", Body("<center><h1>502 Bad Gateway</h1></center>"), OwnAnswer, NGINX),
     sign("nginx", Body("<center><h1>504 Gateway Time-out</h1></center>"), OwnAnswer, NGINX),
+    // What the upstream answers is passed on with its own page, so this foot is under none but nginx's own.
+    sign("nginx", Body("<hr><center>nginx"), OwnAnswer, NGINX),
     reported("OpenResty", Field("Server", "openresty"), Named),
+    reported("OpenResty", Body("<hr><center>openresty"), OwnAnswer),
+    sign("HAProxy", Body("Request forbidden by administrative rules."), OwnAnswer, HAPROXY),
     sign("HAProxy", Body("The server returned an invalid or incomplete response."), OwnAnswer, HAPROXY),
     sign("HAProxy", Body("No server is available to handle this request."), OwnAnswer, HAPROXY),
     sign("HAProxy", Body("The server didn't respond in time."), OwnAnswer, HAPROXY),

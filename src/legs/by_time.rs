@@ -107,8 +107,8 @@ enum Company {
 type Reaches = HashSet<u64, RandomState>;
 
 /// Whether the second may be the upstream leg of the first. Its client must be the gateway's host: the same address, or
-/// one that no client of this gateway has; then the two must end together as well, and nobody else may have asked for the
-/// same: among many, some end together by chance. `named` are the addresses that the child's request names.
+/// one that no client of this gateway has, or all of them on one host; then the two must end together as well, and nobody
+/// else may have asked for the same: among many, some end together by chance. `named` are the addresses that the child's request names.
 fn is_plausible<'a>(
     parent: &Connection,
     child: &Connection,
@@ -132,13 +132,15 @@ fn is_plausible<'a>(
         return false;
     }
     // Two keys that a gateway keeps would be equal; that they differ says it makes its own, which needs its own host.
-    if child.tcp.client.ip == parent.tcp.server.ip {
+    // Where all of them are one host, its address says nothing.
+    let gateways_host = child.tcp.client.ip == parent.tcp.server.ip;
+    let one_host = gateways_host && parent.tcp.client.ip == parent.tcp.server.ip;
+    if gateways_host && !one_host {
         return true;
     }
-    if company == Company::Others
-        || child.tcp.client.ip == parent.tcp.client.ip
-        || reaches().contains(&call(child.tcp.client.ip, parent.tcp.server))
-    {
+    let clients_host = child.tcp.client.ip == parent.tcp.client.ip
+        || reaches().contains(&call(child.tcp.client.ip, parent.tcp.server));
+    if company == Company::Others || (clients_host && !one_host) {
         return false;
     }
     match (ended(parent), ended(child)) {

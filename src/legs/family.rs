@@ -1,6 +1,7 @@
 //! Which of the connections that share a mark is whose upstream leg.
 
 use super::Means;
+use crate::capture::Seen;
 use crate::connection::Connection;
 use crate::role::Role;
 use crate::time::Timestamp;
@@ -35,9 +36,20 @@ pub(super) fn parents(group: &[usize], connections: &[&Connection], means: Means
             .copied()
             .filter(|&parent| {
                 let parent = connections[parent];
-                !are_siblings(parent, child) && (!one_clock || encloses(parent, child, means))
+                let compares = parent.tcp.capture == child.tcp.capture;
+                !are_siblings(parent, child) && (!compares || encloses(parent, child, means))
             })
             .collect();
+        // A leg that was answered already is the cause only of what is no part of its handshake: a gateway that asked
+        // another service first goes on for the leg that still waits.
+        let eligible = match means {
+            Means::Key | Means::Accept | Means::TraceHeader => {
+                let waits = |&parent: &usize| !was_answered_before(connections[parent], child);
+                let waiting: Vec<usize> = eligible.iter().copied().filter(waits).collect();
+                if waiting.is_empty() { eligible } else { waiting }
+            }
+            _ => eligible,
+        };
         let Some((&parent, others)) = eligible.split_first() else { continue };
         // Others may enclose it as ancestors of that parent do, but not as its siblings.
         if !others.iter().any(|&other| are_siblings(connections[other], connections[parent])) {
@@ -77,6 +89,17 @@ fn waited(connection: &Connection) -> (i64, i64) {
         (Some(request), Some(response)) => (response.seen.at.nanos_since(request.seen.at), whole),
         (Some(request), None) => (connection.last.at.nanos_since(request.seen.at), whole),
         _ => (0, whole),
+    }
+}
+
+/// Whether the one had its answer before the other asked, as far as one capture shows it.
+fn was_answered_before(one: &Connection, other: &Connection) -> bool {
+    let order = |seen: Seen| (seen.at, seen.packet);
+    match (&one.response, &other.request) {
+        (Some(answer), Some(request)) if one.tcp.capture == other.tcp.capture => {
+            order(answer.seen) < order(request.seen)
+        }
+        _ => false,
     }
 }
 

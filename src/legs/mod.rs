@@ -5,6 +5,7 @@
 //! by addresses and time (`by_time`); one connection that was captured twice, before and after an address
 //! translation, is never taken for two (`duplicates`).
 
+mod aside;
 mod by_time;
 mod candidates;
 mod changes;
@@ -38,8 +39,11 @@ pub struct LegPair {
     pub client_leg: u64,
     /// The same of the upstream leg.
     pub upstream_leg: u64,
-    /// Upstream legs that failed before it, or beside it.
+    /// Other connections of the gateway for this request: attempts that failed, and questions asked of a service that
+    /// decides whether it may go on.
     pub attempts: Vec<u64>,
+    /// Those of them that are such questions; the upstream leg is one itself where the gateway went no further.
+    pub asides: Vec<u64>,
     /// Who asked.
     pub client: Endpoint,
     /// Where the client reached the gateway.
@@ -58,6 +62,13 @@ pub struct LegPair {
     pub passage: Passage,
     /// What is not the same on both legs.
     pub changes: Vec<Change>,
+}
+
+impl LegPair {
+    /// Whether no upgrade went upstream, only a question about it.
+    pub fn is_question(&self) -> bool {
+        self.asides.contains(&self.upstream_leg)
+    }
 }
 
 /// By what two legs were matched, the strongest first.

@@ -2,7 +2,7 @@
 
 use super::candidates::Asked;
 use super::clock::Clocks;
-use super::{LegPair, Means, by_time, changes, family, marks};
+use super::{LegPair, Means, aside, by_time, changes, family, marks};
 use crate::confidence::Confidence;
 use crate::connection::{Connection, Outcome};
 use std::collections::BTreeMap;
@@ -133,18 +133,24 @@ fn pairs(connections: &[&Connection], links: &Links, clocks: &Clocks) -> Vec<Pai
     children
         .into_iter()
         .filter_map(|(client, mut candidates)| {
+            let one = connections[client];
+            let legs: Vec<&Connection> = candidates.iter().map(|&index| connections[index]).collect();
+            let asides = legs.iter().zip(aside::asides(one, &legs)).filter(|(_, is_aside)| *is_aside);
+            let asides: Vec<u64> = asides.map(|(leg, _)| leg.serial).collect();
             candidates.sort_by_key(|&index| {
-                let switched = connections[index].outcome == Outcome::Established;
-                (switched, connections[index].response.is_some(), connections[index].first.packet)
+                let leg = connections[index];
+                let switched = leg.outcome == Outcome::Established;
+                (switched, !asides.contains(&leg.serial), leg.response.is_some(), leg.first.packet)
             });
             let upstream = candidates.pop()?;
             let link = links.parent[upstream]?;
-            let (one, other) = (connections[client], connections[upstream]);
+            let other = connections[upstream];
             let clock = clocks.between(one.tcp.capture, other.tcp.capture);
             let pair = LegPair {
                 client_leg: one.serial,
                 upstream_leg: other.serial,
                 attempts: candidates.iter().map(|&index| connections[index].serial).collect(),
+                asides,
                 client: one.tcp.client,
                 gateway: one.tcp.server,
                 upstream: other.tcp.server,

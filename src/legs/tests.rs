@@ -264,6 +264,40 @@ fn a_chain_is_pairs_in_a_row() {
 }
 
 #[test]
+fn a_question_to_another_service_is_no_link_in_the_chain() {
+    // As auth_request of nginx asks, before it goes on.
+    let asks = REQUEST.replace("/chat?token=s3cret", "/verify").replace("Upgrade: websocket\r\n", "");
+    let mut question = inner(1, 5, &asks, "HTTP/1.1 200 OK\r\n");
+    question.tcp.server = endpoint([10, 1, 0, 30], 4181);
+    let after = |answer| moved(inner(2, 0, REQUEST, answer), 0, 27 * MILLI);
+    for answer in [ANSWER, "HTTP/1.1 502 Bad Gateway\r\n"] {
+        let pairs = matched(&[outer(REQUEST, answer), question.clone(), after(answer)]);
+        assert_eq!((pairs.len(), pairs[0].client, pairs[0].upstream), (1, 0, 2), "{pairs:#?}");
+        assert_eq!((&pairs[0].pair.asides[..], &pairs[0].pair.attempts[..]), (&[1][..], &[1][..]));
+        assert!(!pairs[0].pair.is_question());
+    }
+    let alone = matched(&[outer(REQUEST, "HTTP/1.1 502 Bad Gateway\r\n"), question]);
+    assert!(alone[0].pair.is_question());
+}
+
+#[test]
+fn on_one_host_a_second_session_is_no_upstream_leg_of_the_first() {
+    let local = |mut leg: Connection, client: u16, server: u16| {
+        (leg.tcp.client, leg.tcp.server) =
+            (endpoint([127, 0, 0, 1], client), endpoint([127, 0, 0, 1], server));
+        leg
+    };
+    let first = local(outer(REQUEST, ANSWER), 40_000, 80);
+    let upstream = local(inner(1, 5, REQUEST, ANSWER), 40_001, 8080);
+    let second = local(inner(2, 12, &key(OTHER), "HTTP/1.1 503 Service Unavailable\r\n"), 40_002, 80);
+    let pairs = matched(&[first, upstream, second]);
+    assert_eq!(pairs.iter().map(|pair| (pair.client, pair.upstream)).collect::<Vec<_>>(), [(0, 1)]);
+    // Two programs of which nobody knows that one calls the other.
+    let lone = local(ended(outer(REQUEST, ANSWER), 9_000), 40_000, 5173);
+    none(&[lone, local(ended(inner(1, 20, &key(OTHER), &unkeyed()), 1_000), 40_001, 8080)]);
+}
+
+#[test]
 fn of_several_attempts_the_one_with_the_101_is_the_leg() {
     let failed = inner(1, 5, REQUEST, "HTTP/1.1 503 Service Unavailable\r\n");
     let mut second = inner(2, 30, REQUEST, ANSWER);

@@ -7,11 +7,11 @@ use crate::role::Role;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-/// Attempts at one upstream within one client leg.
+/// Attempts at an upstream within one client leg, or at several in turn.
 #[derive(Clone, Debug)]
 pub struct Attempts<'a> {
-    /// Whom the gateway tried to reach.
-    pub upstream: Endpoint,
+    /// Whom the gateway tried to reach, in that order.
+    pub upstreams: Vec<Endpoint>,
     /// What became of them.
     pub fate: Fate,
     /// Each attempt, by time.
@@ -79,10 +79,39 @@ pub fn unreached<'a>(client: &Connection, unconnected: &Unconnected<'a>) -> Opti
         tried.retain(|one| one.client.ip == client.tcp.server.ip);
     }
     let first = tried.first()?;
-    let (host, upstream, fate) = (first.client.ip, first.server, fate(first)?);
-    let agree = tried.iter().all(|one| one.client.ip == host && one.server == upstream);
-    agree.then_some(Attempts { upstream, fate, tried })
+    let (host, fate) = (first.client.ip, fate(first)?);
+    if !tried.iter().all(|one| one.client.ip == host && self::fate(one) == Some(fate)) {
+        return None;
+    }
+    let mut upstreams: Vec<Endpoint> = Vec::new();
+    for one in &tried {
+        if !upstreams.contains(&one.server) {
+            upstreams.push(one.server);
+        }
+    }
+    // A gateway goes to work at once, and answers as soon as it has given up. What is neither was made for another
+    // reason, as health checks are; where they show at other times as well, or in turns, it has to be both.
+    let awaited = client.response.as_ref().is_none_or(|response| response.head.status != 101);
+    let at_once = awaited && first.opened.at.nanos_since(request) <= PROMPT;
+    let gave_up = match tried.last().and_then(|last| last.ended) {
+        Some((_, _, seen)) if fate == Fate::Refused => until.nanos_since(seen.at) <= PROMPT,
+        _ => true,
+    };
+    let in_turn = upstreams.len() == 1
+        || tried.windows(2).all(|two| {
+            two.first().and_then(|one| one.ended).zip(two.last()).is_some_and(|((_, _, ended), next)| {
+                (ended.at, ended.packet) < (next.opened.at, next.opened.packet)
+            })
+        });
+    let elsewhere =
+        upstreams.iter().map(|&upstream| unconnected.of(host, upstream).len()).sum::<usize>() > tried.len();
+    let sure =
+        if elsewhere || upstreams.len() > 1 { (at_once || !awaited) && gave_up } else { at_once || gave_up };
+    (sure && in_turn).then_some(Attempts { upstreams, fate, tried })
 }
+
+/// Nanoseconds within which a gateway does what it does at once.
+const PROMPT: i64 = 25_000_000;
 
 /// Attempts that are looked at for one connection.
 const CONSIDERED: usize = 64;

@@ -1,6 +1,8 @@
 //! Judgement of the legs of one session together, so that one fault is told once, by the party it belongs to.
 
-use super::{Blame, Confidence, Context, Cues, Evidence, Finding, Origin, Rule, Selection, arrange, find};
+use super::{
+    Blame, Confidence, Context, Cues, Evidence, Finding, Origin, Rule, Selection, arrange, find, gateway,
+};
 use crate::capture::Seen;
 use crate::connection::Connection;
 use crate::gateway::{Party, Verdict, answer, ending, one_leg};
@@ -17,6 +19,8 @@ pub fn judge_chain(chain: &[&Connection], pairs: &[&LegPair], context: &Context<
     for (place, connection) in chain.iter().enumerate().rev() {
         let legs = pairs.get(place).zip(chain.get(place + 1));
         let legs = legs.map(|(pair, upstream)| Legs { pair, client: connection, upstream });
+        let aside = legs.filter(|legs| legs.pair.is_question());
+        let legs = legs.filter(|legs| !legs.pair.is_question());
         let mut findings = find(connection, Cues::of(connection), &Context { legs, ..*context });
         if place > 0 {
             // The client of an inner leg is a gateway: those who come back are many behind one address.
@@ -25,6 +29,11 @@ pub fn judge_chain(chain: &[&Connection], pairs: &[&LegPair], context: &Context<
         if let (Some(legs), Some(inner)) = (legs, judged.last_mut()) {
             attribute(&legs, &mut findings, inner);
             join(&legs, context.selection, &mut findings, inner);
+        }
+        if let (Some(legs), Some(inner)) = (aside, judged.last_mut()) {
+            // What the gateway asked of another service is no upgrade, and owes none.
+            inner.clear();
+            decided_elsewhere(&legs, &mut findings);
         }
         judged.push(findings);
     }
@@ -186,7 +195,18 @@ fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) 
             matches!(finding.blame, Blame::Server | Blame::Upstream | Blame::Gateway | Blame::Unknown);
         match subject(finding.rule.name) {
             Answer if !forwarded => finding.blame = Blame::Gateway,
-            Answer => apply(finding, answer.as_ref()),
+            Answer => {
+                if finding.rule.name == "gateway-error-before-upgrade"
+                    && answer.as_ref().is_some_and(|verdict| verdict.origin == Party::Upstream)
+                {
+                    gateway::gateway_error_before_upgrade::passed_on(finding, legs.upstream);
+                    finding.origin = Some(Origin::Server);
+                    finding.blame = Blame::Upstream;
+                    finding.confidence = legs.pair.confidence;
+                } else {
+                    apply(finding, answer.as_ref());
+                }
+            }
             Ending if servers || finding.origin != Some(Origin::Client) => apply(finding, ending.as_ref()),
             Negotiation if servers => negotiated(legs, finding),
             Time => finding.blame = slow(upstream),
@@ -227,6 +247,48 @@ fn inner(legs: &Legs<'_>, finding: &mut Finding, forwarded: bool, alone: bool) {
     let removed = !stripped_offers(legs).is_empty() || !stripped_acceptance(legs).is_empty();
     if who == Negotiation && removed && finding.blame != Blame::Nobody {
         finding.blame = Blame::Gateway;
+    }
+}
+
+/// Says of an answer to the upgrade that the gateway first asked another service, and what that answered.
+fn decided_elsewhere(legs: &Legs<'_>, findings: &mut [Finding]) {
+    let Some(question) = &legs.upstream.request else { return };
+    let service = legs.upstream.tcp.server;
+    let status = |connection: &Connection| connection.response.as_ref().map(|answer| answer.head.status);
+    let (granted, answered) = match &legs.upstream.response {
+        Some(answer) => {
+            (matches!(answer.head.status, 200..=299), format!("answered {}", super::quote::status(answer)))
+        }
+        None => (false, String::from("did not answer")),
+    };
+    for finding in findings.iter_mut().filter(|finding| subject(finding.rule.name) == Answer) {
+        let seen = legs.upstream.response.as_ref().map_or(question.seen, |answer| answer.seen);
+        finding.related.push(legs.pair.upstream_leg);
+        finding.evidence.push(Evidence { packet: question.seen.packet, text: matched(legs) });
+        finding.evidence.push(Evidence {
+            packet: question.seen.packet,
+            text: format!("upstream leg: {}", super::quote::request_line(question)),
+        });
+        finding
+            .evidence
+            .push(Evidence { packet: seen.packet, text: format!("upstream leg: {service} {answered}") });
+        if granted {
+            let text = format!("; before it the gateway had asked {service}, which let the upgrade through");
+            finding.message.push_str(&text);
+            continue;
+        }
+        finding.message.push_str(&format!(
+            "; the gateway asks {service} before it lets an upgrade through, and that {answered}"
+        ));
+        finding.origin = Some(Origin::Gateway);
+        if finding.blame == Blame::Server || status(legs.upstream).is_none_or(|status| status >= 500) {
+            finding.blame = Blame::Upstream;
+        }
+        if finding.blame == Blame::Upstream {
+            finding.help = format!(
+                "read the log of {service}, which decides for the gateway: auth_request, forward_auth or ForwardAuth in its configuration"
+            );
+        }
     }
 }
 

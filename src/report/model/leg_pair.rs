@@ -10,7 +10,8 @@ pub struct LegPair {
     pub client_leg: usize,
     /// Id of the connection from gateway to upstream.
     pub upstream_leg: usize,
-    /// Ids of connections from the gateway that failed before that one.
+    /// Ids of other connections from the gateway for that request: attempts that failed before that one, and questions
+    /// asked of a service that decides whether the upgrade may pass.
     pub attempts: Vec<usize>,
     /// The gateway's address, as the client knows it.
     pub gateway: String,

@@ -45,24 +45,43 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let names = signs.iter().find(|sign| sign.signature.proof == Proof::Named);
     let elapsed = trust::elapsed(connection, request.seen, response.seen);
     let who = Who::of(status, made, passed, names);
+    let quick = matches!(status, 504 | 522 | 524) && elapsed.is_some_and(|seconds| seconds < TOO_SOON);
+    let told = match made {
+        _ if quick => TOLD_TOO_SOON,
+        Some(sign) => own(sign.signature.product, status).unwrap_or(told(status)),
+        None => told(status),
+    };
+    let who = match told.blame {
+        Some(_) if quick && made.is_none() => Who::somebody(""),
+        Some(blame) => Who { blame, confidence: Confidence::Possible, ..who },
+        None => who,
+    };
 
-    let mut finding =
-        Finding::new(&RULE, response.seen, format!("gateway answered the upgrade with {status}"))
-            .confidence(who.confidence)
-            .origin(who.origin)
-            .blame(who.blame)
-            .message(format!(
-                "{} answered {}{}: {}{}",
-                who.name,
-                quote::status(response),
-                quote::after(elapsed),
-                meaning(status),
-                who.doubt
-            ))
-            .shows(request.seen, quote::request_line(request))
-            .shows(response.seen, quote::status(response))
-            .help(help(status));
-    for sign in signs.iter().take(3) {
+    let mut finding = Finding::new(
+        &RULE,
+        response.seen,
+        match who.origin {
+            Origin::Gateway => format!("gateway answered the upgrade with {status}"),
+            _ => format!("upgrade answered with {status}"),
+        },
+    )
+    .confidence(who.confidence)
+    .origin(who.origin)
+    .blame(who.blame)
+    .message(format!(
+        "{} answered {}{}: {}{}",
+        who.name,
+        quote::status(response),
+        quote::after(elapsed),
+        told.meaning,
+        who.doubt
+    ))
+    .shows(request.seen, quote::request_line(request))
+    .shows(response.seen, quote::status(response))
+    .help(told.help);
+    // One sign that a product made it says enough.
+    let further = signs.iter().filter(|sign| sign.signature.proof != Proof::OwnAnswer);
+    for sign in made.into_iter().chain(further).take(3) {
         let text = match sign.signature.proof {
             Proof::OwnAnswer => {
                 format!("{} makes such answers itself: {}", sign.signature.product, quote::short(&sign.found))
@@ -77,6 +96,22 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     found.push(finding.shows_all(response.seen, quote::fields(&response.head.head, &["Retry-After"])));
 }
 
+/// Says that the answer is the upstream's own, where its leg shows the same.
+pub(in crate::rules) fn passed_on(finding: &mut Finding, upstream: &Connection) {
+    let (Some(request), Some(response)) = (&upstream.request, &upstream.response) else { return };
+    finding.title = format!("upstream answered the upgrade with {}", response.head.status);
+    finding.message = format!(
+        "the upstream {} answered {}{}, and the gateway passed it on: the gateway did not make this answer",
+        upstream.tcp.server,
+        quote::status(response),
+        quote::after(trust::elapsed(upstream, request.seen, response.seen))
+    );
+    finding.help = format!(
+        "read the log of {} at this second: the answer is its own, or comes from something behind it",
+        upstream.tcp.server
+    );
+}
+
 /// Who answered, and how sure that is.
 struct Who {
     name: String,
@@ -87,6 +122,17 @@ struct Who {
 }
 
 impl Who {
+    /// A gateway or an application.
+    fn somebody(doubt: &'static str) -> Who {
+        Who {
+            name: String::from("the server's side"),
+            origin: Origin::Server,
+            blame: Blame::Server,
+            confidence: Confidence::Possible,
+            doubt,
+        }
+    }
+
     fn of(status: u16, made: Option<&Match>, passed: Option<&Match>, names: Option<&Match>) -> Who {
         let product = |sign: &Match| format!("the gateway ({})", sign.signature.product);
         let gateway = |name, doubt| Who {
@@ -108,15 +154,48 @@ impl Who {
             (_, None, Some(sign)) => {
                 gateway(product(sign), "; an application behind it could answer so, too")
             }
-            _ => Who {
-                name: String::from("the server's side"),
-                origin: Origin::Server,
-                blame: Blame::Server,
-                confidence: Confidence::Possible,
-                doubt: "; nothing in the answer shows whether a gateway or the application made it",
-            },
+            _ => Who::somebody("; nothing in the answer shows whether a gateway or the application made it"),
         }
     }
+}
+
+/// What an answer says, and what there is to do.
+struct Told {
+    meaning: &'static str,
+    help: &'static str,
+    /// Who has to mend it, where that is another than the one behind the gateway, or less sure.
+    blame: Option<Blame>,
+}
+
+/// Of a product's own page, where that product means something else by the status than others do.
+fn own(product: &str, status: u16) -> Option<Told> {
+    let (meaning, help) = match (product, status) {
+        ("nginx" | "OpenResty", 503) => (
+            "nginx itself says so where a limit is reached (limit_conn, limit_req), where it is told to (return 503), or, as ingress of Kubernetes, where a service has no ready endpoint; an upstream that is down would be a 502",
+            "look for \"limiting\" in nginx's error log, for limit_conn, limit_req and return 503 in its configuration, and for the endpoints of the service",
+        ),
+        ("nginx" | "OpenResty", 404) => (
+            "it looked for a file and asked no upstream, so no location passes this path on",
+            "give this path a location with proxy_pass in nginx, and compare the path that the client asks for",
+        ),
+        ("nginx" | "OpenResty", 500) => (
+            "it failed before it asked an upstream for the upgrade",
+            "read nginx's error log at this second: an auth_request whose service failed, a rewrite cycle, a limit of the system",
+        ),
+        _ => return None,
+    };
+    Some(Told { meaning, help, blame: Some(Blame::Gateway) })
+}
+
+/// Of a timeout that cannot have passed.
+const TOLD_TOO_SOON: Told = Told {
+    meaning: "no timeout passes so soon, so nobody waited for an upstream: an application, a gateway that holds its upstream for dead, or an injected fault decided it",
+    help: "look for what answers at once with this status: in the application's routes, and in rules, circuit breakers and injected faults of the gateway",
+    blame: Some(Blame::Gateway),
+};
+
+fn told(status: u16) -> Told {
+    Told { meaning: meaning(status), help: help(status), blame: None }
 }
 
 fn meaning(status: u16) -> &'static str {
@@ -157,6 +236,9 @@ fn help(status: u16) -> &'static str {
         _ => "read the page's text and the gateway's log: the gateway has no route for this request",
     }
 }
+
+/// Seconds in which no timeout that anyone sets passes.
+const TOO_SOON: f64 = 0.1;
 
 #[cfg(test)]
 mod tests {
@@ -209,6 +291,54 @@ mod tests {
         let haproxy = "<h1>503 Service Unavailable</h1>\nNo server is available to handle this request.\n";
         let finding = Scene::answered("HTTP/1.1 503 Service Unavailable\r\n", haproxy).finds(RULE.name);
         assert_eq!((finding.origin, finding.blame), (Some(Origin::Gateway), Blame::Upstream));
+    }
+
+    #[test]
+    fn a_timeout_that_cannot_have_passed_is_not_believed() {
+        let after = |seconds: f64, body: &str| {
+            let scene = Scene::tcp().request(crate::rules::testing::REQUEST).after(seconds);
+            scene.answer("HTTP/1.1 504 Gateway Timeout\r\n", body).finds(RULE.name)
+        };
+        let finding = after(0.001, "database is out");
+        assert_eq!(
+            (finding.origin, finding.blame, finding.confidence),
+            (Some(Origin::Server), Blame::Server, Confidence::Possible)
+        );
+        assert!(finding.message.contains("no timeout passes so soon"), "{}", finding.message);
+        let page = "<center><h1>504 Gateway Time-out</h1></center>\r\n<hr><center>nginx</center>";
+        let finding = after(0.001, page);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Gateway, Confidence::Possible));
+        let finding = after(5.0, page);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Upstream, Confidence::Likely));
+        assert!(finding.message.ends_with("its upstream did not answer in time"), "{}", finding.message);
+    }
+
+    #[test]
+    fn a_503_that_nginx_made_is_a_limit_of_its_own() {
+        let page =
+            "<center><h1>503 Service Temporarily Unavailable</h1></center>\r\n<hr><center>nginx</center>";
+        let finding =
+            Scene::answered("HTTP/1.1 503 Service Temporarily Unavailable\r\n", page).finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Gateway, Confidence::Possible));
+        assert!(finding.message.contains("limit_conn"), "{}", finding.message);
+    }
+
+    #[test]
+    fn a_page_of_nginx_is_its_own_answer_whatever_the_status() {
+        let page = "<center><h1>404 Not Found</h1></center>\r\n<hr><center>nginx/1.22.1</center>";
+        let finding =
+            Scene::answered("HTTP/1.1 404 Not Found\r\nServer: nginx/1.22.1\r\n", page).finds(RULE.name);
+        assert_eq!((finding.origin, finding.blame), (Some(Origin::Gateway), Blame::Gateway));
+        assert!(finding.message.contains("no location passes this path on"), "{}", finding.message);
+    }
+
+    #[test]
+    fn what_the_upstream_answered_is_not_the_gateways_timeout() {
+        let leg = || Scene::answered("HTTP/1.1 504 Gateway Timeout\r\nServer: nginx\r\n", "database is out");
+        let finding = crate::rules::testing::both(leg(), leg()).finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Upstream, Confidence::Certain));
+        assert_eq!(finding.title, "upstream answered the upgrade with 504");
+        assert!(!finding.message.contains("in time"), "{}", finding.message);
     }
 
     #[test]

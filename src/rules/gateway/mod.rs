@@ -6,7 +6,7 @@ pub(super) mod close_1014_rejected_by_peer;
 pub(super) mod close_rewritten_between_legs;
 pub(super) mod gateway_accepted_before_upstream;
 pub(super) mod gateway_block_page;
-pub(super) mod gateway_error_before_upgrade;
+pub(in crate::rules) mod gateway_error_before_upgrade;
 pub(super) mod gateway_injected_close;
 pub(super) mod gateway_terminates_websocket;
 pub(super) mod handshake_answer_altered;
@@ -71,7 +71,8 @@ pub(super) fn spoke(response: &crate::connection::Response) -> bool {
     match response.head.status {
         _ if gateway_block_page::is_block_page(response) => false,
         502..=504 | 520..=527 | 530 => true,
-        401 | 403 | 407 | 426 => false,
+        // What is said of the request itself has rules of its own, whoever says it.
+        400 | 401 | 403 | 405 | 407 | 426 => false,
         // Squid makes a 200 of an answer that is no HTTP.
         200..=299 | 400.. => own(),
         _ => false,

@@ -23,7 +23,9 @@ rule! {
     /// answer: read the upstream's log at that second.
     ///
     /// # What it does not report
-    /// Attempts at several upstreams at once that cannot be told apart, and gateways whose other side was not captured.
+    /// Attempts at several upstreams at once that cannot be told apart, those that health checks make at the same time,
+    /// and gateways whose other side was not captured. Captures that stop within ten seconds of a request that is still
+    /// unanswered, and clients that hardly waited.
     pub static RULE = "WS-GW-010" "upstream-not-reached" {
         severity: Error, category: Gateway, reference: "RFC 9110 §15.6.3 to §15.6.5; RFC 9293 §3.10.7",
         explains: ["gateway-error-before-upgrade", "handshake-unanswered", "response-not-http"], asked_on: [Answer, Close], check: Check::InContext(check),
@@ -56,10 +58,31 @@ fn unanswered(legs: &Legs<'_>) -> Option<Finding> {
         return None;
     }
     let how = if upstream.ending.transport == Transport::Reset { "RST" } else { "FIN" };
+    // Who left before the gateway gave up; where nobody has, there is nothing to say of it yet.
+    let left = match (legs.client.ending.by, upstream.ending.by) {
+        _ if legs.client.response.is_some() => None,
+        (None, None) => return None,
+        (Some((Role::Client, left)), Some((Role::Client, closed)))
+            if left.at <= legs.upstream_time(closed) =>
+        {
+            Some(left)
+        }
+        (Some((Role::Client, left)), None) => Some(left),
+        _ => None,
+    };
+    let waited = left.zip(legs.client.request.as_ref());
+    let waited = waited.map(|(left, request)| trust::elapsed(legs.client, request.seen, left));
+    if waited.is_some_and(|waited| waited.is_none_or(|waited| waited < HASTE)) {
+        return None;
+    }
     let (what, help) = match upstream.ending.by {
         Some((Role::Server, _)) => (
             format!("the upstream ended TCP with {how} in place of an answer"),
             "find out in the upstream's log why it ended the connection at this second",
+        ),
+        _ if left.is_some() => (
+            format!("no answer came until the client left{}", quote::after(waited.flatten())),
+            "find out whether the upstream hangs or has no upgrade handler for this path",
         ),
         Some((Role::Client, seen)) => (
             format!(
@@ -105,15 +128,23 @@ fn not_connected(connection: &Connection, tried: &Attempts<'_>) -> Option<Findin
             "check the address, the path and the accept queue of the upstream",
         ),
     };
-    let times = if count == 1 { String::new() } else { format!(" {count} times") };
+    let times = if count == tried.upstreams.len() { String::new() } else { format!(" {count} times") };
+    let upstreams: Vec<String> =
+        tried.upstreams.iter().take(SHOWN).map(|upstream| upstream.to_string()).collect();
+    let upstreams: Vec<&str> = upstreams.iter().map(String::as_str).collect();
+    let more = match tried.upstreams.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let that = if tried.upstreams.len() == 1 { "that host" } else { "each of them" };
     let same_host = first.client.ip == connection.tcp.server.ip;
     let mut finding = Finding::new(&RULE, first.opened, title)
         .confidence(if same_host { Confidence::Certain } else { Confidence::Likely })
         .origin(Origin::Gateway)
         .blame(Blame::Upstream)
         .message(format!(
-            "the gateway tried {}{times} before it {}; that host {what}",
-            tried.upstream,
+            "the gateway tried {}{more}{times} before it {}; {that} {what}",
+            quote::list(&upstreams),
             if connection.outcome == Outcome::Unanswered {
                 "ended the client's connection without an answer"
             } else {
@@ -133,6 +164,9 @@ fn not_connected(connection: &Connection, tried: &Attempts<'_>) -> Option<Findin
     }
     Some(finding)
 }
+
+/// Seconds below which a client hardly waited.
+const HASTE: f64 = 1.0;
 
 /// Attempts that are quoted.
 const SHOWN: usize = 3;
@@ -207,6 +241,56 @@ mod tests {
         let (findings, rest) = both(client, Scene::tcp().request(REQUEST).after(4.0).fin(Client)).findings();
         assert_eq!((findings[0].rule.name, findings[0].blame), (RULE.name, Blame::Upstream));
         assert_eq!((findings.len(), rest.len()), (1, 0), "{rest:#?}");
+    }
+
+    #[test]
+    fn an_upgrade_that_may_still_be_answered_is_no_fault() {
+        let waiting = || Scene::tcp().request(REQUEST);
+        both(waiting().after(3.0).packet(|_| ()), waiting().after(3.0).packet(|_| ())).silent(RULE.name);
+        both(waiting().after(0.2).fin(Client), waiting().after(0.3).fin(Client)).silent(RULE.name);
+        let finding =
+            both(waiting().after(4.0).fin(Client), waiting().after(4.1).fin(Client)).finds(RULE.name);
+        assert!(
+            finding.message.ends_with("no answer came until the client left after 4.0 s"),
+            "{}",
+            finding.message
+        );
+    }
+
+    #[test]
+    fn upstreams_that_were_tried_in_turn_are_all_named() {
+        let second = Unused {
+            server: Endpoint { port: 8081, ..attempt(1, true).server },
+            opened: seen(92, 27),
+            ended: Some((Server, Transport::Reset, seen(93, 28))),
+            ..attempt(1, true)
+        };
+        let findings = judged(&[attempt(1, true), second.clone()]);
+        assert!(
+            findings[0].message.contains("the gateway tried 10.1.0.99:8080 and 10.1.0.99:8081 before it"),
+            "{}",
+            findings[0].message
+        );
+        let beside = Unused { opened: seen(90, 25), ..second };
+        assert_ne!(judged(&[attempt(1, true), beside])[0].rule.name, RULE.name);
+    }
+
+    #[test]
+    fn a_health_check_that_fails_at_that_time_is_not_the_reason() {
+        let check = |number: u64, millis| Unused {
+            opened: seen(number, millis),
+            ended: Some((Server, Transport::Reset, seen(number + 1, millis + 1))),
+            ..attempt(1, true)
+        };
+        let slow = |unused: &[Unused]| {
+            let connection = Scene::tcp().request(REQUEST).after(1.0);
+            let connection = connection.answer("HTTP/1.1 503 Service Unavailable\r\n", "").build();
+            judge(&connection, &Context { unused: &Unconnected::new(unused), ..Context::alone() })
+        };
+        let found = |unused: &[Unused]| slow(unused)[0].rule.name == RULE.name;
+        assert!(!found(&[check(3, 5), check(90, 205), check(92, 405), check(94, 605), check(99, 2005)]));
+        assert!(!found(&[check(92, 405)]));
+        assert!(found(&[check(92, 22), check(94, 1000)]), "tried at once, and given up before the answer");
     }
 
     #[test]

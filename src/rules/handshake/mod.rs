@@ -25,7 +25,7 @@ pub(super) mod response_upgrade_headers_invalid;
 
 use super::{Finding, Rule, gateway, quote, trust};
 use crate::connection::{Connection, Request, Response};
-use crate::gateway::{identify, relay};
+use crate::gateway::{Proof, identify, relay};
 use crate::http::Head;
 
 /// Fields that proxies add to requests.
@@ -91,15 +91,23 @@ fn refused(rule: &'static Rule, request: &Request, response: &Response, title: S
         .shows(response.seen, quote::status(response))
         .shows_all(response.seen, quote::fields(head, &TELLING));
     if let Some(sign) = relay(&response.head, &response.body) {
-        finding = finding.origin(crate::rules::Origin::Gateway).shows(
-            response.seen,
-            format!("came through {}: {}", sign.signature.product, quote::short(&sign.found)),
-        );
+        let (product, found) = (sign.signature.product, quote::short(&sign.found));
+        let text = match sign.signature.proof {
+            Proof::OwnAnswer => format!("{product} makes such answers itself: {found}"),
+            _ => format!("came through {product}: {found}"),
+        };
+        finding = finding.origin(crate::rules::Origin::Gateway).shows(response.seen, text);
     }
     match first_words(&response.body) {
         Some(words) => finding.shows(response.seen, format!("body begins {words}")),
         None => finding,
     }
+}
+
+/// Whether the answer is a page that a gateway makes itself.
+fn gateway_page(response: &Response) -> bool {
+    let signs = identify(&response.head, &response.body);
+    signs.iter().any(|sign| sign.signature.proof == Proof::OwnAnswer)
 }
 
 /// Fields of an answer that tell who refused, and why.

@@ -13,7 +13,7 @@ rule! {
     /// # What causes it
     /// 401, 407: no or wrong credentials; browsers cannot set `Authorization` for a WebSocket. 403 with an `Origin` that
     /// does not match `Host`: the origin policy, often because a proxy changed `Host`. 403 with `Server: envoy` and an
-    /// empty body: Envoy without `upgrade_configs`. 403 of uvicorn: the application closed before it accepted.
+    /// empty body: Envoy without `upgrade_configs`. 403 with the gateway's own page: a rule of the gateway. 403 of uvicorn: the application closed before it accepted.
     ///
     /// # How to fix
     /// Forward the original host, nginx `proxy_set_header Host $host;`, or extend the list of allowed origins: Django
@@ -49,6 +49,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     let challenged = matches!(status, 401 | 407) && context.census.got_through(connection, PATIENCE);
     let server = answered.text("Server").unwrap_or_default().to_ascii_lowercase();
     let envoy = status == 403 && server.contains("envoy") && response.body.is_empty();
+    let own_page = super::gateway_page(response);
     let challenge = answered.field("cf-mitigated").is_some();
     let known = trust::knows_request(connection);
     let credentials = !known || ["Cookie", "Authorization"].iter().any(|name| asked.field(name).is_some());
@@ -77,6 +78,12 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
             Blame::Client,
             "the request carries neither Cookie nor Authorization",
             "send credentials with the upgrade: browsers by cookie or ticket, other clients by Authorization",
+        )
+    } else if status == 403 && own_page {
+        (
+            Blame::Gateway,
+            "the gateway made this page itself, so its own rules refused and no application was asked",
+            "look for what refuses in the gateway's configuration: allow, deny, return 403 and auth_request in nginx, http-request deny in HAProxy",
         )
     } else if status == 403 && foreign {
         (
@@ -134,6 +141,15 @@ mod tests {
         assert!(finding.blame == Blame::Server && finding.message.contains("origin policy"));
         let own = refused("Origin: https://example.org:443\r\n", "HTTP/1.1 403 Forbidden\r\n");
         assert!(!own.message.contains("origin policy"), "{}", own.message);
+    }
+
+    #[test]
+    fn a_page_that_the_gateway_made_is_a_rule_of_the_gateway() {
+        let page =
+            "<html><body><h1>403 Forbidden</h1>\nRequest forbidden by administrative rules.\n</body></html>";
+        let finding = Scene::answered("HTTP/1.1 403 Forbidden\r\n", page).finds(RULE.name);
+        assert_eq!(finding.blame, Blame::Gateway);
+        assert!(finding.help.contains("http-request deny"), "{}", finding.help);
     }
 
     #[test]

@@ -36,7 +36,16 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     if matches!(status, 200..=399 | 401 | 403 | 407 | 426) {
         return;
     }
+    let body = String::from_utf8_lossy(&response.body);
+    let speaks_of =
+        |name: &str| body.contains(&format!("{name} header")) || body.contains(&format!("{name}' header"));
+    let named = FIELDS.iter().find(|(name, _, _)| status == 400 && speaks_of(name));
     let (blame, confidence, why) = match status {
+        400 if super::asks(request)
+            && let Some((_, blame, why)) = named =>
+        {
+            (*blame, Confidence::Likely, *why)
+        }
         505 if super::asks(request) => (
             Blame::Gateway,
             Confidence::Possible,
@@ -64,13 +73,39 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         super::refused(&RULE, request, response, format!("upgrade answered with {status}"))
             .confidence(confidence)
             .blame(blame)
+            .shows_all(request.seen, named.map_or(Vec::new(), |(name, ..)| quote::fields(&request.head.head, &[name])))
             .message(format!("the upgrade was answered with {}: {why}{product}", quote::status(response)))
             .help(match codes::explain(status) {
+                _ if named.is_some_and(|(name, ..)| *name == EXTENSIONS) => String::from(
+                    "offer the extension without parameters, or let the server's limits be no narrower than the offer: the body says what it refuses",
+                ),
+                // How ws on Node refuses any path but its own.
+                _ if status == 400 && body == "Bad Request" => String::from(
+                    "compare the path with the path option of ws, which refuses all others so, then the fields of the request on both sides of every gateway",
+                ),
                 Some(code) => sentence(code.fix),
                 None => String::from("read the log of whoever answered, at this second"),
             }),
     );
 }
+
+/// Fields that the body of a refusal names, whom it concerns where the request was in order, and what it says.
+const FIELDS: [(&str, Blame, &str); 4] = [
+    (EXTENSIONS, Blame::Client, "the body says that the server cannot accept the offer of extensions"),
+    ("Sec-WebSocket-Protocol", Blame::Client, "the body says that the server cannot accept the subprotocols"),
+    (
+        "Upgrade",
+        Blame::Gateway,
+        "the body misses Upgrade, which the request has at this point, so a hop behind it dropped the field",
+    ),
+    (
+        "Connection",
+        Blame::Gateway,
+        "the body misses Connection, which the request has at this point, so a hop behind it changed the field",
+    ),
+];
+
+const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
 
 /// The first sentence of a text, as a message: lower case, no final stop.
 fn sentence(text: &str) -> String {
@@ -114,6 +149,18 @@ mod tests {
             Scene::answered("HTTP/1.1 400 Bad Request\r\n", "").finds(RULE.name).blame,
             Blame::Unknown
         );
+    }
+
+    #[test]
+    fn a_400_that_names_a_field_is_about_that_field() {
+        let said = |body: &str| Scene::answered("HTTP/1.1 400 Bad Request\r\n", body).finds(RULE.name);
+        let extensions = said("Invalid or unacceptable Sec-WebSocket-Extensions header");
+        assert_eq!((extensions.blame, extensions.confidence), (Blame::Client, Confidence::Likely));
+        assert!(extensions.help.starts_with("offer the extension"), "{}", extensions.help);
+        assert_eq!(said("Invalid Upgrade header").blame, Blame::Gateway);
+        let path = said("Bad Request");
+        assert_eq!(path.blame, Blame::Unknown);
+        assert!(path.help.contains("path option of ws"), "{}", path.help);
     }
 
     #[test]
