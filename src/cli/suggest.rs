@@ -3,9 +3,6 @@
 use crate::rules::RULES;
 use std::cmp::Reverse;
 
-/// How many names are suggested.
-const SUGGESTIONS: usize = 4;
-
 /// The names of rules and categories most like `word`, as a question; where there are none, where to find them.
 pub(super) fn near_rules(word: &str) -> String {
     let names = RULES.iter().flat_map(|rule| [rule.category.name(), rule.name, rule.code]);
@@ -50,6 +47,9 @@ fn distance(a: &str, b: &str) -> usize {
     }
     row[b.len()]
 }
+
+/// How many names are suggested.
+const SUGGESTIONS: usize = 4;
 
 #[cfg(test)]
 mod tests {
