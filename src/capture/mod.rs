@@ -43,6 +43,7 @@ mod packet;
 mod pcap;
 mod pcapng;
 mod reader;
+mod record;
 mod resync;
 mod sniff;
 mod tally;
@@ -55,6 +56,7 @@ mod testing;
 mod tests;
 #[cfg(test)]
 mod tests_damage;
+mod unpack;
 
 pub use chunk::Chunk;
 pub use info::{CaptureInfo, Compression, Format};
