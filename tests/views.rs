@@ -24,6 +24,16 @@ fn two_captures_of_the_legs_make_one_ladder() {
 }
 
 #[test]
+fn a_ladder_for_a_page_is_a_sequence_diagram_of_the_same_rows() {
+    let ran = run(&["ladder", "0", "--mermaid", BOTH_LEGS, "--width", "40", "--color", "always"]);
+    assert_eq!((ran.status, ran.err.as_str()), (0, ""));
+    assert!(ran.out.starts_with("sequenceDiagram\n    participant p0 as client<br/>"), "{}", ran.out);
+    assert!(ran.out.contains("Note over p1,p2: ≠ no Sec-WebSocket-Extensions<br/>"), "{}", ran.out);
+    assert!(ran.out.contains("p0->>p1: Close 1010 Mandatory Extension"), "{}", ran.out);
+    assert!(ran.out.contains("packet 19) [WS-EX-012]\n"), "{}", ran.out);
+}
+
+#[test]
 fn the_list_and_the_time_line_name_a_connection_by_the_same_number() {
     let list = run(&["connections", BOTH_LEGS]).out;
     let line = run(&["timeline", BOTH_LEGS]).out;

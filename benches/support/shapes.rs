@@ -78,13 +78,9 @@ fn talk(first: u32, sessions: u32, messages: u32) -> Step {
 
 /// Sessions of which segments come out of order, twice, or not at all.
 fn disorder(first: u32, sessions: u32) -> Step {
-    let mut flows: Vec<Flow> = (first..first + sessions).map(Flow::new).collect();
     let (one, two) = (frame(0x81, None, &TEXT[..100]), frame(0x82, None, &TEXT[..200]));
-    let mut turn = 0;
-    Box::new(move |wire| {
-        let index = turn % flows.len();
-        let flow = &mut flows[index];
-        if turn < sessions as usize {
+    traffic::in_turns(first, sessions, move |flow, wire, turn, is_first| {
+        if is_first {
             flow.open(wire);
         }
         match turn % 13 {
@@ -94,32 +90,22 @@ fn disorder(first: u32, sessions: u32) -> Step {
             _ => flow.send(wire, SERVER, &two),
         }
         flow.acknowledge(wire, CLIENT);
-        turn += 1;
     })
 }
 
 /// Requests that never come to their end.
 fn endless_heads(first: u32, sessions: u32) -> Step {
-    let mut flows: Vec<Flow> = (first..first + sessions).map(Flow::new).collect();
-    let mut turn = 0;
-    Box::new(move |wire| {
-        let index = turn % flows.len();
-        match turn < sessions as usize {
-            true => {
-                flows[index].greet(wire);
-                flows[index].send(wire, CLIENT, b"GET /chat HTTP/1.1\r\nUpgrade: websocket\r\n");
-            }
-            false => flows[index].send(wire, CLIENT, b"X-More: nothing to speak of\r\n"),
+    traffic::in_turns(first, sessions, |flow, wire, _, is_first| {
+        if is_first {
+            flow.greet(wire);
+            flow.send(wire, CLIENT, b"GET /chat HTTP/1.1\r\nUpgrade: websocket\r\n");
+        } else {
+            flow.send(wire, CLIENT, b"X-More: nothing to speak of\r\n");
         }
-        turn += 1;
     })
 }
 
 /// Connections that nobody answers.
 fn flood(first: u32) -> Step {
-    let mut number = first;
-    Box::new(move |wire| {
-        Flow::new(number).call(wire);
-        number += 1;
-    })
+    traffic::one_by_one(first, |flow, wire| flow.call(wire))
 }

@@ -50,19 +50,39 @@ impl Read for Endless {
     }
 }
 
-/// Many people talk at once: small text frames both ways on `sessions` connections that never end.
-pub fn chat(sessions: u32) -> Step {
-    let mut flows: Vec<Flow> = (0..sessions).map(Flow::new).collect();
+/// `sessions` connections, numbered from `first` on, that take turns: what each does is told the number of the turn, and
+/// whether it is its first one.
+pub fn in_turns(
+    first: u32,
+    sessions: u32,
+    mut act: impl FnMut(&mut Flow, &mut Wire, usize, bool) + Send + 'static,
+) -> Step {
+    let mut flows: Vec<Flow> = (first..first + sessions).map(Flow::new).collect();
     let mut turn = 0;
     Box::new(move |wire| {
         let index = turn % flows.len();
-        let flow = &mut flows[index];
-        if turn < sessions as usize {
+        act(&mut flows[index], wire, turn, turn < sessions as usize);
+        turn += 1;
+    })
+}
+
+/// Connection after connection, numbered from `first` on: each does all that it does in one step.
+pub fn one_by_one(first: u32, mut act: impl FnMut(&mut Flow, &mut Wire) + Send + 'static) -> Step {
+    let mut number = first;
+    Box::new(move |wire| {
+        act(&mut Flow::new(number), wire);
+        number += 1;
+    })
+}
+
+/// Many people talk at once: small text frames both ways on `sessions` connections that never end.
+pub fn chat(sessions: u32) -> Step {
+    in_turns(0, sessions, |flow, wire, turn, is_first| {
+        if is_first {
             flow.open(wire);
         }
         flow.send(wire, CLIENT, &frame(0x81, Some(MASK), &TEXT[..20 + turn % 80]));
         flow.send(wire, SERVER, &frame(0x81, None, &TEXT[..40 + turn % 150]));
-        turn += 1;
     })
 }
 
@@ -85,10 +105,7 @@ pub fn bulk() -> Step {
 
 /// Connection after connection: the upgrade, a Close with this code and its answer, the end of TCP.
 pub fn storm(code: u16) -> Step {
-    let mut number = 0;
-    Box::new(move |wire| {
-        let mut flow = Flow::new(number);
-        number += 1;
+    one_by_one(0, move |flow, wire| {
         flow.open(wire);
         flow.send(wire, CLIENT, &frame(0x88, Some(MASK), &code.to_be_bytes()));
         flow.send(wire, SERVER, &frame(0x88, None, &code.to_be_bytes()));
@@ -121,27 +138,16 @@ pub fn haystack() -> Step {
 
 /// Connections that are never answered, each from another port or host.
 pub fn half_open() -> Step {
-    let mut number = 0;
-    Box::new(move |wire| {
-        for _ in 0..100 {
-            Flow::new(number).call(wire);
-            number += 1;
-        }
-    })
+    one_by_one(0, |flow, wire| flow.call(wire))
 }
 
 /// `sessions` chats in which every eighth segment of the server is missing from the capture, and is never acknowledged.
 pub fn holes(sessions: u32) -> Step {
-    let mut flows: Vec<Flow> = (0..sessions).map(Flow::new).collect();
     let message = frame(0x82, None, &vec![0x5a; 8 * 1400]);
-    let mut turn = 0;
-    Box::new(move |wire| {
-        let index = turn % flows.len();
-        let flow = &mut flows[index];
-        if turn < sessions as usize {
+    in_turns(0, sessions, move |flow, wire, _, is_first| {
+        if is_first {
             flow.open(wire);
         }
-        turn += 1;
         for (n, segment) in message.chunks(1400).enumerate() {
             match n {
                 3 => flow.skip(SERVER, segment.len()),
@@ -153,17 +159,12 @@ pub fn holes(sessions: u32) -> Step {
 
 /// Requests on `sessions` connections whose heads go on for ever.
 pub fn giant_heads(sessions: u32) -> Step {
-    let mut flows: Vec<Flow> = (0..sessions).map(Flow::new).collect();
     let field = format!("X-More: {}\r\n", "m".repeat(1390));
-    let mut turn = 0;
-    Box::new(move |wire| {
-        let index = turn % flows.len();
-        let flow = &mut flows[index];
-        if turn < sessions as usize {
+    in_turns(0, sessions, move |flow, wire, _, is_first| {
+        if is_first {
             flow.greet(wire);
             flow.send(wire, CLIENT, &REQUEST.as_bytes()[..REQUEST.len() - 2]);
         }
-        turn += 1;
         flow.send(wire, CLIENT, field.as_bytes());
     })
 }
@@ -171,10 +172,7 @@ pub fn giant_heads(sessions: u32) -> Step {
 /// Sessions whose server sends compressed messages that inflate a thousandfold, and is then closed with 1009.
 pub fn bombs(compressed: Vec<u8>) -> Step {
     let message = frame(0xc2, None, &compressed);
-    let mut number = 0;
-    Box::new(move |wire| {
-        let mut flow = Flow::new(number);
-        number += 1;
+    one_by_one(0, move |flow, wire| {
         flow.greet(wire);
         flow.send(wire, CLIENT, REQUEST.as_bytes());
         let agreed = "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
@@ -187,17 +185,12 @@ pub fn bombs(compressed: Vec<u8>) -> Step {
 
 /// `sessions` connections whose servers announce frames of four gibibytes and more, and send on and on.
 pub fn giant_frames(sessions: u32) -> Step {
-    let mut flows: Vec<Flow> = (0..sessions).map(Flow::new).collect();
-    let mut turn = 0_usize;
-    Box::new(move |wire| {
-        let index = turn % flows.len();
-        let flow = &mut flows[index];
-        if turn < sessions as usize {
+    in_turns(0, sessions, |flow, wire, turn, is_first| {
+        if is_first {
             flow.open(wire);
-            let len: u64 = [1 << 32, (1 << 40) - 1, 1 << 62, u64::MAX][index % 4];
+            let len: u64 = [1 << 32, (1 << 40) - 1, 1 << 62, u64::MAX][turn % 4];
             flow.send(wire, SERVER, &[&[0x01, 127][..], &len.to_be_bytes()].concat());
         }
-        turn += 1;
         flow.send(wire, SERVER, &[b'x'; 1400]);
     })
 }

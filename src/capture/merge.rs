@@ -208,7 +208,7 @@ impl Merged {
 
     /// Loads the next item of all and gives it.
     #[inline(always)]
-    #[allow(clippy::should_implement_trait, reason = "an iterator cannot lend")]
+    #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend")]
     pub fn next(&mut self) -> Option<Item<'_>> {
         if self.advance() { self.current() } else { None }
     }

@@ -7,7 +7,7 @@
 use super::clock::Clock;
 use super::order::Order;
 use super::packet::LinkType;
-use super::reader::Record;
+use super::record::Record;
 use super::resync::{self, View};
 use super::tally::Tally;
 use super::window::Window;
@@ -206,7 +206,7 @@ impl Section {
     }
 
     #[inline]
-    #[allow(clippy::too_many_arguments, reason = "the fields of a packet block, of which three kinds exist")]
+    #[expect(clippy::too_many_arguments, reason = "the fields of a packet block, of which three kinds exist")]
     fn packet(
         &self,
         interface: usize,

@@ -283,6 +283,9 @@ pub(super) enum Command {
         id: usize,
         #[command(flatten)]
         view: Box<View>,
+        /// As a Mermaid sequence diagram, which GitHub, GitLab and many wikis draw where it stands in a fence of "mermaid"
+        #[arg(long)]
+        mermaid: bool,
     },
     /// Write the packets of one connection into a new pcapng file
     Extract {

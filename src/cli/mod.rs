@@ -62,8 +62,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Status {
         Some(Command::Timeline { view }) => {
             views::timeline(*view, &surroundings, args.paper.page(&surroundings))
         }
-        Some(Command::Ladder { id, view }) => {
-            views::ladder(id, *view, &surroundings, args.paper.page(&surroundings))
+        Some(Command::Ladder { id, view, mermaid }) => {
+            let drawing = if mermaid {
+                views::Drawing::Mermaid
+            } else {
+                views::Drawing::Page(args.paper.page(&surroundings))
+            };
+            views::ladder(id, *view, &surroundings, drawing)
         }
         Some(Command::Explain { ref topics, lang }) => {
             explain::explain(topics, lang.into(), args.paper.page(&surroundings))
@@ -124,7 +129,7 @@ fn buffered(out: impl io::Write, write: impl FnOnce(&mut dyn io::Write) -> io::R
     out.flush()
 }
 
-/// [`print`], and a status for it: `status` where all was written.
+/// [`print()`], and a status for it: `status` where all was written.
 fn printed(color: bool, status: Status, write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> Status {
     match print(color, write) {
         Ok(()) => status,

@@ -24,8 +24,14 @@ pub(super) fn connections(view: View, layout: &Layout, surroundings: &Surroundin
     printed(page.color, outcome.status(LOOK), |out| out.write_all(text.as_bytes()))
 }
 
+/// How a ladder is drawn.
+pub(super) enum Drawing {
+    Page(Page),
+    Mermaid,
+}
+
 /// Draws the session that connection `id` belongs to.
-pub(super) fn ladder(id: usize, view: View, surroundings: &Surroundings, page: Page) -> Status {
+pub(super) fn ladder(id: usize, view: View, surroundings: &Surroundings, drawing: Drawing) -> Status {
     let times = view.telling.time.times();
     let Told { observer, summary, outcome } = match look(view, surroundings, Collector::new) {
         Ok(told) => told,
@@ -40,8 +46,12 @@ pub(super) fn ladder(id: usize, view: View, surroundings: &Surroundings, page: P
         });
         return if outcome.unreadable { Status::Unreadable } else { Status::Usage };
     };
-    let text = ladder::text::render(&Ladder::new(&report, session), &report, page, &times);
-    printed(page.color, outcome.status(LOOK), |out| out.write_all(text.as_bytes()))
+    let ladder = Ladder::new(&report, session);
+    let (text, color) = match drawing {
+        Drawing::Page(page) => (ladder::text::render(&ladder, &report, page, &times), page.color),
+        Drawing::Mermaid => (ladder::mermaid::render(&ladder, &report, &times), false),
+    };
+    printed(color, outcome.status(LOOK), |out| out.write_all(text.as_bytes()))
 }
 
 /// Draws all connections over time.

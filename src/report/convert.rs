@@ -90,7 +90,7 @@ pub(super) fn connection(c: &facts::Connection, secrets: Secrets) -> model::Conn
             Outcome::Unseen => "unseen",
             Outcome::Encrypted => "encrypted",
         },
-        frames: c.frames.as_ref().map(|f| BothSides { client: frames(&f.client), server: frames(&f.server) }),
+        frames: c.frames.as_ref().map(|sides| both(sides, frames)),
         silence: c.silence.filter(|span| span.nanos() > 0).map(|span| model::Silence {
             seconds: span.nanos() as f64 / 1e9,
             from: mark(span.from),
@@ -288,6 +288,10 @@ pub(super) fn target(target: &str, secrets: Secrets) -> String {
     }
 }
 
+fn both<T, U>(sides: &Sides<T>, one: impl Fn(&T) -> U) -> BothSides<U> {
+    BothSides { client: one(&sides.client), server: one(&sides.server) }
+}
+
 fn mark(seen: Seen) -> model::Mark {
     model::Mark { capture: seen.packet.capture(), packet: seen.packet.number(), time: seen.at.to_string() }
 }
@@ -296,7 +300,7 @@ fn tcp(tcp: &facts::TcpFacts) -> model::Tcp {
     model::Tcp {
         opened: tcp.opened.map(mark),
         accepted: tcp.accepted.map(mark),
-        fins: BothSides { client: tcp.fins.client.map(mark), server: tcp.fins.server.map(mark) },
+        fins: both(&tcp.fins, |fin| fin.map(mark)),
         reset: tcp.reset.as_ref().map(|reset| model::Reset {
             from: reset.from.name(),
             packet: reset.seen.packet.number(),
@@ -334,7 +338,7 @@ fn tls(t: &tls::Facts) -> model::Tls {
                 description: alert.description.to_string(),
             })
             .collect(),
-        sent: BothSides { client: sent(&t.sent.client), server: sent(&t.sent.server) },
+        sent: both(&t.sent, sent),
     }
 }
 
@@ -481,6 +485,6 @@ fn sees(sees: &Sides<Option<facts::ApiClose>>) -> Option<BothSides<Option<model:
     let one = |close: facts::ApiClose| model::Sees { code: close.code, clean: close.clean };
     match (sees.client, sees.server) {
         (None, None) => None,
-        (client, server) => Some(BothSides { client: client.map(one), server: server.map(one) }),
+        _ => Some(both(sees, |close| close.map(one))),
     }
 }

@@ -1,9 +1,8 @@
 //! The page a report is written on: its width, whether it takes colour, and which glyphs it can show.
 
+use crate::rules::Severity;
 use anstyle::{AnsiColor, Style};
 use unicode_width::UnicodeWidthStr as _;
-
-use crate::rules::Severity;
 
 /// What the reader's terminal can do. The command line finds out; a report only obeys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

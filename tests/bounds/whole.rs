@@ -106,8 +106,7 @@ fn who_is_slow_to_take_what_is_told_slows_the_reading() {
 #[test]
 fn tls_that_cannot_be_opened_is_listed_up_to_a_number_and_some_of_its_names_are_told() {
     let mut number = 0;
-    let scene: Step = Box::new(move |wire| {
-        let mut flow = Flow::new(number);
+    let scene = traffic::one_by_one(0, move |flow, wire| {
         flow.greet(wire);
         flow.send(wire, CLIENT, &client_hello(format!("{number:05}.example").as_bytes()));
         flow.send(wire, SERVER, &[0x15, 3, 3, 0, 2, 2, 112]);

@@ -1,7 +1,8 @@
 //! The ladder of a session: who sent what to whom, one line of time downwards, all legs side by side. It is data here;
-//! [`text`] draws it for a terminal, the HTML report as SVG.
+//! [`text`] draws it for a terminal, [`mermaid`] for pages written in Markdown, the HTML report as SVG.
 
 mod events;
+pub mod mermaid;
 mod sessions;
 #[cfg(test)]
 mod tests;
@@ -97,6 +98,19 @@ pub struct Detail {
     /// Whether it is not the same on the other leg.
     pub changed: bool,
 }
+
+impl Row {
+    /// ` [WS-EX-012]`: the codes of its findings, where it has some.
+    fn codes(&self, report: &Report) -> String {
+        let codes: Vec<&str> =
+            self.findings.iter().filter_map(|id| report.findings.get(*id)).map(|found| found.code).collect();
+        if codes.is_empty() { String::new() } else { format!(" [{}]", codes.join(", ")) }
+    }
+}
+
+/// Longest label or field that is drawn, in characters, and most fields of one row.
+const LABEL: usize = 300;
+const DETAILS: usize = 16;
 
 impl Ladder {
     /// Draws up `session`.

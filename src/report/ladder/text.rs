@@ -1,6 +1,6 @@
 //! A ladder on a page of text.
 
-use super::{Ladder, Packet, Row, Shape};
+use super::{DETAILS, LABEL, Ladder, Packet, Row, Shape};
 use crate::report::escape;
 use crate::report::model::Report;
 use crate::report::page::{Glyphs, HEADING, Page, QUIET, wrap};
@@ -100,15 +100,11 @@ impl Canvas {
             };
             style = style.fg_color(Some(color.into()));
         }
-        let codes: Vec<&str> =
-            row.findings.iter().filter_map(|id| report.findings.get(*id)).map(|f| f.code).collect();
         let mut text = escape::terminal_at_most(&row.text, LABEL);
         if self.page.glyphs == Glyphs::Ascii {
             text = text.replace('\u{21c4}', "<->");
         }
-        if !codes.is_empty() {
-            text.push_str(&format!(" [{}]", codes.join(", ")));
-        }
+        text.push_str(&row.codes(report));
         let (left, right) = match row.shape {
             Shape::Arrow { from, to } => (from.min(to), from.max(to)),
             Shape::Exchange { left, right } | Shape::Note { left, right } => (left, right),
@@ -204,9 +200,7 @@ fn list(ladder: &Ladder, report: &Report, page: Page, stamps: &[[String; 2]]) ->
             }
             Shape::Silence => String::from("everybody"),
         };
-        let codes: Vec<&str> =
-            row.findings.iter().filter_map(|id| report.findings.get(*id)).map(|f| f.code).collect();
-        let codes = if codes.is_empty() { String::new() } else { format!(" [{}]", codes.join(", ")) };
+        let codes = row.codes(report);
         let packets = match row.packets.len() {
             0 => String::new(),
             1 => format!(", packet {packets}"),
@@ -244,7 +238,3 @@ fn fit(text: &str, room: usize) -> String {
         escape::terminal_at_most(text, room.saturating_sub(1))
     }
 }
-
-/// Longest label or field that is drawn, in characters, and most fields of one row.
-const LABEL: usize = 300;
-const DETAILS: usize = 16;

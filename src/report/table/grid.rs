@@ -2,37 +2,19 @@
 
 use super::Places;
 use super::groups::{Example, Group};
+use super::ruled::ruled;
 use crate::report::escape;
-use crate::report::page::{Glyphs, Page, color};
+use crate::report::page::{Page, color};
 use crate::rules::Suppressed;
 use anstyle::AnsiColor;
-use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color, ColumnConstraint};
 use unicode_width::UnicodeWidthStr as _;
-
-/// Longest title, request target and name of a capture that a cell shows; the chapter below shows more.
-const CELL_TEXT: usize = 160;
-const CELL_TARGET: usize = 60;
-const CELL_CAPTURE: usize = 20;
 
 /// One row a group.
 pub(super) fn render(groups: &[Group], places: Places<'_>, page: Page) -> String {
     let rows: Vec<Row> = groups.iter().filter_map(|group| Row::new(group, places, page)).collect();
     let layout = Layout::fitting(&rows, page);
-    let mut table = Table::new();
-    table
-        .force_no_tty()
-        .load_style(match page.glyphs {
-            Glyphs::Unicode => presets::UTF8_HORIZONTAL_ONLY,
-            Glyphs::Ascii => presets::ASCII_HORIZONTAL_ONLY,
-        })
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(u16::try_from(page.width()).unwrap_or(u16::MAX))
-        .set_header(
-            layout.header(page).into_iter().map(|text| Cell::new(text).add_attribute(Attribute::Bold)),
-        );
-    if page.color {
-        table.enforce_styling();
-    }
+    let mut table = ruled(page, layout.header(page));
     for row in &rows {
         table.add_row(layout.cells(row));
     }
@@ -213,3 +195,10 @@ fn who(group: &Group, page: Page) -> String {
 fn first_word(text: &str) -> &str {
     text.split(' ').next().unwrap_or(text)
 }
+
+/// Longest title, request target and name of a capture that a cell shows; the chapter below shows more.
+const CELL_TEXT: usize = 160;
+
+const CELL_TARGET: usize = 60;
+
+const CELL_CAPTURE: usize = 20;

@@ -8,6 +8,7 @@ mod groups;
 mod headline;
 mod messages;
 mod policy;
+mod ruled;
 
 pub use self::follow::Follow;
 use self::groups::{Groups, Upstream};

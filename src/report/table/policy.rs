@@ -1,31 +1,15 @@
 //! How the connections stood to the policy: a row for each demand.
 
 use super::Places;
+use super::ruled::ruled;
 use crate::report::escape;
-use crate::report::page::{Glyphs, Page, counted};
+use crate::report::page::{Page, counted};
 use crate::rules::expectation::Account;
-use comfy_table::{Attribute, Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
-
-/// Longest text of a cell.
-const CELL: usize = 300;
+use comfy_table::{Cell, Color, ColumnConstraint};
 
 /// The table, and a line that counts.
 pub(super) fn render(accounts: &[Account], places: Places<'_>, page: Page) -> String {
-    let mut table = Table::new();
-    table
-        .force_no_tty()
-        .load_style(match page.glyphs {
-            Glyphs::Unicode => presets::UTF8_HORIZONTAL_ONLY,
-            Glyphs::Ascii => presets::ASCII_HORIZONTAL_ONLY,
-        })
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(u16::try_from(page.width()).unwrap_or(u16::MAX))
-        .set_header(
-            ["Policy", "Expected", "Found"].map(|text| Cell::new(text).add_attribute(Attribute::Bold)),
-        );
-    if page.color {
-        table.enforce_styling();
-    }
+    let mut table = ruled(page, ["Policy", "Expected", "Found"]);
     for account in accounts {
         let (word, color) = match account.met() {
             Some(true) => ("met", Color::DarkGreen),
@@ -83,3 +67,6 @@ fn count(accounts: &[Account]) -> String {
     }
     line
 }
+
+/// Longest text of a cell.
+const CELL: usize = 300;

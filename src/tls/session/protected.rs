@@ -210,7 +210,7 @@ impl Session {
         self.direction(from).lost = join(lost, Some(Lost { span: len, least: 1, most: 1 }));
     }
 
-    #[allow(clippy::too_many_arguments, reason = "one record and where it goes")]
+    #[expect(clippy::too_many_arguments, reason = "one record and where it goes")]
     pub(super) fn opened_record(
         &mut self,
         from: Side,
