@@ -195,6 +195,8 @@ fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) 
             matches!(finding.blame, Blame::Server | Blame::Upstream | Blame::Gateway | Blame::Unknown);
         match subject(finding.rule.name) {
             Answer if !forwarded => finding.blame = Blame::Gateway,
+            // A client that hardly waited proves nothing of the upstream.
+            Answer if finding.origin == Some(Origin::Client) => {}
             Answer => {
                 if finding.rule.name == "gateway-error-before-upgrade"
                     && answer.as_ref().is_some_and(|verdict| verdict.origin == Party::Upstream)

@@ -180,7 +180,7 @@ mod tests {
     use crate::net::Endpoint;
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::{REQUEST, Scene, both, flat};
-    use crate::rules::{Blame, Context, judge};
+    use crate::rules::{Blame, Confidence, Context, judge};
     use crate::time::Timestamp;
 
     fn seen(packet: u64, millis: i64) -> Seen {
@@ -247,7 +247,10 @@ mod tests {
     fn an_upgrade_that_may_still_be_answered_is_no_fault() {
         let waiting = || Scene::tcp().request(REQUEST);
         both(waiting().after(3.0).packet(|_| ()), waiting().after(3.0).packet(|_| ())).silent(RULE.name);
-        both(waiting().after(0.2).fin(Client), waiting().after(0.3).fin(Client)).silent(RULE.name);
+        let hasty = both(waiting().after(0.2).fin(Client), waiting().after(0.3).fin(Client));
+        hasty.silent(RULE.name);
+        let (findings, _) = hasty.findings();
+        assert_eq!((findings[0].blame, findings[0].confidence), (Blame::Unknown, Confidence::Possible));
         let finding =
             both(waiting().after(4.0).fin(Client), waiting().after(4.1).fin(Client)).finds(RULE.name);
         assert!(
