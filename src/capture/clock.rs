@@ -4,8 +4,6 @@
 
 use crate::time::Timestamp;
 
-const NANOS_PER_SECOND: i128 = 1_000_000_000;
-
 /// The clock of one interface.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
@@ -61,6 +59,8 @@ impl Default for Clock {
         Clock::new(6, 0)
     }
 }
+
+const NANOS_PER_SECOND: i128 = 1_000_000_000;
 
 #[cfg(test)]
 mod tests {

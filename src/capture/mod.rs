@@ -1,6 +1,6 @@
 //! Reading captures: classic pcap and pcapng, plain or compressed, as one time line of packets.
 //!
-//! [`open`] takes a path, tells compression and container by the first bytes, and gives a [`Reader`]; [`Merged`] makes
+//! [`open()`] takes a path, tells compression and container by the first bytes, and gives a [`Reader`]; [`Merged`] makes
 //! one time line of several. Nothing is buffered but a sliding window: a [`Packet`] borrows from it.
 //!
 //! Damage stops nothing. A file that was cut is read up to the cut; after a broken record the next believable one is
@@ -43,6 +43,7 @@ mod packet;
 mod pcap;
 mod pcapng;
 mod reader;
+mod record;
 mod resync;
 mod sniff;
 mod tally;
@@ -53,6 +54,9 @@ mod write;
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_damage;
+mod unpack;
 
 pub use chunk::Chunk;
 pub use info::{CaptureInfo, Compression, Format};

@@ -5,7 +5,7 @@
 
 use super::order::Order;
 use super::packet::LinkType;
-use super::reader::Record;
+use super::record::Record;
 use super::resync::{self, View};
 use super::tally::Tally;
 use super::window::Window;

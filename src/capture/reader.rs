@@ -2,17 +2,17 @@
 
 use super::chunk::Chunk;
 use super::info::{CaptureInfo, Compression, Format};
-use super::open::{open, unpack};
+use super::open::open;
 use super::packet::{LinkType, Packet, PacketId, Seen};
+use super::record::Record;
 use super::sniff::{self, Container};
 use super::tally::Tally;
+use super::unpack::{Stored, unpack};
 use super::window::Window;
 use crate::error::Error;
 use crate::time::Timestamp;
 use std::io::{ErrorKind, Read};
-use std::ops::Range;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 /// What a capture holds, borrowed from its reader until the next one is loaded.
 #[derive(Clone, Copy, Debug)]
@@ -40,26 +40,6 @@ pub struct Reader {
     resting: Option<Option<Timestamp>>,
     /// Whether a thread of its own was begun for it.
     ahead: bool,
-}
-
-/// How far the stored file was read.
-pub(super) struct Stored {
-    pub(super) read: Arc<AtomicU64>,
-    pub(super) total: Option<u64>,
-}
-
-/// The loaded item; its bytes are ranges of the window.
-pub(super) enum Record {
-    Packet {
-        number: u64,
-        at: Timestamp,
-        link: LinkType,
-        /// In eight bytes: in four, it is read together with `link`, which waits for the two stores.
-        original_len: u64,
-        fcs_len: u8,
-        data: Range<usize>,
-    },
-    Secrets(Range<usize>),
 }
 
 impl Reader {

@@ -7,11 +7,11 @@ use super::baseline;
 use super::complain;
 use super::file::File;
 use super::scope::Scope;
-use super::suggest::near_rules;
+use super::suggest::rules;
 use super::suppress::Suppressing;
 use crate::pipeline::{Options, When};
 use crate::report::{Glyphs, Page, Secrets};
-use crate::rules::selection::{Level, Requirement, Selection, named};
+use crate::rules::selection::{Level, Requirement, Selection};
 use crate::rules::{Rule, Severity, Suppressions};
 use crate::time::Timestamp;
 use crate::websocket::{Depth, Payloads};
@@ -285,16 +285,6 @@ impl Paper {
     }
 }
 
-/// The rules of that name, at least one.
-pub(super) fn rules(option: &str, word: &str) -> Result<Vec<&'static Rule>, String> {
-    let rules = named(word);
-    if !rules.is_empty() {
-        return Ok(rules);
-    }
-    let shown: String = word.chars().take(80).collect();
-    Err(format!("{option}: {shown:?} is neither a rule nor a category; {}", near_rules(word)))
-}
-
 /// By the clock of this machine.
 fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -328,6 +318,7 @@ impl Surroundings {
 mod tests {
     use super::*;
     use crate::cli::args::Args;
+    use crate::rules::selection::named;
     use clap::Parser as _;
 
     const PIPE: Surroundings = Surroundings {

@@ -11,15 +11,6 @@ use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatc
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Options that say where others are written, and so are not written there.
-const TYPED_ONLY: [&str; 4] = ["config", "isolated", "help", "version"];
-
-/// Options that write files or show what is hidden: only a file that the user chose may set them.
-const CHOSEN_ONLY: [&str; 3] = ["messages", "output", "show-secrets"];
-
-/// Commands that a shell runs at its start, in whatever folder: no file is read for them.
-const WITHOUT_FILE: [&str; 2] = ["completions", "man"];
-
 /// What an option is set to, where nothing was typed for it.
 pub(super) struct Outside {
     /// Where a file may lie.
@@ -201,3 +192,12 @@ fn refusal(arg: &Arg, values: &[String]) -> Option<String> {
         lines.take_while(|line| !line.starts_with("For more") && !line.starts_with("Usage")).collect();
     Some(lines.join("; ").trim_start_matches("error: ").to_owned())
 }
+
+/// Options that say where others are written, and so are not written there.
+const TYPED_ONLY: [&str; 4] = ["config", "isolated", "help", "version"];
+
+/// Options that write files or show what is hidden: only a file that the user chose may set them.
+const CHOSEN_ONLY: [&str; 3] = ["messages", "output", "show-secrets"];
+
+/// Commands that a shell runs at its start, in whatever folder: no file is read for them.
+const WITHOUT_FILE: [&str; 2] = ["completions", "man"];

@@ -11,13 +11,6 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Tables that are no options.
-const EXPECT: &str = "expect";
-const SUPPRESS: &str = "suppress";
-
-/// Its name.
-const NAME: &str = "wsanalyze.toml";
-
 /// A configuration file, read.
 #[derive(Default, Debug)]
 pub(super) struct File {
@@ -188,6 +181,14 @@ fn word(value: &DeValue<'_>) -> Result<String, String> {
 fn line(text: &str, at: usize) -> usize {
     1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
 }
+
+/// Tables that are no options.
+const EXPECT: &str = "expect";
+
+const SUPPRESS: &str = "suppress";
+
+/// Its name.
+const NAME: &str = "wsanalyze.toml";
 
 #[cfg(test)]
 mod tests {

@@ -129,7 +129,7 @@ fn buffered(out: impl io::Write, write: impl FnOnce(&mut dyn io::Write) -> io::R
     out.flush()
 }
 
-/// [`print`], and a status for it: `status` where all was written.
+/// [`print()`], and a status for it: `status` where all was written.
 fn printed(color: bool, status: Status, write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> Status {
     match print(color, write) {
         Ok(()) => status,

@@ -3,9 +3,6 @@
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::time::{Duration, Instant};
 
-/// What is faster than this needs no bar.
-const PATIENCE: Duration = Duration::from_millis(500);
-
 /// Shows how far reading has come. Dropping it takes the bar away.
 pub(super) struct Progress {
     wanted: bool,
@@ -48,6 +45,9 @@ fn bar(total: Option<u64>) -> ProgressBar {
         Err(_) => bar,
     }
 }
+
+/// What is faster than this needs no bar.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {

@@ -1,10 +1,21 @@
-//! What may have been meant by a name that nothing has.
+//! Names as they are typed: what they mean, and what may have been meant by one that nothing has.
 
-use crate::rules::RULES;
+use crate::rules::selection::named;
+use crate::rules::{RULES, Rule};
 use std::cmp::Reverse;
 
-/// How many names are suggested.
-const SUGGESTIONS: usize = 4;
+/// The rules of that name, at least one.
+///
+/// # Errors
+/// What may have been meant, where there is none.
+pub(super) fn rules(option: &str, word: &str) -> Result<Vec<&'static Rule>, String> {
+    let rules = named(word);
+    if !rules.is_empty() {
+        return Ok(rules);
+    }
+    let shown: String = word.chars().take(80).collect();
+    Err(format!("{option}: {shown:?} is neither a rule nor a category; {}", near_rules(word)))
+}
 
 /// The names of rules and categories most like `word`, as a question; where there are none, where to find them.
 pub(super) fn near_rules(word: &str) -> String {
@@ -50,6 +61,9 @@ fn distance(a: &str, b: &str) -> usize {
     }
     row[b.len()]
 }
+
+/// How many names are suggested.
+const SUGGESTIONS: usize = 4;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! `[[suppress]]` of the configuration file: findings that do not count, for a reason and for a time.
 
-use super::config::rules;
+use super::suggest::rules;
 use crate::rules::Place;
 use crate::rules::suppression::Ignored;
 use serde::Deserialize;

@@ -7,9 +7,10 @@ use super::ending::Transport;
 use super::exchange::{Exchange, Heard};
 use super::facts::{Connection, RoleEvidence};
 use super::identify::{Identified, Identify, Version};
-use super::multiplex::{Begun, Multiplex};
+use super::multiplex::Multiplex;
 use super::session::Session;
 use super::start::Start;
+use super::stream::Opening;
 use super::trouble::Troubles;
 use crate::capture::{PacketId, Seen};
 use crate::limits;
@@ -449,8 +450,11 @@ impl Flow {
         match heard {
             Heard::Session(session) => self.stage = Stage::Frames(session),
             Heard::Http2(tunnel, rest) => {
-                self.stage =
-                    Stage::Http2(Box::new(Multiplex::new(Begun::Upgrade, tunnel, Arc::clone(&self.reading))));
+                self.stage = Stage::Http2(Box::new(Multiplex::new(
+                    Opening::Upgrade,
+                    tunnel,
+                    Arc::clone(&self.reading),
+                )));
                 return self.resume(rest, keys);
             }
             Heard::Tunnel(..) if self.tunnels >= limits::TUNNELS => self.bounded = true,

@@ -1,7 +1,7 @@
 //! What a flow carries, told by its first bytes; and who is client where no SYN tells.
 
 use super::chunk::Waiting;
-use super::multiplex::Begun;
+use super::stream::Opening;
 use crate::capture::Seen;
 use crate::http::h2::{Midway, midway};
 use crate::http::{FirstBytes, ProxyHeader, looks_like, proxy_header};
@@ -49,7 +49,7 @@ pub(super) enum Identified {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Version {
     Http1,
-    Http2(Begun),
+    Http2(Opening),
 }
 
 impl Identify {
@@ -95,10 +95,10 @@ impl Identify {
             // An answer that was captured before its request waits for it there.
             FirstBytes::Response if client != Some(from) => self.http(Version::Http1, from.other(), skip),
             FirstBytes::Http2Preface if client.is_none_or(|client| client == from) => {
-                self.http(Version::Http2(Begun::Preface), from, skip)
+                self.http(Version::Http2(Opening::Preface), from, skip)
             }
             FirstBytes::Http2Settings if client != Some(from) => {
-                self.http(Version::Http2(Begun::Preface), from.other(), skip)
+                self.http(Version::Http2(Opening::Preface), from.other(), skip)
             }
             FirstBytes::Tls => {
                 let waiting = std::mem::take(&mut self.waiting);
@@ -149,7 +149,7 @@ impl Identify {
             Midway::Frames | Midway::Nothing => None,
         };
         if let Some(side) = asks.filter(|side| client.is_none_or(|client| client == *side)) {
-            return self.http(Version::Http2(Begun::Midway), side, skip);
+            return self.http(Version::Http2(Opening::Midway), side, skip);
         }
         match speaks(from, bytes).filter(|side| client.is_none_or(|client| client == *side)) {
             Some(client) => Identified::Frames { client },

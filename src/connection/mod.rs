@@ -20,8 +20,11 @@ mod tests;
 #[cfg(test)]
 mod tests_bounds;
 #[cfg(test)]
+mod tests_cuts;
+#[cfg(test)]
 mod tests_http2;
 mod trouble;
+mod unread;
 
 pub use anomaly::Anomaly;
 pub use carrier::{Carrier, ConnectProtocol, Http2};
@@ -30,4 +33,5 @@ pub use facts::{
     Close, Connection, FrameFacts, Glimpse, LARGE, Listed, Outcome, Pings, Quality, Repeats, Request, Reset,
     Response, RoleEvidence, Span, TcpFacts, Unused,
 };
-pub use table::{Carried, Connections, Counters, Parked, Told, Unread};
+pub use table::{Carried, Connections, Counters, Parked, Told};
+pub use unread::Unread;

@@ -3,7 +3,7 @@
 //! A capture may hold an answer before its request. The server's bytes wait then, from the answer on.
 
 use super::chunk::Waiting;
-use super::stream::{Answer, Finished, Streams};
+use super::stream::{Answer, Finished, Opening, Streams};
 use crate::capture::Seen;
 use crate::http::h2::{Frame, FrameReader, Hpack};
 use crate::limits;
@@ -24,23 +24,12 @@ pub(super) struct Multiplex {
     rounds: u32,
 }
 
-/// How a connection came to be HTTP/2.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Begun {
-    /// With the client's preface (RFC 9113 §3.3).
-    Preface,
-    /// By an upgrade from HTTP/1.1, whose request is stream 1 (RFC 7540 §3.2).
-    Upgrade,
-    /// Before the capture did.
-    Midway,
-}
-
 impl Multiplex {
     /// Before its first byte that was captured; inside the CONNECT tunnel to `tunnel`, or directly.
-    pub(super) fn new(begun: Begun, tunnel: Option<String>, reading: Arc<Reading>) -> Multiplex {
+    pub(super) fn new(begun: Opening, tunnel: Option<String>, reading: Arc<Reading>) -> Multiplex {
         let mut hpack = Sides { client: Hpack::new(), server: Hpack::new() };
         let mut readers = Sides { client: FrameReader::client(), server: FrameReader::server() };
-        if begun == Begun::Midway {
+        if begun == Opening::Midway {
             for role in Role::BOTH {
                 hpack[role].forget();
                 readers[role] = FrameReader::midway();

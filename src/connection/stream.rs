@@ -8,7 +8,6 @@ use super::carrier::{Carrier, ConnectProtocol, Http2};
 use super::ending::Transport;
 use super::facts::{Connection, Outcome};
 use super::handshake;
-use super::multiplex::Begun;
 use super::session::Session;
 use crate::capture::Seen;
 use crate::http::ResponseHead;
@@ -18,6 +17,17 @@ use crate::role::{Role, Sides};
 use crate::websocket::{Masking, Reading, likely_frames};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// How a connection came to be HTTP/2.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Opening {
+    /// With the client's preface (RFC 9113 §3.3).
+    Preface,
+    /// By an upgrade from HTTP/1.1, whose request is stream 1 (RFC 7540 §3.2).
+    Upgrade,
+    /// Before the capture did.
+    Midway,
+}
 
 /// See the module.
 pub(super) struct Streams {
@@ -84,18 +94,18 @@ enum Phase {
 }
 
 impl Streams {
-    pub(super) fn new(begun: Begun, tunnel: Option<String>, reading: Arc<Reading>) -> Streams {
+    pub(super) fn new(begun: Opening, tunnel: Option<String>, reading: Arc<Reading>) -> Streams {
         Streams {
             open: BTreeMap::new(),
             over: Vec::new(),
             finished: Vec::new(),
             fields: Fields::default(),
-            highest: u32::from(begun == Begun::Upgrade),
+            highest: u32::from(begun == Opening::Upgrade),
             announced: None,
-            unsettled: begun == Begun::Midway,
+            unsettled: begun == Opening::Midway,
             heard: Sides::default(),
             lost: Sides::default(),
-            midway: begun == Begun::Midway,
+            midway: begun == Opening::Midway,
             probes: 0,
             tunnel,
             bounded: false,

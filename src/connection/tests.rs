@@ -7,10 +7,9 @@ use crate::role::Role;
 use crate::tcp::{Closed, Event, FlowId, GapCause, Interest, Sink, StreamEvent};
 use crate::time::Timestamp;
 use crate::websocket::{Depth, Violation};
-use proptest::prelude::*;
 
-const C: Side = Side::Low;
-const S: Side = Side::High;
+pub(super) const C: Side = Side::Low;
+pub(super) const S: Side = Side::High;
 
 pub(super) const REQUEST: &[u8] = b"GET /chat?token=1 HTTP/1.1\r\nHost: example.org\r\nUpgrade: websocket\r\n\
     Connection: keep-alive, Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
@@ -19,8 +18,8 @@ pub(super) const SWITCHING: &[u8] =
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
 /// Close 1010 `permessage-deflate`, masked with zeros.
-const CLIENT_1010: &[u8] = b"\x88\x94\0\0\0\0\x03\xF2permessage-deflate";
-const SERVER_1010: &[u8] = b"\x88\x14\x03\xF2permessage-deflate";
+pub(super) const CLIENT_1010: &[u8] = b"\x88\x94\0\0\0\0\x03\xF2permessage-deflate";
+pub(super) const SERVER_1010: &[u8] = b"\x88\x14\x03\xF2permessage-deflate";
 
 /// Plays events of one flow; each gets the next packet number.
 pub(super) struct Play {
@@ -429,132 +428,6 @@ fn apis_report_what_was_received() {
 }
 
 #[test]
-fn unfinished_heads_of_many_flows_are_bounded_together() {
-    let mut connections = Connections::new(crate::tls::Keyring::default(), Depth::WhereAsked);
-    let (key, _) = FlowKey::v4(([10, 0, 0, 5], 51234), ([10, 0, 0, 9], 80), 0);
-    let seen = Seen { packet: PacketId::new(0, 1), at: Timestamp::default() };
-    let mut event = |flow: u32, event: Event<'_>| {
-        connections.event(StreamEvent { flow: FlowId(flow), key: &key, seen, from: C, event })
-    };
-    let head = |len| [b"GET / HTTP/1.1\r\nX: ".as_slice(), &vec![b'x'; len]].concat();
-    let (small, large) = (head(10), head(50_000));
-    for flow in 0..60 {
-        event(flow, Event::Opened { opener: Some(C) });
-        event(flow, Event::Data { offset: 0, bytes: if flow == 0 { &small } else { &large } });
-    }
-    let gap = Event::Gap { offset: 60_000, len: 1, cause: GapCause::Lost };
-    let kept = |flow: u32| event(flow, gap) == Interest::Keep;
-    let kept: Vec<bool> = (0..60).map(kept).collect();
-    // Those that wait longest are given up, but for the small one; those that came last are still read.
-    let first = kept.iter().skip(1).position(|kept| *kept).unwrap() + 1;
-    assert!(kept[0] && kept[first..].iter().all(|kept| *kept), "{kept:?}");
-    let room = crate::limits::BUFFERED_TOTAL / crate::limits::PARTS / large.len();
-    assert!((60 - room..63 - room).contains(&first), "{first} of 60, room for {room}");
-    assert_eq!(connections.counters().given_up, first as u64 - 1);
-}
-
-#[test]
-fn hostile_pipelining_is_followed_to_its_bound() {
-    let mut play = opened();
-    for _ in 0..40 {
-        play.data(C, &REQUEST.repeat(4));
-        play.data(S, &b"HTTP/1.1 400 x\r\nContent-Length: 0\r\n\r\n".repeat(4));
-    }
-    assert_eq!(play.close().len(), crate::limits::ATTEMPTS);
-    let mut play = opened();
-    play.data(S, &b"HTTP/1.1 200\n\n".repeat(4000));
-    play.data(C, &b"CONNECT a:1 HTTP/1.1\r\n\r\n".repeat(2000));
-    play.close();
-}
-
-/// The facts that must not depend on how the bytes were cut, as text.
-fn facts(connections: &[Connection]) -> String {
-    let mut out = String::new();
-    for c in connections {
-        let head = c.request.as_ref().map(|request| request.head.clone());
-        let answer = c.response.as_ref().map(|r| (r.head.clone(), r.accept_valid, r.body.clone()));
-        let frames = c.frames.map_frames();
-        let mut closes = closes(c);
-        closes.sort();
-        let anomalies: Vec<_> = c.anomalies.iter().map(|a| (a.kind, a.from, a.offset, a.count)).collect();
-        out += &format!(
-            "{head:?} {answer:?} {:?} {:?} {frames:?} {:?} {:?} {anomalies:?}\n",
-            c.outcome, c.interim, closes, c.ending.close
-        );
-    }
-    out
-}
-
-trait MapFrames {
-    fn map_frames(&self) -> Option<Vec<[u64; 9]>>;
-}
-
-impl MapFrames for Option<Box<crate::role::Sides<FrameFacts>>> {
-    fn map_frames(&self) -> Option<Vec<[u64; 9]>> {
-        self.as_ref().map(|frames| {
-            Role::BOTH
-                .iter()
-                .map(|&role| {
-                    let f = &frames[role];
-                    [
-                        f.text,
-                        f.binary,
-                        f.continuation,
-                        f.ping,
-                        f.pong,
-                        f.close,
-                        f.reserved,
-                        f.payload_bytes,
-                        f.messages,
-                    ]
-                })
-                .collect()
-        })
-    }
-}
-
-proptest! {
-    /// However the bytes of both sides are cut and interleaved, the facts are the same, as long as an answer follows
-    /// its request.
-    #[test]
-    fn facts_do_not_depend_on_the_cuts(client in prop::collection::vec(1usize..40, 1..200), server in prop::collection::vec(1usize..40, 1..200)) {
-        let from_client = [&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..], REQUEST, b"\x81\x83\x01\x02\x03\x04\x69\x6b\x20", b"\x01\x80\0\0\0\0\x80\x80\0\0\0\0", CLIENT_1010].concat();
-        let from_server = [&b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody"[..], SWITCHING, b"\xc1\x02hi", b"\x89\x01x", SERVER_1010].concat();
-        let play = |client: &[usize], server: &[usize]| {
-            let mut play = opened();
-            let (mut c, mut s) = (&from_client[..], &from_server[..]);
-            let (mut client, mut server) = (client.iter().cycle(), server.iter().cycle());
-            while !c.is_empty() || !s.is_empty() {
-                let n = (*client.next().unwrap()).min(c.len());
-                if n > 0 { play.data(C, &c[..n]); c = &c[n..]; }
-                let n = (*server.next().unwrap()).min(s.len());
-                if n > 0 { play.data(S, &s[..n]); s = &s[n..]; }
-            }
-            facts(&play.close())
-        };
-        prop_assert_eq!(play(&client, &server), play(&[10_000], &[10_000]));
-    }
-
-    /// Whatever two sides say, nothing panics and what is kept stays bounded.
-    #[test]
-    fn anything_may_be_said(said in prop::collection::vec((any::<bool>(), 0usize..12, prop::collection::vec(any::<u8>(), 1..30)), 0..60)) {
-        let pieces = [REQUEST, SWITCHING, CLIENT_1010, SERVER_1010, b"HTTP/1.1 ", b"\r\n\r\n", b"CONNECT a:1 HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"];
-        for opener in [Some(C), Some(S), None] {
-            let mut play = Play::new(opener);
-            for (client, piece, noise) in &said {
-                let side = if *client { C } else { S };
-                match pieces.get(*piece) {
-                    Some(piece) => play.data(side, piece),
-                    None if *piece == 11 => play.gap(side, noise.len() as u64),
-                    None => play.data(side, noise),
-                }
-            }
-            play.close();
-        }
-    }
-}
-
-#[test]
 fn a_violation_is_kept_once_with_its_count() {
     let mut play = opened();
     play.data(C, REQUEST);
@@ -563,28 +436,4 @@ fn a_violation_is_kept_once_with_its_count() {
     let c = one(play.close());
     let masks: Vec<_> = c.anomalies.iter().filter(|a| a.kind == Violation::Unmasked).collect();
     assert_eq!((masks.len(), masks[0].count, masks[0].from), (1, 2, Role::Client));
-}
-
-#[test]
-fn the_first_words_are_the_same_whatever_the_mask_and_the_segments() {
-    let words = |mask: [u8; 4], texts: [&[u8]; 3], cut: usize| {
-        let mut play = opened();
-        play.data(C, REQUEST);
-        play.data(S, SWITCHING);
-        let mut stream = Vec::new();
-        for text in texts {
-            stream.extend([0x81, 0x80 | text.len() as u8]);
-            stream.extend(mask);
-            stream.extend(text.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
-        }
-        stream.chunks(cut).for_each(|segment| play.data(C, segment));
-        one(play.close()).frames.unwrap().client.words
-    };
-    let said: [&[u8]; 3] = [b"hello there, you", b"who", b"is it"];
-    let first = words([1, 2, 3, 4], said, 1000);
-    for cut in [1, 2, 3, 5, 9] {
-        assert_eq!(words([0x9a, 0, 0xff, 7], said, cut), first, "cut by {cut}");
-    }
-    assert_ne!(words([1, 2, 3, 4], [b"hello there, you", b"wha", b"is it"], 1000), first);
-    assert_ne!(words([1, 2, 3, 4], [b"who", b"hello there, you", b"is it"], 1000), first);
 }

@@ -1,14 +1,15 @@
 //! What one connection may keep: each bound, gone well past.
 
-use super::tests::{Play, REQUEST, SWITCHING, one, opened};
+use super::tests::{C, Play, REQUEST, S, SWITCHING, one, opened};
 use super::*;
+use crate::capture::{PacketId, Seen};
 use crate::limits;
-use crate::net::Side;
+use crate::net::FlowKey;
+use crate::tcp::{Event, FlowId, GapCause, Interest, Sink as _, StreamEvent};
+use crate::time::Timestamp;
 use crate::tls::testing::{conversation, key_log};
 use crate::tls::{KeyLog, Keyring};
-
-const C: Side = Side::Low;
-const S: Side = Side::High;
+use crate::websocket::Depth;
 
 /// A request for an upgrade, as short as it can be.
 const ASKED: &[u8] = b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n";
@@ -214,4 +215,43 @@ fn pings_wait_for_their_pongs_up_to_a_number() {
         assert_eq!(pings.answered, answered, "the ping with number {ponged}");
         assert_eq!(pings.unanswered_count, (limits::PINGS as u64) - answered);
     }
+}
+
+#[test]
+fn unfinished_heads_of_many_flows_are_bounded_together() {
+    let mut connections = Connections::new(crate::tls::Keyring::default(), Depth::WhereAsked);
+    let (key, _) = FlowKey::v4(([10, 0, 0, 5], 51234), ([10, 0, 0, 9], 80), 0);
+    let seen = Seen { packet: PacketId::new(0, 1), at: Timestamp::default() };
+    let mut event = |flow: u32, event: Event<'_>| {
+        connections.event(StreamEvent { flow: FlowId(flow), key: &key, seen, from: C, event })
+    };
+    let head = |len| [b"GET / HTTP/1.1\r\nX: ".as_slice(), &vec![b'x'; len]].concat();
+    let (small, large) = (head(10), head(50_000));
+    for flow in 0..60 {
+        event(flow, Event::Opened { opener: Some(C) });
+        event(flow, Event::Data { offset: 0, bytes: if flow == 0 { &small } else { &large } });
+    }
+    let gap = Event::Gap { offset: 60_000, len: 1, cause: GapCause::Lost };
+    let kept = |flow: u32| event(flow, gap) == Interest::Keep;
+    let kept: Vec<bool> = (0..60).map(kept).collect();
+    // Those that wait longest are given up, but for the small one; those that came last are still read.
+    let first = kept.iter().skip(1).position(|kept| *kept).unwrap() + 1;
+    assert!(kept[0] && kept[first..].iter().all(|kept| *kept), "{kept:?}");
+    let room = limits::BUFFERED_TOTAL / limits::PARTS / large.len();
+    assert!((60 - room..63 - room).contains(&first), "{first} of 60, room for {room}");
+    assert_eq!(connections.counters().given_up, first as u64 - 1);
+}
+
+#[test]
+fn hostile_pipelining_is_followed_to_its_bound() {
+    let mut play = opened();
+    for _ in 0..40 {
+        play.data(C, &REQUEST.repeat(4));
+        play.data(S, &b"HTTP/1.1 400 x\r\nContent-Length: 0\r\n\r\n".repeat(4));
+    }
+    assert_eq!(play.close().len(), limits::ATTEMPTS);
+    let mut play = opened();
+    play.data(S, &b"HTTP/1.1 200\n\n".repeat(4000));
+    play.data(C, &b"CONNECT a:1 HTTP/1.1\r\n\r\n".repeat(2000));
+    play.close();
 }

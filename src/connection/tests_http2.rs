@@ -1,15 +1,12 @@
 //! WebSockets over HTTP/2, from stream events to facts.
 
-use super::tests::{Play, closes, one, opened, status};
+use super::tests::{C, Play, S, closes, one, opened, status};
 use super::*;
 use crate::http::h2::{ErrorCode, PREFACE, Pseudo};
-use crate::net::Side;
 use crate::role::Role;
 use crate::tcp::Event;
 use proptest::prelude::*;
 
-const C: Side = Side::Low;
-const S: Side = Side::High;
 const ALLOWED: [u8; 6] = [0, 8, 0, 0, 0, 1];
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;

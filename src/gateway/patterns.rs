@@ -1,7 +1,7 @@
 //! What the records of a census have in common, found in one go so that every question is answered at once.
 
-use super::census::{Record, Records};
 use super::parting::How;
+use super::record::{Record, Records};
 use crate::capture::PacketId;
 use crate::connection::Outcome;
 use crate::net::Endpoint;

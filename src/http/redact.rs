@@ -1,7 +1,5 @@
 //! What a report must not repeat: credentials in targets and fields.
 
-const HIDDEN: char = '…';
-
 /// A request target without its secrets: the values of query parameters and the userinfo are replaced by `…`. Names of
 /// parameters, a parameter without `=`, an empty value and the fragment stay as they are.
 pub fn redacted_target(target: &str) -> String {
@@ -58,6 +56,8 @@ fn push_parameter(shown: &mut String, parameter: &str) {
     }
     shown.push_str(separator);
 }
+
+const HIDDEN: char = '…';
 
 #[cfg(test)]
 mod tests {

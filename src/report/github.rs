@@ -6,9 +6,6 @@ use super::escape::{github_message, github_property};
 use super::model::Report;
 use std::io;
 
-/// GitHub shows so many annotations of each level from one step, and drops the others without a word.
-const SHOWN: usize = 10;
-
 /// Writes one command for each cause, gravest first, and a sentence at the end that also tells of what is left out.
 ///
 /// # Errors
@@ -55,6 +52,9 @@ pub fn write(report: &Report, out: &mut impl io::Write) -> io::Result<()> {
     }
     writeln!(out, "::notice title=wsanalyze::{}", github_message(&told))
 }
+
+/// GitHub shows so many annotations of each level from one step, and drops the others without a word.
+const SHOWN: usize = 10;
 
 #[cfg(test)]
 mod tests {

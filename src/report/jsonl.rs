@@ -1,4 +1,4 @@
-//! `--format jsonl`: the objects of the document, one a line, each as soon as it is final ([`model::Line`]).
+//! `--format jsonl`: the objects of the document, one a line, each as soon as it is final ([`super::model::Line`]).
 //!
 //! The lines of a connection come together: itself, the pair it belongs to, its findings. What they refer to by id stands
 //! before them, so a reader who keeps the connections of one session understands all of it. Ids count the lines of

@@ -7,11 +7,6 @@ use super::model::{Capture, Finding, Report};
 use super::page::counted;
 use std::io;
 
-/// Findings of one cause that are shown with their evidence; the others are listed.
-const WITH_EVIDENCE: usize = 3;
-/// Findings of one cause that are listed; the others are counted.
-const LISTED: usize = 20;
-
 /// Writes the document.
 ///
 /// # Errors
@@ -152,6 +147,12 @@ fn place(finding: &Finding, report: &Report) -> String {
     });
     format!("**{} → {}**{target} ({packet})", connection.client, connection.server)
 }
+
+/// Findings of one cause that are shown with their evidence; the others are listed.
+const WITH_EVIDENCE: usize = 3;
+
+/// Findings of one cause that are listed; the others are counted.
+const LISTED: usize = 20;
 
 #[cfg(test)]
 mod tests {

@@ -33,6 +33,8 @@ mod seq;
 mod table;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_oracle;
 mod told;
 
 pub use event::{Closed, Event, FlowId, GapCause, Interest, Sink, StreamEvent};

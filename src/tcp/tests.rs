@@ -1,15 +1,14 @@
-//! Reassembly against an obvious oracle, and the life of flows.
+//! Reassembly, and the life of flows.
 
 use super::*;
 use crate::capture::{PacketId, Seen};
 use crate::limits;
 use crate::net::{Flags, FlowKey, Segment, Side};
 use crate::time::Timestamp;
-use proptest::prelude::*;
 
 /// What was told, in words short enough to compare.
 #[derive(Clone, PartialEq, Eq, Debug)]
-enum Told {
+pub(super) enum Told {
     Opened(Option<Side>),
     Syn(Side),
     SynAgain(Side),
@@ -24,8 +23,8 @@ enum Told {
 }
 
 #[derive(Default)]
-struct Log {
-    told: Vec<Told>,
+pub(super) struct Log {
+    pub(super) told: Vec<Told>,
     ignore_after_data: bool,
     ignore_after_gap: bool,
 }
@@ -60,7 +59,7 @@ impl Sink for Log {
 
 impl Log {
     /// The bytes of one side, `None` for a missing one; panics where an event does not follow the one before.
-    fn stream(&self, side: Side) -> Vec<Option<u8>> {
+    pub(super) fn stream(&self, side: Side) -> Vec<Option<u8>> {
         let mut out = Vec::new();
         for told in &self.told {
             match told {
@@ -89,17 +88,17 @@ impl Log {
 
 /// A table, a log, and packets that are numbered and timed a millisecond apart.
 #[derive(Default)]
-struct Run {
-    table: Table,
-    log: Log,
+pub(super) struct Run {
+    pub(super) table: Table,
+    pub(super) log: Log,
     packets: u64,
     nanos: i64,
     /// IP identification of the next packets.
     ip_id: u16,
 }
 
-const A: Side = Side::Low;
-const B: Side = Side::High;
+pub(super) const A: Side = Side::Low;
+pub(super) const B: Side = Side::High;
 
 impl Run {
     fn seen(&mut self) -> Seen {
@@ -108,11 +107,11 @@ impl Run {
         Seen { packet: PacketId::new(0, self.packets), at: Timestamp::from_nanos(self.nanos) }
     }
 
-    fn send(&mut self, from: Side, flags: Flags, seq: u32, ack: u32, payload: &[u8]) {
+    pub(super) fn send(&mut self, from: Side, flags: Flags, seq: u32, ack: u32, payload: &[u8]) {
         self.cut(from, flags, seq, ack, payload, payload.len());
     }
 
-    fn cut(&mut self, from: Side, flags: Flags, seq: u32, ack: u32, payload: &[u8], sent: usize) {
+    pub(super) fn cut(&mut self, from: Side, flags: Flags, seq: u32, ack: u32, payload: &[u8], sent: usize) {
         let (a, b) = (([10, 0, 0, 1], 1000), ([10, 0, 0, 2], 80));
         let (key, _) = FlowKey::v4(a, b, 0);
         let segment = Segment {
@@ -132,13 +131,13 @@ impl Run {
     }
 
     /// The three-way handshake, A to B, with these initial sequence numbers.
-    fn open(&mut self, a: u32, b: u32) {
+    pub(super) fn open(&mut self, a: u32, b: u32) {
         self.send(A, Flags::SYN, a, 0, b"");
         self.send(B, Flags::SYN | Flags::ACK, b, a.wrapping_add(1), b"");
         self.send(A, Flags::ACK, a.wrapping_add(1), b.wrapping_add(1), b"");
     }
 
-    fn finish(&mut self) {
+    pub(super) fn finish(&mut self) {
         let seen = self.seen();
         for flow in self.table.open().collect::<Vec<_>>() {
             self.table.end(flow, seen, &mut self.log);
@@ -146,7 +145,7 @@ impl Run {
     }
 }
 
-fn opened() -> Run {
+pub(super) fn opened() -> Run {
     let mut run = Run::default();
     run.open(99, 499);
     run
@@ -412,83 +411,6 @@ fn a_flood_of_syns_takes_no_place_from_flows_that_carry_something() {
         table.push(&opening(i, Flags::SYN, b""), moment(i), &mut log);
     }
     assert_eq!(evicted(&log), flood as usize - unanswered);
-}
-
-/// The obvious way: a byte array in which the first copy to arrive stays.
-fn oracle(len: usize, segments: &[(usize, Vec<u8>)]) -> Vec<Option<u8>> {
-    let mut out = vec![None; len];
-    for (at, bytes) in segments {
-        for (i, byte) in bytes.iter().enumerate() {
-            out[at + i].get_or_insert(*byte);
-        }
-    }
-    out
-}
-
-fn segments() -> impl Strategy<Value = (usize, Vec<(usize, Vec<u8>)>)> {
-    (1usize..300).prop_flat_map(|len| {
-        let one = (0..len)
-            .prop_flat_map(move |at| (Just(at), prop::collection::vec(any::<u8>(), 1..=(len - at).min(40))));
-        (Just(len), prop::collection::vec(one, 1..40))
-    })
-}
-
-proptest! {
-    /// Any order, duplication, overlap and loss: what is told equals the oracle, and every missing byte is a gap.
-    #[test]
-    fn reassembly_equals_the_oracle((len, mut segments) in segments(), start in any::<u32>()) {
-        // A last byte that always comes makes the end known.
-        segments.push((len, vec![0]));
-        let mut run = Run::default();
-        run.open(start.wrapping_sub(1), 499);
-        for (at, bytes) in &segments {
-            run.send(A, Flags::ACK, start.wrapping_add(*at as u32), 500, bytes);
-        }
-        run.finish();
-        prop_assert_eq!(run.log.stream(A), oracle(len + 1, &segments));
-    }
-
-    /// With both directions there and nothing lost, no order of arrival makes a gap.
-    #[test]
-    fn nothing_lost_means_no_gap(
-        bytes in prop::collection::vec(any::<u8>(), 1..400),
-        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12),
-        order in any::<prop::sample::Selector>(),
-    ) {
-        let mut at: Vec<usize> = cuts.iter().map(|i| i.index(bytes.len())).chain([0, bytes.len()]).collect();
-        at.sort_unstable();
-        at.dedup();
-        let mut left: Vec<(usize, usize)> = at.windows(2).map(|w| (w[0], w[1])).collect();
-        let mut run = opened();
-        while !left.is_empty() {
-            let next = *order.select(left.iter());
-            left.retain(|range| *range != next);
-            run.send(A, Flags::ACK, 100 + next.0 as u32, 500, &bytes[next.0..next.1]);
-        }
-        prop_assert_eq!(run.log.stream(A), bytes.iter().copied().map(Some).collect::<Vec<_>>());
-    }
-
-    /// Whatever arrives, events follow each other without a step, and nothing panics.
-    #[test]
-    fn any_segments_keep_the_order(
-        sent in prop::collection::vec(
-            (any::<bool>(), 0u8..32, any::<u8>(), any::<u8>(), 0usize..50, 0usize..60), 0..80),
-    ) {
-        let mut run = Run::default();
-        for (a, flags, seq, ack, len, declared) in sent {
-            let payload = vec![seq; len];
-            let side = if a { A } else { B };
-            run.cut(side, Flags(flags), seq.into(), ack.into(), &payload, declared.max(len));
-            // A new connection on the tuple begins new streams.
-            if run.log.told.iter().any(|t| matches!(t, Told::Closed(_))) {
-                run.log.told.clear();
-                run.table = Table::default();
-            }
-        }
-        run.finish();
-        run.log.stream(A);
-        run.log.stream(B);
-    }
 }
 
 #[test]

@@ -5,9 +5,6 @@ use crate::report::escape;
 use crate::report::page::{HEADING, Page, QUIET, severity, wrap};
 use std::io;
 
-/// Longest text of one line's parts.
-const TEXT: usize = 300;
-
 /// Writes each endpoint with what changed at it, and a line that counts.
 ///
 /// # Errors
@@ -65,3 +62,6 @@ fn count(comparison: &Comparison) -> String {
     let told: Vec<String> = told.map(|(n, change)| format!("{n} {}", change.name())).collect();
     if told.is_empty() { String::from("nothing found, before or after") } else { told.join(", ") }
 }
+
+/// Longest text of one line's parts.
+const TEXT: usize = 300;

@@ -11,13 +11,6 @@ use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-/// Bounds on what one example shows; more is counted.
-const TEXT: usize = 1_000;
-const LINES: usize = 8;
-
-/// Groups of one rule that are told with their facts; all are in the table.
-const GROUPS: usize = 10;
-
 /// The chapters, in the order in which the rules first appear in the table.
 pub(super) fn chapters(groups: &[Group], places: Places<'_>, page: Page) -> Vec<String> {
     let mut told = HashSet::new();
@@ -207,3 +200,11 @@ fn filters(examples: &[Example]) -> BTreeMap<u16, String> {
     };
     streams.into_iter().map(|(capture, streams)| (capture, filter(streams))).collect()
 }
+
+/// Bounds on what one example shows; more is counted.
+const TEXT: usize = 1_000;
+
+const LINES: usize = 8;
+
+/// Groups of one rule that are told with their facts; all are in the table.
+const GROUPS: usize = 10;

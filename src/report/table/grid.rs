@@ -10,11 +10,6 @@ use anstyle::AnsiColor;
 use comfy_table::{Cell, Color, ColumnConstraint};
 use unicode_width::UnicodeWidthStr as _;
 
-/// Longest title, request target and name of a capture that a cell shows; the chapter below shows more.
-const CELL_TEXT: usize = 160;
-const CELL_TARGET: usize = 60;
-const CELL_CAPTURE: usize = 20;
-
 /// One row a group.
 pub(super) fn render(groups: &[Group], places: Places<'_>, page: Page) -> String {
     let rows: Vec<Row> = groups.iter().filter_map(|group| Row::new(group, places, page)).collect();
@@ -200,3 +195,10 @@ fn who(group: &Group, page: Page) -> String {
 fn first_word(text: &str) -> &str {
     text.split(' ').next().unwrap_or(text)
 }
+
+/// Longest title, request target and name of a capture that a cell shows; the chapter below shows more.
+const CELL_TEXT: usize = 160;
+
+const CELL_TARGET: usize = 60;
+
+const CELL_CAPTURE: usize = 20;

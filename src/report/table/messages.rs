@@ -10,9 +10,6 @@ use crate::time::Timestamp;
 use crate::websocket::{Content, Entry};
 use unicode_width::UnicodeWidthChar as _;
 
-/// Longest request target in a heading.
-const TARGET: usize = 100;
-
 /// The messages of one connection.
 #[derive(Debug)]
 pub(super) struct Section {
@@ -173,3 +170,6 @@ fn quoted(excerpt: &[u8], page: Page) -> String {
 }
 
 const INDENT: &str = "      ";
+
+/// Longest request target in a heading.
+const TARGET: usize = 100;

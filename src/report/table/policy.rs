@@ -7,9 +7,6 @@ use crate::report::page::{Page, counted};
 use crate::rules::expectation::Account;
 use comfy_table::{Cell, Color, ColumnConstraint};
 
-/// Longest text of a cell.
-const CELL: usize = 300;
-
 /// The table, and a line that counts.
 pub(super) fn render(accounts: &[Account], places: Places<'_>, page: Page) -> String {
     let mut table = ruled(page, ["Policy", "Expected", "Found"]);
@@ -70,3 +67,6 @@ fn count(accounts: &[Account]) -> String {
     }
     line
 }
+
+/// Longest text of a cell.
+const CELL: usize = 300;

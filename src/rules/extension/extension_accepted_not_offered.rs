@@ -33,9 +33,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     if unasked.is_empty() {
         return;
     }
-    let only_case = unasked
-        .iter()
-        .all(|name| request.extensions.list.iter().any(|offered| offered.name.eq_ignore_ascii_case(name)));
+    let only_case = unasked.iter().all(|name| request.extensions.get(name).is_some());
     found.push(
         Finding::new(&RULE, response.seen, "extension accepted that was not offered")
             .at_most(if only_case { Severity::Info } else { Severity::Error })

@@ -31,7 +31,7 @@ rule! {
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let Some((_, response)) = trust::handshake(connection) else { return };
     let Some(frames) = &connection.frames else { return };
-    let agreed = response.extensions.list.iter().any(|accepted| accepted.name.eq_ignore_ascii_case(DEFLATE));
+    let agreed = response.extensions.get(DEFLATE).is_some();
     for role in Role::BOTH.into_iter().filter(|_| agreed) {
         let side = &frames[role];
         let lossy = trust::doubt(connection, role).is_some();

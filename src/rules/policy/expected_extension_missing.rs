@@ -34,11 +34,9 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
 /// How a session stands to the demand for `extension`.
 pub(in crate::rules) fn standing(connection: &Connection, extension: &str) -> Option<Standing> {
     let response = super::agreed(connection)?;
-    let named = |list: &crate::websocket::Extensions| {
-        list.list.iter().any(|found| found.name.eq_ignore_ascii_case(extension))
-    };
-    let offered = connection.request.as_ref().is_some_and(|request| named(&request.extensions));
-    Some(if named(&response.extensions) {
+    let offered =
+        connection.request.as_ref().is_some_and(|request| request.extensions.get(extension).is_some());
+    Some(if response.extensions.get(extension).is_some() {
         Standing::met(response.seen, format!("{extension} agreed"))
     } else if offered {
         Standing::unmet(response.seen, "it was offered, and the 101 is without it").through(Role::Server)

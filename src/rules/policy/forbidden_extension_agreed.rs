@@ -32,8 +32,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
 /// How a session stands to `extension`, which must not be.
 pub(in crate::rules) fn standing(connection: &Connection, extension: &str) -> Option<Standing> {
     let response = super::agreed(connection)?;
-    let found = response.extensions.list.iter().any(|found| found.name.eq_ignore_ascii_case(extension));
-    Some(if found {
+    Some(if response.extensions.get(extension).is_some() {
         Standing::unmet(response.seen, format!("the 101 agrees {extension}")).by(Role::Server)
     } else {
         Standing::met(response.seen, "not agreed")
