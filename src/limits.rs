@@ -333,6 +333,10 @@ pub const COMPRESSED: usize = 8 << 10;
 /// which thousands of busy sessions would feel. Where it is spent, `--decode` reads all.
 pub const COMPRESSED_TOTAL: usize = 4 << 20;
 
+/// Messages that a direction passes over before it asks again for room of that, where there was none: where each message stands
+/// for itself, and thousands of sessions ask in vain, asking is most of the work.
+pub const COMPRESSED_PAUSE: u8 = 15;
+
 /// The same where all messages are inflated as they end: most of it is the contexts of the connections that are open,
 /// a tenth of a megabyte for each side. Divided among the parts. With it, the program stays under 256 MB whatever it reads.
 pub const INFLATING_TOTAL: usize = 192 << 20;

@@ -97,6 +97,8 @@ pub enum Instead {
 enum State {
     /// The next one, too.
     Open,
+    /// The next one, if there is room for it by then.
+    Short,
     /// Those that wait, and none behind them.
     Closed,
     /// None.
@@ -135,14 +137,28 @@ impl Compressed {
         }
     }
 
-    /// A message begins.
+    /// A message begins, after so many whole ones that were passed over.
     #[inline]
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&mut self, passed_over: u32) {
         if self.kept.is_begun() {
             self.lose(Unread::Lost);
         }
+        if self.state == State::Short {
+            self.state = State::Open;
+            self.sent = self.sent.saturating_add(passed_over.into());
+            self.skip();
+        }
         if self.state == State::Open {
             self.kept.begin();
+        }
+    }
+
+    /// How many messages need not be given to it before the next one; with the highest number, none any more.
+    pub(super) fn passes_over(&self) -> u8 {
+        match self.state {
+            State::Open => 0,
+            State::Short => limits::COMPRESSED_PAUSE,
+            State::Closed | State::Over => u8::MAX,
         }
     }
 
@@ -222,10 +238,10 @@ impl Compressed {
         self.takeover
     }
 
-    /// All that was found out.
-    pub(super) fn facts(&self) -> Inflated {
+    /// All that was found out; so many more messages were sent, of which this knows nothing.
+    pub(super) fn facts(&self, more: u64) -> Inflated {
         let found = self.inflating.as_ref().map(|inflating| inflating.facts).unwrap_or_default();
-        let mut facts = Inflated { sent: self.sent, ..found };
+        let mut facts = Inflated { sent: self.sent.saturating_add(more), ..found };
         if facts.messages < facts.sent {
             facts.unread.get_or_insert(Unread::NotAsked);
         }
@@ -244,16 +260,26 @@ impl Compressed {
                 self.kept.forget_whole();
                 self.lose(Unread::TooMany);
             } else {
-                // Each message stands for itself: the last ones are those that matter.
-                self.inflating().facts.unread.get_or_insert(Unread::TooMany);
-                self.skip();
-                self.kept.forget_whole();
+                self.forget_earlier();
             }
         }
         if self.kept.is_begun() && !self.hold(self.kept.len().saturating_add(piece)) {
-            self.lose(Unread::TooMany);
+            if !self.takeover && self.kept.has_whole() {
+                self.forget_earlier();
+            }
+            if !self.hold(self.kept.len().saturating_add(piece)) {
+                self.state = State::Short;
+                self.lose(Unread::TooMany);
+            }
         }
         self.kept.is_begun()
+    }
+
+    /// Makes room by forgetting whole messages, each of which stands for itself: the last ones are those that matter.
+    fn forget_earlier(&mut self) {
+        self.inflating().facts.unread.get_or_insert(Unread::TooMany);
+        self.skip();
+        self.kept.forget_whole();
     }
 
     /// Inflates a piece of the message in progress.

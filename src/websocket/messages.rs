@@ -15,6 +15,10 @@ pub struct Messages {
     current: Current,
     text: Utf8,
     transform: Transform,
+    /// Compressed messages that are only counted, before one goes to `compressed` again; all, where this is the most.
+    passes_over: u8,
+    /// Those that were counted, as far as they were sent whole.
+    counted: u32,
     compressed: Option<Box<Compressed>>,
     /// The list of them, where one was asked for.
     journal: Option<Box<Journal>>,
@@ -45,6 +49,8 @@ enum Current {
     Compressed {
         text: bool,
     },
+    /// Compressed, and only counted.
+    Counted,
 }
 
 /// Something wrong with a message.
@@ -83,7 +89,8 @@ impl Messages {
             Transform::Unknown | Transform::Plain => None,
         };
         let journal = Journal::new(reading);
-        Messages { current: Current::Skipped, text: Utf8::default(), transform, compressed, journal }
+        let (current, text) = (Current::Skipped, Utf8::default());
+        Messages { current, text, transform, passes_over: 0, counted: 0, compressed, journal }
     }
 
     /// A data frame begins: the packet `seen` completes its header.
@@ -98,14 +105,26 @@ impl Messages {
             _ => return,
         };
         self.current = match self.transform {
-            Transform::Deflate { .. } if header.rsv1() => Current::Compressed { text },
+            Transform::Deflate { .. } if header.rsv1() && self.passes_over == 0 => {
+                Current::Compressed { text }
+            }
+            Transform::Deflate { .. } if header.rsv1() => {
+                if self.passes_over < u8::MAX {
+                    self.passes_over = self.passes_over.saturating_sub(1);
+                }
+                Current::Counted
+            }
             Transform::Deflate { .. } | Transform::Plain if text && !header.rsv1() => Current::Text,
             _ => Current::Skipped,
         };
         match self.current {
             Current::Text => self.text = Utf8::default(),
-            Current::Compressed { .. } => self.compressed.iter_mut().for_each(|messages| messages.begin()),
-            Current::Skipped => {}
+            Current::Compressed { .. } => {
+                if let Some(messages) = &mut self.compressed {
+                    messages.begin(std::mem::take(&mut self.counted));
+                }
+            }
+            Current::Skipped | Current::Counted => {}
         }
     }
 
@@ -116,7 +135,7 @@ impl Messages {
             journal.payload(header, phase, bytes);
         }
         match self.current {
-            Current::Skipped => None,
+            Current::Skipped | Current::Counted => None,
             _ if matches!(header.opcode, Opcode::Reserved(_)) => None,
             Current::Text => {
                 let valid = match header.mask {
@@ -213,8 +232,10 @@ impl Messages {
                     messages.end(About { text, offset, seen }, &mut |kind, about| {
                         tell(Fault { kind, offset: about.offset, seen: about.seen });
                     });
+                    self.passes_over = messages.passes_over();
                 }
             }
+            Current::Counted => self.counted = self.counted.saturating_add(1),
             Current::Skipped => {}
         }
     }
@@ -225,6 +246,7 @@ impl Messages {
         self.current = Current::Skipped;
         if let Some(messages) = &mut self.compressed {
             messages.lose(Unread::Lost);
+            self.passes_over = messages.passes_over();
         }
     }
 
@@ -247,7 +269,7 @@ impl Messages {
 
     /// What came of the compressed messages; `None` where none was agreed.
     pub fn inflated(&self) -> Option<Inflated> {
-        self.compressed.as_ref().map(|messages| messages.facts())
+        self.compressed.as_ref().map(|messages| messages.facts(u64::from(self.counted)))
     }
 
     /// The messages one by one, and how many earlier ones are not among them; `None` where nobody asked for a list.

@@ -16,7 +16,12 @@ struct Play {
 
 impl Play {
     fn new(transform: Transform, depth: Depth) -> Play {
-        let messages = Messages::new(transform, &Arc::new(Reading::new(depth)));
+        Play::sharing(transform, &Arc::new(Reading::new(depth)))
+    }
+
+    /// One of several directions that share what there is room for.
+    fn sharing(transform: Transform, reading: &Arc<Reading>) -> Play {
+        let messages = Messages::new(transform, reading);
         let (decoder, faults) = (Decoder::new(Masking::Masked), Vec::new());
         Play { decoder, messages, faults, offset: 0, packet: 0 }
     }
@@ -274,4 +279,48 @@ proptest! {
             prop_assert_eq!(at_once, one_by_one);
         }
     }
+}
+
+#[test]
+fn where_there_is_no_room_it_is_asked_for_again_after_so_many_messages() {
+    let reading = Arc::new(Reading::new(Depth::WhereAsked));
+    let all = limits::COMPRESSED_TOTAL / limits::PARTS;
+    assert!(reading.take(all), "others have it all");
+    let message = || Deflater::new().message(b"each stands for itself");
+    let mut play = Play::sharing(Transform::Deflate { takeover: false }, &reading).frame(0xC1, &message());
+    reading.give_back(all);
+    for _ in 0..limits::COMPRESSED_PAUSE {
+        play = play.frame(0xC1, &message());
+    }
+    let sent = u64::from(limits::COMPRESSED_PAUSE) + 1;
+    play.messages.read(&mut |fault| panic!("{fault:?}"));
+    let facts = play.messages.inflated().unwrap();
+    assert_eq!((facts.sent, facts.messages, facts.unread), (sent, 0, Some(Unread::TooMany)));
+    play = play.frame(0xC1, &message()).frame(0xC1, b"\xFF\xFF");
+    let mut faults = Vec::new();
+    play.messages.read(&mut |fault| faults.push(fault.kind));
+    let facts = play.messages.inflated().unwrap();
+    assert_eq!((facts.sent, facts.messages), (sent + 2, 1));
+    // Those that were passed over count among the messages of their side.
+    assert!(
+        matches!(faults[..], [Violation::Undecodable(Undecodable { number, .. })] if number == sent + 2),
+        "{faults:?}"
+    );
+}
+
+#[test]
+fn where_room_is_short_the_last_messages_are_kept() {
+    let reading = Arc::new(Reading::new(Depth::WhereAsked));
+    let all = limits::COMPRESSED_TOTAL / limits::PARTS;
+    // A direction takes room in steps of 4 KiB: there is one.
+    assert!(reading.take(all - 4096));
+    let mut play = Play::sharing(Transform::Deflate { takeover: false }, &reading);
+    for _ in 0..100 {
+        play = play.frame(0xC1, &Deflater::new().message(&text(200)));
+    }
+    play = play.frame(0xC1, b"\xFF\xFF");
+    reading.give_back(all - 4096);
+    let mut faults = Vec::new();
+    play.messages.read(&mut |fault| faults.push(fault.kind));
+    assert!(matches!(faults[..], [Violation::Undecodable(Undecodable { number: 101, .. })]), "{faults:?}");
 }
