@@ -180,11 +180,10 @@ impl Test {
                     })
             }
             Test::Port(port) => ends.iter().any(|end| end.port == *port),
-            Test::Path(pattern) => connection.request.as_ref().is_some_and(|request| {
-                let target = &request.head.target;
-                let path = target.split(['?', '#']).next().unwrap_or(target);
-                glob(pattern.as_bytes(), path.as_bytes())
-            }),
+            Test::Path(pattern) => connection
+                .request
+                .as_ref()
+                .is_some_and(|request| glob(pattern.as_bytes(), request.head.path().as_bytes())),
             Test::Code(code) => connection.closes.iter().any(|close| close.code == Some(*code)),
             Test::Status(status) => {
                 connection.response.as_ref().is_some_and(|response| response.head.status == *status)

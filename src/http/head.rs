@@ -2,6 +2,7 @@
 
 use super::fields::{FieldRange, Signs, text};
 use super::first::is_method;
+use super::redact::without_query;
 use compact_str::CompactString;
 
 /// A message head with all of its bytes, from the start line to the blank line.
@@ -114,6 +115,11 @@ impl RequestHead {
             head.add_oddity(Oddity::StartLine);
         }
         Some(RequestHead { head, method: method_text, target: target_text, version: numbers })
+    }
+
+    /// Its target without query and fragment.
+    pub fn path(&self) -> &str {
+        without_query(&self.target)
     }
 
     /// Whether it asks for a WebSocket in any way, however wrong: a field whose name begins with `Sec-WebSocket-`, or

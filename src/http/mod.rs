@@ -37,4 +37,4 @@ pub use first::{FirstBytes, looks_like};
 pub use head::{Field, Head, HeadKind, Oddity, RequestHead, ResponseHead};
 pub use proxy::{ProxyHeader, proxy_header};
 pub use reader::{HeadProgress, HeadReader};
-pub use redact::{is_secret_field, redacted_target};
+pub use redact::{is_secret_field, redacted_target, without_query};

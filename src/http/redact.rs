@@ -59,6 +59,11 @@ fn push_parameter(shown: &mut String, parameter: &str) {
 
 const HIDDEN: char = '…';
 
+/// A request target without its query and fragment (RFC 3986 §3.4, §3.5).
+pub fn without_query(target: &str) -> &str {
+    target.split(['?', '#']).next().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +128,15 @@ mod tests {
             let shown = redacted_target(&format!("{place}?{}", query.join("&")));
             prop_assert!(!shown.contains("S3CRET"));
             prop_assert!(names.iter().all(|name| shown.contains(name.as_str())));
+        }
+    }
+
+    #[test]
+    fn a_target_ends_where_its_query_or_fragment_begins() {
+        for (target, path) in
+            [("/chat?a=b#c", "/chat"), ("/chat#x?y", "/chat"), ("/chat", "/chat"), ("?", "")]
+        {
+            assert_eq!(without_query(target), path);
         }
     }
 }

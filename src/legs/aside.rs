@@ -6,6 +6,7 @@
 
 use crate::capture::{PacketId, Seen};
 use crate::connection::{Connection, Request};
+use crate::http::without_query;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
@@ -60,14 +61,12 @@ fn status(connection: &Connection) -> Option<u16> {
 }
 
 fn upgrades(request: &Request) -> bool {
-    let head = &request.head;
-    head.version.is_some_and(|version| version >= (2, 0))
-        || (head.head.has_token("Upgrade", "websocket") && head.head.has_token("Connection", "upgrade"))
+    request.head.version.is_some_and(|version| version >= (2, 0)) || request.head.is_upgrade()
 }
 
 /// Without the query, and without scheme and host where they are given.
 fn path(target: &str) -> &str {
-    let target = target.split(['?', '#']).next().unwrap_or(target);
+    let target = without_query(target);
     match target.split_once("://") {
         Some((_, rest)) => rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or("/"),
         None => target,

@@ -132,24 +132,27 @@ fn pairs(connections: &[&Connection], links: &Links, clocks: &Clocks) -> Vec<Pai
     }
     children
         .into_iter()
-        .filter_map(|(client, mut candidates)| {
+        .filter_map(|(client, candidates)| {
             let one = connections[client];
             let legs: Vec<&Connection> = candidates.iter().map(|&index| connections[index]).collect();
-            let asides = legs.iter().zip(aside::asides(one, &legs)).filter(|(_, is_aside)| *is_aside);
+            let is_aside = aside::asides(one, &legs);
+            let asides = legs.iter().zip(&is_aside).filter(|(_, is_aside)| **is_aside);
             let asides: Vec<u64> = asides.map(|(leg, _)| leg.serial).collect();
-            candidates.sort_by_key(|&index| {
+            let mut ranked: Vec<(usize, bool)> = candidates.into_iter().zip(is_aside).collect();
+            ranked.sort_by_key(|&(index, is_aside)| {
                 let leg = connections[index];
                 let switched = leg.outcome == Outcome::Established;
-                (switched, !asides.contains(&leg.serial), leg.response.is_some(), leg.first.packet)
+                (switched, !is_aside, leg.response.is_some(), leg.first.packet)
             });
-            let upstream = candidates.pop()?;
+            let (upstream, _) = ranked.pop()?;
+            let attempts: Vec<usize> = ranked.into_iter().map(|(index, _)| index).collect();
             let link = links.parent[upstream]?;
             let other = connections[upstream];
             let clock = clocks.between(one.tcp.capture, other.tcp.capture);
             let pair = LegPair {
                 client_leg: one.serial,
                 upstream_leg: other.serial,
-                attempts: candidates.iter().map(|&index| connections[index].serial).collect(),
+                attempts: attempts.iter().map(|&index| connections[index].serial).collect(),
                 asides,
                 client: one.tcp.client,
                 gateway: one.tcp.server,
@@ -161,7 +164,7 @@ fn pairs(connections: &[&Connection], links: &Links, clocks: &Clocks) -> Vec<Pai
                 passage: changes::passage(one, other),
                 changes: changes::between(one, other),
             };
-            Some(Paired { client, upstream, attempts: candidates, pair })
+            Some(Paired { client, upstream, attempts, pair })
         })
         .collect()
 }

@@ -4,6 +4,7 @@ pub mod table;
 
 use super::json;
 use super::model::{Connection, Finding, Report};
+use crate::http::without_query;
 use crate::rules::Severity;
 use serde::Serialize;
 use std::cmp::Ordering;
@@ -215,7 +216,7 @@ fn change(findings: Both<u64>, all: Both<u64>) -> Change {
 
 fn endpoint(connection: &Connection) -> String {
     let Some(request) = &connection.request else { return connection.server.clone() };
-    let path = request.target.split(['?', '#']).next().unwrap_or_default();
+    let path = without_query(&request.target);
     match (path.split_once("://"), &request.host) {
         (Some((_, whole)), _) => whole.to_owned(),
         (None, Some(host)) => format!("{}{path}", host.to_ascii_lowercase()),

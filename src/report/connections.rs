@@ -5,6 +5,7 @@ use super::model::{Connection, Finding, Frames, Report};
 use super::page::{HEADING, Page, QUIET, color};
 use super::timeline::{note, text::seconds};
 use super::times::Times;
+use crate::http::without_query;
 use crate::rules::Severity;
 use crate::time::Timestamp;
 use anstyle::Style;
@@ -110,8 +111,8 @@ fn cause(connection: &Connection, report: &Report) -> String {
 
 fn endpoint(connection: &Connection) -> String {
     let target = connection.request.as_ref().map(|request| request.target.as_str());
-    let path = target.map(|target| target.split(['?', '#']).next().unwrap_or(target));
-    format!("{} {}", connection.server, path.unwrap_or_default()).trim_end().to_owned()
+    let path = target.map_or("", without_query);
+    format!("{} {path}", connection.server).trim_end().to_owned()
 }
 
 /// An address without its port.

@@ -46,8 +46,7 @@ pub fn cause_key(finding: &Finding, connection: &Connection) -> CauseKey {
 /// 16 hexadecimal digits that are the same for the same fault in another capture: of the rule, the server, the
 /// target without its query, the side that spoke, and the status or close code it spoke of.
 pub fn fingerprint(finding: &Finding, connection: &Connection) -> String {
-    let target = connection.request.as_ref().map_or("", |request| request.head.target.as_str());
-    let path = target.split(['?', '#']).next().unwrap_or_default();
+    let path = connection.request.as_ref().map_or("", |request| request.head.path());
     let text = format!(
         "{}\n{}\n{path}\n{}\n{}",
         finding.rule.code,

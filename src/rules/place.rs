@@ -1,6 +1,7 @@
 //! Which connections a wish concerns: patterns for host and path.
 
 use crate::connection::Connection;
+use crate::http::without_query;
 
 /// A pattern for host and path, in which `*` stands for any text.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -43,7 +44,7 @@ impl Place {
             }
             None => (None, target),
         };
-        let path = path.split(['?', '#']).next().filter(|path| !path.is_empty()).unwrap_or("/");
+        let path = Some(without_query(path)).filter(|path| !path.is_empty()).unwrap_or("/");
         let host = request.head.head.text("Host").or(authority);
         let host =
             host.map_or_else(|| connection.tcp.server.to_string(), |host| host.as_str().to_ascii_lowercase());

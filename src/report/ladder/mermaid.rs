@@ -1,6 +1,6 @@
 //! A ladder as a Mermaid sequence diagram, which pages written in Markdown draw.
 
-use super::text::packets;
+use super::text::{noun, packets};
 use super::{Ladder, Row, Shape};
 use crate::report::escape;
 use crate::report::model::Report;
@@ -60,12 +60,9 @@ fn lane_name(index: usize) -> String {
 /// ` (+0.006 s, packet 4)`.
 fn stamp(row: &Row, ladder: &Ladder, report: &Report, times: &Times) -> String {
     let at = row.at.map(|at| times.show(ladder.begins, at));
-    let packets = match row.packets.len() {
-        0 => None,
-        1 => Some(format!("packet {}", packets(&row.packets, report))),
-        _ => Some(format!("packets {}", packets(&row.packets, report))),
-    };
-    let known: Vec<String> = at.into_iter().chain(packets).collect();
+    let listed = format!("{} {}", noun(&row.packets), packets(&row.packets, report));
+    let listed = Some(listed).filter(|_| !row.packets.is_empty());
+    let known: Vec<String> = at.into_iter().chain(listed).collect();
     if known.is_empty() { String::new() } else { format!(" ({})", escaped(&known.join(", "))) }
 }
 

@@ -53,6 +53,11 @@ pub fn packets(packets: &[Packet], report: &Report) -> String {
     }
 }
 
+/// What such a list is called.
+pub(super) fn noun(packets: &[Packet]) -> &'static str {
+    if packets.len() == 1 { "packet" } else { "packets" }
+}
+
 struct Canvas {
     page: Page,
     gutter: usize,
@@ -201,10 +206,9 @@ fn list(ladder: &Ladder, report: &Report, page: Page, stamps: &[[String; 2]]) ->
             Shape::Silence => String::from("everybody"),
         };
         let codes = row.codes(report);
-        let packets = match row.packets.len() {
-            0 => String::new(),
-            1 => format!(", packet {packets}"),
-            _ => format!(", packets {packets}"),
+        let packets = match row.packets.is_empty() {
+            true => String::new(),
+            false => format!(", {} {packets}", noun(&row.packets)),
         };
         text.push_str(&wrap(&format!("{at}{packets}: {who}"), page.width(), ""));
         text.push('\n');

@@ -116,7 +116,10 @@ fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
         }
         (None, Some(slowest)) => {
             let longest = quote::seconds(slowest.nanos() as f64 / 1e9);
-            let text = format!("{} Pings before were answered, the slowest after {longest}", pings.answered);
+            let text = match pings.answered {
+                1 => format!("one Ping before was answered, after {longest}"),
+                count => format!("{count} Pings before were answered, the slowest after {longest}"),
+            };
             finding = finding.shows(ping, text);
         }
         (None, None) => {}
