@@ -44,7 +44,7 @@ pub(super) fn matches(connections: &[&Connection], free: impl Fn(usize) -> bool)
         let work = waiting.iter().find(|(_, index)| *index == parent).map(|(work, _)| work);
         let mut tried = found.iter().filter(|one| one.parent == parent).map(|one| connections[one.child]);
         let (Some(work), Some(first)) = (work, tried.next()) else { return false };
-        let last = tried.clone().last().unwrap_or(first);
+        let last = tried.clone().next_back().unwrap_or(first);
         let ended = last.ending.by.map(|(_, seen)| seen.at);
         let of_one_host = tried.all(|one| one.tcp.client.ip == first.tcp.client.ip);
         of_one_host && work.is_at_once(opened(first)) && ended.is_some_and(|ended| work.is_given_up(ended))
