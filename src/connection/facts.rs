@@ -10,6 +10,7 @@ use crate::role::{Role, Sides};
 use crate::tls;
 use crate::websocket::{Entry, Extensions, FrameHeader, Inflated, Opcode};
 use compact_str::CompactString;
+use std::sync::Arc;
 
 /// One WebSocket connection, or one attempt at it.
 #[derive(Clone, Debug)]
@@ -267,9 +268,9 @@ pub struct Request {
     /// `Sec-WebSocket-Version` as written.
     pub version: Option<CompactString>,
     /// `Sec-WebSocket-Protocol`, all lines, split by its grammar.
-    pub subprotocols: Vec<CompactString>,
+    pub subprotocols: Arc<[CompactString]>,
     /// `Sec-WebSocket-Extensions`.
-    pub extensions: Extensions,
+    pub extensions: Arc<Extensions>,
     /// The first packet with bytes after the request that was captured before the answer (RFC 6455 §4.1 bids the
     /// client wait).
     pub early_data: Option<Seen>,
@@ -289,7 +290,7 @@ pub struct Response {
     /// `Sec-WebSocket-Protocol`.
     pub subprotocol: Option<CompactString>,
     /// `Sec-WebSocket-Extensions`.
-    pub extensions: Extensions,
+    pub extensions: Arc<Extensions>,
     /// The first bytes of the body of an answer other than 101, at most [`crate::limits::BODY_QUOTE`].
     pub body: Box<[u8]>,
 }

@@ -10,6 +10,7 @@ mod facts;
 mod flow;
 mod handshake;
 mod identify;
+mod known;
 mod multiplex;
 mod session;
 mod start;

@@ -3,6 +3,7 @@
 use super::ending::Transport;
 use super::facts::{Connection, Outcome, Unused};
 use super::flow::{Flow, Protocol};
+use super::known::Known;
 use super::start::{Begun, Start};
 use super::unread::Unread;
 use crate::capture::PacketId;
@@ -47,6 +48,7 @@ pub struct Connections {
     /// Flows of HTTP/2 that are open now.
     http2: u32,
     keys: Keyring,
+    known: Arc<Known>,
     reading: Arc<Reading>,
     /// Flows that ended and hold records for which a key may still come.
     parked: Vec<Parked>,
@@ -105,6 +107,7 @@ impl Connections {
             counters: Counters::default(),
             http2: 0,
             keys,
+            known: Arc::default(),
             reading: Arc::new(Reading::new(depth)),
             parked: Vec::new(),
             unread: Unread::default(),
@@ -212,7 +215,8 @@ impl Connections {
         if let Entry::Idle(_) = self.begun(e)
             && let Entry::Idle(start) = std::mem::take(self.entry(e))
         {
-            *self.entry(e) = Entry::Busy(Box::new(Flow::new(start, Arc::clone(&self.reading))));
+            let (known, reading) = (Arc::clone(&self.known), Arc::clone(&self.reading));
+            *self.entry(e) = Entry::Busy(Box::new(Flow::new(start, known, reading)));
         }
         self.carry(e)
     }

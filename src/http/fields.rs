@@ -3,6 +3,17 @@
 use super::head::{Field, Head, HeadKind, Oddity};
 use crate::limits;
 use compact_str::CompactString;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What is known of the lines of a head besides their bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Lines {
+    kind: HeadKind,
+    signs: Signs,
+    ranges: Box<[FieldRange]>,
+    oddities: Box<[Oddity]>,
+}
 
 /// Where a field lies in the raw head; small, because every head of a capture may be kept.
 /// Two bytes are enough: a head has at most 64 KiB and begins with its start line.
@@ -60,7 +71,7 @@ impl Head {
 
     /// Every header field in order of appearance.
     pub fn fields(&self) -> impl Iterator<Item = Field<'_>> {
-        self.ranges.iter().map(|range| Field { name: self.name(range), value: self.value(range) })
+        self.lines.ranges.iter().map(|range| Field { name: self.name(range), value: self.value(range) })
     }
 
     /// The value of the first field of this name (case-insensitive), without surrounding white space.
@@ -72,12 +83,7 @@ impl Head {
     /// The values of all fields of this name, in order.
     #[inline]
     pub fn values<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        let name = name.as_bytes();
-        let sign = Sign::of(name);
-        let ranges = if self.signs.may_have(sign) { &*self.ranges } else { &[] };
-        let is_named =
-            move |range: &&'a FieldRange| range.sign == sign && self.name(range).eq_ignore_ascii_case(name);
-        ranges.iter().filter(is_named).map(|range| self.value(range))
+        self.named(name).map(|range| self.value(range))
     }
 
     /// How many fields have this name.
@@ -93,6 +99,25 @@ impl Head {
         self.values(name).any(|value| lists(value, token.as_bytes()))
     }
 
+    /// Where in [`Head::raw`] the value of the field of this name lies; `None` where there is none, or more than one.
+    pub fn place(&self, name: &str) -> Option<Range<usize>> {
+        let mut named = self.named(name);
+        let range = named.next().filter(|_| named.next().is_none())?;
+        let start = usize::from(range.value_start);
+        Some(start..start.checked_add(usize::from(range.value_length))?)
+    }
+
+    /// The head with which `bytes` begin, where it differs from this one in nothing but the letters of base64 at `place`
+    /// (see [`Head::place`]): then its lines are known without being read.
+    pub fn again(&self, place: &Range<usize>, bytes: &[u8]) -> Option<Head> {
+        let bytes = bytes.get(..self.raw.len())?;
+        let same = |range: Range<usize>| bytes.get(range.clone()) == self.raw.get(range);
+        let is_alike = same(0..place.start)
+            && same(place.end..bytes.len())
+            && [bytes, &self.raw].iter().all(|raw| raw.get(place.clone()).is_some_and(is_base64));
+        is_alike.then(|| Head { raw: bytes.into(), lines: Arc::clone(&self.lines) })
+    }
+
     /// The first value of this name for people: bytes that are not UTF-8 are replaced, and a fold is one space
     /// (RFC 9112 §5.2).
     #[inline]
@@ -102,7 +127,7 @@ impl Head {
 
     /// What is odd about it; each kind once, in order of first appearance.
     pub fn oddities(&self) -> &[Oddity] {
-        &self.oddities
+        &self.lines.oddities
     }
 
     /// What a strict parser says of it; made anew on every call, for the few heads that are shown.
@@ -161,13 +186,20 @@ impl Head {
             }
             (start, colon) = (at.saturating_add(1), None);
         }
-        Some(Head {
-            raw: raw.get(..length)?.into(),
-            kind,
-            signs: table.signs,
-            ranges: table.ranges.into(),
-            oddities: table.oddities.into(),
-        })
+        let lines =
+            Lines { kind, signs: table.signs, ranges: table.ranges.into(), oddities: table.oddities.into() };
+        Some(Head { raw: raw.get(..length)?.into(), lines: Arc::new(lines) })
+    }
+
+    /// The fields of this name.
+    #[inline]
+    fn named<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a FieldRange> + use<'a, 'n> {
+        let name = name.as_bytes();
+        let sign = Sign::of(name);
+        let ranges = if self.lines.signs.may_have(sign) { &*self.lines.ranges } else { &[] };
+        let is_named =
+            move |range: &&'a FieldRange| range.sign == sign && self.name(range).eq_ignore_ascii_case(name);
+        ranges.iter().filter(is_named)
     }
 
     fn name(&self, range: &FieldRange) -> &[u8] {
@@ -179,14 +211,15 @@ impl Head {
     }
 
     pub(super) fn add_oddity(&mut self, oddity: Oddity) {
-        let mut oddities = std::mem::take(&mut self.oddities).into_vec();
+        let lines = Arc::make_mut(&mut self.lines);
+        let mut oddities = std::mem::take(&mut lines.oddities).into_vec();
         note(&mut oddities, oddity);
-        self.oddities = oddities.into();
+        lines.oddities = oddities.into();
     }
 
     fn strictly<const SLOTS: usize>(&self) -> httparse::Result<usize> {
         let mut slots = [httparse::EMPTY_HEADER; SLOTS];
-        match self.kind {
+        match self.lines.kind {
             HeadKind::Request => httparse::Request::new(&mut slots).parse(&self.raw),
             HeadKind::Response => httparse::Response::new(&mut slots).parse(&self.raw),
         }
@@ -224,6 +257,11 @@ fn has_odd_bytes(raw: &[u8]) -> bool {
     let lone =
         raw.iter().zip(next).fold(false, |lone, (&byte, &next)| lone | (byte == b'\r') & (next != b'\n'));
     odd || lone || raw.last() == Some(&b'\r')
+}
+
+/// Whether there are none but the letters of base64, of which none means anything to a head.
+fn is_base64(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='))
 }
 
 /// Without white space and folds at both ends.

@@ -1,9 +1,10 @@
 //! Request and response heads: the start line, over a [`Head`] that keeps every byte.
 
-use super::fields::{FieldRange, Signs, text};
+use super::fields::{Lines, text};
 use super::first::is_method;
 use super::redact::without_query;
 use compact_str::CompactString;
+use std::sync::Arc;
 
 /// A message head with all of its bytes, from the start line to the blank line.
 ///
@@ -12,10 +13,8 @@ use compact_str::CompactString;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Head {
     pub(super) raw: Box<[u8]>,
-    pub(super) kind: HeadKind,
-    pub(super) signs: Signs,
-    pub(super) ranges: Box<[FieldRange]>,
-    pub(super) oddities: Box<[Oddity]>,
+    /// Shared by heads that differ in one value only.
+    pub(super) lines: Arc<Lines>,
 }
 
 /// One header field line.

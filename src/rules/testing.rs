@@ -14,6 +14,7 @@ use crate::role::{Role, Sides};
 use crate::rules::{Context, Finding, judge};
 use crate::time::Timestamp;
 use crate::websocket::{Extensions, Subprotocols, Violation, accept_is_valid};
+use std::sync::Arc;
 
 /// The lines of a correct upgrade request, with the key of RFC 6455 §1.3.
 pub const REQUEST: &str = "GET /chat?token=s3cret HTTP/1.1\r\nHost: example.org\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\
@@ -105,8 +106,8 @@ impl Scene {
             seen,
             key: fields.text("Sec-WebSocket-Key"),
             version: fields.text("Sec-WebSocket-Version"),
-            subprotocols: Subprotocols::parse(fields.values("Sec-WebSocket-Protocol")).list,
-            extensions: Extensions::parse(fields.values("Sec-WebSocket-Extensions")),
+            subprotocols: Subprotocols::parse(fields.values("Sec-WebSocket-Protocol")).list.into(),
+            extensions: Arc::new(Extensions::parse(fields.values("Sec-WebSocket-Extensions"))),
             early_data: None,
             head,
         });
@@ -129,7 +130,7 @@ impl Scene {
                 .map(|(accept, key)| accept_is_valid(key.as_bytes(), accept.as_bytes())),
             accept,
             subprotocol: text("Sec-WebSocket-Protocol"),
-            extensions: Extensions::parse(head.head.values("Sec-WebSocket-Extensions")),
+            extensions: Arc::new(Extensions::parse(head.head.values("Sec-WebSocket-Extensions"))),
             body: body.as_bytes().into(),
             head,
         };
