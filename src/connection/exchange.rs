@@ -303,7 +303,7 @@ impl Exchange {
             Asked::New(head) => {
                 let body = head.body();
                 pending.target = head.method.eq_ignore_ascii_case("CONNECT").then(|| head.target.clone());
-                pending.http2 = head.head.has_token("upgrade", "h2c");
+                pending.http2 = head.head.names_h2c();
                 if head.shows_websocket_intent() {
                     let request = handshake::request(head, seen);
                     if pending.target.is_none() && !pending.http2 && matches!(body, Body::None) {

@@ -26,7 +26,6 @@ pub(super) fn response(head: ResponseHead, seen: Seen) -> Response {
     let fields = &head.head;
     Response {
         seen,
-        accept: fields.text("sec-websocket-accept"),
         accept_valid: None,
         subprotocol: fields.text("sec-websocket-protocol"),
         extensions: Arc::new(Extensions::parse(fields.values("sec-websocket-extensions"))),
@@ -41,19 +40,17 @@ pub(super) fn answer(response: Response, request: Option<&Request>) -> Response 
     let fields = &response.head.head;
     // A repeated field (§11.3.3 forbids it) is valid only where each of its values is.
     let accepts = |key| fields.values("sec-websocket-accept").all(|accept| accept_is_valid(key, accept));
-    let accept_valid = response.accept.as_ref().and(key).map(accepts);
+    let accept_valid = fields.field("sec-websocket-accept").and(key).map(accepts);
     Response { accept_valid, ..response }
 }
 
 /// Whether a conforming client goes on after this 101, as far as the capture shows both messages.
 pub(super) fn judge(request: Option<&Request>, response: &Response) -> Outcome {
     let fields = &response.head.head;
-    let switches = fields.has_token("upgrade", "websocket") && fields.has_token("connection", "upgrade");
-    let accept_missing = response.accept.is_none();
-    let accept_repeated = fields.count("sec-websocket-accept") > 1;
+    let switches = fields.names_websocket() && fields.names_upgrade();
+    let accepts = fields.count("sec-websocket-accept");
     let offered = request.is_none_or(|request| fits_offer(request, response));
-    let valid =
-        switches && !accept_missing && !accept_repeated && response.accept_valid != Some(false) && offered;
+    let valid = switches && accepts == 1 && response.accept_valid != Some(false) && offered;
     if valid { Outcome::Established } else { Outcome::Invalid }
 }
 

@@ -9,9 +9,9 @@ use compact_str::CompactString;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The heads that the flows of a part have in common. What is read never depends on it.
+/// The heads that the flows of one thread have in common. What is read never depends on it.
 #[derive(Default)]
-pub(super) struct Known(Mutex<Models>);
+pub struct Known(Mutex<Models>);
 
 #[derive(Default)]
 struct Models {
@@ -23,14 +23,14 @@ impl Known {
     /// The facts of this request head, where only the key tells it from one that was kept.
     pub(super) fn request(&self, head: &[u8], seen: Seen) -> Option<Request> {
         self.with(|models| {
-            let (model, head, key) = models.requests.find(head, |request| &request.head.head)?;
-            let of = &model.head;
+            let (Model { facts, nonce }, head) = models.requests.find(head, |request| &request.head.head)?;
+            let of = &facts.head;
             Some(Request {
                 seen,
-                key: Some(key),
-                version: model.version.clone(),
-                subprotocols: Arc::clone(&model.subprotocols),
-                extensions: Arc::clone(&model.extensions),
+                key: Some(CompactString::from_utf8_lossy(&head.raw()[nonce.clone()])),
+                version: facts.version.clone(),
+                subprotocols: Arc::clone(&facts.subprotocols),
+                extensions: Arc::clone(&facts.extensions),
                 early_data: None,
                 head: RequestHead {
                     head,
@@ -44,20 +44,19 @@ impl Known {
 
     /// Keeps a request that asks for nothing but an upgrade to WebSocket.
     pub(super) fn keep_request(&self, request: &Request) {
-        self.with(|models| models.requests.keep(request, &request.head.head, "sec-websocket-key"));
+        self.with(|models| models.requests.keep(request, &request.head.head));
     }
 
     /// The facts of this head of a 101, by itself, where only the accept tells it from one that was kept.
     pub(super) fn response(&self, head: &[u8], seen: Seen) -> Option<Response> {
         self.with(|models| {
-            let (model, head, accept) = models.responses.find(head, |response| &response.head.head)?;
-            let of = &model.head;
+            let (Model { facts, .. }, head) = models.responses.find(head, |response| &response.head.head)?;
+            let of = &facts.head;
             Some(Response {
                 seen,
-                accept: Some(accept),
                 accept_valid: None,
-                subprotocol: model.subprotocol.clone(),
-                extensions: Arc::clone(&model.extensions),
+                subprotocol: facts.subprotocol.clone(),
+                extensions: Arc::clone(&facts.extensions),
                 body: Box::default(),
                 head: ResponseHead {
                     head,
@@ -71,7 +70,7 @@ impl Known {
 
     /// Keeps a 101.
     pub(super) fn keep_response(&self, response: &Response) {
-        self.with(|models| models.responses.keep(response, &response.head.head, "sec-websocket-accept"));
+        self.with(|models| models.responses.keep(response, &response.head.head));
     }
 
     fn with<R>(&self, task: impl FnOnce(&mut Models) -> R) -> R {
@@ -89,7 +88,7 @@ struct Shelf<T> {
 struct Model<T> {
     facts: T,
     /// Where the value lies that is another one in each head.
-    place: Range<usize>,
+    nonce: Range<usize>,
 }
 
 impl<T> Default for Shelf<T> {
@@ -99,32 +98,25 @@ impl<T> Default for Shelf<T> {
 }
 
 impl<T: Clone> Shelf<T> {
-    /// A model of these bytes, the head that they are, and the value that is its own.
-    fn find(&self, bytes: &[u8], head: impl Fn(&T) -> &Head) -> Option<(&T, Head, CompactString)> {
-        self.row(bytes.len()).iter().find_map(|Model { facts, place }| {
-            let head = head(facts).again(place, bytes)?;
-            let value = CompactString::from_utf8(bytes.get(place.clone())?).ok()?;
-            Some((facts, head, value))
-        })
+    /// A model of these bytes, and the head that they are.
+    fn find(&self, bytes: &[u8], head: impl Fn(&T) -> &Head) -> Option<(&Model<T>, Head)> {
+        let row = self.rows.get(bytes.len() % ROWS)?;
+        row.iter().find_map(|model| Some((model, head(&model.facts).again(&model.nonce, bytes)?)))
     }
 
-    fn keep(&mut self, facts: &T, head: &Head, name: &str) {
+    fn keep(&mut self, facts: &T, head: &Head) {
         let len = head.raw().len();
-        let Some(place) = head.place(name).filter(|_| len <= limits::KNOWN_HEAD) else { return };
+        let Some(nonce) = head.nonce().filter(|_| len <= limits::KNOWN_HEAD) else { return };
         self.missed = self.missed.wrapping_add(1);
         let missed = self.missed;
         let row = &mut self.rows[len % ROWS];
-        let model = || Model { facts: facts.clone(), place };
+        let model = || Model { facts: facts.clone(), nonce };
         if row.len() < WAYS {
             limits::grow(row, 1);
             row.push(model());
         } else if missed.is_multiple_of(PAUSE) {
             row[missed / PAUSE % WAYS] = model();
         }
-    }
-
-    fn row(&self, len: usize) -> &[Model<T>] {
-        &self.rows[len % ROWS]
     }
 }
 
@@ -217,8 +209,8 @@ mod tests {
         let two = head("AAAALMBiTxaQ9kYGzzhZRbK+xOo=");
         let (one, other) = (known.response(two.as_bytes(), SEEN).unwrap(), read(&two));
         assert_eq!(
-            (&one.head, &one.accept, &one.subprotocol),
-            (&other.head, &other.accept, &other.subprotocol)
+            (&one.head, &one.accept(), &one.subprotocol),
+            (&other.head, &other.accept(), &other.subprotocol)
         );
         assert_eq!((&one.extensions, one.accept_valid, &one.body), (&other.extensions, None, &other.body));
     }

@@ -34,5 +34,6 @@ pub use facts::{
     Close, Connection, FrameFacts, Glimpse, LARGE, Listed, Outcome, Pings, Quality, Repeats, Request, Reset,
     Response, RoleEvidence, Span, TcpFacts, Unused,
 };
+pub use known::Known;
 pub use table::{Carried, Connections, Counters, Parked, Told};
 pub use unread::Unread;

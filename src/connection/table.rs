@@ -98,8 +98,8 @@ enum Entry {
 }
 
 impl Connections {
-    /// None yet; their payloads will be read as `depth` says.
-    pub fn new(keys: Keyring, depth: Depth) -> Self {
+    /// None yet; their payloads will be read as `depth` says. Parts that are worked on in turn share `known`.
+    pub fn new(keys: Keyring, depth: Depth, known: Arc<Known>) -> Self {
         Connections {
             flows: Places::default(),
             buffered: 0,
@@ -107,7 +107,7 @@ impl Connections {
             counters: Counters::default(),
             http2: 0,
             keys,
-            known: Arc::default(),
+            known,
             reading: Arc::new(Reading::new(depth)),
             parked: Vec::new(),
             unread: Unread::default(),
@@ -125,9 +125,10 @@ impl Connections {
         &self.unread
     }
 
-    /// From now on the parts of the run are worked on at the same time.
-    pub fn take_turns(&mut self, turn: Box<dyn Turn>) {
+    /// From now on the parts of the run are worked on at the same time: those of one thread share `known`.
+    pub fn take_turns(&mut self, turn: Box<dyn Turn>, known: Arc<Known>) {
         self.keys.take_turns(turn);
+        self.known = known;
     }
 
     /// Takes the key log anew: a capture brought more of it.

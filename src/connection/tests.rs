@@ -36,7 +36,7 @@ impl Play {
     }
 
     pub(super) fn with_keys(opener: Option<Side>, keys: crate::tls::Keyring) -> Play {
-        let connections = Connections::new(keys, Depth::WhereAsked);
+        let connections = Connections::new(keys, Depth::WhereAsked, Default::default());
         let mut play = Play { connections, flow: 3, offsets: [0; 2], packet: 0, ignored: false };
         play.again(opener);
         play

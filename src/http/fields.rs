@@ -13,6 +13,15 @@ pub(super) struct Lines {
     signs: Signs,
     ranges: Box<[FieldRange]>,
     oddities: Box<[Oddity]>,
+    upgrade: Upgrade,
+}
+
+/// What `Upgrade` and `Connection` name (RFC 9110 §7.8): of every handshake this is asked again and again.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+struct Upgrade {
+    websocket: bool,
+    h2c: bool,
+    connection: bool,
 }
 
 /// Where a field lies in the raw head; small, because every head of a capture may be kept.
@@ -99,22 +108,44 @@ impl Head {
         self.values(name).any(|value| lists(value, token.as_bytes()))
     }
 
-    /// Where in [`Head::raw`] the value of the field of this name lies; `None` where there is none, or more than one.
-    pub fn place(&self, name: &str) -> Option<Range<usize>> {
-        let mut named = self.named(name);
+    /// Whether `Upgrade` names `websocket` (RFC 6455 §4.1).
+    #[inline]
+    pub fn names_websocket(&self) -> bool {
+        self.lines.upgrade.websocket
+    }
+
+    /// Whether `Upgrade` names `h2c` (RFC 7540 §3.2).
+    #[inline]
+    pub fn names_h2c(&self) -> bool {
+        self.lines.upgrade.h2c
+    }
+
+    /// Whether `Connection` names `upgrade` (RFC 6455 §4.1).
+    #[inline]
+    pub fn names_upgrade(&self) -> bool {
+        self.lines.upgrade.connection
+    }
+
+    /// Where in [`Head::raw`] the value lies that is another one in each handshake: that of the only `Sec-WebSocket-Key` of
+    /// a request, or of the only `Sec-WebSocket-Accept` of a response.
+    pub fn nonce(&self) -> Option<Range<usize>> {
+        let mut named = self.named(match self.lines.kind {
+            HeadKind::Request => "sec-websocket-key",
+            HeadKind::Response => "sec-websocket-accept",
+        });
         let range = named.next().filter(|_| named.next().is_none())?;
         let start = usize::from(range.value_start);
         Some(start..start.checked_add(usize::from(range.value_length))?)
     }
 
-    /// The head with which `bytes` begin, where it differs from this one in nothing but the letters of base64 at `place`
-    /// (see [`Head::place`]): then its lines are known without being read.
-    pub fn again(&self, place: &Range<usize>, bytes: &[u8]) -> Option<Head> {
-        let bytes = bytes.get(..self.raw.len())?;
+    /// The head that `bytes` are, where it differs from this one in nothing but the letters of base64 at `nonce` (see
+    /// [`Head::nonce`]): then its lines are known without being read.
+    pub fn again(&self, nonce: &Range<usize>, bytes: &[u8]) -> Option<Head> {
         let same = |range: Range<usize>| bytes.get(range.clone()) == self.raw.get(range);
-        let is_alike = same(0..place.start)
-            && same(place.end..bytes.len())
-            && [bytes, &self.raw].iter().all(|raw| raw.get(place.clone()).is_some_and(is_base64));
+        let is_alike = bytes.len() == self.raw.len()
+            && same(0..nonce.start)
+            && same(nonce.end..bytes.len())
+            && [bytes, &self.raw].iter().all(|raw| raw.get(nonce.clone()).is_some_and(is_base64));
         is_alike.then(|| Head { raw: bytes.into(), lines: Arc::clone(&self.lines) })
     }
 
@@ -186,9 +217,16 @@ impl Head {
             }
             (start, colon) = (at.saturating_add(1), None);
         }
-        let lines =
-            Lines { kind, signs: table.signs, ranges: table.ranges.into(), oddities: table.oddities.into() };
-        Some(Head { raw: raw.get(..length)?.into(), lines: Arc::new(lines) })
+        let (ranges, oddities) = (table.ranges.into(), table.oddities.into());
+        let lines = Lines { kind, signs: table.signs, ranges, oddities, upgrade: Upgrade::default() };
+        let mut head = Head { raw: raw.get(..length)?.into(), lines: Arc::new(lines) };
+        let upgrade = Upgrade {
+            websocket: head.has_token("upgrade", "websocket"),
+            h2c: head.has_token("upgrade", "h2c"),
+            connection: head.has_token("connection", "upgrade"),
+        };
+        Arc::make_mut(&mut head.lines).upgrade = upgrade;
+        Some(head)
     }
 
     /// The fields of this name.

@@ -127,12 +127,12 @@ impl RequestHead {
         const PREFIX: &[u8] = b"sec-websocket-";
         let is_ours =
             |name: &[u8]| name.get(..PREFIX.len()).is_some_and(|name| name.eq_ignore_ascii_case(PREFIX));
-        self.head.has_token("upgrade", "websocket") || self.head.fields().any(|field| is_ours(field.name))
+        self.head.names_websocket() || self.head.fields().any(|field| is_ours(field.name))
     }
 
     /// Whether `Upgrade` names `websocket` and `Connection` names `upgrade` (RFC 6455 §4.1).
     pub fn is_upgrade(&self) -> bool {
-        self.head.has_token("upgrade", "websocket") && self.head.has_token("connection", "upgrade")
+        self.head.names_websocket() && self.head.names_upgrade()
     }
 }
 

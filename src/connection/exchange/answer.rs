@@ -72,8 +72,8 @@ impl Exchange {
         let (upgrade, interim) = pending.map_or((None, Vec::new()), |p| (p.upgrade, p.interim));
         let fields = &response.head.head;
         let websocket =
-            upgrade.is_some() || fields.has_token("upgrade", "websocket") || response.accept.is_some();
-        if fields.has_token("upgrade", "h2c") && !fields.has_token("upgrade", "websocket") {
+            upgrade.is_some() || fields.names_websocket() || fields.field("sec-websocket-accept").is_some();
+        if fields.names_h2c() && !fields.names_websocket() {
             let client = std::mem::take(&mut self.after_request);
             return Heard::Http2(self.attempts.tunnel(), Sides { client, server: Waiting::default() });
         }
