@@ -376,7 +376,7 @@ fn join(legs: &Legs<'_>, selection: &Selection, client: &mut Vec<Finding>, upstr
             absorb(legs, same, &finding);
             continue;
         }
-        let root = client.iter_mut().find(|root| root.rule.explains.contains(&finding.rule.name));
+        let root = client.iter_mut().find(|root| root.explains(&finding));
         match root {
             // Where the upstream is the cause, a gateway that hides it does not make it a consequence.
             Some(root) if may_hang(root, &finding) && selection.hides(root, &finding) => {
