@@ -13,6 +13,7 @@ use crate::net::Endpoint;
 use crate::role::{Role, Sides};
 use crate::rules::{Context, Finding, judge};
 use crate::time::Timestamp;
+use crate::tls::{Alert, AlertDescription, Facts, Opened, Sent, Version};
 use crate::websocket::{ClosePayload, Extensions, Subprotocols, Violation, accept_is_valid};
 use std::sync::Arc;
 
@@ -53,6 +54,38 @@ impl Scene {
         tcp.isn = Sides { client: Some(packet as u32), server: Some(packet as u32 + 7) };
         scene.connection.tcp.accepted = Some(scene.step());
         scene
+    }
+
+    /// TLS of which the server never said a word, so many seconds after the start of the capture.
+    pub fn tls_at(seconds: f64) -> Scene {
+        Scene::tcp_at(seconds).with(|connection| {
+            let seen = connection.last;
+            let sent =
+                Sent { records: 1, bytes: 200, first: Some(seen), last: Some(seen), ..Sent::default() };
+            connection.outcome = Outcome::Encrypted;
+            connection.tls = Some(Box::new(Facts {
+                version: None,
+                offered: Some(Version::TLS13),
+                cipher_suite: None,
+                server_name: None,
+                alpn: None,
+                alpn_offered: Vec::new(),
+                opened: Opened::Nothing,
+                alerts: Vec::new(),
+                sent: Sides { client: sent, server: Sent::default() },
+                plain_answer: None,
+            }));
+        })
+    }
+
+    /// An alert that the handshake of TLS ends with, after each side said something.
+    pub fn alert(mut self, from: Role, number: u8) -> Scene {
+        let seen = self.step();
+        self.with(|connection| {
+            let Some(tls) = connection.tls.as_mut() else { return };
+            tls.sent.server = tls.sent.client;
+            tls.alerts.push(Alert { from, seen, level: 2, description: AlertDescription(number) });
+        })
     }
 
     /// A correct request, answered by `answer` and a body.
