@@ -349,10 +349,14 @@ impl Exchange {
                 }
                 Reader::Lost => match looks_like(bytes) {
                     FirstBytes::Response => self.server = Reader::head(),
-                    _ if self.answer_lost && websocket::likely_frames(bytes).is_some() => {
-                        return self.session_without_answer().with(Role::Server, offset, bytes, seen);
+                    _ => {
+                        // What stands here in place of an answer followed on one that the capture lacks.
+                        self.answer_lost |= self.pending.front().is_some_and(|asked| asked.upgrade.is_some());
+                        if self.answer_lost && websocket::likely_frames(bytes).is_some() {
+                            return self.session_without_answer().with(Role::Server, offset, bytes, seen);
+                        }
+                        return Heard::More;
                     }
-                    _ => return Heard::More,
                 },
                 Reader::Head { began: None, .. } if self.pending.is_empty() => {
                     if self.early_answer.push(offset, seen, bytes) {

@@ -487,6 +487,11 @@ pub struct Quality {
 }
 
 impl Quality {
+    /// Whether some of what was sent while it was captured is not in the capture.
+    pub fn lacks_bytes(&self) -> bool {
+        self.bounded || Role::BOTH.iter().any(|&role| self.unseen[role] || self.missing[role] > 0)
+    }
+
     /// Whether both sides were captured from the start without a gap: what absence needs to mean absence.
     pub fn is_whole(&self) -> bool {
         !self.late_start

@@ -366,6 +366,14 @@ fn who_is_client_is_told_by_what_is_said_where_no_syn_is() {
 }
 
 #[test]
+fn what_stands_in_place_of_an_answer_where_a_connection_was_joined_is_no_silence() {
+    let mut play = Play::new(None);
+    play.data(C, REQUEST);
+    play.data(S, b"\xc1\x05\xb2\x50\x30\x04\0");
+    assert_eq!(one(play.close()).outcome, Outcome::Unseen);
+}
+
+#[test]
 fn frames_of_a_connection_joined_midway_are_read() {
     let mut play = Play::new(None);
     let masked = b"\x81\x82\x01\x02\x03\x04\x69\x6b".repeat(4);

@@ -45,15 +45,21 @@ pub fn ending(legs: &Legs<'_>) -> Option<Verdict> {
             ),
         });
     }
-    // What one leg's capture lacks may be the ending that came first.
-    let other = if first.on_upstream { legs.client } else { legs.upstream };
-    if !other.quality.is_whole() && !other.quality.late_start {
-        confidence = confidence.min(Confidence::Likely);
+    // What the capture lacks of one leg may be the ending that came first. A leg of which it lacks the end looks whole: where
+    // nothing ended it, and packets of the other one were lost, its own end was lost, too, or is still to come.
+    let (this, other) =
+        if first.on_upstream { (legs.upstream, legs.client) } else { (legs.client, legs.upstream) };
+    let lacks = |leg: &Connection| leg.quality.lacks_bytes();
+    if lacks(other) || lacks(this) {
+        confidence =
+            confidence.min(if passed_on.is_some() { Confidence::Likely } else { Confidence::Possible });
         counter = Some(Reason {
             seen: None,
-            text: String::from(
-                "bytes of the other leg are missing, an earlier ending among them is possible",
-            ),
+            text: String::from(if lacks(other) {
+                "bytes of the other leg are missing, an earlier ending among them is possible"
+            } else {
+                "the capture lost packets, an earlier ending of the other leg among them is possible"
+            }),
         });
     }
     let mut reasons = vec![Reason { seen: Some(first.seen), text: first.text() }];
@@ -294,8 +300,15 @@ mod tests {
     #[test]
     fn missing_bytes_of_the_other_leg_leave_a_doubt() {
         let verdict = ended(leg().fin(Server), leg().gap(Server));
-        assert_eq!((verdict.origin, verdict.confidence), (Party::Gateway, Confidence::Likely));
+        assert_eq!((verdict.origin, verdict.confidence), (Party::Gateway, Confidence::Possible));
         assert!(verdict.counter.unwrap().text.contains("missing"));
+    }
+
+    #[test]
+    fn a_leg_that_looks_open_in_a_capture_that_lost_packets_may_have_been_ended() {
+        let verdict = ended(leg().gap(Client).fin(Server), leg());
+        assert_eq!((verdict.origin, verdict.confidence), (Party::Gateway, Confidence::Possible));
+        assert!(verdict.counter.unwrap().text.contains("the capture lost packets"));
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub fn judge_chain(chain: &[&Connection], pairs: &[&LegPair], context: &Context<
             findings.retain(|finding| finding.rule.name != "reconnect-without-backoff");
         }
         if let (Some(legs), Some(inner)) = (legs, judged.last_mut()) {
+            drop_what_the_other_leg_refutes(&legs, &mut findings, inner);
             attribute(&legs, &mut findings, inner);
             join(&legs, context.selection, &mut findings, inner);
         }
@@ -177,6 +178,16 @@ fn subject(name: &str) -> Subject {
         | "mass-disconnect"
         | "reset-around-close" => Ending,
         _ => Session,
+    }
+}
+
+/// A Close that one leg seems to lack stands on the other: where bytes of the one are missing, it was among them.
+fn drop_what_the_other_leg_refutes(legs: &Legs<'_>, client: &mut Vec<Finding>, upstream: &mut Vec<Finding>) {
+    for (findings, here, there) in
+        [(client, legs.client, legs.upstream), (upstream, legs.upstream, legs.client)]
+    {
+        let refuted = !there.closes.is_empty() && here.quality.lacks_bytes();
+        findings.retain(|finding| !(refuted && finding.rule.name == "closed-without-close-frame"));
     }
 }
 

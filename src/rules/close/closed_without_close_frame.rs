@@ -29,7 +29,7 @@ rule! {
     ///
     /// # What it does not report
     /// Connections that are still open when the capture ends, and those of which only one side was captured. Where
-    /// bytes are missing a Close may be among them: then it is only possible. Where the silence before it is one that a
+    /// bytes are missing a Close may be among them: then it is only possible, and a warning. Where the silence before it is one that a
     /// known idle limit explains, it is a warning. Of a RST amid traffic, seen on one leg, it names who sent it and not who
     /// is to blame.
     pub static RULE = "WS-CL-001" "closed-without-close-frame" {
@@ -45,7 +45,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     if !session || unseen || connection.ending.close != Some(CloseState::None) {
         return;
     }
-    let doubt = trust::doubt(connection, by).or_else(|| trust::doubt(connection, by.other()));
+    let doubt = hidden(connection, by).or_else(|| hidden(connection, by.other()));
     let how = quote::ending(connection);
     let timed = Idle::of(connection, context).is_some();
     let quiet = super::quiet_before(connection, end);
@@ -68,7 +68,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         )
     });
     let mut finding = Finding::new(&RULE, end, format!("{} ended {} without a Close frame", by.name(), quote::transport(connection)))
-        .at_most(if timed { Severity::Warning } else { Severity::Error })
+        .at_most(if timed || doubt.is_some() { Severity::Warning } else { Severity::Error })
         .doubted(&doubt, Confidence::Possible)
         .origin(by)
         .blame(if unclear { Blame::Unknown } else { by.into() })
@@ -111,6 +111,16 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     found.push(finding);
 }
 
+/// Why a Close of this side may be there all the same. It would be the last that the side sent, so what the capture lacks before
+/// the last frame that was read does not matter.
+fn hidden(connection: &Connection, role: Role) -> Option<String> {
+    let doubt = trust::doubt(connection, role)?;
+    let last = connection.frames.as_ref().and_then(|frames| frames[role].last);
+    let gap = connection.quality.last_gap[role];
+    let before = gap.zip(last).is_some_and(|(gap, last)| gap.packet < last.packet);
+    (!before || connection.quality.unseen[role] || connection.quality.bounded).then_some(doubt)
+}
+
 /// Seconds from a message of the client, to which the server sent nothing, to the end, where they are so few that the server
 /// ended while it was at work on it: servers of many frameworks do so where the handler of a message fails.
 fn at_work(connection: &Connection, end: Seen) -> Option<f64> {
@@ -131,8 +141,8 @@ const LONG: f64 = 20.0;
 mod tests {
     use super::RULE;
     use crate::role::Role::{Client, Server};
-    use crate::rules::testing::Scene;
-    use crate::rules::{Blame, Confidence, Origin};
+    use crate::rules::testing::{Scene, both};
+    use crate::rules::{Blame, Confidence, Origin, Severity};
 
     #[test]
     fn who_ended_is_named() {
@@ -190,7 +200,18 @@ mod tests {
     #[test]
     fn missing_bytes_make_it_possible() {
         let finding = Scene::session("", "").messages(Client, 1).gap(Client).fin(Server).finds(RULE.name);
-        assert_eq!(finding.confidence, Confidence::Possible);
+        assert_eq!((finding.confidence, finding.severity), (Confidence::Possible, Severity::Warning));
+        // What is missing before a message is no Close.
+        let early = Scene::session("", "").gap(Client).messages(Client, 1).fin(Server).finds(RULE.name);
+        assert_eq!((early.confidence, early.severity), (Confidence::Certain, Severity::Error));
+    }
+
+    #[test]
+    fn a_close_that_the_other_leg_shows_is_not_missed_where_bytes_are() {
+        let leg = || Scene::session("", "").messages(Client, 1);
+        let upstream = || leg().close(Server, 1000, "").close(Client, 1000, "").fin(Server);
+        both(leg().after(0.1).gap(Server).fin(Server), upstream()).silent(RULE.name);
+        both(leg().after(0.1).fin(Server), upstream()).finds(RULE.name);
     }
 
     #[test]

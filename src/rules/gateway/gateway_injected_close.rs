@@ -67,6 +67,7 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::RULE;
+    use crate::connection::Outcome;
     use crate::role::Role::{Client, Server};
     use crate::rules::Blame;
     use crate::rules::testing::{Scene, both};
@@ -98,5 +99,8 @@ mod tests {
         both(closed(leg().after(0.01)), closed(leg())).silent(RULE.name);
         both(leg().close(Client, 1000, ""), leg().after(0.01).close(Client, 1000, "")).silent(RULE.name);
         both(leg().close(Server, 1001, ""), leg().gap(Server)).silent(RULE.name);
+        let unread =
+            leg().gap(Server).fin(Server).with(|leg| (leg.outcome, leg.frames) = (Outcome::Unseen, None));
+        both(unread, leg().after(0.01).close(Client, 1000, "")).silent(RULE.name);
     }
 }

@@ -18,7 +18,7 @@ pub(super) mod one_leg_close;
 pub(super) mod upgrade_not_forwarded;
 pub(super) mod upstream_not_reached;
 
-use crate::connection::{Close, Connection};
+use crate::connection::{Close, Connection, Outcome};
 use crate::gateway::{Party, ending};
 use crate::legs::Legs;
 use crate::role::Role;
@@ -34,7 +34,9 @@ fn injected<'a>(legs: &Legs<'a>) -> Option<&'a Close> {
     ending(legs).filter(|verdict| verdict.origin == Party::Gateway)?;
     let here = legs.client.first_close(Role::Server).filter(|close| !answers(legs.client, close));
     let there = legs.upstream.first_close(Role::Client).filter(|close| !answers(legs.upstream, close));
-    let doubted = |leg: &Connection, role| super::trust::doubt(leg, role).is_some();
+    // Of a session whose frames could not be read nobody knows what Close was among them.
+    let unread = |leg: &Connection| leg.outcome == Outcome::Unseen && leg.frames.is_none();
+    let doubted = |leg: &Connection, role| unread(leg) || super::trust::doubt(leg, role).is_some();
     let unsure = legs.pair.clock.uncertainty;
     // What the gateway was told later than it spoke is an answer to what it made on that leg.
     let told = |close: &Close| {

@@ -21,7 +21,8 @@ rule! {
     /// `timeout connect` and `timeout server`.
     ///
     /// # What it does not report
-    /// Captures that stop within ten seconds of the request, and those that lack part of the server's side. A client that
+    /// Captures that stop within ten seconds of the request, and those that lack part of the server's side, or may: of a
+    /// connection that was joined midway the end of the server's side is no proof. A client that
     /// left within a second, as scanners do, hardly waited: then it is only possible, and nobody is blamed. Where the
     /// request itself was sent again and again it did not arrive, and the network is asked.
     pub static RULE = "WS-HS-017" "handshake-unanswered" {
@@ -39,6 +40,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         return;
     }
     let end = connection.ending.by;
+    // Of a connection that was joined midway nobody knows what the server had sent before its first packet here.
+    if connection.quality.late_start && end.is_some_and(|(by, _)| by == Role::Server) {
+        return;
+    }
     let until = end.map_or(connection.last, |(_, seen)| seen);
     let waited = trust::elapsed(connection, request.seen, until);
     let (how, transport) = (quote::ending(connection), quote::transport(connection));
@@ -139,5 +144,7 @@ mod tests {
         Scene::tcp().request(REQUEST).silent(RULE.name);
         Scene::tcp().request(REQUEST).gap(Server).fin(Client).silent(RULE.name);
         Scene::tcp().request(REQUEST).unseen(Server).fin(Client).silent(RULE.name);
+        let joined = Scene::tcp().request(REQUEST).with(|c| c.quality.late_start = true);
+        joined.fin(Server).silent(RULE.name);
     }
 }
