@@ -5,6 +5,7 @@ use crate::error::Error;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Opens the capture at `path`, or on standard input where `path` is `-`, as the run's capture `index`.
 ///
@@ -15,9 +16,10 @@ pub fn open(path: &str, index: u16) -> Result<Reader, Error> {
         return Reader::from_read(path, index, Box::new(io::stdin()));
     }
     let failed = |source| Error::Io { path: path.to_owned(), source };
-    let file = File::open(path).map_err(failed)?;
+    let file = Arc::new(File::open(path).map_err(failed)?);
     let total = file.metadata().ok().filter(|m| m.is_file()).map(|m| m.len());
-    Reader::start(path, index, Box::new(file), total)
+    let known = total.map(|total| (Arc::clone(&file), total));
+    Reader::start(path, index, Box::new(file), known)
 }
 
 /// The files of the folder at `path`, by name, those hidden by a leading dot left out; `None` where it is no folder.
