@@ -3,6 +3,13 @@
 /// Longest message head that is followed, in bytes. Servers refuse heads far shorter; 64 KiB covers every real one.
 pub const HEAD: usize = 64 << 10;
 
+/// Heads of requests, and as many of answers, that each thread keeps to know others by that are the same but for their key
+/// or accept: about as many as kinds of clients and servers come at once, with a length of [`KNOWN_HEAD`] bytes at most.
+pub const KNOWN_HEADS: usize = 256;
+
+/// See [`KNOWN_HEADS`]: longer ones hold cookies and tokens, which no other head has.
+pub const KNOWN_HEAD: usize = 1024;
+
 /// Bytes of an answer's body that are kept: enough for the sentence by which a gateway's error page is known.
 pub const BODY_QUOTE: usize = 512;
 

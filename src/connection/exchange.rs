@@ -7,8 +7,9 @@ mod answer;
 
 use super::attempts::{Attempts, Upgrade};
 use super::chunk::Waiting;
-use super::facts::{Connection, Outcome};
+use super::facts::{Connection, Outcome, Request, Response};
 use super::handshake;
+use super::known::Known;
 use super::session::Session;
 use crate::capture::Seen;
 use crate::http::{
@@ -37,6 +38,7 @@ pub(super) struct Exchange {
     /// Times that waiting bytes were read again, each of which may copy what is left of them.
     rounds: u32,
     bounded: bool,
+    known: Arc<Known>,
     reading: Arc<Reading>,
 }
 
@@ -83,6 +85,20 @@ enum Reader {
     Over,
 }
 
+/// A request as it was read.
+enum Asked {
+    /// For an upgrade and nothing else, like one before.
+    Known(Request),
+    New(RequestHead),
+}
+
+/// An answer as it was read.
+enum Answered {
+    /// A 101 like one before.
+    Known(Response),
+    New(ResponseHead),
+}
+
 /// A request that waits for its answer.
 struct Pending {
     /// `None` where `upgrade` has it.
@@ -112,7 +128,12 @@ impl Reader {
 impl Exchange {
     /// Before its first byte; inside the CONNECT tunnel to `tunnel`, or directly. `joined`: the capture may have
     /// joined it in the middle of an answer.
-    pub(super) fn new(tunnel: Option<String>, joined: bool, reading: Arc<Reading>) -> Exchange {
+    pub(super) fn new(
+        tunnel: Option<String>,
+        joined: bool,
+        known: Arc<Known>,
+        reading: Arc<Reading>,
+    ) -> Exchange {
         Exchange {
             client: Reader::head(),
             server: if joined { Reader::Lost } else { Reader::head() },
@@ -124,6 +145,7 @@ impl Exchange {
             attempts: Attempts::new(tunnel),
             rounds: 0,
             bounded: false,
+            known,
             reading,
         }
     }
@@ -244,17 +266,20 @@ impl Exchange {
                 }
                 Reader::Head { reader, began } => {
                     let (first, start) = *began.get_or_insert((seen, offset));
-                    let (head, used) = match reader.push(bytes) {
+                    let (asked, used) = match reader.push(bytes) {
                         HeadProgress::More => return Heard::More,
                         HeadProgress::TooLong => {
                             self.bounded = true;
                             return self.no_more_requests();
                         }
-                        HeadProgress::Complete { head, consumed } => (RequestHead::parse(head), consumed),
+                        HeadProgress::Complete { head, consumed } => match self.known.request(head, seen) {
+                            Some(request) => (Some(Asked::Known(request)), consumed),
+                            None => (RequestHead::parse(head).map(Asked::New), consumed),
+                        },
                     };
-                    let Some(head) = head else { return self.no_more_requests() };
+                    let Some(asked) = asked else { return self.no_more_requests() };
                     (offset, bytes) = after(offset, bytes, used);
-                    self.request(head, first, start, seen);
+                    self.request(asked, first, start, seen);
                     match self.release_early_answer() {
                         Heard::More => {}
                         heard => return heard.with(Role::Client, offset, bytes, seen),
@@ -266,21 +291,36 @@ impl Exchange {
     }
 
     /// Notes a request.
-    fn request(&mut self, head: RequestHead, first: Seen, offset: u64, seen: Seen) {
-        self.client = Reader::body(head.body());
-        let target = head.method.eq_ignore_ascii_case("CONNECT").then(|| head.target.clone());
-        let http2 = head.head.has_token("upgrade", "h2c");
-        let (method, upgrade) = if head.shows_websocket_intent() {
-            let request = handshake::request(head, seen);
-            (None, Some(Box::new(Upgrade { request, began: first, offset })))
-        } else {
-            (Some(head.method), None)
-        };
+    fn request(&mut self, asked: Asked, first: Seen, offset: u64, seen: Seen) {
+        let upgrade = |request| Some(Box::new(Upgrade { request, began: first, offset }));
+        let mut pending =
+            Pending { method: None, target: None, upgrade: None, http2: false, interim: Vec::new() };
+        match asked {
+            Asked::Known(request) => {
+                self.client = Reader::head();
+                pending.upgrade = upgrade(request);
+            }
+            Asked::New(head) => {
+                let body = head.body();
+                pending.target = head.method.eq_ignore_ascii_case("CONNECT").then(|| head.target.clone());
+                pending.http2 = head.head.names_h2c();
+                if head.shows_websocket_intent() {
+                    let request = handshake::request(head, seen);
+                    if pending.target.is_none() && !pending.http2 && matches!(body, Body::None) {
+                        self.known.keep_request(&request);
+                    }
+                    pending.upgrade = upgrade(request);
+                } else {
+                    pending.method = Some(head.method);
+                }
+                self.client = Reader::body(body);
+            }
+        }
         if self.pending.len() >= limits::PENDING_REQUESTS {
             self.bounded = true;
             self.pending.pop_front();
         }
-        self.pending.push_back(Pending { method, target, upgrade, http2, interim: Vec::new() });
+        self.pending.push_back(pending);
     }
 
     /// The client speaks no HTTP any more.
@@ -330,17 +370,21 @@ impl Exchange {
                         return self.not_http(bytes, seen);
                     }
                     began.get_or_insert((seen, offset));
-                    let (head, used) = match reader.push(bytes) {
+                    let (answered, used) = match reader.push(bytes) {
                         HeadProgress::More => return Heard::More,
                         HeadProgress::TooLong => return self.not_http(bytes, seen),
-                        HeadProgress::Complete { head, consumed } => {
-                            (ResponseHead::parse(head).ok_or_else(|| quote(head)), consumed)
-                        }
+                        HeadProgress::Complete { head, consumed } => match self.known.response(head, seen) {
+                            Some(response) => (Ok(Answered::Known(response)), consumed),
+                            None => {
+                                let read = ResponseHead::parse(head).map(Answered::New);
+                                (read.ok_or_else(|| quote(head)), consumed)
+                            }
+                        },
                     };
                     (offset, bytes) = after(offset, bytes, used);
-                    match head {
+                    match answered {
                         Err(quote) => return self.not_http(&quote, seen),
-                        Ok(head) => match self.response(head, seen) {
+                        Ok(answered) => match self.response(answered, seen) {
                             Heard::More => {}
                             heard => return heard.with(Role::Server, offset, bytes, seen),
                         },

@@ -10,6 +10,8 @@ use crate::role::{Role, Sides};
 use crate::tls;
 use crate::websocket::{Entry, Extensions, FrameHeader, Inflated, Opcode};
 use compact_str::CompactString;
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// One WebSocket connection, or one attempt at it.
 #[derive(Clone, Debug)]
@@ -267,9 +269,9 @@ pub struct Request {
     /// `Sec-WebSocket-Version` as written.
     pub version: Option<CompactString>,
     /// `Sec-WebSocket-Protocol`, all lines, split by its grammar.
-    pub subprotocols: Vec<CompactString>,
+    pub subprotocols: Arc<[CompactString]>,
     /// `Sec-WebSocket-Extensions`.
-    pub extensions: Extensions,
+    pub extensions: Arc<Extensions>,
     /// The first packet with bytes after the request that was captured before the answer (RFC 6455 §4.1 bids the
     /// client wait).
     pub early_data: Option<Seen>,
@@ -282,16 +284,21 @@ pub struct Response {
     pub seen: Seen,
     /// Its head.
     pub head: ResponseHead,
-    /// `Sec-WebSocket-Accept` as written; the first one where it was repeated.
-    pub accept: Option<CompactString>,
     /// Whether it answers the request's key; `None` where a key or the accept is absent.
     pub accept_valid: Option<bool>,
     /// `Sec-WebSocket-Protocol`.
     pub subprotocol: Option<CompactString>,
     /// `Sec-WebSocket-Extensions`.
-    pub extensions: Extensions,
+    pub extensions: Arc<Extensions>,
     /// The first bytes of the body of an answer other than 101, at most [`crate::limits::BODY_QUOTE`].
     pub body: Box<[u8]>,
+}
+
+impl Response {
+    /// `Sec-WebSocket-Accept` as written; the first one where it was repeated.
+    pub fn accept(&self) -> Option<CompactString> {
+        self.head.head.text("sec-websocket-accept")
+    }
 }
 
 /// What became of the handshake.
@@ -438,12 +445,24 @@ pub struct Close {
     pub code: Option<u16>,
     /// The reason; bytes that are not UTF-8 are replaced.
     pub reason: CompactString,
-    /// The payload as sent, unmasked; at most 125 bytes, fewer where the frame was longer or cut.
-    pub payload: Box<[u8]>,
+    /// The payload as sent, unmasked, where code and reason do not tell it: a single byte, or a reason that is not UTF-8.
+    pub odd: Box<[u8]>,
     /// Payload length by its header.
     pub len: u64,
     /// The last packet of each side with payload after the handshake and before this frame.
     pub after: Sides<Option<Seen>>,
+}
+
+impl Close {
+    /// The payload as sent, unmasked; at most 125 bytes, fewer where the frame was longer or cut.
+    pub fn payload(&self) -> Cow<'_, [u8]> {
+        match self.code {
+            Some(code) if self.odd.is_empty() => {
+                [&code.to_be_bytes(), self.reason.as_bytes()].concat().into()
+            }
+            _ => Cow::Borrowed(&self.odd),
+        }
+    }
 }
 
 /// What the capture did not show. Poor evidence is not bad behaviour: it lowers confidence and forbids conclusions.

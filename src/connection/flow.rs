@@ -7,6 +7,7 @@ use super::ending::Transport;
 use super::exchange::{Exchange, Heard};
 use super::facts::{Connection, RoleEvidence};
 use super::identify::{Identified, Identify, Version};
+use super::known::Known;
 use super::multiplex::Multiplex;
 use super::session::Session;
 use super::start::Start;
@@ -56,6 +57,7 @@ pub(super) struct Flow {
     /// Whether it was counted as HTTP/2.
     counted: bool,
     last: Seen,
+    known: Arc<Known>,
     reading: Arc<Reading>,
 }
 
@@ -82,7 +84,7 @@ enum Stage {
 }
 
 impl Flow {
-    pub(super) fn new(start: Box<Start>, reading: Arc<Reading>) -> Flow {
+    pub(super) fn new(start: Box<Start>, known: Arc<Known>, reading: Arc<Reading>) -> Flow {
         Flow {
             client: start.opener.map(|side| (side, RoleEvidence::Syn)),
             proxied: None,
@@ -98,6 +100,7 @@ impl Flow {
             counted: false,
             last: start.first,
             start,
+            known,
             reading,
         }
     }
@@ -400,7 +403,10 @@ impl Flow {
                 let joined = self.start.opener.is_none() || self.trouble.has_gaps();
                 let reading = Arc::clone(&self.reading);
                 self.stage = match version {
-                    Version::Http1 => Stage::Http(Box::new(Exchange::new(tunnel, joined, reading))),
+                    Version::Http1 => {
+                        let known = Arc::clone(&self.known);
+                        Stage::Http(Box::new(Exchange::new(tunnel, joined, known, reading)))
+                    }
                     Version::Http2(begun) => Stage::Http2(Box::new(Multiplex::new(begun, tunnel, reading))),
                 };
                 self.client.get_or_insert((client, RoleEvidence::Http));

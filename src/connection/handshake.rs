@@ -4,6 +4,7 @@ use super::facts::{Outcome, Request, Response};
 use crate::capture::Seen;
 use crate::http::{RequestHead, ResponseHead};
 use crate::websocket::{Extensions, Subprotocols, accept_is_valid};
+use std::sync::Arc;
 
 /// The facts of a request with WebSocket intent.
 pub(super) fn request(head: RequestHead, seen: Seen) -> Request {
@@ -13,40 +14,43 @@ pub(super) fn request(head: RequestHead, seen: Seen) -> Request {
         seen,
         key: fields.text("sec-websocket-key"),
         version: fields.text("sec-websocket-version"),
-        subprotocols: subprotocols.list,
-        extensions: Extensions::parse(fields.values("sec-websocket-extensions")),
+        subprotocols: subprotocols.list.into(),
+        extensions: Arc::new(Extensions::parse(fields.values("sec-websocket-extensions"))),
         early_data: None,
         head,
     }
 }
 
-/// The facts of the final answer to it.
-pub(super) fn response(head: ResponseHead, seen: Seen, request: Option<&Request>) -> Response {
+/// The facts of a final answer, by itself.
+pub(super) fn response(head: ResponseHead, seen: Seen) -> Response {
     let fields = &head.head;
-    let key = request.and_then(|request| request.head.head.field("sec-websocket-key"));
-    // A repeated field (§11.3.3 forbids it) is valid only where each of its values is.
-    let accepts = |key| fields.values("sec-websocket-accept").all(|accept| accept_is_valid(key, accept));
-    let accept_valid = if fields.count("sec-websocket-accept") == 0 { None } else { key.map(accepts) };
     Response {
         seen,
-        accept: fields.text("sec-websocket-accept"),
-        accept_valid,
+        accept_valid: None,
         subprotocol: fields.text("sec-websocket-protocol"),
-        extensions: Extensions::parse(fields.values("sec-websocket-extensions")),
+        extensions: Arc::new(Extensions::parse(fields.values("sec-websocket-extensions"))),
         body: Box::default(),
         head,
     }
 }
 
+/// The same of the answer to this request.
+pub(super) fn answer(response: Response, request: Option<&Request>) -> Response {
+    let key = request.and_then(|request| request.head.head.field("sec-websocket-key"));
+    let fields = &response.head.head;
+    // A repeated field (§11.3.3 forbids it) is valid only where each of its values is.
+    let accepts = |key| fields.values("sec-websocket-accept").all(|accept| accept_is_valid(key, accept));
+    let accept_valid = fields.field("sec-websocket-accept").and(key).map(accepts);
+    Response { accept_valid, ..response }
+}
+
 /// Whether a conforming client goes on after this 101, as far as the capture shows both messages.
 pub(super) fn judge(request: Option<&Request>, response: &Response) -> Outcome {
     let fields = &response.head.head;
-    let switches = fields.has_token("upgrade", "websocket") && fields.has_token("connection", "upgrade");
-    let accept_missing = response.accept.is_none();
-    let accept_repeated = fields.count("sec-websocket-accept") > 1;
+    let switches = fields.names_websocket() && fields.names_upgrade();
+    let accepts = fields.count("sec-websocket-accept");
     let offered = request.is_none_or(|request| fits_offer(request, response));
-    let valid =
-        switches && !accept_missing && !accept_repeated && response.accept_valid != Some(false) && offered;
+    let valid = switches && accepts == 1 && response.accept_valid != Some(false) && offered;
     if valid { Outcome::Established } else { Outcome::Invalid }
 }
 

@@ -10,6 +10,7 @@ mod facts;
 mod flow;
 mod handshake;
 mod identify;
+mod known;
 mod multiplex;
 mod session;
 mod start;
@@ -33,5 +34,6 @@ pub use facts::{
     Close, Connection, FrameFacts, Glimpse, LARGE, Listed, Outcome, Pings, Quality, Repeats, Request, Reset,
     Response, RoleEvidence, Span, TcpFacts, Unused,
 };
+pub use known::Known;
 pub use table::{Carried, Connections, Counters, Parked, Told};
 pub use unread::Unread;

@@ -427,7 +427,7 @@ impl Facts<'_> {
             seen,
             code: parsed.code,
             reason: parsed.reason.into(),
-            payload: payload.into(),
+            odd: if parsed.flaw.is_some() { payload.into() } else { Box::default() },
             len: header.len,
             after,
         });

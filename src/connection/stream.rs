@@ -453,7 +453,7 @@ impl Stream {
         // Where it is not known what was asked for, frames will show it.
         let accepted = (self.extended || !self.sure) && (200..300).contains(&head.status);
         // Key and accept have no meaning here (RFC 8441 §5).
-        let response = handshake::response(head, answer.seen, None);
+        let response = handshake::response(head, answer.seen);
         if let Some(request) = &mut connection.request
             && let Some(early) = self.early.filter(|early| early.packet < answer.first.packet)
         {

@@ -3,6 +3,7 @@
 use super::ending::Transport;
 use super::facts::{Connection, Outcome, Unused};
 use super::flow::{Flow, Protocol};
+use super::known::Known;
 use super::start::{Begun, Start};
 use super::unread::Unread;
 use crate::capture::PacketId;
@@ -47,6 +48,7 @@ pub struct Connections {
     /// Flows of HTTP/2 that are open now.
     http2: u32,
     keys: Keyring,
+    known: Arc<Known>,
     reading: Arc<Reading>,
     /// Flows that ended and hold records for which a key may still come.
     parked: Vec<Parked>,
@@ -96,8 +98,8 @@ enum Entry {
 }
 
 impl Connections {
-    /// None yet; their payloads will be read as `depth` says.
-    pub fn new(keys: Keyring, depth: Depth) -> Self {
+    /// None yet; their payloads will be read as `depth` says. Parts that are worked on in turn share `known`.
+    pub fn new(keys: Keyring, depth: Depth, known: Arc<Known>) -> Self {
         Connections {
             flows: Places::default(),
             buffered: 0,
@@ -105,6 +107,7 @@ impl Connections {
             counters: Counters::default(),
             http2: 0,
             keys,
+            known,
             reading: Arc::new(Reading::new(depth)),
             parked: Vec::new(),
             unread: Unread::default(),
@@ -122,9 +125,10 @@ impl Connections {
         &self.unread
     }
 
-    /// From now on the parts of the run are worked on at the same time.
-    pub fn take_turns(&mut self, turn: Box<dyn Turn>) {
+    /// From now on the parts of the run are worked on at the same time: those of one thread share `known`.
+    pub fn take_turns(&mut self, turn: Box<dyn Turn>, known: Arc<Known>) {
         self.keys.take_turns(turn);
+        self.known = known;
     }
 
     /// Takes the key log anew: a capture brought more of it.
@@ -212,7 +216,8 @@ impl Connections {
         if let Entry::Idle(_) = self.begun(e)
             && let Entry::Idle(start) = std::mem::take(self.entry(e))
         {
-            *self.entry(e) = Entry::Busy(Box::new(Flow::new(start, Arc::clone(&self.reading))));
+            let (known, reading) = (Arc::clone(&self.known), Arc::clone(&self.reading));
+            *self.entry(e) = Entry::Busy(Box::new(Flow::new(start, known, reading)));
         }
         self.carry(e)
     }

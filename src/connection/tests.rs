@@ -36,7 +36,7 @@ impl Play {
     }
 
     pub(super) fn with_keys(opener: Option<Side>, keys: crate::tls::Keyring) -> Play {
-        let connections = Connections::new(keys, Depth::WhereAsked);
+        let connections = Connections::new(keys, Depth::WhereAsked, Default::default());
         let mut play = Play { connections, flow: 3, offsets: [0; 2], packet: 0, ignored: false };
         play.again(opener);
         play
@@ -144,8 +144,8 @@ fn a_client_that_leaves_with_1010_is_told_whole() {
     assert_eq!(c.ending.sees.client, Some(ApiClose { code: 1010, clean: true }));
     let request = c.request.unwrap();
     assert_eq!(
-        (request.seen.packet.number(), request.subprotocols),
-        (2, vec!["chat".into(), "superchat".into()])
+        (request.seen.packet.number(), &*request.subprotocols),
+        (2, &["chat".into(), "superchat".into()][..])
     );
     assert_eq!(c.response.unwrap().accept_valid, Some(true));
     assert_eq!((c.tcp.client.port, c.tcp.server.port), (51234, 80));

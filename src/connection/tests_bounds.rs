@@ -219,7 +219,8 @@ fn pings_wait_for_their_pongs_up_to_a_number() {
 
 #[test]
 fn unfinished_heads_of_many_flows_are_bounded_together() {
-    let mut connections = Connections::new(crate::tls::Keyring::default(), Depth::WhereAsked);
+    let mut connections =
+        Connections::new(crate::tls::Keyring::default(), Depth::WhereAsked, Default::default());
     let (key, _) = FlowKey::v4(([10, 0, 0, 5], 51234), ([10, 0, 0, 9], 80), 0);
     let seen = Seen { packet: PacketId::new(0, 1), at: Timestamp::default() };
     let mut event = |flow: u32, event: Event<'_>| {

@@ -63,7 +63,7 @@ impl Census {
 
     /// How often one key was sent to one server, where that was more than once.
     pub fn reuse(&self, server: Endpoint, key: &str) -> Option<&Reuse> {
-        self.patterns().reuses.get(&(server, digest(key)))
+        self.patterns().reuses.get(&(server, digest(key.as_bytes())))
     }
 
     /// The moments to which no other connection of the same client and server began nearer than this one. Of several
@@ -86,7 +86,7 @@ impl Census {
 
     /// The first packet of another connection to the same server whose request this accept value answers.
     pub fn answers(&self, connection: &Connection, accept: &str) -> Option<PacketId> {
-        let known = self.patterns().accepts(&self.records, connection.tcp.server, digest(accept));
+        let known = self.patterns().accepts(&self.records, connection.tcp.server, digest(accept.as_bytes()));
         known.filter(|packet| *packet != connection.first.packet)
     }
 

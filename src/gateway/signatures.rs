@@ -102,7 +102,7 @@ const fn reported(product: &'static str, sign: Sign, proof: Proof) -> Signature 
 
 const NGINX: &str = "ngx_http_special_response.c; seen of 1.22.1";
 const HAPROXY: &str = "src/http.c; seen of 2.6.12";
-const ENVOY: &str = "Envoy's documentation and issues";
+const ENVOY: &str = "Envoy's documentation and issues; seen of 1.40";
 const HTTPD: &str = "http_protocol.c, mod_proxy.c; seen of 2.4.71";
 const CADDY: &str = "reverseproxy.go; seen of 2.6.2";
 const VARNISH: &str = "builtin.vcl; seen of 7.1.1";
@@ -127,6 +127,7 @@ static SIGNATURES: &[Signature] = &[
     sign("Envoy", Field("x-envoy-upstream-service-time", ""), Passed, ENVOY),
     sign("Envoy", Body("no healthy upstream"), OwnAnswer, ENVOY),
     sign("Envoy", Body("upstream connect error or disconnect/reset before headers"), OwnAnswer, ENVOY),
+    sign("Envoy", Body("upstream request timeout"), OwnAnswer, ENVOY),
     sign("Apache httpd", Field("Server", "apache"), Named, HTTPD),
     sign("Apache httpd", Body("The proxy server received an invalid"), OwnAnswer, HTTPD),
     sign("Apache httpd", Body("The gateway did not receive a timely response"), OwnAnswer, HTTPD),

@@ -3,6 +3,26 @@
 use super::head::{Field, Head, HeadKind, Oddity};
 use crate::limits;
 use compact_str::CompactString;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What is known of the lines of a head besides their bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Lines {
+    kind: HeadKind,
+    signs: Signs,
+    ranges: Box<[FieldRange]>,
+    oddities: Box<[Oddity]>,
+    upgrade: Upgrade,
+}
+
+/// What `Upgrade` and `Connection` name (RFC 9110 §7.8): of every handshake this is asked again and again.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+struct Upgrade {
+    websocket: bool,
+    h2c: bool,
+    connection: bool,
+}
 
 /// Where a field lies in the raw head; small, because every head of a capture may be kept.
 /// Two bytes are enough: a head has at most 64 KiB and begins with its start line.
@@ -60,7 +80,7 @@ impl Head {
 
     /// Every header field in order of appearance.
     pub fn fields(&self) -> impl Iterator<Item = Field<'_>> {
-        self.ranges.iter().map(|range| Field { name: self.name(range), value: self.value(range) })
+        self.lines.ranges.iter().map(|range| Field { name: self.name(range), value: self.value(range) })
     }
 
     /// The value of the first field of this name (case-insensitive), without surrounding white space.
@@ -72,12 +92,7 @@ impl Head {
     /// The values of all fields of this name, in order.
     #[inline]
     pub fn values<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        let name = name.as_bytes();
-        let sign = Sign::of(name);
-        let ranges = if self.signs.may_have(sign) { &*self.ranges } else { &[] };
-        let is_named =
-            move |range: &&'a FieldRange| range.sign == sign && self.name(range).eq_ignore_ascii_case(name);
-        ranges.iter().filter(is_named).map(|range| self.value(range))
+        self.named(name).map(|range| self.value(range))
     }
 
     /// How many fields have this name.
@@ -93,6 +108,47 @@ impl Head {
         self.values(name).any(|value| lists(value, token.as_bytes()))
     }
 
+    /// Whether `Upgrade` names `websocket` (RFC 6455 §4.1).
+    #[inline]
+    pub fn names_websocket(&self) -> bool {
+        self.lines.upgrade.websocket
+    }
+
+    /// Whether `Upgrade` names `h2c` (RFC 7540 §3.2).
+    #[inline]
+    pub fn names_h2c(&self) -> bool {
+        self.lines.upgrade.h2c
+    }
+
+    /// Whether `Connection` names `upgrade` (RFC 6455 §4.1).
+    #[inline]
+    pub fn names_upgrade(&self) -> bool {
+        self.lines.upgrade.connection
+    }
+
+    /// Where in [`Head::raw`] the value lies that is another one in each handshake: that of the only `Sec-WebSocket-Key` of
+    /// a request, or of the only `Sec-WebSocket-Accept` of a response.
+    pub fn nonce(&self) -> Option<Range<usize>> {
+        let mut named = self.named(match self.lines.kind {
+            HeadKind::Request => "sec-websocket-key",
+            HeadKind::Response => "sec-websocket-accept",
+        });
+        let range = named.next().filter(|_| named.next().is_none())?;
+        let start = usize::from(range.value_start);
+        Some(start..start.checked_add(usize::from(range.value_length))?)
+    }
+
+    /// The head that `bytes` are, where it differs from this one in nothing but the letters of base64 at `nonce` (see
+    /// [`Head::nonce`]): then its lines are known without being read.
+    pub fn again(&self, nonce: &Range<usize>, bytes: &[u8]) -> Option<Head> {
+        let same = |range: Range<usize>| bytes.get(range.clone()) == self.raw.get(range);
+        let is_alike = bytes.len() == self.raw.len()
+            && same(0..nonce.start)
+            && same(nonce.end..bytes.len())
+            && [bytes, &self.raw].iter().all(|raw| raw.get(nonce.clone()).is_some_and(is_base64));
+        is_alike.then(|| Head { raw: bytes.into(), lines: Arc::clone(&self.lines) })
+    }
+
     /// The first value of this name for people: bytes that are not UTF-8 are replaced, and a fold is one space
     /// (RFC 9112 §5.2).
     #[inline]
@@ -102,7 +158,7 @@ impl Head {
 
     /// What is odd about it; each kind once, in order of first appearance.
     pub fn oddities(&self) -> &[Oddity] {
-        &self.oddities
+        &self.lines.oddities
     }
 
     /// What a strict parser says of it; made anew on every call, for the few heads that are shown.
@@ -161,13 +217,27 @@ impl Head {
             }
             (start, colon) = (at.saturating_add(1), None);
         }
-        Some(Head {
-            raw: raw.get(..length)?.into(),
-            kind,
-            signs: table.signs,
-            ranges: table.ranges.into(),
-            oddities: table.oddities.into(),
-        })
+        let (ranges, oddities) = (table.ranges.into(), table.oddities.into());
+        let lines = Lines { kind, signs: table.signs, ranges, oddities, upgrade: Upgrade::default() };
+        let mut head = Head { raw: raw.get(..length)?.into(), lines: Arc::new(lines) };
+        let upgrade = Upgrade {
+            websocket: head.has_token("upgrade", "websocket"),
+            h2c: head.has_token("upgrade", "h2c"),
+            connection: head.has_token("connection", "upgrade"),
+        };
+        Arc::make_mut(&mut head.lines).upgrade = upgrade;
+        Some(head)
+    }
+
+    /// The fields of this name.
+    #[inline]
+    fn named<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a FieldRange> + use<'a, 'n> {
+        let name = name.as_bytes();
+        let sign = Sign::of(name);
+        let ranges = if self.lines.signs.may_have(sign) { &*self.lines.ranges } else { &[] };
+        let is_named =
+            move |range: &&'a FieldRange| range.sign == sign && self.name(range).eq_ignore_ascii_case(name);
+        ranges.iter().filter(is_named)
     }
 
     fn name(&self, range: &FieldRange) -> &[u8] {
@@ -179,14 +249,15 @@ impl Head {
     }
 
     pub(super) fn add_oddity(&mut self, oddity: Oddity) {
-        let mut oddities = std::mem::take(&mut self.oddities).into_vec();
+        let lines = Arc::make_mut(&mut self.lines);
+        let mut oddities = std::mem::take(&mut lines.oddities).into_vec();
         note(&mut oddities, oddity);
-        self.oddities = oddities.into();
+        lines.oddities = oddities.into();
     }
 
     fn strictly<const SLOTS: usize>(&self) -> httparse::Result<usize> {
         let mut slots = [httparse::EMPTY_HEADER; SLOTS];
-        match self.kind {
+        match self.lines.kind {
             HeadKind::Request => httparse::Request::new(&mut slots).parse(&self.raw),
             HeadKind::Response => httparse::Response::new(&mut slots).parse(&self.raw),
         }
@@ -224,6 +295,11 @@ fn has_odd_bytes(raw: &[u8]) -> bool {
     let lone =
         raw.iter().zip(next).fold(false, |lone, (&byte, &next)| lone | (byte == b'\r') & (next != b'\n'));
     odd || lone || raw.last() == Some(&b'\r')
+}
+
+/// Whether there are none but the letters of base64, of which none means anything to a head.
+fn is_base64(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='))
 }
 
 /// Without white space and folds at both ends.

@@ -1,9 +1,10 @@
 //! Request and response heads: the start line, over a [`Head`] that keeps every byte.
 
-use super::fields::{FieldRange, Signs, text};
+use super::fields::{Lines, text};
 use super::first::is_method;
 use super::redact::without_query;
 use compact_str::CompactString;
+use std::sync::Arc;
 
 /// A message head with all of its bytes, from the start line to the blank line.
 ///
@@ -12,10 +13,8 @@ use compact_str::CompactString;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Head {
     pub(super) raw: Box<[u8]>,
-    pub(super) kind: HeadKind,
-    pub(super) signs: Signs,
-    pub(super) ranges: Box<[FieldRange]>,
-    pub(super) oddities: Box<[Oddity]>,
+    /// Shared by heads that differ in one value only.
+    pub(super) lines: Arc<Lines>,
 }
 
 /// One header field line.
@@ -128,12 +127,12 @@ impl RequestHead {
         const PREFIX: &[u8] = b"sec-websocket-";
         let is_ours =
             |name: &[u8]| name.get(..PREFIX.len()).is_some_and(|name| name.eq_ignore_ascii_case(PREFIX));
-        self.head.has_token("upgrade", "websocket") || self.head.fields().any(|field| is_ours(field.name))
+        self.head.names_websocket() || self.head.fields().any(|field| is_ours(field.name))
     }
 
     /// Whether `Upgrade` names `websocket` and `Connection` names `upgrade` (RFC 6455 §4.1).
     pub fn is_upgrade(&self) -> bool {
-        self.head.has_token("upgrade", "websocket") && self.head.has_token("connection", "upgrade")
+        self.head.names_websocket() && self.head.names_upgrade()
     }
 }
 

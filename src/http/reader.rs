@@ -1,6 +1,8 @@
 //! Collects the bytes of one message head from the pieces in which they arrive.
 
 use crate::limits;
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 
 /// Collects one message head after another. A head that is complete in its first piece is never copied; every byte
 /// is looked at once, however small the pieces.
@@ -104,6 +106,13 @@ impl HeadReader {
 /// The number of bytes up to and including the blank line that ends a head. Lines end with CRLF or, tolerated as
 /// RFC 9112 §2.2 allows, with LF.
 fn find_end(position: &mut Position, bytes: &[u8]) -> Option<usize> {
+    // As it nearly always is: the whole head is here.
+    if let Position::BeforeHead = position
+        && let Some(end) = find_blank_line(bytes)
+    {
+        *position = Position::LineStart;
+        return Some(end);
+    }
     let mut at = 0_usize;
     loop {
         match position {
@@ -123,6 +132,16 @@ fn find_end(position: &mut Position, bytes: &[u8]) -> Option<usize> {
             },
         }
     }
+}
+
+/// The end of the first blank line behind another line.
+fn find_blank_line(bytes: &[u8]) -> Option<usize> {
+    static ENDS: LazyLock<[Finder<'_>; 2]> =
+        LazyLock::new(|| [b"\n\r\n".as_slice(), b"\n\n"].map(Finder::new));
+    let [crlf, lf] = &*ENDS;
+    let end = crlf.find(bytes).and_then(|at| at.checked_add(crlf.needle().len()));
+    let before = end.and_then(|end| bytes.get(..end)).unwrap_or(bytes);
+    lf.find(before).and_then(|at| at.checked_add(lf.needle().len())).or(end)
 }
 
 #[cfg(test)]

@@ -172,7 +172,7 @@ fn line(head: &Head, name: &str) -> Option<String> {
 }
 
 fn upgrades(head: &Head) -> bool {
-    head.has_token("Connection", "upgrade")
+    head.names_upgrade()
 }
 
 /// `1010 permessage-deflate`, the code first.

@@ -20,8 +20,9 @@ pub(super) fn each(connection: &Connection, means: Means, tell: &mut impl FnMut(
             key.filter(|key| !key.is_empty()).into_iter().for_each(|key| tell(key.as_bytes()));
         }
         Means::Accept => {
-            let accept = connection.response.as_ref().and_then(|response| response.accept.as_ref());
-            accept.filter(|accept| !accept.is_empty()).into_iter().for_each(|accept| tell(accept.as_bytes()));
+            let head = connection.response.as_ref().map(|response| &response.head.head);
+            let accept = head.and_then(|head| head.field("sec-websocket-accept"));
+            accept.filter(|accept| !accept.is_empty()).into_iter().for_each(tell);
         }
         Means::MaskingKeys => masks(connection, tell),
         Means::TraceHeader => traces(connection, tell),

@@ -2,11 +2,12 @@
 //!
 //! A *client leg* runs from a client to a gateway, an *upstream leg* from that gateway to what stands behind it. A chain
 //! of gateways is so many pairs in a row. Legs are matched by what passes through a gateway unchanged (`marks`), else
-//! by addresses and time (`by_time`); one connection that was captured twice, before and after an address
+//! by addresses and time (`by_time`, and `by_tls` where TLS with the upstream failed); one connection that was captured twice, before and after an address
 //! translation, is never taken for two (`duplicates`).
 
 mod aside;
 mod by_time;
+mod by_tls;
 mod candidates;
 mod changes;
 mod clock;

@@ -2,7 +2,7 @@
 
 use super::candidates::Asked;
 use super::clock::Clocks;
-use super::{LegPair, Means, aside, by_time, changes, family, marks};
+use super::{LegPair, Means, aside, by_time, by_tls, changes, family, marks};
 use crate::confidence::Confidence;
 use crate::connection::{Connection, Outcome};
 use std::collections::BTreeMap;
@@ -57,6 +57,11 @@ pub(super) fn pair(
     }
     for found in by_time::matches(connections, asked, calls, &free) {
         links.add(found.child, found.parent, found.means, found.confidence);
+    }
+    let mut is_parent = vec![false; connections.len()];
+    links.parent.iter().flatten().for_each(|link| is_parent[link.parent] = true);
+    for found in by_tls::matches(connections, |index| !is_parent[index] && !twice[index]) {
+        links.add(found.child, found.parent, Means::Timing, found.confidence);
     }
     pairs(connections, &links, &clocks)
 }

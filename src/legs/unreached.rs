@@ -1,9 +1,10 @@
 //! Attempts at an upstream that never carried a byte: they are no connections of the report, but they tell why a gateway
 //! answered with an error.
 
-use crate::connection::{Connection, Transport, Unused};
+use crate::connection::{Connection, Outcome, Transport, Unused};
 use crate::net::Endpoint;
 use crate::role::Role;
+use crate::time::Timestamp;
 use std::collections::HashMap;
 use std::net::IpAddr;
 
@@ -58,13 +59,12 @@ impl<'a> Unconnected<'a> {
 /// The attempts that were made while this connection waited for its answer, or after its 101 and before its end, and
 /// failed. `None` where attempts at several upstreams, or by several hosts, leave it open whose they are.
 pub fn unreached<'a>(client: &Connection, unconnected: &Unconnected<'a>) -> Option<Attempts<'a>> {
-    let request = client.request.as_ref()?.seen.at;
-    let answered = client.response.as_ref().filter(|response| response.head.status != 101);
-    let until = answered.map(|answer| answer.seen.at).or(client.closes.first().map(|close| close.seen.at));
-    let until = until.or(client.ending.by.map(|(_, seen)| seen.at)).unwrap_or(client.last.at);
-    let unused = unconnected.by_time;
-    let start = unused.partition_point(|one| one.opened.at < request);
-    let during = unused[start..].iter().take_while(|one| one.opened.at <= until);
+    let work = Work::of(client)?;
+    let since = |at| &unconnected.by_time[unconnected.by_time.partition_point(|one| one.opened.at < at)..];
+    let until = work.until;
+    let early =
+        since(work.began).iter().take_while(|one| one.opened.at < work.asked && work.meets(one.opened.at));
+    let during = early.chain(since(work.asked)).take_while(|one| one.opened.at <= until);
     let mut tried: Vec<&Unused> = Vec::new();
     for one in during.take(CONSIDERED) {
         let same_capture = one.capture == client.tcp.capture;
@@ -92,9 +92,9 @@ pub fn unreached<'a>(client: &Connection, unconnected: &Unconnected<'a>) -> Opti
     // A gateway goes to work at once, and answers as soon as it has given up. What is neither was made for another
     // reason, as health checks are; where they show at other times as well, or in turns, it has to be both.
     let awaited = client.response.as_ref().is_none_or(|response| response.head.status != 101);
-    let at_once = awaited && first.opened.at.nanos_since(request) <= PROMPT;
+    let at_once = awaited && work.is_at_once(first.opened.at);
     let gave_up = match tried.last().and_then(|last| last.ended) {
-        Some((_, _, seen)) if fate == Fate::Refused => until.nanos_since(seen.at) <= PROMPT,
+        Some((_, _, seen)) if fate == Fate::Refused => work.is_given_up(seen.at),
         _ => true,
     };
     let in_turn = upstreams.len() == 1
@@ -105,9 +105,65 @@ pub fn unreached<'a>(client: &Connection, unconnected: &Unconnected<'a>) -> Opti
         });
     let elsewhere =
         upstreams.iter().map(|&upstream| unconnected.of(host, upstream).len()).sum::<usize>() > tried.len();
-    let sure =
-        if elsewhere || upstreams.len() > 1 { (at_once || !awaited) && gave_up } else { at_once || gave_up };
+    // A relay of TCP reads nothing that could show what its attempt was for.
+    let unread = first.opened.at < work.asked;
+    let sure = if elsewhere || unread || upstreams.len() > 1 {
+        (at_once || !awaited) && gave_up
+    } else {
+        at_once || gave_up
+    };
     (sure && in_turn).then_some(Attempts { upstreams, fate, tried })
+}
+
+/// The time in which a gateway has to do with its client's request, be it that it waits for the request or only for a client, as
+/// a relay of TCP does.
+pub(super) struct Work {
+    /// When the request was there, or the connection of a client that was never answered began.
+    began: Timestamp,
+    /// When the request was there.
+    asked: Timestamp,
+    /// When the client was answered, or the session or the connection ended.
+    until: Timestamp,
+}
+
+impl Work {
+    /// `None` where no request was seen.
+    pub(super) fn of(client: &Connection) -> Option<Work> {
+        let asked = client.request.as_ref()?.seen.at;
+        let answered = client.response.as_ref().filter(|response| response.head.status != 101);
+        let until =
+            answered.map(|answer| answer.seen.at).or(client.closes.first().map(|close| close.seen.at));
+        let until = until.or(client.ending.by.map(|(_, seen)| seen.at)).unwrap_or(client.last.at);
+        // Who answers in HTTP has read the request before it did anything.
+        let opened = client.tcp.opened.filter(|_| client.outcome == Outcome::Unanswered);
+        let began = opened.map_or(asked, |opened| opened.at);
+        Some(Work { began: began.min(asked), asked, until })
+    }
+
+    /// Whether something that begins then may belong to it: of what comes before the request only what a new client makes a
+    /// relay do.
+    pub(super) fn may_begin(&self, at: Timestamp) -> bool {
+        (self.asked..=self.until).contains(&at) || self.asked > at && self.meets(at)
+    }
+
+    /// Whether a gateway that begins then does so at once.
+    pub(super) fn is_at_once(&self, at: Timestamp) -> bool {
+        self.meets(at) || (0..=PROMPT).contains(&at.nanos_since(self.asked))
+    }
+
+    /// When it may have begun.
+    pub(super) fn began(&self) -> Timestamp {
+        self.began
+    }
+
+    /// Whether the client was answered at once when the last attempt had failed.
+    pub(super) fn is_given_up(&self, failed: Timestamp) -> bool {
+        self.until.nanos_since(failed).saturating_abs() <= PROMPT
+    }
+
+    fn meets(&self, at: Timestamp) -> bool {
+        (0..=PROMPT).contains(&at.nanos_since(self.began))
+    }
 }
 
 /// Nanoseconds within which a gateway does what it does at once.

@@ -1,7 +1,7 @@
 //! Where connections wait to be judged until more of the run is known.
 
 use super::{Observer, Totals};
-use crate::connection::{Carried, Connection, Unused};
+use crate::connection::{Carried, Connection, Outcome, Unused};
 use crate::gateway::Census;
 use crate::legs::{Candidates, LegPair, Paired, Unconnected};
 use crate::limits;
@@ -117,9 +117,11 @@ impl<'a> Bench<'a> {
                 emit(connection, findings);
             }
             for connection in attempts {
-                // What a gateway asked of another service about an upgrade is no upgrade, and owes none.
-                let is_aside = links.iter().any(|pair| pair.asides.contains(&connection.serial));
-                let findings = if is_aside { Vec::new() } else { rules::judge(&connection, &context) };
+                // What a gateway asked of another service about an upgrade is no upgrade, and owes none; TLS that failed is
+                // told with the last attempt at it.
+                let is_told = connection.outcome == Outcome::Encrypted
+                    || links.iter().any(|pair| pair.asides.contains(&connection.serial));
+                let findings = if is_told { Vec::new() } else { rules::judge(&connection, &context) };
                 emit(connection, findings);
             }
         }

@@ -2,12 +2,13 @@
 
 use super::front::Front;
 use crate::capture::{PacketId, Seen};
-use crate::connection::{self, Connections, Parked, Told, Unread};
+use crate::connection::{self, Connections, Known, Parked, Told, Unread};
 use crate::limits;
 use crate::net::{FlowKey, Segment};
 use crate::tcp::{self, FlowId};
 use crate::tls::{KeyLog, Keyring, Sessions, Turn};
 use crate::websocket::Depth;
+use std::sync::Arc;
 
 /// See the module.
 pub(super) struct Part {
@@ -17,9 +18,10 @@ pub(super) struct Part {
 
 /// The parts of a run, all empty.
 pub(super) fn all(front: &Front, depth: Depth) -> Vec<Part> {
+    let known = Arc::<Known>::default();
     let part = |sessions| {
         let keys = Keyring::new(front.keys.clone(), front.more_keys()).sharing(sessions);
-        Part { tcp: tcp::Table::default(), connections: Connections::new(keys, depth) }
+        Part { tcp: tcp::Table::default(), connections: Connections::new(keys, depth, Arc::clone(&known)) }
     };
     Sessions::of_parts(limits::PARTS).map(part).collect()
 }
@@ -42,9 +44,9 @@ impl Part {
         self.tcp.pass(now, &mut self.connections);
     }
 
-    /// From now on the parts are worked on at the same time.
-    pub(super) fn take_turns(&mut self, turn: Box<dyn Turn>) {
-        self.connections.take_turns(turn);
+    /// From now on the parts are worked on at the same time: those of one thread share `known`.
+    pub(super) fn take_turns(&mut self, turn: Box<dyn Turn>, known: Arc<Known>) {
+        self.connections.take_turns(turn, known);
     }
 
     /// A capture brought keys.

@@ -371,7 +371,7 @@ fn response(r: &facts::Response) -> model::Response {
         time: at.to_string(),
         status: r.head.status,
         reason: r.head.reason.to_string(),
-        accept: r.accept.clone().map(String::from),
+        accept: r.accept().map(String::from),
         accept_valid: r.accept_valid,
         subprotocol: r.subprotocol.clone().map(String::from),
         extensions: extensions(&r.extensions),

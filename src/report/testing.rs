@@ -119,6 +119,7 @@ pub fn finding(rule: &'static Rule, seen: Seen, title: &str) -> Finding {
         evidence: Vec::new(),
         help: String::new(),
         consequences: Vec::new(),
+        borne: false,
         related: Vec::new(),
         suppressed: None,
     }

@@ -167,8 +167,8 @@ fn is_plain_request(request: &Request) -> bool {
         && request.head.method == "GET"
         && request.head.version == Some((1, 1))
         && head.field("host").is_some()
-        && head.has_token("upgrade", "websocket")
-        && head.has_token("connection", "upgrade")
+        && head.names_websocket()
+        && head.names_upgrade()
         && request.version.as_deref() == Some("13")
         && head.count("sec-websocket-version") == 1
         && request.key.as_ref().is_some_and(|key| looks_random(key.as_bytes()))

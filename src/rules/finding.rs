@@ -87,6 +87,8 @@ pub struct Finding {
     pub help: String,
     /// Findings of other rules that are consequences of this one.
     pub consequences: Vec<Finding>,
+    /// Whether the other side went on in spite of it, so that it is no reason for a later end.
+    pub borne: bool,
     /// Other connections that it concerns, by [`crate::connection::Connection::serial`].
     pub related: Vec<u64>,
     /// Why it does not count, where it does not.
@@ -108,9 +110,16 @@ impl Finding {
             evidence: Vec::new(),
             help: String::new(),
             consequences: Vec::new(),
+            borne: false,
             related: Vec::new(),
             suppressed: None,
         }
+    }
+
+    /// Whether another finding may follow from it.
+    pub(super) fn explains(&self, below: &Finding) -> bool {
+        self.rule.explains.contains(&below.rule.name)
+            && !(self.borne && below.rule.name == "closed-without-close-frame")
     }
 
     /// At most this grave.

@@ -5,6 +5,7 @@ pub mod expectation;
 pub mod selection;
 pub mod suppression;
 
+mod answers;
 mod capture;
 mod close;
 mod context;
@@ -43,6 +44,7 @@ pub use selection::Selection;
 pub use suppression::{Suppressed, Suppressions};
 
 use crate::connection::{Connection, Outcome};
+use crate::role::Role;
 use std::cmp::Reverse;
 
 /// Every rule, in order of code.
@@ -186,9 +188,36 @@ fn find(connection: &Connection, cues: Cues, context: &Context<'_>) -> Vec<Findi
             assert_eq!(found.len(), before, "{} had something to say and was not asked", rule.name);
         }
     }
-    found.iter_mut().for_each(|finding| context.selection.weigh(finding));
+    for finding in &mut found {
+        context.selection.weigh(finding);
+        finding.borne = is_borne(connection, finding);
+    }
     found
 }
+
+/// Whether the side that it was done to went on in spite of it: then a later end has another reason.
+fn is_borne(connection: &Connection, finding: &Finding) -> bool {
+    let of_session = matches!(
+        finding.rule.category,
+        Category::Handshake | Category::Extension | Category::Subprotocol | Category::Frame
+    );
+    let by = match finding.origin {
+        Some(Origin::Client) => Role::Client,
+        Some(Origin::Server | Origin::Gateway) => Role::Server,
+        _ => return false,
+    };
+    let other = connection.frames.as_ref().map(|frames| &frames[by.other()]);
+    let Some(last) = other.and_then(|frames| frames.last.filter(|_| frames.total() > 0)) else {
+        return false;
+    };
+    let answer = connection.response.as_ref().map(|response| response.seen);
+    // Who refuses an answer sends no message after it; of a frame it may hear only after it has sent some of its own.
+    let since = if answer == Some(finding.seen) { 0 } else { HEARD };
+    of_session && last.packet > finding.seen.packet && last.at.nanos_since(finding.seen.at) >= since
+}
+
+/// Nanoseconds within which a side hears what the other one sent.
+const HEARD: i64 = 1_000_000_000;
 
 /// Puts findings in order and consequences under their causes.
 fn arrange(mut found: Vec<Finding>, selection: &Selection) -> Vec<Finding> {
@@ -214,7 +243,7 @@ pub fn rule(name_or_code: &str) -> Option<&'static Rule> {
 fn hang(found: Vec<Finding>, selection: &Selection) -> Vec<Finding> {
     let explains = |root: usize, below: usize| {
         let (root, below) = (&found[root], &found[below]);
-        root.rule.explains.contains(&below.rule.name) && selection.hides(root, below)
+        root.explains(below) && selection.hides(root, below)
     };
     let roots: Vec<Option<usize>> = (0..found.len())
         .map(|below| {
@@ -340,6 +369,22 @@ mod tests {
             assert_eq!(rule(known).unwrap().code, "WS-EX-012");
         }
         assert!(rule("EX-999").is_none());
+    }
+
+    #[test]
+    fn what_the_other_side_bore_is_no_reason_for_a_later_end() {
+        let offered = || {
+            let request = format!("{}Sec-WebSocket-Protocol: a1\r\n", testing::REQUEST);
+            Scene::tcp().request(&request).answer(testing::ANSWER, "")
+        };
+        let names = |scene: Scene| -> Vec<&str> {
+            scene.findings().iter().map(|finding| finding.rule.name).collect()
+        };
+        assert_eq!(names(offered().fin(Client)), ["subprotocol-offered-not-selected"]);
+        assert_eq!(
+            names(offered().messages(Client, 1).fin(Server)),
+            ["closed-without-close-frame", "subprotocol-offered-not-selected"]
+        );
     }
 
     #[test]

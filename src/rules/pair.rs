@@ -124,7 +124,8 @@ fn first(connection: &Connection) -> Seen {
 /// `upstream leg 10.20.0.1:40000 to 10.20.0.20:8080, matched by the same Sec-WebSocket-Key`.
 fn matched(legs: &Legs<'_>) -> String {
     let tcp = &legs.upstream.tcp;
-    let means = legs.pair.means.phrase();
+    // Where no request was on the leg, its target is not known.
+    let means = if legs.upstream.request.is_some() { legs.pair.means.phrase() } else { "addresses and time" };
     let clock = legs.pair.clock;
     let offset = match clock.offset {
         0 => String::new(),
@@ -376,7 +377,7 @@ fn join(legs: &Legs<'_>, selection: &Selection, client: &mut Vec<Finding>, upstr
             absorb(legs, same, &finding);
             continue;
         }
-        let root = client.iter_mut().find(|root| root.rule.explains.contains(&finding.rule.name));
+        let root = client.iter_mut().find(|root| root.explains(&finding));
         match root {
             // Where the upstream is the cause, a gateway that hides it does not make it a consequence.
             Some(root) if may_hang(root, &finding) && selection.hides(root, &finding) => {

@@ -13,7 +13,9 @@ use crate::net::Endpoint;
 use crate::role::{Role, Sides};
 use crate::rules::{Context, Finding, judge};
 use crate::time::Timestamp;
-use crate::websocket::{Extensions, Subprotocols, Violation, accept_is_valid};
+use crate::tls::{Alert, AlertDescription, Facts, Opened, Sent, Version};
+use crate::websocket::{ClosePayload, Extensions, Subprotocols, Violation, accept_is_valid};
+use std::sync::Arc;
 
 /// The lines of a correct upgrade request, with the key of RFC 6455 §1.3.
 pub const REQUEST: &str = "GET /chat?token=s3cret HTTP/1.1\r\nHost: example.org\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\
@@ -52,6 +54,38 @@ impl Scene {
         tcp.isn = Sides { client: Some(packet as u32), server: Some(packet as u32 + 7) };
         scene.connection.tcp.accepted = Some(scene.step());
         scene
+    }
+
+    /// TLS of which the server never said a word, so many seconds after the start of the capture.
+    pub fn tls_at(seconds: f64) -> Scene {
+        Scene::tcp_at(seconds).with(|connection| {
+            let seen = connection.last;
+            let sent =
+                Sent { records: 1, bytes: 200, first: Some(seen), last: Some(seen), ..Sent::default() };
+            connection.outcome = Outcome::Encrypted;
+            connection.tls = Some(Box::new(Facts {
+                version: None,
+                offered: Some(Version::TLS13),
+                cipher_suite: None,
+                server_name: None,
+                alpn: None,
+                alpn_offered: Vec::new(),
+                opened: Opened::Nothing,
+                alerts: Vec::new(),
+                sent: Sides { client: sent, server: Sent::default() },
+                plain_answer: None,
+            }));
+        })
+    }
+
+    /// An alert that the handshake of TLS ends with, after each side said something.
+    pub fn alert(mut self, from: Role, number: u8) -> Scene {
+        let seen = self.step();
+        self.with(|connection| {
+            let Some(tls) = connection.tls.as_mut() else { return };
+            tls.sent.server = tls.sent.client;
+            tls.alerts.push(Alert { from, seen, level: 2, description: AlertDescription(number) });
+        })
     }
 
     /// A correct request, answered by `answer` and a body.
@@ -105,8 +139,8 @@ impl Scene {
             seen,
             key: fields.text("Sec-WebSocket-Key"),
             version: fields.text("Sec-WebSocket-Version"),
-            subprotocols: Subprotocols::parse(fields.values("Sec-WebSocket-Protocol")).list,
-            extensions: Extensions::parse(fields.values("Sec-WebSocket-Extensions")),
+            subprotocols: Subprotocols::parse(fields.values("Sec-WebSocket-Protocol")).list.into(),
+            extensions: Arc::new(Extensions::parse(fields.values("Sec-WebSocket-Extensions"))),
             early_data: None,
             head,
         });
@@ -119,17 +153,13 @@ impl Scene {
         let seen = self.step();
         let head = response_head(&format!("{lines}\r\n"));
         let text = |name: &str| head.head.text(name);
-        let accept = text("Sec-WebSocket-Accept");
-        let key = self.connection.request.as_ref().and_then(|request| request.key.clone());
+        let accept = head.head.field("Sec-WebSocket-Accept");
+        let key = self.connection.request.as_ref().and_then(|request| request.key.as_ref());
         let response = Response {
             seen,
-            accept_valid: accept
-                .as_ref()
-                .zip(key)
-                .map(|(accept, key)| accept_is_valid(key.as_bytes(), accept.as_bytes())),
-            accept,
+            accept_valid: accept.zip(key).map(|(accept, key)| accept_is_valid(key.as_bytes(), accept)),
             subprotocol: text("Sec-WebSocket-Protocol"),
-            extensions: Extensions::parse(head.head.values("Sec-WebSocket-Extensions")),
+            extensions: Arc::new(Extensions::parse(head.head.values("Sec-WebSocket-Extensions"))),
             body: body.as_bytes().into(),
             head,
         };
@@ -200,13 +230,14 @@ impl Scene {
         let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
         let reason = String::from_utf8_lossy(payload.get(2..).unwrap_or_default()).into();
         let len = payload.len() as u64;
+        let odd = if ClosePayload::parse(payload).flaw.is_some() { payload } else { &[] };
         let after = Role::BOTH.map(|role| self.frames(role).last);
         let after = Sides { client: after[0], server: after[1] };
         let frames = self.frames(from);
         frames.close += 1;
         frames.last = Some(seen);
         let both = self.connection.closes.iter().any(|close| close.from != from);
-        self.connection.closes.push(Close { from, seen, code, reason, payload: payload.into(), len, after });
+        self.connection.closes.push(Close { from, seen, code, reason, odd: odd.into(), len, after });
         self.connection.ending.close = Some(if both { CloseState::Clean } else { CloseState::Unechoed });
         self
     }

@@ -45,6 +45,12 @@ impl Facts {
         }
     }
 
+    /// Whether its client sent too little under protection for a request: no more than the end of its handshake, or an alert.
+    pub fn asked_nothing(&self) -> bool {
+        let sent = &self.sent[Role::Client];
+        !self.opened.is_open() && sent.missing == 0 && sent.protected_bytes < SHORTEST_REQUEST
+    }
+
     /// The first alert that tells of a failure.
     pub fn failure(&self) -> Option<&Alert> {
         self.alerts.iter().find(|alert| alert.is_failure())
@@ -55,6 +61,9 @@ impl Facts {
         self.sent[role].records == 0 && self.sent[role].missing == 0
     }
 }
+
+/// Bytes of the shortest upgrade request that any program sends: its six lines, which RFC 6455 §4.1 asks for.
+const SHORTEST_REQUEST: u64 = 128;
 
 /// An answer to a client hello that is plain HTTP.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -74,6 +83,8 @@ pub struct Sent {
     pub protected: u64,
     /// Bytes of the bodies of all records.
     pub bytes: u64,
+    /// Of these, those of the protected ones.
+    pub protected_bytes: u64,
     /// Bytes that the capture lacks.
     pub missing: u64,
     /// The first record.

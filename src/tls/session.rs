@@ -323,6 +323,7 @@ impl Session {
             || matches!(direction.protection, Protection::Tls12(_) | Protection::Sealed)
         {
             sent.protected = sent.protected.saturating_add(1);
+            sent.protected_bytes = sent.protected_bytes.saturating_add(record.header.len() as u64);
         }
         if direction.pending.is_empty() {
             match self.process(from, record, seen, keys, out) {

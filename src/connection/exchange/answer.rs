@@ -1,24 +1,33 @@
 //! What an answer makes of its request, and of the connection: a session, an attempt that failed, a tunnel, HTTP/2.
 
 use super::super::chunk::Waiting;
-use super::super::facts::{Connection, Outcome};
+use super::super::facts::{Connection, Outcome, Response};
 use super::super::handshake;
 use super::super::session::Session;
-use super::{Exchange, Heard, Pending, Reader, quote};
+use super::{Answered, Exchange, Heard, Pending, Reader, quote};
 use crate::capture::Seen;
-use crate::http::{Body, ResponseHead};
+use crate::http::Body;
 use crate::limits;
 use crate::role::{Role, Sides};
 use crate::websocket;
 
 impl Exchange {
     /// Pairs an answer with its request.
-    pub(super) fn response(&mut self, head: ResponseHead, seen: Seen) -> Heard {
+    pub(super) fn response(&mut self, answered: Answered, seen: Seen) -> Heard {
         let began = match &self.server {
             Reader::Head { began: Some(began), .. } => *began,
             _ => (seen, 0),
         };
-        if (100..200).contains(&head.status) && head.status != 101 {
+        let head = match answered {
+            Answered::Known(response) => return self.switch(response, began, seen),
+            Answered::New(head) if head.status == 101 => {
+                let response = handshake::response(head, seen);
+                self.known.keep_response(&response);
+                return self.switch(response, began, seen);
+            }
+            Answered::New(head) => head,
+        };
+        if (100..200).contains(&head.status) {
             if let Some(pending) = self.pending.front_mut()
                 && pending.interim.len() < limits::INTERIM
             {
@@ -29,9 +38,6 @@ impl Exchange {
         }
         self.attempts.end_answer();
         let pending = self.pending.pop_front();
-        if head.status == 101 {
-            return self.switch(pending, head, began, seen);
-        }
         let method = pending.as_ref().map_or("GET", Pending::method);
         let body = head.body(method);
         if let Body::Tunnel = body {
@@ -48,7 +54,8 @@ impl Exchange {
             let mut connection = self.attempts.begin(*upgrade, interim);
             connection.outcome = Outcome::Rejected;
             connection.last = seen;
-            connection.response = Some(handshake::response(head, seen, connection.request.as_ref()));
+            let response = handshake::response(head, seen);
+            connection.response = Some(handshake::answer(response, connection.request.as_ref()));
             self.attempts.answer(connection);
             if let Reader::Head { .. } = self.server {
                 self.attempts.end_answer();
@@ -59,18 +66,14 @@ impl Exchange {
     }
 
     /// A 101: WebSocket from here on, where either side said so.
-    fn switch(
-        &mut self,
-        pending: Option<Pending>,
-        head: ResponseHead,
-        began: (Seen, u64),
-        seen: Seen,
-    ) -> Heard {
+    fn switch(&mut self, response: Response, began: (Seen, u64), seen: Seen) -> Heard {
+        self.attempts.end_answer();
+        let pending = self.pending.pop_front();
         let (upgrade, interim) = pending.map_or((None, Vec::new()), |p| (p.upgrade, p.interim));
-        let websocket = upgrade.is_some()
-            || head.head.has_token("upgrade", "websocket")
-            || head.head.field("sec-websocket-accept").is_some();
-        if head.head.has_token("upgrade", "h2c") && !head.head.has_token("upgrade", "websocket") {
+        let fields = &response.head.head;
+        let websocket =
+            upgrade.is_some() || fields.names_websocket() || fields.field("sec-websocket-accept").is_some();
+        if fields.names_h2c() && !fields.names_websocket() {
             let client = std::mem::take(&mut self.after_request);
             return Heard::Http2(self.attempts.tunnel(), Sides { client, server: Waiting::default() });
         }
@@ -83,7 +86,7 @@ impl Exchange {
             Some(upgrade) => (Some(upgrade.request), upgrade.began, upgrade.offset),
             None => (None, began.0, 0),
         };
-        let response = handshake::response(head, seen, request.as_ref());
+        let response = handshake::answer(response, request.as_ref());
         let mut connection = Connection::begun(first);
         connection.last = seen;
         connection.outcome = handshake::judge(request.as_ref(), &response);

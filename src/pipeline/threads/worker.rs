@@ -4,8 +4,9 @@ use super::super::part::{self, Part};
 use super::batch::{Batch, Notice, Order, Step};
 use super::turns::Turns;
 use crate::capture::{PacketId, Seen};
-use crate::connection::Told;
+use crate::connection::{Known, Told};
 use crate::limits;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender};
 
 /// See the module.
@@ -50,8 +51,9 @@ impl Worker {
     /// Works until the end of the input, and gives the parts back.
     pub(super) fn work(mut self) -> Vec<Part> {
         let _guard = self.turns.guard();
+        let known = Arc::<Known>::default();
         for part in &mut self.parts {
-            part.take_turns(Box::new(self.turns.clone()));
+            part.take_turns(Box::new(self.turns.clone()), Arc::clone(&known));
         }
         while let Ok(order) = self.batches.recv() {
             let alive = match order {

@@ -31,7 +31,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         found.push(
             super::said_oddly(&RULE, connection, close, "malformed Close")
                 .message(format!("the {} sent a Close with {what}", close.from.name()))
-                .shows(close.seen, format!("Close payload {}", quote::hex(&close.payload)))
+                .shows(close.seen, format!("Close payload {}", quote::hex(&close.payload())))
                 .help(format!("correct the Close frames that the {} writes", close.from.name())),
         );
     }

@@ -1,3 +1,4 @@
+use crate::capture::Seen;
 use crate::connection::{CloseState, Connection, Outcome, Transport};
 use crate::gateway::relay;
 use crate::role::Role;
@@ -14,7 +15,9 @@ rule! {
     /// FIN or RST, and after how long a silence.
     ///
     /// # What causes it
-    /// A timer of a proxy or load balancer after a silence; a restart of a proxy or of the server; a crash; a client
+    /// A timer of a proxy or load balancer after a silence; a restart of a proxy or of the server; a crash; a handler of the
+    /// server that failed on a message or returned, where the framework sends no Close then (uvicorn, aiohttp, Tornado,
+    /// gorilla); a client
     /// that was killed, or whose page was closed hard; code that drops a connection after missed pongs. Tunnelling
     /// proxies such as nginx and HAProxy never send a Close.
     ///
@@ -57,17 +60,27 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     } else {
         ""
     };
+    let at_work = (by == Role::Server && doubt.is_none()).then(|| at_work(connection, end)).flatten();
+    let work = at_work.map_or(String::new(), |since| {
+        format!(
+            "; the {how} came {} after a message of the client, to which the server sent nothing",
+            quote::seconds(since)
+        )
+    });
     let mut finding = Finding::new(&RULE, end, format!("{} ended {} without a Close frame", by.name(), quote::transport(connection)))
         .at_most(if timed { Severity::Warning } else { Severity::Error })
         .doubted(&doubt, Confidence::Possible)
         .origin(by)
         .blame(if unclear { Blame::Unknown } else { by.into() })
-        .message(format!("the {} ended the session with {how}{silence}; both programs report 1006{why}", by.name()))
+        .message(format!("the {} ended the session with {how}{silence}; both programs report 1006{work}{why}", by.name()))
         .shows(end, format!("{how} from the {}, no Close before it in either direction", by.name()))
         .shows_all(end, doubt.into_iter().collect())
         .help(match by {
             Role::Server if !silence.is_empty() => {
                 "send a Ping at half of this silence, or raise the timeout of that length on the server's side"
+            }
+            Role::Server if at_work.is_some() => {
+                "read the server's log at this second for what became of that message: an exception in its handler, or a return without a Close; then look for a restart, a crash, or a proxy before it"
             }
             Role::Server => "find out what ended the connection on the server's side at this moment: a restart, a crash, or a proxy before it",
             Role::Client => "find out why the client left without a Close: killed, closed hard, or a library that drops the connection",
@@ -97,6 +110,19 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     }
     found.push(finding);
 }
+
+/// Seconds from a message of the client, to which the server sent nothing, to the end, where they are so few that the server
+/// ended while it was at work on it: servers of many frameworks do so where the handler of a message fails.
+fn at_work(connection: &Connection, end: Seen) -> Option<f64> {
+    let frames = connection.frames.as_ref()?;
+    let message = frames.client.last.filter(|_| frames.client.messages > 0)?;
+    let silent = frames.server.last.is_none_or(|last| last.packet < message.packet);
+    let since = trust::elapsed(connection, message, end)?;
+    (silent && since < PROMPT).then_some(since)
+}
+
+/// Seconds within which a handler that fails mostly does.
+const PROMPT: f64 = 0.5;
 
 /// Seconds of silence that are worth a word: the shortest common timer is 30 s.
 const LONG: f64 = 20.0;
@@ -142,6 +168,23 @@ mod tests {
             .fin(Server);
         let finding = scene.finds(RULE.name);
         assert_eq!((finding.origin, finding.confidence), (Some(Origin::Gateway), Confidence::Likely));
+    }
+
+    #[test]
+    fn an_end_on_a_message_of_the_client_sends_to_the_handler() {
+        let told = |scene: Scene| scene.finds(RULE.name);
+        let failed = told(Scene::session("", "").messages(Server, 1).messages(Client, 1).fin(Server));
+        assert!(failed.message.contains("10 ms after a message of the client"), "{}", failed.message);
+        assert!(failed.help.contains("exception"), "{}", failed.help);
+        for other in [
+            Scene::session("", "").messages(Client, 1).messages(Server, 1).fin(Server),
+            Scene::session("", "").messages(Client, 1).after(3.0).fin(Server),
+            Scene::session("", "").messages(Server, 1).messages(Client, 1).fin(Client),
+        ] {
+            let finding = told(other);
+            assert!(!finding.message.contains("a message of the client"), "{}", finding.message);
+            assert!(!finding.help.contains("exception"), "{}", finding.help);
+        }
     }
 
     #[test]

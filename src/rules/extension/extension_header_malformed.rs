@@ -70,20 +70,21 @@ mod tests {
     use super::RULE;
     use crate::rules::testing::Scene;
     use crate::rules::{Blame, Severity};
-    use crate::websocket::Malformed;
+    use crate::websocket::{Extensions, Malformed};
+    use std::sync::Arc;
 
-    fn malformed() -> Option<Malformed> {
-        Some(Malformed { line: 0, column: 4, what: String::from("an empty element, expected a name") })
+    fn spoil(extensions: &mut Arc<Extensions>) {
+        let what = String::from("an empty element, expected a name");
+        Arc::make_mut(extensions).malformed = Some(Box::new(Malformed { line: 0, column: 4, what }));
     }
 
     #[test]
     fn a_bad_answer_is_an_error_and_a_bad_offer_a_warning() {
-        let answer = Scene::session("a", "a,,b")
-            .with(|c| c.response.as_mut().unwrap().extensions.malformed = malformed().map(Box::new));
+        let answer =
+            Scene::session("a", "a,,b").with(|c| spoil(&mut c.response.as_mut().unwrap().extensions));
         let finding = answer.finds(RULE.name);
         assert_eq!((finding.severity, finding.blame), (Severity::Error, Blame::Server));
-        let offer = Scene::session("a,,b", "a")
-            .with(|c| c.request.as_mut().unwrap().extensions.malformed = malformed().map(Box::new));
+        let offer = Scene::session("a,,b", "a").with(|c| spoil(&mut c.request.as_mut().unwrap().extensions));
         let finding = offer.finds(RULE.name);
         assert_eq!((finding.severity, finding.blame), (Severity::Warning, Blame::Client));
     }
@@ -91,7 +92,7 @@ mod tests {
     #[test]
     fn a_usp_endpoint_id_is_let_be() {
         Scene::session("bbf-usp-protocol; eid=\"proto::x\"", "")
-            .with(|c| c.request.as_mut().unwrap().extensions.malformed = malformed().map(Box::new))
+            .with(|c| spoil(&mut c.request.as_mut().unwrap().extensions))
             .silent(RULE.name);
     }
 }

@@ -53,10 +53,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     for anomaly in reasons {
         let name = anomaly.from.name();
         let close = connection.closes.iter().find(|close| {
-            close.from == anomaly.from
-                && std::str::from_utf8(close.payload.get(2..).unwrap_or_default()).is_err()
+            close.from == anomaly.from && std::str::from_utf8(close.odd.get(2..).unwrap_or_default()).is_err()
         });
-        let payload = close.map(|close| format!("Close payload {}", quote::hex(&close.payload)));
+        let payload = close.map(|close| format!("Close payload {}", quote::hex(&close.payload())));
         found.push(
             super::violation(&RULE, connection, anomaly, "Close reason that is not UTF-8")
                 .message(format!("the {name} sent a Close with a reason that is not UTF-8"))

@@ -1,7 +1,7 @@
 use crate::connection::Connection;
 use crate::gateway::{Match, Proof, identify};
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, answers, quote, trust};
 
 rule! {
     /// # What it finds
@@ -45,13 +45,18 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let names = signs.iter().find(|sign| sign.signature.proof == Proof::Named);
     let elapsed = trust::elapsed(connection, request.seen, response.seen);
     let who = Who::of(status, made, passed, names);
+    // Envoy adds it to what an upstream answered, and to nothing else.
+    let upstreams = made.is_none() && response.head.head.field("x-envoy-upstream-service-time").is_some();
     let quick = matches!(status, 504 | 522 | 524) && elapsed.is_some_and(|seconds| seconds < TOO_SOON);
     let told = match made {
-        _ if quick => TOLD_TOO_SOON,
-        Some(sign) => own(sign.signature.product, status).unwrap_or(told(status)),
-        None => told(status),
+        _ if upstreams => answers::UPSTREAMS,
+        _ if quick => answers::TOO_SOON,
+        Some(sign) => answers::own(sign.signature.product, response).unwrap_or(answers::told(status)),
+        None if status == 503 => answers::NOT_READY,
+        None => answers::told(status),
     };
     let who = match told.blame {
+        Some(_) if upstreams => Who::behind(),
         Some(_) if quick && made.is_none() => Who::somebody(""),
         Some(blame) => Who { blame, confidence: Confidence::Possible, ..who },
         None => who,
@@ -133,6 +138,16 @@ impl Who {
         }
     }
 
+    /// What stands behind a gateway.
+    fn behind() -> Who {
+        Who {
+            name: String::from("the upstream behind Envoy"),
+            blame: Blame::Upstream,
+            confidence: Confidence::Likely,
+            ..Who::somebody("")
+        }
+    }
+
     fn of(status: u16, made: Option<&Match>, passed: Option<&Match>, names: Option<&Match>) -> Who {
         let product = |sign: &Match| format!("the gateway ({})", sign.signature.product);
         let gateway = |name, doubt| Who {
@@ -151,89 +166,15 @@ impl Who {
                 String::from("a gateway"),
                 "; it shows no sign of a product, and an application could answer so, too",
             ),
-            (_, None, Some(sign)) => {
-                gateway(product(sign), "; an application behind it could answer so, too")
-            }
+            (_, None, Some(sign)) => Who {
+                confidence: Confidence::Possible,
+                ..gateway(
+                    product(sign),
+                    "; nothing in the answer shows whether it or an application behind it says so",
+                )
+            },
             _ => Who::somebody("; nothing in the answer shows whether a gateway or the application made it"),
         }
-    }
-}
-
-/// What an answer says, and what there is to do.
-struct Told {
-    meaning: &'static str,
-    help: &'static str,
-    /// Who has to mend it, where that is another than the one behind the gateway, or less sure.
-    blame: Option<Blame>,
-}
-
-/// Of a product's own page, where that product means something else by the status than others do.
-fn own(product: &str, status: u16) -> Option<Told> {
-    let (meaning, help) = match (product, status) {
-        ("nginx" | "OpenResty", 503) => (
-            "nginx itself says so where a limit is reached (limit_conn, limit_req), where it is told to (return 503), or, as ingress of Kubernetes, where a service has no ready endpoint; an upstream that is down would be a 502",
-            "look for \"limiting\" in nginx's error log, for limit_conn, limit_req and return 503 in its configuration, and for the endpoints of the service",
-        ),
-        ("nginx" | "OpenResty", 404) => (
-            "it looked for a file and asked no upstream, so no location passes this path on",
-            "give this path a location with proxy_pass in nginx, and compare the path that the client asks for",
-        ),
-        ("nginx" | "OpenResty", 500) => (
-            "it failed before it asked an upstream for the upgrade",
-            "read nginx's error log at this second: an auth_request whose service failed, a rewrite cycle, a limit of the system",
-        ),
-        _ => return None,
-    };
-    Some(Told { meaning, help, blame: Some(Blame::Gateway) })
-}
-
-/// Of a timeout that cannot have passed.
-const TOLD_TOO_SOON: Told = Told {
-    meaning: "no timeout passes so soon, so nobody waited for an upstream: an application, a gateway that holds its upstream for dead, or an injected fault decided it",
-    help: "look for what answers at once with this status: in the application's routes, and in rules, circuit breakers and injected faults of the gateway",
-    blame: Some(Blame::Gateway),
-};
-
-fn told(status: u16) -> Told {
-    Told { meaning: meaning(status), help: help(status), blame: None }
-}
-
-fn meaning(status: u16) -> &'static str {
-    match status {
-        200..=299 => "its upstream sent no valid HTTP answer, and the gateway took the bytes for a page",
-        502 => "its upstream refused, reset, or sent no valid HTTP answer",
-        503 => "no upstream was ready to take the connection",
-        504 => "its upstream did not answer in time",
-        520 => "its upstream sent an empty or unknown answer",
-        521 => "its upstream refused the connection",
-        522 => "its upstream did not complete the TCP connection in time",
-        523 => "its upstream could not be reached",
-        524 => "its upstream accepted the connection and did not answer in time",
-        525 => "the TLS handshake with its upstream failed",
-        526 => "the certificate of its upstream is not valid",
-        527 => "its connection to the upstream broke",
-        530 => "its upstream could not be found or used, as the 1xxx code in the page says",
-        _ => "the request did not reach an application",
-    }
-}
-
-fn help(status: u16) -> &'static str {
-    match status {
-        200..=299 => {
-            "find out what listens at the address and port that the gateway uses: its answer is no HTTP"
-        }
-        502 | 520 | 521 | 523 => {
-            "check that the upstream listens on the port and scheme (ws or wss) that the gateway uses, and read the gateway's error log at this second"
-        }
-        503 => {
-            "check the health of the upstream as the gateway sees it: health checks, number of servers, connection limits"
-        }
-        504 | 522 | 524 => {
-            "find out why the upstream did not answer: a firewall between, a blocked program, or no upgrade handler; then compare the gateway's timeouts"
-        }
-        525 | 526 => "check TLS between gateway and upstream: names, certificate chain, versions",
-        530 => "read the 1xxx code in the body of the answer and check the origin's name in the gateway",
-        _ => "read the page's text and the gateway's log: the gateway has no route for this request",
     }
 }
 
@@ -321,6 +262,41 @@ mod tests {
             Scene::answered("HTTP/1.1 503 Service Temporarily Unavailable\r\n", page).finds(RULE.name);
         assert_eq!((finding.blame, finding.confidence), (Blame::Gateway, Confidence::Possible));
         assert!(finding.message.contains("limit_conn"), "{}", finding.message);
+    }
+
+    #[test]
+    fn envoy_says_why_it_has_no_answer() {
+        let told = |status: &str, fields: &str, body: &str| {
+            let head = format!("HTTP/1.1 {status}\r\nserver: envoy\r\n{fields}");
+            Scene::answered(&head, body).finds(RULE.name)
+        };
+        let reset = "upstream connect error or disconnect/reset before headers. reset reason: ";
+        let said = |reason: &str| told("503 Service Unavailable", "", &format!("{reset}{reason}"));
+        let full = said("overflow");
+        assert_eq!(full.blame, Blame::Gateway);
+        assert!(full.message.contains("circuit breaker"), "{}", full.message);
+        let ended = said("connection termination");
+        assert_eq!((ended.blame, ended.confidence), (Blame::Upstream, Confidence::Likely));
+        assert!(ended.message.contains("ended it before it answered"), "{}", ended.message);
+        for reason in ["remote connection failure", "connection timeout", "protocol error", "remote reset"] {
+            let message = said(reason).message;
+            assert!(!message.contains("no upstream was ready"), "{message}");
+        }
+        // What no page of Envoy explains may be of anybody.
+        let direct = told("503 Service Unavailable", "", "go away");
+        assert_eq!(direct.confidence, Confidence::Possible);
+        assert!(direct.message.contains("nothing in the answer shows"), "{}", direct.message);
+        let passed = told("503 Service Unavailable", "x-envoy-upstream-service-time: 3\r\n", "busy");
+        assert_eq!((passed.origin, passed.blame), (Some(Origin::Server), Blame::Upstream));
+        assert!(passed.message.starts_with("the upstream behind Envoy answered 503"), "{}", passed.message);
+    }
+
+    #[test]
+    fn a_page_of_haproxy_is_no_proof_of_a_server_that_is_down() {
+        let page = "<h1>503 Service Unavailable</h1>\nNo server is available to handle this request.\n";
+        let finding = Scene::answered("HTTP/1.1 503 Service Unavailable\r\n", page).finds(RULE.name);
+        assert_eq!(finding.confidence, Confidence::Possible);
+        assert!(finding.message.contains("a rule denies with 503"), "{}", finding.message);
     }
 
     #[test]

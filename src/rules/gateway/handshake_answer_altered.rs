@@ -1,11 +1,13 @@
 use crate::connection::{Connection, Outcome};
+use crate::legs::Legs;
+use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Context, Finding, Origin, Severity, pair, quote, trust};
 
 rule! {
     /// # What it finds
     /// A gateway whose answer to the client contradicts its upstream's: 101 on one leg and not on the other, or a status
-    /// of another class.
+    /// of another class; or that kept the upstream's 101 to itself and answered nothing.
     ///
     /// # Why it matters
     /// Where the upstream agreed, the gateway refused a session that could have been. Where the gateway agreed alone, the
@@ -13,7 +15,8 @@ rule! {
     ///
     /// # What causes it
     /// A gateway that checks headers or waits too short; one that answers before it asks its upstream; one that turns
-    /// every refusal into a status of its own.
+    /// every refusal into a status of its own. One that forwards the request and was never told to forward upgrades, such as
+    /// http-proxy on Node without `ws: true`.
     ///
     /// # How to fix
     /// Connect to the upstream first and pass its answer on. Raise the gateway's time limit for the upgrade, and look for
@@ -23,14 +26,17 @@ rule! {
     /// A 502 or 504 for an upstream that gave no answer, which is how it should be, and HTTP/2, where 200 is success.
     pub static RULE = "WS-GW-015" "handshake-answer-altered" {
         severity: Error, category: Gateway, reference: "RFC 6455 §4.2.2; RFC 9110 §15.6.3",
-        explains: ["closed-without-close-frame", "gateway-accepted-before-upstream", "gateway-error-before-upgrade",
+        explains: ["handshake-unanswered", "client-aborts-after-101", "closed-without-close-frame", "gateway-accepted-before-upstream", "gateway-error-before-upgrade",
             "response-not-101", "response-200-upgrade-ignored"], asked_on: [Legs], check: Check::InContext(check),
     }
 }
 
 fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let Some(legs) = context.legs else { return };
-    let Some(one) = &legs.client.response else { return };
+    let Some(one) = &legs.client.response else {
+        found.extend(kept_back(&legs));
+        return;
+    };
     let status = one.head.status;
     let (shown, other) =
         match (&legs.upstream.response, legs.upstream.garbled.as_deref(), legs.upstream.outcome) {
@@ -77,11 +83,46 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     );
 }
 
+/// The upstream's 101 never reached the client, although it was still there.
+fn kept_back(legs: &Legs<'_>) -> Option<Finding> {
+    let agreed = legs.upstream.response.as_ref().filter(|_| trust::switched(legs.upstream))?;
+    let whole = trust::doubt(legs.client, Role::Server).is_none();
+    if legs.client.outcome != Outcome::Unanswered || !whole {
+        return None;
+    }
+    let (by, end) = legs.client.ending.by?;
+    let waited = end.at.nanos_since(legs.upstream_time(agreed.seen)) - legs.pair.clock.uncertainty;
+    if by == Role::Client && waited < PATIENCE {
+        return None;
+    }
+    let after = quote::after(trust::elapsed(legs.client, legs.client.request.as_ref()?.seen, end));
+    let how = quote::ending(legs.client);
+    let then = match by {
+        Role::Client => format!("the client gave up with {how}{after}"),
+        Role::Server => format!("the gateway ended the client's connection with {how}{after}"),
+    };
+    Some(
+        pair::about(&RULE, legs, agreed.seen, "gateway did not pass on the upstream's 101")
+            .origin(Origin::Gateway)
+            .blame(Blame::Gateway)
+            .message(format!(
+                "the upstream {} accepted the upgrade, and the gateway sent the client no answer; {then}",
+                legs.upstream.tcp.server
+            ))
+            .shows(agreed.seen, format!("upstream leg: {}", quote::status(agreed)))
+            .shows(end, format!("client leg: {how} from the {}, no answer before it", if by == Role::Client { "client" } else { "gateway" }))
+            .help("let the gateway handle upgrades: http-proxy and http-proxy-middleware on Node need ws: true and the server's upgrade event, other gateways a rule for WebSocket"),
+    )
+}
+
+/// Nanoseconds that a client must have waited since the upstream's answer.
+const PATIENCE: i64 = 500_000_000;
+
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::role::Role::Server;
-    use crate::rules::testing::{CONNECT, Scene, both};
+    use crate::role::Role::{Client, Server};
+    use crate::rules::testing::{CONNECT, REQUEST, Scene, both};
     use crate::rules::{Blame, Severity};
 
     fn refused(status: &str) -> Scene {
@@ -95,6 +136,23 @@ mod tests {
         assert_eq!(findings[0].consequences[0].rule.name, "closed-without-close-frame");
         // That the upstream speaks no WebSocket is a fault of its own.
         assert_eq!((rest[0].rule.name, rest[0].blame), ("response-200-upgrade-ignored", Blame::Upstream));
+    }
+
+    #[test]
+    fn a_101_that_the_gateway_kept_to_itself_is_the_gateways() {
+        let asked = || Scene::tcp().request(REQUEST);
+        let upstream = || Scene::session("", "").fin(Client);
+        for client in [asked().after(5.0).fin(Client), asked().fin(Server)] {
+            let (findings, rest) = both(client, upstream()).findings();
+            assert_eq!((findings[0].rule.name, findings[0].blame), (RULE.name, Blame::Gateway));
+            let below: Vec<_> = findings[0].consequences.iter().map(|below| below.rule.name).collect();
+            assert!(below.contains(&"handshake-unanswered"), "{below:?}");
+            let rest: Vec<_> = rest.iter().map(|finding| finding.rule.name).collect();
+            assert_eq!(rest, [""; 0]);
+        }
+        // Who left at once may have missed it.
+        both(asked().after(0.1).fin(Client), upstream()).silent(RULE.name);
+        both(asked().gap(Server).after(5.0).fin(Client), upstream()).silent(RULE.name);
     }
 
     #[test]

@@ -36,9 +36,10 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
         return;
     }
     let Some(end) = verdict.reasons.first().and_then(|reason| reason.seen) else { return };
+    // What came first is what the timer did; the other leg may be ended a while later.
     let silent =
         [(legs.client, Role::Server), (legs.upstream, Role::Client)].into_iter().find_map(|(leg, by)| {
-            let parting = Parting::of(leg).filter(|parting| parting.by == by)?;
+            let parting = Parting::of(leg).filter(|parting| parting.by == by && parting.seen == end)?;
             parting.quiet.map(|nanos| nanos as f64 / 1e9)
         });
     let quiet = silent.filter(|seconds| *seconds >= WORTH_A_WORD);
@@ -109,6 +110,13 @@ mod tests {
         let upstream = Scene::session("", "").messages(Client, 1).reset(Client);
         let finding = both(Scene::session("", "").messages(Client, 1), upstream).finds(RULE.name);
         assert_eq!(finding.blame, Blame::Gateway);
+    }
+
+    #[test]
+    fn the_silence_is_the_one_before_the_gateway_acted_first() {
+        let leg = || Scene::session("", "").messages(Client, 1);
+        let finding = both(leg().after(8.0).fin(Server), leg().after(5.0).fin(Client)).finds(RULE.name);
+        assert!(finding.message.contains("after 5.0 s of silence"), "{}", finding.message);
     }
 
     #[test]

@@ -64,8 +64,8 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
 fn lost(request: &Request) -> Vec<&'static str> {
     let head = &request.head.head;
     let checks = [
-        (head.has_token("Upgrade", "websocket"), "no Upgrade: websocket"),
-        (head.has_token("Connection", "upgrade"), "no Connection: Upgrade"),
+        (head.names_websocket(), "no Upgrade: websocket"),
+        (head.names_upgrade(), "no Connection: Upgrade"),
         (request.head.version.is_none_or(|version| version >= (1, 1)), "version 1.0 of HTTP"),
     ];
     checks.into_iter().filter(|(there, _)| !there).map(|(_, what)| what).collect()

@@ -2,13 +2,13 @@ use crate::connection::{Connection, Outcome, Transport};
 use crate::legs::{Attempts, Fate, Legs, unreached};
 use crate::role::Role;
 use crate::rules::rule::rule;
+use crate::rules::tls::tls_handshake_failed;
 use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, pair, quote, trust};
 
 rule! {
     /// # What it finds
-    /// A gateway that answered the client with an error, closed with 1014, or ended the connection without a word, and its
-    /// own attempt at the upstream: a TCP connection that was refused or never answered, or an upgrade to which no answer
-    /// came.
+    /// A gateway that failed its client with an error, 1014 or without a word, and its own attempt at the upstream: a TCP
+    /// connection that was refused or never answered, TLS that failed, or an upgrade that got no answer.
     ///
     /// # Why it matters
     /// "Bad gateway" has several causes, and the packets behind the gateway tell them apart: a refused SYN is a program
@@ -16,7 +16,8 @@ rule! {
     ///
     /// # What causes it
     /// RST: nothing listens on that port. No answer to the SYN: a firewall, a wrong address, a host that is down, a full
-    /// accept queue. No answer to the request: a blocked program, no upgrade handler, or the program ended the connection.
+    /// accept queue. TLS that failed: a certificate that the gateway does not trust, or a port that speaks no TLS. No answer to
+    /// the request: a blocked program, no upgrade handler, or the program ended the connection.
     ///
     /// # How to fix
     /// RST: start the program, or correct the port in the gateway. Silence: open the path and check the address. No
@@ -28,7 +29,7 @@ rule! {
     /// unanswered, and clients that hardly waited.
     pub static RULE = "WS-GW-010" "upstream-not-reached" {
         severity: Error, category: Gateway, reference: "RFC 9110 §15.6.3 to §15.6.5; RFC 9293 §3.10.7",
-        explains: ["gateway-error-before-upgrade", "handshake-unanswered", "response-not-http"], asked_on: [Answer, Close], check: Check::InContext(check),
+        explains: ["tls-handshake-failed", "scheme-port-mismatch", "gateway-error-before-upgrade", "handshake-unanswered", "response-not-http"], asked_on: [Answer, Close], check: Check::InContext(check),
     }
 }
 
@@ -42,7 +43,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         return;
     }
     if let Some(legs) = context.legs {
-        found.extend(unanswered(&legs));
+        found.extend(unanswered(&legs).or_else(|| not_encrypted(&legs)));
     } else if told || cut {
         found.extend(
             unreached(connection, context.unused).and_then(|tried| not_connected(connection, &tried)),
@@ -112,6 +113,81 @@ fn unanswered(legs: &Legs<'_>) -> Option<Finding> {
     Some(finding)
 }
 
+/// The gateway got no TLS.
+fn not_encrypted(legs: &Legs<'_>) -> Option<Finding> {
+    let upstream = legs.upstream;
+    let tls = upstream.tls.as_deref().filter(|_| upstream.outcome == Outcome::Encrypted)?;
+    let (by, end) = upstream.ending.by?;
+    let how = quote::ending(upstream);
+    let party = |role: Role| if role == Role::Client { "gateway" } else { "upstream" };
+    let alert = tls.failure().filter(|alert| !tls.is_silent(alert.from.other()));
+    let (blame, seen, what, help) = if let Some(answer) = &tls.plain_answer {
+        (
+            Blame::Gateway,
+            answer.seen,
+            String::from("the upstream answered in plain HTTP: that port does not speak TLS"),
+            "let the gateway speak plain HTTP to this upstream, or use the port of the upstream that speaks TLS",
+        )
+    } else if let Some(alert) = alert {
+        let (blame, meaning) = tls_handshake_failed::meaning(alert, tls);
+        let blame = match blame {
+            Blame::Client => Blame::Gateway,
+            Blame::Server => Blame::Upstream,
+            other => other,
+        };
+        (
+            blame,
+            alert.seen,
+            format!("the {} broke off with the alert {}: {meaning}", party(alert.from), alert.description),
+            "compare the certificate of the upstream with what the gateway trusts and which name it expects, then the TLS versions of both",
+        )
+    } else if tls.is_silent(Role::Server) && by == Role::Server {
+        (
+            Blame::Unknown,
+            end,
+            format!(
+                "the upstream ended TCP with {how} in place of an answer, as a port does that speaks no TLS"
+            ),
+            "check that this port of the upstream speaks TLS; if it does not, let the gateway use plain HTTP for it",
+        )
+    } else if tls.is_silent(Role::Server) {
+        (
+            Blame::Upstream,
+            end,
+            format!(
+                "no answer came, and the gateway gave up{}",
+                quote::after(trust::elapsed(upstream, upstream.first, end))
+            ),
+            "find out why the upstream does not answer the client hello: a program that hangs, or a port that speaks no TLS",
+        )
+    } else {
+        (
+            Blame::Unknown,
+            end,
+            format!(
+                "the {} ended it with {how} before the gateway had sent a request; the reason is not readable, as most alerts are encrypted",
+                party(by)
+            ),
+            "read the gateway's error log at this second: most often it does not accept the certificate of the upstream, or the name in it",
+        )
+    };
+    let count = legs.pair.attempts.len() + 1;
+    let times =
+        if count == 1 { String::from("in vain:") } else { format!("{count} times in vain; the last time") };
+    let mut finding = pair::about(&RULE, legs, end, "gateway got no TLS connection to its upstream")
+        .origin(Origin::Gateway)
+        .blame(blame)
+        .message(format!("the gateway began TLS with {} {times} {what}", upstream.tcp.server))
+        .shows(upstream.first, format!("client hello {} to {}", upstream.tcp.client, upstream.tcp.server))
+        .shows(seen, what.clone())
+        .help(help);
+    finding.related.extend(&legs.pair.attempts);
+    if let Some(answer) = &legs.client.response {
+        finding = finding.shows(answer.seen, format!("client leg: {}", quote::status(answer)));
+    }
+    Some(finding)
+}
+
 /// The gateway got no TCP connection.
 fn not_connected(connection: &Connection, tried: &Attempts<'_>) -> Option<Finding> {
     let first = tried.tried.first()?;
@@ -137,7 +213,9 @@ fn not_connected(connection: &Connection, tried: &Attempts<'_>) -> Option<Findin
         more => format!(" and {more} more"),
     };
     let that = if tried.upstreams.len() == 1 { "that host" } else { "each of them" };
-    let same_host = first.client.ip == connection.tcp.server.ip;
+    // Where all are on one host its address names nobody.
+    let gateway = connection.tcp.server.ip;
+    let same_host = first.client.ip == gateway && connection.tcp.client.ip != gateway;
     let mut finding = Finding::new(&RULE, first.opened, title)
         .confidence(if same_host { Confidence::Certain } else { Confidence::Likely })
         .origin(Origin::Gateway)
@@ -213,6 +291,43 @@ mod tests {
         assert_eq!(findings[0].consequences[0].rule.name, "gateway-error-before-upgrade");
         assert!(findings[0].message.contains("refused"));
         assert!(judged(&[attempt(1, false)])[0].message.contains("did not answer the SYN"));
+    }
+
+    #[test]
+    fn tls_that_failed_upstream_explains_the_502() {
+        let client = || Scene::answered("HTTP/1.1 502 Bad Gateway\r\n", "");
+        let (findings, rest) = both(client(), Scene::tls_at(0.0).fin(Server)).findings();
+        assert_eq!((findings.len(), findings[0].rule.name, rest.len()), (1, RULE.name, 0));
+        let below: Vec<_> = findings[0].consequences.iter().map(|below| below.rule.name).collect();
+        assert_eq!(below, ["gateway-error-before-upgrade", "tls-handshake-failed"]);
+        assert!(findings[0].message.contains("as a port does that speaks no TLS"), "{}", findings[0].message);
+        let alert =
+            |from, number| both(client(), Scene::tls_at(0.0).alert(from, number).fin(from)).finds(RULE.name);
+        let distrust = alert(Client, 48);
+        assert_eq!(distrust.blame, Blame::Upstream);
+        assert!(
+            distrust.message.contains("the gateway broke off with the alert unknown_ca"),
+            "{}",
+            distrust.message
+        );
+        assert_eq!(alert(Server, 116).blame, Blame::Gateway);
+        let slow = both(client(), Scene::tls_at(0.0).after(5.0).fin(Client)).finds(RULE.name);
+        assert!(slow.message.contains("gave up after 5.0 s"), "{}", slow.message);
+    }
+
+    #[test]
+    fn a_relay_that_connects_before_it_reads_the_request_is_told_by_its_refused_syn() {
+        let judged = |opened, refused, end: f64| {
+            let ended = Some((Server, Transport::Reset, seen(2, refused)));
+            let unused = [Unused { opened: seen(1, opened), ended, ..attempt(9, true) }];
+            let connection = Scene::tcp().request(REQUEST).after(end).fin(Server).build();
+            judge(&connection, &Context { unused: &Unconnected::new(&unused), ..Context::alone() })[0]
+                .rule
+                .name
+        };
+        assert_eq!(judged(1, 12, 0.0), RULE.name);
+        // A health check has nothing to do with the client's end.
+        assert_eq!(judged(1, 2, 0.5), "handshake-unanswered");
     }
 
     #[test]

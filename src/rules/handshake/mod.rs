@@ -70,8 +70,8 @@ pub(super) fn asks(request: &Request) -> bool {
     let head = &request.head.head;
     request.head.method == "GET"
         && request.head.version.is_some_and(|version| version >= (1, 1))
-        && head.has_token("Upgrade", "websocket")
-        && head.has_token("Connection", "upgrade")
+        && head.names_websocket()
+        && head.names_upgrade()
         && request.key.is_some()
 }
 

@@ -32,7 +32,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         return;
     };
     let head = &request.head.head;
-    if !head.has_token("Upgrade", "websocket") || head.has_token("Connection", "upgrade") {
+    if !head.names_websocket() || head.names_upgrade() {
         return;
     }
     let forwarded = super::forwarded(request);

@@ -41,7 +41,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             Err(KeyFault::NotBase64) => String::from("a Sec-WebSocket-Key that is not base64"),
         },
     };
-    if !head.has_token("Upgrade", "websocket") {
+    if !head.names_websocket() {
         return;
     }
     let forwarded = super::forwarded(request);

@@ -35,7 +35,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         return;
     };
     let head = &request.head.head;
-    if head.has_token("Upgrade", "websocket") || (request.key.is_none() && request.version.is_none()) {
+    if head.names_websocket() || (request.key.is_none() && request.version.is_none()) {
         return;
     }
     let forwarded = super::forwarded(request);

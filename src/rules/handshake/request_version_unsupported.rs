@@ -30,7 +30,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let Some(request) = &connection.request else { return };
     let version = request.version.as_deref().map(str::trim);
     // A request that asks for no upgrade at all has a graver fault.
-    let asks = !trust::is_http1(request) || request.head.head.has_token("Upgrade", "websocket");
+    let asks = !trust::is_http1(request) || request.head.head.names_websocket();
     if asks && version != Some("13") && (version.is_some() || trust::knows_request(connection)) {
         let refusal = connection.response.as_ref().filter(|response| {
             matches!(response.head.status, 400 | 426)

@@ -13,7 +13,8 @@ rule! {
     /// # What causes it
     /// 401, 407: no or wrong credentials; browsers cannot set `Authorization` for a WebSocket. 403 with an `Origin` that
     /// does not match `Host`: the origin policy, often because a proxy changed `Host`. 403 with `Server: envoy` and an
-    /// empty body: Envoy without `upgrade_configs`. 403 with the gateway's own page: a rule of the gateway. 403 of uvicorn: the application closed before it accepted.
+    /// empty body: Envoy without `upgrade_configs`. 403 with the gateway's own page: a rule of the gateway. 403 of
+    /// uvicorn, Hypercorn and Daphne: no route for this path, or the application closed before it accepted.
     ///
     /// # How to fix
     /// Forward the original host, nginx `proxy_set_header Host $host;`, or extend the list of allowed origins: Django
@@ -48,7 +49,9 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     };
     let challenged = matches!(status, 401 | 407) && context.census.got_through(connection, PATIENCE);
     let server = answered.text("Server").unwrap_or_default().to_ascii_lowercase();
-    let envoy = status == 403 && server.contains("envoy") && response.body.is_empty();
+    // Envoy puts its name on every answer; to those of its upstreams it adds how long they took.
+    let upstreams = answered.field("x-envoy-upstream-service-time").is_some();
+    let envoy = status == 403 && server.contains("envoy") && response.body.is_empty() && !upstreams;
     let own_page = super::gateway_page(response);
     let challenge = answered.field("cf-mitigated").is_some();
     let known = trust::knows_request(connection);
@@ -94,8 +97,12 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     } else {
         (
             Blame::Server,
-            "the server's policy refused",
-            "read the server's log for the refused request: origin, credentials or access rights",
+            "the answer does not say why",
+            if status == 403 {
+                "read the server's log for the refused request: origin, credentials or access rights; with uvicorn, Hypercorn and Daphne also a path without a WebSocket route, or an application that closed before it accepted"
+            } else {
+                "read the server's log for the refused request: origin, credentials or access rights"
+            },
         )
     };
     let mut finding = super::refused(&RULE, request, response, format!("upgrade refused with {status}"))
@@ -133,6 +140,15 @@ mod tests {
     #[test]
     fn an_empty_403_of_envoy_is_the_gateways() {
         assert_eq!(refused("", "HTTP/1.1 403 Forbidden\r\nserver: envoy\r\n").blame, Blame::Gateway);
+        let passed = "HTTP/1.1 403 Forbidden\r\nserver: envoy\r\nx-envoy-upstream-service-time: 1\r\n";
+        assert_eq!(refused("", passed).blame, Blame::Server);
+    }
+
+    #[test]
+    fn a_403_that_says_nothing_is_not_called_a_policy() {
+        let finding = refused("", "HTTP/1.1 403 Forbidden\r\n");
+        assert!(finding.message.ends_with("the answer does not say why"), "{}", finding.message);
+        assert!(finding.help.contains("a path without a WebSocket route"), "{}", finding.help);
     }
 
     #[test]

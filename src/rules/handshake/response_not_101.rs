@@ -40,6 +40,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let speaks_of =
         |name: &str| body.contains(&format!("{name} header")) || body.contains(&format!("{name}' header"));
     let named = FIELDS.iter().find(|(name, _, _)| status == 400 && speaks_of(name));
+    let lost_session = status == 400 && body.contains("Session ID unknown");
     let (blame, confidence, why) = match status {
         400 if super::asks(request)
             && let Some((_, blame, why)) = named =>
@@ -50,6 +51,11 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             Blame::Gateway,
             Confidence::Possible,
             "the request here is HTTP/1.1, so a hop behind this point most probably issued it anew as HTTP/1.0",
+        ),
+        400 if lost_session => (
+            Blame::Unknown,
+            Confidence::Likely,
+            "the body says that this server of engine.io (Socket.IO) does not know the session: another server holds it, or it is over, as after a restart",
         ),
         400 if super::asks(request) => (
             Blame::Unknown,
@@ -78,6 +84,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             .help(match codes::explain(status) {
                 _ if named.is_some_and(|(name, ..)| *name == EXTENSIONS) => String::from(
                     "offer the extension without parameters, or let the server's limits be no narrower than the offer: the body says what it refuses",
+                ),
+                _ if lost_session => String::from(
+                    "let the load balancer send all requests of a session to the same server (sticky sessions), or use WebSocket as the only transport",
                 ),
                 // How ws on Node refuses any path but its own.
                 _ if status == 400 && body == "Bad Request" => String::from(
@@ -161,6 +170,13 @@ mod tests {
         let path = said("Bad Request");
         assert_eq!(path.blame, Blame::Unknown);
         assert!(path.help.contains("path option of ws"), "{}", path.help);
+    }
+
+    #[test]
+    fn a_session_that_engine_io_does_not_know_points_to_the_load_balancer() {
+        let finding = Scene::answered("HTTP/1.1 400 Bad Request\r\n", "Session ID unknown").finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Unknown, Confidence::Likely));
+        assert!(finding.help.contains("sticky sessions"), "{}", finding.help);
     }
 
     #[test]

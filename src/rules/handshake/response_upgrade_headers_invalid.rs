@@ -32,8 +32,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         return;
     };
     let head = &response.head.head;
-    let upgrade = head.has_token("Upgrade", "websocket");
-    let connects = head.has_token("Connection", "upgrade");
+    let upgrade = head.names_websocket();
+    let connects = head.names_upgrade();
     if !upgrade || !connects {
         let lacks = match (upgrade, connects) {
             (false, false) => "neither Upgrade: websocket nor Connection: Upgrade",

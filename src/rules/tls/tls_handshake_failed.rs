@@ -101,8 +101,8 @@ fn ended(connection: &Connection, tls: &Facts, name: &str) -> Option<Finding> {
     )
 }
 
-/// Who must mend it, and what the alert means in words.
-fn meaning(alert: &Alert, tls: &Facts) -> (Blame, &'static str) {
+/// Who must mend it, and what the alert means in words, of which its sender is "it".
+pub(in crate::rules) fn meaning(alert: &Alert, tls: &Facts) -> (Blame, &'static str) {
     let peer = |role: Role| Blame::from(role.other());
     match (alert.description.0, alert.from) {
         (42..=46 | 48, Role::Client) => (Blame::Server, "it does not trust the server's certificate"),
