@@ -35,7 +35,7 @@ impl Copier {
     /// So many that share the copying of `file` from about the offset `from` on.
     pub(super) fn several(file: &Arc<File>, from: u64, count: usize) -> Vec<Copier> {
         let step = (PIECE as u64).saturating_mul(count as u64);
-        let first = from - from % PAGE;
+        let first = from & !PAGE;
         let begin = |index: usize| {
             let (home, returned) = channel();
             let next = first.saturating_add((PIECE as u64).saturating_mul(index as u64));
@@ -91,8 +91,8 @@ impl Plain {
     }
 }
 
-/// Files are copied from whole pages.
-const PAGE: u64 = 4096;
+/// Pieces begin where a page of the system does: these bits of their offsets are zero.
+const PAGE: u64 = 4095;
 
 #[cfg(unix)]
 fn read_at(file: &File, to: &mut [u8], offset: u64) -> io::Result<usize> {

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) struct Stored {
     pub(super) read: Arc<AtomicU64>,
     pub(super) total: Option<u64>,
+    /// Itself, where it can be read at any place.
     pub(super) file: Option<Arc<File>>,
 }
 

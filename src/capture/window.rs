@@ -35,7 +35,7 @@ enum Source {
     Here(Box<dyn Read + Send>),
     /// Read on another thread.
     Ahead(Ahead),
-    /// Pieces of it are offered.
+    /// Read by offsets, as others do who offer what they have read.
     Plain(Plain),
     /// It ended or failed.
     Over,
@@ -55,7 +55,7 @@ impl Window {
         };
     }
 
-    /// Reads `plain` from now on, the file that was read so far: others may offer pieces of it.
+    /// Reads `plain` from now on, the file that was read so far; gives `count` others who can offer pieces of it.
     pub(super) fn share(&mut self, plain: Plain, count: usize) -> Vec<Copier> {
         let copiers = Copier::several(&plain.file, self.reached(), count);
         if !matches!(self.source, Source::Over) {
@@ -187,11 +187,11 @@ impl Window {
         if matches!(self.source, Source::Here(_) | Source::Plain(_)) {
             self.make_room(1, self.room_for(need));
         }
+        let reached = self.reached();
         match &mut self.source {
             Source::Over => Ok(false),
             Source::Here(source) => append(&mut self.buffer, &mut self.end, |room| source.read(room)),
             Source::Plain(plain) => {
-                let reached = self.base.wrapping_add(self.end as u64);
                 append(&mut self.buffer, &mut self.end, |room| plain.read_at(room, reached))
             }
             Source::Ahead(ahead) => {
