@@ -6,8 +6,8 @@
 
 use super::ahead::{LEAD, ROOM, put_before};
 use super::chunk::Chunk;
+use super::open::Opened;
 use crate::limits::PIECE;
-use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 /// Copies every so many-th piece of a file, in order.
 pub struct Copier {
-    file: Arc<File>,
+    file: Opened,
     /// Offset of the next piece, and how far the one after it is.
     next: u64,
     step: u64,
@@ -33,13 +33,13 @@ pub struct Piece {
 
 impl Copier {
     /// So many that share the copying of `file` from about the offset `from` on.
-    pub(super) fn several(file: &Arc<File>, from: u64, count: usize) -> Vec<Copier> {
+    pub(super) fn several(file: &Opened, from: u64, count: usize) -> Vec<Copier> {
         let step = (PIECE as u64).saturating_mul(count as u64);
         let first = from & !PAGE;
         let begin = |index: usize| {
             let (home, returned) = channel();
             let next = first.saturating_add((PIECE as u64).saturating_mul(index as u64));
-            Copier { file: Arc::clone(file), next, step, home, returned }
+            Copier { file: file.clone(), next, step, home, returned }
         };
         (0..count).map(begin).collect()
     }
@@ -49,7 +49,7 @@ impl Copier {
         let whole = |room: &Vec<u8>| room.len() == ROOM;
         let mut room = self.returned.try_recv().ok().filter(whole).unwrap_or_else(|| vec![0; ROOM]);
         // Who needs what is missing reads it again, and is told why it cannot be read.
-        let count = room.get_mut(LEAD..).and_then(|room| read_at(&self.file, room, self.next).ok());
+        let count = room.get_mut(LEAD..).and_then(|room| self.file.read_at(room, self.next).ok());
         let end = LEAD.saturating_add(count.unwrap_or(0)).min(room.len());
         let piece = Piece { room: Chunk::lent(room, self.home.clone()), end, from: self.next };
         self.next = self.next.saturating_add(self.step);
@@ -74,14 +74,14 @@ impl Piece {
 
 /// A file read by its offsets.
 pub(super) struct Plain {
-    pub(super) file: Arc<File>,
+    pub(super) file: Opened,
     /// Bytes that were used.
     pub(super) read: Arc<AtomicU64>,
 }
 
 impl Plain {
     pub(super) fn read_at(&self, to: &mut [u8], offset: u64) -> io::Result<usize> {
-        let count = read_at(&self.file, to, offset)?;
+        let count = self.file.read_at(to, offset)?;
         self.count(count);
         Ok(count)
     }
@@ -94,24 +94,14 @@ impl Plain {
 /// Pieces begin where a page of the system does: these bits of their offsets are zero.
 const PAGE: u64 = 4095;
 
-#[cfg(unix)]
-fn read_at(file: &File, to: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, to, offset)
-}
-
-/// Elsewhere nobody asks for it.
-#[cfg(not(unix))]
-fn read_at(_: &File, _: &mut [u8], _: u64) -> io::Result<usize> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::File;
 
     #[test]
     fn rooms_are_used_again_once_nobody_reads_them() {
-        let file = Arc::new(File::open(std::env::current_exe().unwrap()).unwrap());
+        let file = Opened::from(File::open(std::env::current_exe().unwrap()).unwrap());
         let mut copiers = Copier::several(&file, 0, 1);
         let mut rooms: Vec<*const u8> = Vec::new();
         for _ in 0..100 {

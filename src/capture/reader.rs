@@ -4,7 +4,7 @@ use super::ahead::LEAD;
 use super::chunk::Chunk;
 use super::copier::{Copier, Piece, Plain};
 use super::info::{CaptureInfo, Compression, Format};
-use super::open::open;
+use super::open::{Opened, open};
 use super::packet::{LinkType, Packet, PacketId, Seen};
 use super::record::Record;
 use super::sniff::{self, Container};
@@ -13,7 +13,6 @@ use super::unpack::{Stored, unpack};
 use super::window::Window;
 use crate::error::Error;
 use crate::time::Timestamp;
-use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -59,7 +58,7 @@ impl Reader {
         name: &str,
         index: u16,
         source: Box<dyn Read + Send>,
-        file: Option<(Arc<File>, u64)>,
+        file: Option<(Opened, u64)>,
     ) -> Result<Self, Error> {
         let failed = |source| Error::Io { path: name.to_owned(), source };
         let (stored, compression, source) = unpack(source, file).map_err(failed)?;
@@ -268,7 +267,7 @@ impl Reader {
 
     /// Has up to `count` others copy it from now on, where it is a plain file.
     pub(super) fn share(&mut self, count: usize) -> Vec<Copier> {
-        let can = self.compression.is_none() && cfg!(unix);
+        let can = self.compression.is_none() && Opened::ANYWHERE;
         let Some(file) = self.stored.file.take().filter(|_| can) else { return Vec::new() };
         self.window.share(Plain { file, read: Arc::clone(&self.stored.read) }, count)
     }

@@ -1,13 +1,15 @@
 //! A plain file whose pieces are copied by turns is read as without that, whatever befalls it meanwhile.
 
+#![cfg(unix)]
+
+use super::open::Opened;
 use super::testing::{Endian, SECONDS, pcap, pcap_record, pcapng};
 use super::tests::{Kept, drain, gzip, keep};
 use super::*;
-use crate::limits::{COPIERS, PIECE, WINDOW};
+use crate::limits::{self, PIECE, WINDOW};
 use std::fs::{self, OpenOptions};
 use std::io::{Cursor, Write as _};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// A file that goes with its test.
 struct Stored(PathBuf);
@@ -185,7 +187,7 @@ fn a_failure_is_told_with_its_place() {
     let bytes = capture(4 * PIECE);
     let file = Stored::new("fails", &bytes);
     // What is only to be written cannot be read.
-    let known = Some((Arc::new(file.write()), bytes.len() as u64));
+    let known = Some((Opened::from(file.write()), bytes.len() as u64));
     let mut reader = Reader::start("made", 0, Box::new(Cursor::new(bytes)), known).unwrap();
     let mut copiers = reader.share(2);
     reader.take(copiers[0].copy());
@@ -198,7 +200,7 @@ fn a_failure_is_told_with_its_place() {
 fn what_is_no_plain_file_or_not_alone_is_not_shared() {
     let file = Stored::new("alone", &pcap(3));
     let other = Stored::new("other", &pcap(3));
-    assert_eq!(Merged::new(vec![file.open()]).share(100).len(), COPIERS);
+    assert_eq!(Merged::new(vec![file.open()]).share(100).len(), limits::COPIERS);
     assert!(Merged::new(vec![file.open(), other.open()]).share(2).is_empty());
     let piped = Reader::from_read("made", 0, Box::new(Cursor::new(pcap(3)))).unwrap();
     assert!(Merged::new(vec![piped]).share(2).is_empty());
