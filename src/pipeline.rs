@@ -31,11 +31,12 @@ mod threads;
 mod warnings;
 
 use crate::capture::{CaptureInfo, Merged};
-use crate::connection::{Connection, Outcome};
+use crate::connection::{Connection, Outcome, Transport, Unused};
 use crate::error::Error;
 use crate::legs::LegPair;
 use crate::limits;
 use crate::net;
+use crate::role::Role;
 use crate::rules::{self, Finding, Selection};
 use crate::tls::KeyLog;
 use crate::websocket::Depth;
@@ -79,7 +80,11 @@ pub struct Totals {
     pub packets: u64,
     /// TCP connections, of any use.
     pub tcp_connections: u64,
-    /// Of these, TLS.
+    /// Of these, attempts that were refused.
+    pub tcp_refused: u64,
+    /// Of these, attempts of which no packet of the server was seen.
+    pub tcp_unanswered: u64,
+    /// Of all, TLS.
     pub tls_connections: u64,
     /// Of these, opened with a key.
     pub tls_decrypted: u64,
@@ -202,6 +207,15 @@ pub fn analyze_with(
 }
 
 impl Totals {
+    fn count_unused(&mut self, unused: &Unused) {
+        match (unused.accepted, unused.ended) {
+            (Some(_), _) => {}
+            (None, Some((Role::Server, Transport::Reset, _))) => self.tcp_refused += 1,
+            (None, Some((Role::Server, ..))) => {}
+            (None, _) => self.tcp_unanswered += 1,
+        }
+    }
+
     fn count(&mut self, connection: &Connection) {
         self.quality.count(connection);
         self.websocket_connections += u64::from(connection.outcome != Outcome::Encrypted);

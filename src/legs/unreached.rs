@@ -78,6 +78,16 @@ pub fn unreached<'a>(client: &Connection, unconnected: &Unconnected<'a>) -> Opti
     if tried.iter().any(|one| one.client.ip == client.tcp.server.ip) {
         tried.retain(|one| one.client.ip == client.tcp.server.ip);
     }
+    // An upstream that is tried at other times as well is one that health checks ask; where another one was tried now alone,
+    // that is the one.
+    let now_alone = |one: &Unused| {
+        let now = tried.iter().filter(|other| other.server == one.server).count();
+        unconnected.of(one.client.ip, one.server).len() <= now
+    };
+    let alone: Vec<&Unused> = tried.iter().copied().filter(|one| now_alone(one)).collect();
+    if !alone.is_empty() {
+        tried = alone;
+    }
     let first = tried.first()?;
     let (host, fate) = (first.client.ip, fate(first)?);
     if !tried.iter().all(|one| one.client.ip == host && self::fate(one) == Some(fate)) {

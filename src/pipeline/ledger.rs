@@ -62,7 +62,10 @@ impl<'a, O: Observer> Ledger<'a, O> {
                 }
                 connection.tcp.stream = stream;
             }
-            Carried::Nothing(unused) => unused.stream = stream,
+            Carried::Nothing(unused) => {
+                unused.stream = stream;
+                self.totals.count_unused(unused);
+            }
         }
         self.bench.take(carried);
         if self.bench.is_full() {
@@ -130,6 +133,7 @@ mod tests {
             let unused = Unused { capture, stream, client, server, opened, syns, accepted, ended };
             ledger.take(Told::Carried(opened.packet, Carried::Nothing(unused)));
             assert!(ledger.bench.unused() <= limits::UNUSED);
+            assert_eq!((ledger.totals.tcp_refused, ledger.totals.tcp_unanswered), (0, number));
         }
         assert_eq!(ledger.bench.unused(), limits::UNUSED);
     }

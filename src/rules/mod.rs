@@ -137,6 +137,7 @@ pub static RULES: &[&Rule] = &[
     &transport::rst_foreign_origin::RULE,
     &transport::ping_unanswered::RULE,
     &transport::receiver_stalled::RULE,
+    &transport::data_not_acknowledged::RULE,
     &tls::tls_handshake_failed::RULE,
     &tls::scheme_port_mismatch::RULE,
     &capture::capture_starts_midstream::RULE,

@@ -113,6 +113,17 @@ fn instead(totals: Totals) -> (String, &'static str) {
                       ends TLS and the server, or on the server's loopback interface";
         return (format!("{tcp}, {closed} of them encrypted with TLS"), advice);
     }
+    // A client that gets no TCP connection can ask for nothing, and this is the fault then.
+    if totals.tcp_refused > 0 {
+        let advice = "a client whose connection is refused cannot ask for a WebSocket: find out whether the server \
+                      listens on that address and port, in Wireshark tcp.flags.reset == 1";
+        return (format!("{tcp}, {} of them refused with RST", totals.tcp_refused), advice);
+    }
+    if totals.tcp_unanswered > 0 {
+        let advice = "a SYN without an answer is a wrong address, a firewall, or a host that is down, unless the \
+                      capture holds one direction only";
+        return (format!("{tcp}, {} of them never answered", totals.tcp_unanswered), advice);
+    }
     if quality.cut > 0 {
         let cut = counted(quality.cut, "packet was", "packets were");
         let advice = "what a connection asks for stands in the part that was cut: capture whole packets \

@@ -165,7 +165,7 @@ fn not_encrypted(legs: &Legs<'_>) -> Option<Finding> {
             Blame::Unknown,
             end,
             format!(
-                "the {} ended it with {how} before the gateway had sent a request; the reason is not readable, as most alerts are encrypted",
+                "it ended before the gateway had sent a request, first with {how} from the {}; why is not readable, as most alerts are encrypted",
                 party(by)
             ),
             "read the gateway's error log at this second: most often it does not accept the certificate of the upstream, or the name in it",

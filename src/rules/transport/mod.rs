@@ -1,5 +1,6 @@
 //! What TCP and the path did.
 
+pub(super) mod data_not_acknowledged;
 pub(super) mod ping_unanswered;
 pub(super) mod receiver_stalled;
 pub(super) mod rst_foreign_origin;

@@ -26,7 +26,7 @@ rule! {
     /// long as a limit that is known for it, this is only possible: the other host may be gone.
     pub static RULE = "WS-TR-002" "silent-drop" {
         severity: Error, category: Transport, reference: "RFC 9293 §3.8; RFC 6455 §5.5.2",
-        explains: ["closed-without-close-frame", "ping-unanswered", "rst-foreign-origin", "mass-disconnect"],
+        explains: ["data-not-acknowledged", "closed-without-close-frame", "ping-unanswered", "rst-foreign-origin", "mass-disconnect"],
         asked_on: [Silence], check: Check::Connection(check),
     }
 }

@@ -1,0 +1,136 @@
+use crate::connection::Connection;
+use crate::role::Role;
+use crate::rules::rule::rule;
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote, trust};
+
+rule! {
+    /// # What it finds
+    /// A session in whose midst one side vanished: what the other one sent was sent again and again, for 3 s or longer, and
+    /// nothing came back.
+    ///
+    /// # Why it matters
+    /// The sender's program believes in a session that is dead, and loses what it sends. TCP alone gives up after many
+    /// minutes; whoever ends it in the end is not the cause.
+    ///
+    /// # What causes it
+    /// A laptop that sleeps, a phone that lost its network, a host that crashed or was cut off; a route, a tunnel or a
+    /// firewall that began to drop the packets.
+    ///
+    /// # How to fix
+    /// Find out what became of the silent host at this second. Send pings with a time limit from both sides, so that the end is
+    /// noticed in seconds: `ping_interval` and `ping_timeout` of Python's websockets, a heartbeat with `terminate()` in ws;
+    /// and let clients connect anew.
+    ///
+    /// # What it does not report
+    /// What was acknowledged in the end, a side that ended the connection itself, and captures that lack bytes of the silent
+    /// side. A silence of 30 s or more before it is a matter of its own.
+    pub static RULE = "WS-TR-006" "data-not-acknowledged" {
+        severity: Error, category: Transport, reference: "RFC 9293 §3.8; RFC 6298 §5",
+        explains: ["closed-without-close-frame", "close-unanswered", "ping-unanswered", "close-internal-error"],
+        asked_on: [Abrupt], check: Check::Connection(check),
+    }
+}
+
+fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    for speaker in Role::BOTH {
+        found.extend(vanished(connection, speaker.other()));
+    }
+}
+
+/// Nothing more came from this side, and nothing reached it.
+fn vanished(connection: &Connection, silent: Role) -> Option<Finding> {
+    let speaker = silent.other();
+    let frames = connection.frames.as_ref()?;
+    let last = frames[speaker].last?;
+    let repeats = connection.tcp.repeats[speaker].as_ref()?;
+    let lasts = trust::elapsed(connection, last, repeats.span.until)?;
+    let is_in_vain = super::repeats_in_vain(connection, speaker, REPEATS) && lasts >= SHORTEST;
+    let came_back = frames[silent].last.is_some_and(|seen| seen.at > last.at);
+    let left = connection.ending.by.is_some_and(|(by, _)| by == silent);
+    if !is_in_vain || came_back || left || trust::doubt(connection, silent).is_some() {
+        return None;
+    }
+    let over = connection.ending.by;
+    let then = match over {
+        Some((_, seen)) => format!(
+            "; {} later the {} ended {} with {}",
+            trust::elapsed(connection, last, seen).map_or(String::from("some time"), quote::seconds),
+            speaker.name(),
+            quote::transport(connection),
+            quote::ending(connection)
+        ),
+        None => String::from("; the capture ended before anybody gave up"),
+    };
+    let (speaks, quiet) = (speaker.name(), silent.name());
+    let finding = Finding::new(&RULE, last, format!("{quiet} no longer reached"))
+        .at_most(if over.is_some() || lasts >= LONG { Severity::Error } else { Severity::Warning })
+        .confidence(Confidence::Likely)
+        .origin(Origin::Network)
+        .blame(Blame::Unknown)
+        .message(format!(
+            "what the {speaks} sent was sent again {} times in {} and nothing came back: the host of the {quiet} was gone or asleep, or the path dropped the packets{then}",
+            repeats.count,
+            quote::seconds(lasts)
+        ))
+        .shows(last, format!("the last that the {speaks} sent for the first time"))
+        .shows(repeats.span.until, format!("sent again for the last time, {} in all", repeats.count))
+        .help(format!(
+            "find out whether the host of the {quiet} and its network were there at this second; pings with a time limit let the {speaks} notice it in seconds"
+        ));
+    Some(match over {
+        Some((by, seen)) => {
+            finding.shows(seen, format!("{} from the {}", quote::ending(connection), by.name()))
+        }
+        None => finding,
+    })
+}
+
+/// Times that bytes are sent again where they are lost and not late.
+const REPEATS: u32 = 3;
+
+/// Seconds of vain repetition that are worth a word: a handover between two networks takes less.
+const SHORTEST: f64 = 3.0;
+
+/// Seconds after which it is a fault even where the capture ends in it.
+const LONG: f64 = 10.0;
+
+#[cfg(test)]
+mod tests {
+    use super::RULE;
+    use crate::connection::{Connection, Repeats, Span};
+    use crate::role::Role::{self, Client, Server};
+    use crate::rules::testing::Scene;
+    use crate::rules::{Blame, Severity};
+
+    /// The server's last message, sent again so often until so many seconds later.
+    fn repeated(count: u32, seconds: f64) -> Scene {
+        let mut from = None;
+        let scene = Scene::session("", "").messages(Client, 1).messages(Server, 1);
+        let scene = scene.after(0.2).packet(|seen| from = Some(seen)).after(seconds);
+        scene.packet(|_| ()).with(|c: &mut Connection| {
+            let span = from.map(|from| Span { from, until: c.last });
+            c.tcp.repeats.server = span.map(|span| Box::new(Repeats { count, span }));
+        })
+    }
+
+    #[test]
+    fn a_client_that_vanished_amid_traffic_is_told_whoever_ends_it() {
+        let open = repeated(5, 6.0).finds(RULE.name);
+        assert_eq!((open.severity, open.blame), (Severity::Warning, Blame::Unknown));
+        assert_eq!(repeated(6, 12.0).finds(RULE.name).severity, Severity::Error);
+        let findings = repeated(5, 6.0).reset(Server).findings();
+        assert_eq!((findings.len(), findings[0].rule.name), (1, RULE.name));
+        assert_eq!(findings[0].consequences[0].rule.name, "closed-without-close-frame");
+        assert!(findings[0].message.contains("the host of the client was gone"), "{}", findings[0].message);
+    }
+
+    #[test]
+    fn who_comes_back_leaves_or_was_not_captured_is_not_told_to_have_vanished() {
+        let by = |role: Role| repeated(5, 6.0).fin(role);
+        by(Client).silent(RULE.name);
+        repeated(5, 6.0).messages(Client, 1).fin(Server).silent(RULE.name);
+        repeated(5, 6.0).unseen(Client).fin(Server).silent(RULE.name);
+        repeated(2, 6.0).fin(Server).silent(RULE.name);
+        repeated(5, 1.0).fin(Server).silent(RULE.name);
+    }
+}
