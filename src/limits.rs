@@ -68,6 +68,10 @@ pub const PIECE: usize = 1 << 20;
 /// Such pieces that are read before they are needed.
 pub const AHEAD: usize = 3;
 
+/// Threads that take turns in copying a piece of a plain file and reading the packets in it. Copying takes two to three times
+/// as long as reading, so that more of them would wait for each other.
+pub const COPIERS: usize = 3;
+
 /// Captures that are read each on a thread of its own. More are seldom read at the same time.
 pub const READ_AHEAD: usize = 4;
 

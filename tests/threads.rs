@@ -8,6 +8,7 @@ use flate2::write::GzEncoder;
 use std::fmt::Write as _;
 use std::io::{self, Cursor, Read, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 use wsanalyze::capture::{Merged, Reader, open};
@@ -98,6 +99,19 @@ fn damaged_captures_are_told_the_same() {
         }
         let source = || Box::new(Cursor::new(bytes.clone()));
         is_the_same(&path, || Merged::new(vec![Reader::from_read(&path, 0, source()).unwrap()]));
+    }
+}
+
+#[test]
+fn a_plain_file_that_threads_copy_by_turns_is_told_the_same() {
+    let whole = traffic::capture(5 << 20, traffic::haystack());
+    let mut damaged = whole.clone();
+    damaged[2 << 20..5 << 19].fill(0xff);
+    let cut = &whole[..whole.len() - 40];
+    for (name, bytes) in [("whole", &whole[..]), ("damaged", &damaged), ("cut", cut)] {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("by-turns-{name}.pcap"));
+        std::fs::write(&path, bytes).unwrap();
+        is_the_same(name, || Merged::new(vec![open(path.to_str().unwrap(), 0).unwrap()]));
     }
 }
 

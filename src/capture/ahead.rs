@@ -57,22 +57,26 @@ impl Ahead {
         if end <= LEAD {
             return Ok(Next::End);
         }
-        let start = LEAD.saturating_sub(tail.len());
-        let before = room.get_mut(start..LEAD).filter(|before| before.len() == tail.len());
-        let fits = before.map(|before| before.copy_from_slice(tail)).is_some();
-        if !fits {
+        let Some(start) = put_before(&mut room, LEAD, tail) else {
             room.truncate(end);
             return Ok(Next::Bytes(room.split_off(LEAD)));
-        }
+        };
         Ok(Next::Chunk { chunk: Chunk::lent(room, self.home.clone()), start, end })
     }
 }
 
+/// Puts `tail` before what is at `at`, and tells where; not where it does not fit.
+pub(super) fn put_before(room: &mut [u8], at: usize, tail: &[u8]) -> Option<usize> {
+    let start = at.checked_sub(tail.len())?;
+    room.get_mut(start..at)?.copy_from_slice(tail);
+    Some(start)
+}
+
 /// Room for what is left of a piece when the next one is needed: a record, seldom longer than what a network card joins
 /// from many packets.
-const LEAD: usize = 64 << 10;
+pub(super) const LEAD: usize = 64 << 10;
 
-const ROOM: usize = LEAD + PIECE;
+pub(super) const ROOM: usize = LEAD + PIECE;
 
 fn read(mut source: impl Read, pieces: &SyncSender<io::Result<Piece>>, returned: &Receiver<Vec<u8>>) {
     loop {

@@ -1,6 +1,7 @@
 //! Several captures as one time line.
 
 use super::chunk::Chunk;
+use super::copier::{Copier, Piece};
 use super::info::CaptureInfo;
 use super::reader::{Item, Reader};
 use crate::error::Error;
@@ -204,6 +205,27 @@ impl Merged {
                 self.threads = self.threads.saturating_add(usize::from(reader.is_read_ahead()));
             }
         }
+    }
+
+    /// Has up to `count` others copy pieces of the capture from now on, where it is the only one and a plain file.
+    pub fn share(&mut self, count: usize) -> Vec<Copier> {
+        match self.readers.as_mut_slice() {
+            [alone] => alone.share(count.min(limits::COPIERS)),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Takes what comes next of a piece, if it has that.
+    pub fn take(&mut self, piece: Piece) {
+        if let [alone] = self.readers.as_mut_slice() {
+            alone.take(piece);
+        }
+    }
+
+    /// Whether another piece should be taken: reading came to this offset, and the next item is not all here.
+    #[inline]
+    pub fn is_through(&self, until: u64) -> bool {
+        matches!(self.readers.as_slice(), [alone] if alone.is_through(until))
     }
 
     /// Loads the next item of all and gives it.

@@ -32,6 +32,7 @@
 mod ahead;
 mod chunk;
 mod clock;
+mod copier;
 mod frames;
 mod gzip;
 mod info;
@@ -56,9 +57,12 @@ mod testing;
 mod tests;
 #[cfg(test)]
 mod tests_damage;
+#[cfg(test)]
+mod tests_turns;
 mod unpack;
 
 pub use chunk::Chunk;
+pub use copier::{Copier, Piece};
 pub use info::{CaptureInfo, Compression, Format};
 pub use merge::Merged;
 pub use names::HostNames;

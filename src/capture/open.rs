@@ -3,8 +3,9 @@
 use super::reader::Reader;
 use crate::error::Error;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Opens the capture at `path`, or on standard input where `path` is `-`, as the run's capture `index`.
 ///
@@ -17,7 +18,42 @@ pub fn open(path: &str, index: u16) -> Result<Reader, Error> {
     let failed = |source| Error::Io { path: path.to_owned(), source };
     let file = File::open(path).map_err(failed)?;
     let total = file.metadata().ok().filter(|m| m.is_file()).map(|m| m.len());
-    Reader::start(path, index, Box::new(file), total)
+    let file = Opened::from(file);
+    let known = total.map(|total| (file.clone(), total));
+    Reader::start(path, index, Box::new(file), known)
+}
+
+/// A file that is read on and on, or at any place.
+#[derive(Clone)]
+pub(super) struct Opened(Arc<File>);
+
+impl Opened {
+    /// Whether the system reads at any place.
+    pub(super) const ANYWHERE: bool = cfg!(unix);
+
+    /// Reads from this offset on.
+    #[cfg(unix)]
+    pub(super) fn read_at(&self, to: &mut [u8], offset: u64) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(&*self.0, to, offset)
+    }
+
+    /// Not here.
+    #[cfg(not(unix))]
+    pub(super) fn read_at(&self, _: &mut [u8], _: u64) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+impl From<File> for Opened {
+    fn from(file: File) -> Opened {
+        Opened(Arc::new(file))
+    }
+}
+
+impl Read for Opened {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        self.0.read(to)
+    }
 }
 
 /// The files of the folder at `path`, by name, those hidden by a leading dot left out; `None` where it is no folder.

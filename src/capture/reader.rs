@@ -1,8 +1,10 @@
 //! One capture, item by item.
 
+use super::ahead::LEAD;
 use super::chunk::Chunk;
+use super::copier::{Copier, Piece, Plain};
 use super::info::{CaptureInfo, Compression, Format};
-use super::open::open;
+use super::open::{Opened, open};
 use super::packet::{LinkType, Packet, PacketId, Seen};
 use super::record::Record;
 use super::sniff::{self, Container};
@@ -12,6 +14,7 @@ use super::window::Window;
 use crate::error::Error;
 use crate::time::Timestamp;
 use std::io::{ErrorKind, Read};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// What a capture holds, borrowed from its reader until the next one is loaded.
@@ -55,10 +58,10 @@ impl Reader {
         name: &str,
         index: u16,
         source: Box<dyn Read + Send>,
-        total: Option<u64>,
+        file: Option<(Opened, u64)>,
     ) -> Result<Self, Error> {
         let failed = |source| Error::Io { path: name.to_owned(), source };
-        let (stored, compression, source) = unpack(source, total).map_err(failed)?;
+        let (stored, compression, source) = unpack(source, file).map_err(failed)?;
         let mut window = Window::new(source);
         let recognised = sniff::recognise(&mut window);
         if let Ok(Container::Pcap(_)) = recognised {
@@ -128,6 +131,7 @@ impl Reader {
             self.record = None;
             self.ahead = false;
             self.window.release();
+            self.stored.file = None;
             self.stored.read.store(0, Ordering::Relaxed);
         }
     }
@@ -186,6 +190,7 @@ impl Reader {
             self.tally.shorter(read, total);
         }
         self.window.release();
+        self.stored.file = None;
     }
 
     /// The item that [`Reader::advance`] loaded; `None` before the first and after the last.
@@ -260,6 +265,32 @@ impl Reader {
         }
     }
 
+    /// Has up to `count` others copy it from now on, where it is a plain file.
+    pub(super) fn share(&mut self, count: usize) -> Vec<Copier> {
+        let can = self.compression.is_none() && Opened::ANYWHERE;
+        let Some(file) = self.stored.file.take().filter(|_| can) else { return Vec::new() };
+        self.window.share(Plain { file, read: Arc::clone(&self.stored.read) }, count)
+    }
+
+    /// See [`Window::take`].
+    pub(super) fn take(&mut self, piece: Piece) {
+        self.window.take(piece);
+    }
+
+    /// Whether it came to this offset, and what is left before it would fit before the next piece.
+    #[inline]
+    pub(super) fn is_through(&self, until: u64) -> bool {
+        self.window.reached() >= until && !self.is_next_here() && self.window.bytes().len() <= LEAD
+    }
+
+    #[inline]
+    fn is_next_here(&self) -> bool {
+        match &self.container {
+            Container::Pcap(layout) => layout.is_next_here(&self.window),
+            Container::Pcapng(section) => section.is_next_here(&self.window),
+        }
+    }
+
     /// Whether it is read on a thread of its own, or was until its end.
     pub(super) fn is_read_ahead(&self) -> bool {
         self.ahead
@@ -268,11 +299,7 @@ impl Reader {
     /// Whether the next item may have to be waited for: it is not all here, and who writes it may take its time.
     #[inline]
     pub(super) fn may_wait(&self) -> bool {
-        self.stored.total.is_none()
-            && match &self.container {
-                Container::Pcap(layout) => !layout.is_next_here(&self.window),
-                Container::Pcapng(section) => !section.is_next_here(&self.window),
-            }
+        self.stored.total.is_none() && !self.is_next_here()
     }
 
     /// The bytes among which those of the loaded item are.

@@ -15,7 +15,7 @@ pub(super) enum Kept {
     Secrets(Vec<u8>),
 }
 
-fn keep(item: Item<'_>) -> Kept {
+pub(super) fn keep(item: Item<'_>) -> Kept {
     match item {
         Item::Packet(p) => Kept::Packet {
             number: p.seen.packet.number(),

@@ -3,6 +3,7 @@
 use super::frames::{Frames, LZ4_MAGIC, ZSTD_MAGIC, is_skippable};
 use super::gzip::Members;
 use super::info::Compression;
+use super::open::Opened;
 use crate::limits::WINDOW;
 use std::io::{self, BufReader, Cursor, Read};
 use std::sync::Arc;
@@ -12,15 +13,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) struct Stored {
     pub(super) read: Arc<AtomicU64>,
     pub(super) total: Option<u64>,
+    /// Itself, where it can be read at any place.
+    pub(super) file: Option<Opened>,
 }
 
 /// The bytes of the capture, how they were compressed, and a count of the stored ones.
 pub(super) fn unpack(
     source: Box<dyn Read + Send>,
-    total: Option<u64>,
+    file: Option<(Opened, u64)>,
 ) -> io::Result<(Stored, Option<Compression>, Box<dyn Read + Send>)> {
     let read = Arc::new(AtomicU64::new(0));
-    let stored = Stored { read: Arc::clone(&read), total };
+    let (file, total) = file.unzip();
+    let stored = Stored { read: Arc::clone(&read), total, file };
     let mut counted = Counted { source, read };
     let first = first_bytes(&mut counted)?;
     let kind = compression(&first);

@@ -5,6 +5,7 @@
 
 use super::ahead::{Ahead, Next};
 use super::chunk::Chunk;
+use super::copier::{Copier, Piece, Plain};
 use crate::limits::WINDOW;
 use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
@@ -34,6 +35,8 @@ enum Source {
     Here(Box<dyn Read + Send>),
     /// Read on another thread.
     Ahead(Ahead),
+    /// Read by offsets, as others do who offer what they have read.
+    Plain(Plain),
     /// It ended or failed.
     Over,
 }
@@ -50,6 +53,29 @@ impl Window {
             Source::Here(source) => Ahead::begin(source).map_or_else(Source::Here, Source::Ahead),
             other => other,
         };
+    }
+
+    /// Reads `plain` from now on, the file that was read so far; gives `count` others who can offer pieces of it.
+    pub(super) fn share(&mut self, plain: Plain, count: usize) -> Vec<Copier> {
+        let copiers = Copier::several(&plain.file, self.reached(), count);
+        if !matches!(self.source, Source::Over) {
+            self.source = Source::Plain(plain);
+        }
+        copiers
+    }
+
+    /// Offset of the first byte in the source that is not here yet.
+    pub(super) fn reached(&self) -> u64 {
+        self.base.wrapping_add(self.end as u64)
+    }
+
+    /// Takes what comes next of a piece of the file, if it has that.
+    pub(super) fn take(&mut self, piece: Piece) {
+        let Source::Plain(plain) = &self.source else { return };
+        let Some((chunk, start, at, end)) = piece.behind(self.bytes(), self.reached()) else { return };
+        plain.count(end.saturating_sub(at));
+        self.base = self.offset().wrapping_sub(start as u64);
+        (self.buffer, self.start, self.end) = (chunk, start, end);
     }
 
     /// The buffer in which the ranges lie that were made since the last [`Window::fill`].
@@ -147,7 +173,7 @@ impl Window {
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
-                    self.failure = Some((self.base.wrapping_add(self.end as u64), error));
+                    self.failure = Some((self.reached(), error));
                     self.source = Source::Over;
                     return false;
                 }
@@ -158,18 +184,15 @@ impl Window {
 
     /// Reads some bytes on the way to `need` unread ones; false where there are no more.
     fn read(&mut self, need: usize) -> io::Result<bool> {
-        if matches!(self.source, Source::Here(_)) {
+        if matches!(self.source, Source::Here(_) | Source::Plain(_)) {
             self.make_room(1, self.room_for(need));
         }
+        let reached = self.reached();
         match &mut self.source {
             Source::Over => Ok(false),
-            Source::Here(source) => {
-                let room =
-                    self.buffer.get_mut().and_then(|bytes| bytes.get_mut(self.end..)).unwrap_or_default();
-                let most = room.len().min(WINDOW);
-                let count = source.read(room.get_mut(..most).unwrap_or_default())?;
-                self.end = self.end.saturating_add(count.min(most));
-                Ok(count > 0)
+            Source::Here(source) => append(&mut self.buffer, &mut self.end, |room| source.read(room)),
+            Source::Plain(plain) => {
+                append(&mut self.buffer, &mut self.end, |room| plain.read_at(room, reached))
             }
             Source::Ahead(ahead) => {
                 let tail = self.buffer.get(self.start..self.end).unwrap_or_default();
@@ -228,6 +251,19 @@ impl Window {
         self.end = self.end.saturating_sub(self.start);
         self.start = 0;
     }
+}
+
+/// Reads behind the bytes up to `end`; false where there are no more.
+fn append(
+    buffer: &mut Chunk,
+    end: &mut usize,
+    read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+) -> io::Result<bool> {
+    let room = buffer.get_mut().and_then(|bytes| bytes.get_mut(*end..)).unwrap_or_default();
+    let most = room.len().min(WINDOW);
+    let count = read(room.get_mut(..most).unwrap_or_default())?;
+    *end = end.saturating_add(count.min(most));
+    Ok(count > 0)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A run on several threads: one reads, the others share the parts of the run, and the one that called judges.
+//! A run on several threads: one reads, or a few by turns, others share the parts of the run, and the one that called judges.
 //!
 //! ```text
 //!           Batch: segments of its parts            Report: what its flows had to tell
@@ -17,6 +17,7 @@
 
 mod batch;
 mod merge;
+mod packets;
 mod turns;
 mod worker;
 
@@ -27,6 +28,7 @@ use super::part::Part;
 use crate::limits;
 use batch::Batches;
 use merge::Lane;
+use packets::Packets;
 use std::io;
 use std::panic::resume_unwind;
 use std::sync::mpsc::{Sender, channel, sync_channel};
@@ -36,7 +38,7 @@ use worker::Worker;
 
 /// The threads of a run.
 pub(super) struct Threads {
-    reader: JoinHandle<Option<Front>>,
+    packets: Vec<JoinHandle<Option<Front>>>,
     workers: Vec<JoinHandle<Option<Vec<Part>>>>,
     lanes: Vec<Lane>,
 }
@@ -66,32 +68,22 @@ impl Threads {
             starts.push(start);
             workers.push(worker);
         }
-        let mut batches = Batches::new(inboxes, unused, front.input.readers().len());
-        let read = move |mut front: Front| {
-            let mut items = 0_u32;
-            while !batches.is_abandoned() && front.read(&mut batches) {
-                items = items.wrapping_add(1);
-                // What was collected does not wait for what may be long in coming.
-                let late = !batches.is_empty() && front.input.may_wait();
-                if batches.is_full() || late || items.is_multiple_of(TELL_PROGRESS) {
-                    batches.send(front.input.progress());
-                }
-            }
-            batches.end(front.last, front.input.progress());
-            front
-        };
-        let Ok((start, reader)) = spawn("packets", read) else { return Err((front, parts)) };
-        front.input.read_ahead();
+        let batches = Batches::new(inboxes, unused, front.input.readers().len());
+        let copiers = front.input.share(count);
+        if copiers.is_empty() {
+            front.input.read_ahead();
+        }
+        let Ok(packets) = Packets::begin(copiers) else { return Err((front, parts)) };
         let mut shares: Vec<Vec<Part>> = starts.iter().map(|_| Vec::new()).collect();
         for (number, part) in parts.into_iter().enumerate() {
             shares[number % count].push(part);
         }
-        // Both have just begun to wait for this.
-        let _ = start.send(front);
+        let packets = packets.start(front, batches);
         for (start, share) in starts.into_iter().zip(shares) {
+            // It has just begun to wait for this.
             let _ = start.send(share);
         }
-        Ok(Threads { reader, workers, lanes })
+        Ok(Threads { packets, workers, lanes })
     }
 
     /// Sees the run to its end, and gives back what it was begun with.
@@ -101,18 +93,17 @@ impl Threads {
         progress: &mut impl FnMut(u64, Option<u64>),
     ) -> (Front, Vec<Part>) {
         if let Err(lost) = merge::merge(&mut self.lanes, ledger, progress) {
-            // A worker ends early because it panicked, or because the reader did. The others may wait for input.
+            // A worker ends early because it panicked, or because a reader did. The others may wait for input.
             joined(self.workers.swap_remove(lost));
-            joined(self.reader);
+            self.packets.into_iter().for_each(|thread| drop(joined(thread)));
             unreachable!("a worker ends early only where a thread panicked");
         }
-        let parts = self.workers.into_iter().flat_map(joined).collect();
-        (joined(self.reader), parts)
+        let parts = self.workers.into_iter().filter_map(joined).flatten().collect();
+        let fronts: Vec<Front> = self.packets.into_iter().filter_map(joined).collect();
+        let Some(front) = fronts.into_iter().next() else { unreachable!("one of them has read the last") };
+        (front, parts)
     }
 }
-
-/// Items after which the merge is told how far reading has come, even where they concern no worker.
-const TELL_PROGRESS: u32 = 1 << 16;
 
 /// Begins a thread that waits for its work: so this is not lost where there can be no thread.
 fn spawn<T: Send + 'static, R: Send + 'static>(
@@ -124,11 +115,7 @@ fn spawn<T: Send + 'static, R: Send + 'static>(
     Ok((give, thread))
 }
 
-/// What a thread that got its work gave; its panic is ours.
-fn joined<R>(thread: JoinHandle<Option<R>>) -> R {
-    match thread.join() {
-        Ok(Some(result)) => result,
-        Ok(None) => unreachable!("every thread gets its work"),
-        Err(panic) => resume_unwind(panic),
-    }
+/// What a thread gave; its panic is ours.
+fn joined<R>(thread: JoinHandle<R>) -> R {
+    thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
