@@ -52,7 +52,7 @@ pub const QUEUE: usize = 2;
 
 /// Reports of a worker that may wait for the merge. They hold no bytes of the capture, and the merge takes its time where it
 /// judges many connections at once: for so long the workers go on.
-pub const REPORTS: usize = 8;
+pub const REPORTS: usize = 4;
 
 /// Segments of one batch: few enough that their headers stay in the cache of a core until they are worked off, enough to
 /// make waking a thread cheap. Of small packets it is about a piece of a file.
