@@ -47,12 +47,16 @@ pub const GAP_GRACE_NANOS: i64 = 1_000_000_000;
 /// is no use for more threads than parts; more parts would make the shares too small for traffic that is not even.
 pub const PARTS: usize = 16;
 
-/// Batches that may wait for a worker, and reports for the merge: enough that a short delay of one stops no other.
+/// Batches that may wait for a worker: enough that a short delay of one stops no other.
 pub const QUEUE: usize = 2;
 
+/// Reports of a worker that may wait for the merge. They hold no bytes of the capture, and the merge takes its time where it
+/// judges many connections at once: for so long the workers go on.
+pub const REPORTS: usize = 8;
+
 /// Segments of one batch: few enough that their headers stay in the cache of a core until they are worked off, enough to
-/// make waking a thread cheap.
-pub const BATCH_SEGMENTS: usize = 4096;
+/// make waking a thread cheap. Of small packets it is about a piece of a file.
+pub const BATCH_SEGMENTS: usize = 8192;
 
 /// Chunks, besides one for each capture, in which the payloads of one batch lie.
 pub const BATCH_CHUNKS: usize = 1;

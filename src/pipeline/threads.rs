@@ -57,7 +57,7 @@ impl Threads {
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (number, turns) in Turns::of_workers(count).enumerate() {
             let (inbox, batches) = sync_channel(limits::QUEUE);
-            let (reports, lane) = sync_channel(limits::QUEUE);
+            let (reports, lane) = sync_channel(limits::REPORTS);
             let (step, used) = (count, used.clone());
             let work = move |parts| {
                 Worker { number, step, parts, batches, reports, used, turns, expected: 0 }.work()

@@ -91,7 +91,7 @@ fn threads_are_begun_for_inputs_beyond_a_length_only() {
 #[test]
 fn who_is_slow_to_take_what_is_told_slows_the_reading() {
     // In each queue, with who takes from it, and with who fills it; each has what was read at once.
-    let most = (2 * limits::QUEUE + 4) * (limits::WINDOW + (64 << 10));
+    let most = (limits::QUEUE + limits::REPORTS + 4) * (limits::WINDOW + (64 << 10));
     let mut source = Source::new(5 * most as u64 / 1000, packets(1000));
     source.whole = true;
     let given = Arc::clone(&source.given);
