@@ -34,6 +34,8 @@ pub(super) struct Exchange {
     after_request: Waiting,
     /// Whether the answer to the oldest request may be in a gap.
     answer_lost: bool,
+    /// Whether the server's first byte here is the first that it sent.
+    from_start: bool,
     attempts: Attempts,
     /// Times that waiting bytes were read again, each of which may copy what is left of them.
     rounds: u32,
@@ -127,10 +129,10 @@ impl Reader {
 
 impl Exchange {
     /// Before its first byte; inside the CONNECT tunnel to `tunnel`, or directly. `joined`: the capture may have
-    /// joined it in the middle of an answer.
+    /// joined it in the middle of an answer; `from_start`: it has the server's first byte.
     pub(super) fn new(
         tunnel: Option<String>,
-        joined: bool,
+        (joined, from_start): (bool, bool),
         known: Arc<Known>,
         reading: Arc<Reading>,
     ) -> Exchange {
@@ -142,6 +144,7 @@ impl Exchange {
             early_answer: Waiting::default(),
             after_request: Waiting::default(),
             answer_lost: false,
+            from_start,
             attempts: Attempts::new(tunnel),
             rounds: 0,
             bounded: false,
@@ -370,7 +373,12 @@ impl Exchange {
                 }
                 Reader::Head { reader, began } => {
                     let fresh = began.is_none();
-                    if fresh && looks_like(bytes) == FirstBytes::Other {
+                    let other = fresh && looks_like(bytes) == FirstBytes::Other;
+                    if other && !self.from_start && websocket::may_begin_frame(bytes) {
+                        self.server = Reader::Lost;
+                        continue;
+                    }
+                    if other {
                         return self.not_http(bytes, seen);
                     }
                     began.get_or_insert((seen, offset));

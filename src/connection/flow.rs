@@ -405,7 +405,8 @@ impl Flow {
                 self.stage = match version {
                     Version::Http1 => {
                         let known = Arc::clone(&self.known);
-                        Stage::Http(Box::new(Exchange::new(tunnel, joined, known, reading)))
+                        let from_start = self.start.accepted.is_some();
+                        Stage::Http(Box::new(Exchange::new(tunnel, (joined, from_start), known, reading)))
                     }
                     Version::Http2(begun) => Stage::Http2(Box::new(Multiplex::new(begun, tunnel, reading))),
                 };

@@ -374,6 +374,20 @@ fn what_stands_in_place_of_an_answer_where_a_connection_was_joined_is_no_silence
 }
 
 #[test]
+fn a_frame_in_place_of_an_answer_is_no_answer_where_the_servers_beginning_was_not_seen() {
+    let outcome = |first: &[u8]| {
+        let mut play = opened();
+        play.data(C, REQUEST);
+        play.data(S, first);
+        one(play.close()).outcome
+    };
+    assert_eq!(outcome(b"\x81\x02hi"), Outcome::Unseen);
+    for other in [&b"SSH-2.0-x"[..], b"\x15\x03\x01\0\x02", b"<html>"] {
+        assert_eq!(outcome(other), Outcome::Garbled);
+    }
+}
+
+#[test]
 fn frames_of_a_connection_joined_midway_are_read() {
     let mut play = Play::new(None);
     let masked = b"\x81\x82\x01\x02\x03\x04\x69\x6b".repeat(4);

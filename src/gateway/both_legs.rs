@@ -51,8 +51,7 @@ pub fn ending(legs: &Legs<'_>) -> Option<Verdict> {
         if first.on_upstream { (legs.upstream, legs.client) } else { (legs.client, legs.upstream) };
     let lacks = |leg: &Connection| leg.quality.lacks_bytes();
     if lacks(other) || lacks(this) {
-        confidence =
-            confidence.min(if passed_on.is_some() { Confidence::Likely } else { Confidence::Possible });
+        confidence = Confidence::Possible;
         counter = Some(Reason {
             seen: None,
             text: String::from(if lacks(other) {

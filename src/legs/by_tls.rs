@@ -6,6 +6,7 @@ use crate::connection::{Connection, Outcome};
 use crate::role::Role;
 
 /// Such a leg, its client leg, and how sure that is.
+#[derive(Clone, Copy)]
 pub(super) struct Failed {
     pub(super) child: usize,
     pub(super) parent: usize,
@@ -27,34 +28,31 @@ pub(super) fn matches(connections: &[&Connection], free: impl Fn(usize) -> bool)
         .collect();
     waiting.sort_by_key(|(work, index)| (work.began(), *index));
     failed.sort_by_key(|&index| (connections[index].first.at, index));
-    let mut found: Vec<Failed> = Vec::new();
+    // Each with the place of its client leg among those that wait.
+    let mut found: Vec<(usize, Failed)> = Vec::new();
     for child in failed {
         let one = connections[child];
         let known = waiting.partition_point(|(work, _)| work.began() <= one.first.at);
-        let near = waiting[..known].iter().rev().take(LOOKED_BACK);
-        let mut fit =
-            near.filter(|(work, parent)| fits(work, connections[*parent], one)).map(|&(_, parent)| parent);
-        if let Some(parent) = fit.next() {
+        let near = (0..known).rev().take(LOOKED_BACK);
+        let mut fit = near.filter(|&place| fits(&waiting[place].0, connections[waiting[place].1], one));
+        if let Some(place) = fit.next() {
             let confidence = if fit.next().is_some() { Confidence::Possible } else { Confidence::Likely };
-            found.push(Failed { child, parent, confidence });
+            found.push((place, Failed { child, parent: waiting[place].1, confidence }));
         }
     }
+    found.sort_by_key(|&(place, _)| place);
     // A gateway goes to work at once, and answers as soon as it has given up: what is neither was made for another reason.
-    let whole = |parent: usize| {
-        let work = waiting.iter().find(|(_, index)| *index == parent).map(|(work, _)| work);
-        let mut tried = found.iter().filter(|one| one.parent == parent).map(|one| connections[one.child]);
-        let (Some(work), Some(first)) = (work, tried.next()) else { return false };
-        let last = tried.clone().next_back().unwrap_or(first);
-        let ended = last.ending.by.map(|(_, seen)| seen.at);
-        let of_one_host = tried.all(|one| one.tcp.client.ip == first.tcp.client.ip);
-        of_one_host && work.is_at_once(opened(first)) && ended.is_some_and(|ended| work.is_given_up(ended))
+    let is_whole = |tried: &&[(usize, Failed)]| {
+        let [(place, first), ..] = tried else { return false };
+        let (work, first) = (&waiting[*place].0, connections[first.child]);
+        let mut legs = tried.iter().map(|(_, one)| connections[one.child]);
+        let ended = legs.clone().next_back().and_then(|last| last.ending.by);
+        legs.all(|leg| leg.tcp.client.ip == first.tcp.client.ip)
+            && work.is_at_once(opened(first))
+            && ended.is_some_and(|(_, seen)| work.is_given_up(seen.at))
     };
-    let mut parents: Vec<usize> = found.iter().map(|one| one.parent).collect();
-    parents.sort_unstable();
-    parents.dedup();
-    parents.retain(|&parent| whole(parent));
-    found.retain(|one| parents.binary_search(&one.parent).is_ok());
-    found
+    let whole = found.chunk_by(|(one, _), (other, _)| one == other).filter(is_whole);
+    whole.flatten().map(|(_, failed)| *failed).collect()
 }
 
 /// Whether it is TLS that ended before anybody asked for anything.

@@ -15,6 +15,7 @@ pub(super) fn doubt(connection: &Connection, role: Role) -> Option<String> {
         Reason::Unknown => {
             format!("header fields of the {name} refer to what was sent before the capture began")
         }
+        Reason::Mute => format!("the capture began later and has no data of the {name}"),
         Reason::Bounded => String::from("part of the connection was not followed"),
     })
 }
@@ -30,6 +31,7 @@ enum Reason {
     Unopened,
     Missing(u64),
     Unknown,
+    Mute,
     Bounded,
 }
 
@@ -43,9 +45,20 @@ fn reason(connection: &Connection, role: Role) -> Option<Reason> {
         Some(Reason::Missing(quality.missing[role]))
     } else if quality.unknown_fields[role] > 0 {
         Some(Reason::Unknown)
+    } else if quality.late_start && !has_spoken(connection, role) {
+        Some(Reason::Mute)
     } else {
         quality.bounded.then_some(Reason::Bounded)
     }
+}
+
+/// Whether something of a side was read, so that it is known from where on it was followed.
+fn has_spoken(connection: &Connection, role: Role) -> bool {
+    let head = match role {
+        Role::Client => connection.request.is_some(),
+        Role::Server => connection.response.is_some() || connection.garbled.is_some(),
+    };
+    head || connection.frames.as_ref().is_some_and(|frames| frames[role].total() > 0)
 }
 
 /// As [`doubt`], for the request and what the client sent before the session.

@@ -19,6 +19,12 @@ pub fn likely_frames(bytes: &[u8]) -> Option<Masking> {
     chain.is_believed().then_some(chain.masking)
 }
 
+/// Whether a server's frame may begin so. Far more may than [`likely_frames`] believes; texts and TLS do not.
+pub fn may_begin_frame(bytes: &[u8]) -> bool {
+    let is_opcode = |first: u8| matches!(first & 0x8f, 0x01 | 0x02 | 0x80..=0x82 | 0x88..=0x8a);
+    matches!(bytes, [first, second, ..] if first & 0x30 == 0 && is_opcode(*first) && second & 0x80 == 0)
+}
+
 /// Headers, each where the frame before ends, and how much they prove.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Chain {

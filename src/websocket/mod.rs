@@ -46,7 +46,7 @@ mod resume;
 mod subprotocol;
 mod utf8;
 
-pub use chain::likely_frames;
+pub use chain::{likely_frames, may_begin_frame};
 pub use close::{CloseClass, CloseFlaw, ClosePayload, close_class, close_name};
 pub use compressed::{Inflated, Instead, Undecodable, Unread};
 pub use decoder::Decoder;

@@ -3,7 +3,7 @@ use crate::gateway::{Kind, Parting, Party, TIMERS, Timer, ending, identify};
 use crate::legs::Legs;
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Context, Finding, Origin, pair, quote};
+use crate::rules::{Blame, Check, Context, Finding, Origin, Severity, pair, quote};
 
 rule! {
     /// # What it finds
@@ -22,7 +22,7 @@ rule! {
     /// nginx `worker_shutdown_timeout`, HAProxy `hard-stop-after`, Caddy `stream_close_delay`, Envoy's drain time.
     ///
     /// # What it does not report
-    /// Endings that the gateway passed on, and those with a Close of the gateway's own, which is a rule of its own.
+    /// It is a warning where the capture lacks bytes of one of the legs. Endings that the gateway passed on, and those with a Close of the gateway's own, which is a rule of its own.
     pub static RULE = "WS-GW-006" "one-leg-close" {
         severity: Error, category: Gateway, reference: "RFC 6455 §7.1.1, §7.1.5",
         explains: ["closed-without-close-frame", "idle-timeout-close", "lifetime-limit-close"], asked_on: [Legs], check: Check::InContext(check),
@@ -36,6 +36,8 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
         return;
     }
     let Some(end) = verdict.reasons.first().and_then(|reason| reason.seen) else { return };
+    // What the capture lacks may be the end that came first.
+    let doubtful = [legs.client, legs.upstream].iter().any(|leg| leg.quality.lacks_bytes());
     // What came first is what the timer did; the other leg may be ended a while later.
     let silent =
         [(legs.client, Role::Server), (legs.upstream, Role::Client)].into_iter().find_map(|(leg, by)| {
@@ -52,6 +54,7 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     found.push(pair::because(
         &verdict,
         pair::about(&RULE, &legs, end, "gateway ended a session that both ends kept")
+            .at_most(if doubtful { Severity::Warning } else { Severity::Error })
             .confidence(verdict.confidence)
             .origin(Origin::Gateway)
             .blame(Blame::Gateway)

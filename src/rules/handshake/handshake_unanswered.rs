@@ -40,14 +40,15 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         return;
     }
     let end = connection.ending.by;
-    // Of a connection that was joined midway nobody knows what the server had sent before its first packet here.
-    if connection.quality.late_start && end.is_some_and(|(by, _)| by == Role::Server) {
-        return;
-    }
     let until = end.map_or(connection.last, |(_, seen)| seen);
     let waited = trust::elapsed(connection, request.seen, until);
     let (how, transport) = (quote::ending(connection), quote::transport(connection));
     let hasty = end.is_some_and(|(by, _)| by == Role::Client) && waited.is_none_or(|waited| waited < HASTE);
+    // Without a SYN-ACK nobody knows what the server had sent before its first packet here.
+    let ended_by_server = end.is_some_and(|(by, _)| by == Role::Server);
+    if (ended_by_server || hasty) && connection.tcp.accepted.is_none() {
+        return;
+    }
     let lost = connection.tcp.repeats[Role::Client]
         .as_ref()
         .filter(|repeats| repeats.count >= REPEATS && repeats.span.from.packet > request.seen.packet);
@@ -144,7 +145,7 @@ mod tests {
         Scene::tcp().request(REQUEST).silent(RULE.name);
         Scene::tcp().request(REQUEST).gap(Server).fin(Client).silent(RULE.name);
         Scene::tcp().request(REQUEST).unseen(Server).fin(Client).silent(RULE.name);
-        let joined = Scene::tcp().request(REQUEST).with(|c| c.quality.late_start = true);
+        let joined = Scene::tcp().request(REQUEST).with(|c| c.tcp.accepted = None);
         joined.fin(Server).silent(RULE.name);
     }
 }
