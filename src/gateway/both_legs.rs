@@ -61,6 +61,16 @@ pub fn ending(legs: &Legs<'_>) -> Option<Verdict> {
             }),
         });
     }
+    let last = if first.on_upstream { other.last.at } else { legs.upstream_time(other.last) };
+    if confidence == Confidence::Certain && last < first.at {
+        confidence = Confidence::Likely;
+        counter = Some(Reason {
+            seen: Some(other.last),
+            text: String::from(
+                "the capture has no later packet of the other leg, so an earlier ending of it may be missing",
+            ),
+        });
+    }
     let mut reasons = vec![Reason { seen: Some(first.seen), text: first.text() }];
     if let Some(later) = passed_on {
         let gap = later.at.nanos_since(first.at);
@@ -270,8 +280,8 @@ mod tests {
         let cases = [
             (late().fin(Server), leg().fin(Server), Party::Upstream),
             (leg().reset(Client), late().fin(Client), Party::Client),
-            (leg().fin(Server), leg(), Party::Gateway),
-            (leg(), leg().fin(Client), Party::Gateway),
+            (leg().fin(Server), late().messages(Server, 1), Party::Gateway),
+            (late().messages(Client, 1), leg().fin(Client), Party::Gateway),
             (late().close(Server, 1001, ""), leg().reset(Server), Party::Upstream),
             (leg().fin(Server), late().fin(Client), Party::Gateway),
         ];
@@ -308,6 +318,15 @@ mod tests {
         let verdict = ended(leg().gap(Client).fin(Server), leg());
         assert_eq!((verdict.origin, verdict.confidence), (Party::Gateway, Confidence::Possible));
         assert!(verdict.counter.unwrap().text.contains("the capture lost packets"));
+    }
+
+    #[test]
+    fn a_leg_of_which_nothing_was_captured_since_may_have_been_ended_before() {
+        for (client, upstream) in [(leg().fin(Server), leg()), (leg(), leg().fin(Client))] {
+            let verdict = ended(client, upstream);
+            assert_eq!((verdict.origin, verdict.confidence), (Party::Gateway, Confidence::Likely));
+            assert!(verdict.counter.unwrap().text.contains("no later packet"));
+        }
     }
 
     #[test]
