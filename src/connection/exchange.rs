@@ -34,14 +34,24 @@ pub(super) struct Exchange {
     after_request: Waiting,
     /// Whether the answer to the oldest request may be in a gap.
     answer_lost: bool,
-    /// Whether the server's first byte here is the first that it sent.
-    from_start: bool,
+    begun: Begun,
     attempts: Attempts,
     /// Times that waiting bytes were read again, each of which may copy what is left of them.
     rounds: u32,
     bounded: bool,
     known: Arc<Known>,
     reading: Arc<Reading>,
+}
+
+/// How much of what the server sent first the capture has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begun {
+    /// All of it.
+    Whole,
+    /// All of it, unless its first packets were lost: no SYN-ACK was seen.
+    Perhaps,
+    /// It may have joined in the middle of an answer.
+    Midway,
 }
 
 /// What became of the connection by some bytes.
@@ -128,23 +138,23 @@ impl Reader {
 }
 
 impl Exchange {
-    /// Before its first byte; inside the CONNECT tunnel to `tunnel`, or directly. `joined`: the capture may have
-    /// joined it in the middle of an answer; `from_start`: it has the server's first byte.
+    /// Before its first byte; inside the CONNECT tunnel to `tunnel`, or directly. `begun`: how much
+    /// of the server's beginning the capture has.
     pub(super) fn new(
         tunnel: Option<String>,
-        (joined, from_start): (bool, bool),
+        begun: Begun,
         known: Arc<Known>,
         reading: Arc<Reading>,
     ) -> Exchange {
         Exchange {
             client: Reader::head(),
-            server: if joined { Reader::Lost } else { Reader::head() },
+            server: if begun == Begun::Midway { Reader::Lost } else { Reader::head() },
             // Nearly always one waits at a time.
             pending: VecDeque::with_capacity(1),
             early_answer: Waiting::default(),
             after_request: Waiting::default(),
             answer_lost: false,
-            from_start,
+            begun,
             attempts: Attempts::new(tunnel),
             rounds: 0,
             bounded: false,
@@ -374,7 +384,7 @@ impl Exchange {
                 Reader::Head { reader, began } => {
                     let fresh = began.is_none();
                     let other = fresh && looks_like(bytes) == FirstBytes::Other;
-                    if other && !self.from_start && websocket::may_begin_frame(bytes) {
+                    if other && self.begun != Begun::Whole && websocket::may_begin_frame(bytes) {
                         self.server = Reader::Lost;
                         continue;
                     }

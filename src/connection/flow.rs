@@ -4,7 +4,7 @@ mod hand_out;
 
 use super::chunk::Waiting;
 use super::ending::Transport;
-use super::exchange::{Exchange, Heard};
+use super::exchange::{Begun, Exchange, Heard};
 use super::facts::{Connection, RoleEvidence};
 use super::identify::{Identified, Identify, Version};
 use super::known::Known;
@@ -400,13 +400,16 @@ impl Flow {
                     Stage::Unknown(_, tunnel) => tunnel.take(),
                     _ => None,
                 };
-                let joined = self.start.opener.is_none() || self.trouble.has_gaps();
+                let begun = match &*self.start {
+                    start if start.opener.is_none() || self.trouble.has_gaps() => Begun::Midway,
+                    start if start.accepted.is_none() => Begun::Perhaps,
+                    _ => Begun::Whole,
+                };
                 let reading = Arc::clone(&self.reading);
                 self.stage = match version {
                     Version::Http1 => {
                         let known = Arc::clone(&self.known);
-                        let from_start = self.start.accepted.is_some();
-                        Stage::Http(Box::new(Exchange::new(tunnel, (joined, from_start), known, reading)))
+                        Stage::Http(Box::new(Exchange::new(tunnel, begun, known, reading)))
                     }
                     Version::Http2(begun) => Stage::Http2(Box::new(Multiplex::new(begun, tunnel, reading))),
                 };
