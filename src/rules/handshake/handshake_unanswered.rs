@@ -1,7 +1,7 @@
 use crate::connection::{Connection, Outcome};
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote, trust};
 
 rule! {
     /// # What it finds
@@ -21,9 +21,9 @@ rule! {
     /// `timeout connect` and `timeout server`.
     ///
     /// # What it does not report
-    /// Captures that stop within ten seconds of the request, and those that lack part of the server's side, or may: of a
-    /// connection that was joined midway the end of the server's side is no proof. A client that
-    /// left within a second, as scanners do, hardly waited: then it is only possible, and nobody is blamed. Where the
+    /// Captures that stop within ten seconds of the request, and those that lack part of the server's side. Of a connection
+    /// that was joined midway the end of the server's side is no proof: then it is only possible, and a warning. A client
+    /// that left within a second, as scanners do, hardly waited: then it is only possible, and nobody is blamed. Where the
     /// request itself was sent again and again it did not arrive, and the network is asked.
     pub static RULE = "WS-HS-017" "handshake-unanswered" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.1",
@@ -45,8 +45,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let (how, transport) = (quote::ending(connection), quote::transport(connection));
     let hasty = end.is_some_and(|(by, _)| by == Role::Client) && waited.is_none_or(|waited| waited < HASTE);
     // Without a SYN-ACK nobody knows what the server had sent before its first packet here.
-    let ended_by_server = end.is_some_and(|(by, _)| by == Role::Server);
-    if (ended_by_server || hasty) && connection.tcp.accepted.is_none() {
+    let joined = connection.tcp.accepted.is_none();
+    if joined && hasty {
         return;
     }
     let lost = connection.tcp.repeats[Role::Client]
@@ -56,7 +56,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         None if waited.is_none_or(|waited| waited < PATIENCE) => return,
         None => (Confidence::Possible, format!("the capture ended{} without one", quote::after(waited))),
         Some((Role::Server, _)) => (
-            Confidence::Likely,
+            if joined { Confidence::Possible } else { Confidence::Likely },
             format!("the server's side ended {transport} with {how}{} instead", quote::after(waited)),
         ),
         Some((Role::Client, _)) if hasty => {
@@ -73,11 +73,18 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         None if hasty => (Origin::Client, Blame::Unknown, ""),
         None => (Origin::Server, Blame::Server, ""),
     };
+    let unsure = joined && end.is_some_and(|(by, _)| by == Role::Server);
+    let says = if unsure {
+        "the capture, which lacks the server's first packets, has no answer to the upgrade"
+    } else {
+        "the server's side sent no answer to the upgrade"
+    };
     let mut finding = Finding::new(&RULE, request.seen, "upgrade never answered")
+        .at_most(if unsure { Severity::Warning } else { Severity::Error })
         .confidence(confidence)
         .origin(origin)
         .blame(blame)
-        .message(format!("the server's side sent no answer to the upgrade; {what}{arrived}"))
+        .message(format!("{says}; {what}{arrived}"))
         .shows(request.seen, quote::request_line(request))
         .help(match end {
             _ if lost.is_some() => "find out where packets between client and server are lost: a firewall, a route, or a host that is gone",
@@ -110,7 +117,7 @@ mod tests {
     use crate::connection::{Connection, Repeats, Span};
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::{REQUEST, Scene};
-    use crate::rules::{Blame, Confidence};
+    use crate::rules::{Blame, Confidence, Severity};
 
     #[test]
     fn silence_is_the_servers_whoever_ends_it() {
@@ -145,7 +152,14 @@ mod tests {
         Scene::tcp().request(REQUEST).silent(RULE.name);
         Scene::tcp().request(REQUEST).gap(Server).fin(Client).silent(RULE.name);
         Scene::tcp().request(REQUEST).unseen(Server).fin(Client).silent(RULE.name);
-        let joined = Scene::tcp().request(REQUEST).with(|c| c.tcp.accepted = None);
-        joined.fin(Server).silent(RULE.name);
+    }
+
+    #[test]
+    fn what_the_server_sent_before_a_capture_that_joined_midway_may_have_been_the_answer() {
+        let joined = || Scene::tcp().request(REQUEST).with(|c| c.tcp.accepted = None);
+        let finding = joined().fin(Server).finds(RULE.name);
+        assert_eq!((finding.severity, finding.confidence), (Severity::Warning, Confidence::Possible));
+        assert!(finding.message.starts_with("the capture, which lacks"), "{}", finding.message);
+        joined().fin(Client).silent(RULE.name);
     }
 }
