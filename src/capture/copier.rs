@@ -23,7 +23,7 @@ pub struct Copier {
     returned: Receiver<Vec<u8>>,
 }
 
-/// Bytes of the file from [`LEAD`] on in some room: what is left of those before it may be put in front of them.
+/// Bytes of the file, with room before them: what is left of those before it may be put there.
 pub struct Piece {
     room: Chunk,
     end: usize,
