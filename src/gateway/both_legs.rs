@@ -133,7 +133,11 @@ pub fn answer(legs: &Legs<'_>) -> Option<Verdict> {
         }
         _ => return None,
     };
-    let whole = upstream.quality.missing.server == 0 && !upstream.quality.unseen.server;
+    let quality = &upstream.quality;
+    let whole = quality.missing.server == 0
+        && !quality.unseen.server
+        && upstream.tcp.accepted.is_some()
+        && !upstream.falls_silent();
     let confidence = if whole || other.is_some() { Confidence::Certain } else { Confidence::Likely };
     let mut reasons = vec![Reason { seen: seen(upstream).or(seen(client)), text: why }];
     let asked = upstream.request.as_ref().map(|request| request.seen);

@@ -1,4 +1,4 @@
-use crate::connection::{Close, Connection};
+use crate::connection::{Close, Connection, Outcome};
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Finding, Severity, quote, trust};
 
@@ -33,6 +33,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let Some(close) = connection.closes.first() else { return };
     let silent = close.from.other();
     if !trust::unechoed(connection) || trust::doubt(connection, silent).is_some() {
+        return;
+    }
+    // Of a side that says nothing else, the capture may lack all that it said.
+    if connection.outcome == Outcome::Unseen && !trust::has_spoken(connection, silent) {
         return;
     }
     let failed = matches!(close.code, Some(1002 | 1003 | 1007 | 1009)) || super::ping_timeout(close);

@@ -1,6 +1,7 @@
 use crate::connection::Connection;
+use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote, trust};
 use crate::websocket::Violation;
 
 rule! {
@@ -31,6 +32,8 @@ rule! {
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    // Where bytes of either side are missing, the upgrade may be another one than it seems.
+    let lacks = trust::doubt(connection, Role::Client).or_else(|| trust::doubt(connection, Role::Server));
     for anomaly in connection.anomalies.iter().filter(|anomaly| anomaly.kind == Violation::HttpInStream) {
         let line = String::from_utf8_lossy(&anomaly.quote).replace(['\r', '\n'], " ");
         let page = is_error_page(&anomaly.quote);
@@ -41,7 +44,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         }
         found.push(
             finding
-                .confidence(Confidence::Likely)
+                .confidence(if lacks.is_some() { Confidence::Possible } else { Confidence::Likely })
+                .at_most(if lacks.is_some() { Severity::Warning } else { Severity::Error })
+                .shows_all(anomaly.seen, lacks.clone().into_iter().collect())
                 .message(format!(
                     "the {} sent {} where a frame should begin; read as a frame it has RSV1 set and opcode 8{}",
                     anomaly.from.name(),

@@ -36,7 +36,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     else {
         return;
     };
-    if trust::doubt(connection, Role::Server).is_some() {
+    if trust::is_doubtful_since(connection, Role::Server) {
         return;
     }
     let end = connection.ending.by;
@@ -73,7 +73,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         None if hasty => (Origin::Client, Blame::Unknown, ""),
         None => (Origin::Server, Blame::Server, ""),
     };
-    let unsure = joined && end.is_some_and(|(by, _)| by == Role::Server);
+    let unsure = joined && end.is_none_or(|(by, _)| by == Role::Server);
     let says = if unsure {
         "the capture, which lacks the server's first packets, has no answer to the upgrade"
     } else {
