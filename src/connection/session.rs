@@ -206,6 +206,7 @@ impl Session {
     /// The capture lacks the request, and maybe more that the client sent.
     pub(super) fn without_request(&mut self) {
         self.sides.client.decoder.forget_message();
+        self.sides.client.notes.messages.lose();
     }
 
     /// All facts; `None` where the capture has no handshake and no frame could be read.

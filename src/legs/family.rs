@@ -20,7 +20,9 @@ pub(super) fn parents(group: &[usize], connections: &[&Connection], means: Means
         group.sort_by_key(|&index| (begun(connections[index]), connections[index].first.packet));
     } else if one_clock && group.iter().all(|index| of(index).response.is_some()) {
         // A request that the capture lacks came at any time; the inner leg is answered first.
-        group.sort_by_key(|index| std::cmp::Reverse(of(index).response.as_ref().map(|answer| order(answer.seen))));
+        group.sort_by_key(|index| {
+            std::cmp::Reverse(of(index).response.as_ref().map(|answer| order(answer.seen)))
+        });
     } else if one_clock {
         group.sort_by_key(|index| (order(first_frame(of(index)).unwrap_or(of(index).first)), *index));
     } else {

@@ -200,7 +200,8 @@ impl Flow {
         // Each waits for the other where bytes are there only in a copy sent again, which acknowledges what came after the
         // first one: the packet captured first tells the order, so the other one waits in vain.
         let in_vain = low.blocked().zip(high.blocked());
-        let in_vain = in_vain.map(|(low, high)| if low.packet > high.packet { Side::Low } else { Side::High });
+        let in_vain =
+            in_vain.map(|(low, high)| if low.packet > high.packet { Side::Low } else { Side::High });
         let first = in_vain.unwrap_or(from);
         for side in [first, first.other()] {
             let (own, other) = self.pair(side);

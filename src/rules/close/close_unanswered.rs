@@ -19,7 +19,7 @@ rule! {
     /// `close()` in ws, `await wait_closed()` in Python's websockets, and do not stop the reading task first.
     ///
     /// # What it does not report
-    /// Captures that end within 10 s of the Close, and sides that were not captured whole. A Close with 1002, 1003,
+    /// Captures that end within 10 s of the Close, and sides that were not captured whole or of which nothing else was. A Close with 1002, 1003,
     /// 1007 or 1009: its sender has failed the connection, and an answer is worth nothing. A Close after pings without
     /// answer: none can be expected. Where the sender itself ended TCP within a second, the other side had no time, and
     /// it is only information.

@@ -22,7 +22,8 @@ rule! {
     /// own error page.
     ///
     /// # What it does not report
-    /// Text that begins with `HTTP/` inside a frame. After missing bytes it is only likely.
+    /// Text that begins with `HTTP/` inside a frame. Where bytes of either side are missing it is a warning,
+    /// and only possible.
     pub static RULE = "WS-FR-010" "http-bytes-in-stream" {
         severity: Error, category: Frame, reference: "RFC 6455 §5.2",
         explains: ["rsv1-without-extension", "rsv-bits-misused", "opcode-reserved", "control-frame-invalid",

@@ -23,7 +23,8 @@ rule! {
     /// `http_upgrade_request_protocols websocket allow all`.
     ///
     /// # What it does not report
-    /// Gateways that go on with HTTP/2, which has other means, and requests that lacked the fields before the gateway.
+    /// Gateways that go on with HTTP/2, which has other means, and requests that lacked the fields before the gateway. A request
+    /// for another path that was not answered may be a question to another service; then it is only possible.
     pub static RULE = "WS-GW-009" "upgrade-not-forwarded" {
         severity: Error, category: Gateway, reference: "RFC 9110 §7.6.1, §7.8; RFC 6455 §4.2.1",
         explains: ["request-upgrade-missing", "request-connection-upgrade-missing", "request-line-invalid",
