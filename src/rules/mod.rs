@@ -226,7 +226,9 @@ fn arrange(mut found: Vec<Finding>, selection: &Selection) -> Vec<Finding> {
         finding.evidence.sort_by_key(|evidence| evidence.packet);
     }
     found.sort_by_key(|finding| (Reverse(finding.severity), finding.seen.packet, finding.rule.code));
-    hang(found, selection)
+    let mut found = hang(found, selection);
+    found.iter_mut().for_each(gateway::close_1014_bad_gateway::name_upstream);
+    found
 }
 
 /// The rule of that code or name, however it is written: `WS-EX-012`, `ex-012`, `close-1010-mandatory-extension`.
