@@ -4,9 +4,15 @@ use crate::connection::Connection;
 use crate::net::Endpoint;
 use std::collections::HashMap;
 
+/// Initial sequence numbers of client and server.
+type Mark = (u32, u32);
+
+/// Client and server.
+type Addresses = (Endpoint, Endpoint);
+
 /// By what such a connection is known: both initial sequence numbers, in which two independent connections agree once
 /// in 2^64.
-pub(super) fn mark(connection: &Connection) -> Option<(u32, u32)> {
+pub(super) fn mark(connection: &Connection) -> Option<Mark> {
     let isn = connection.tcp.isn;
     isn.client.zip(isn.server)
 }
@@ -39,8 +45,8 @@ pub struct Again {
 /// Of connections in order, those that were there before under other addresses. Two attempts on one TCP connection
 /// share its addresses and do not count: of these, the first is the same as the first, and so on.
 pub(super) fn seen_twice<'a>(connections: impl Iterator<Item = (usize, &'a Connection)>) -> Vec<Again> {
-    let mut first_seen: HashMap<(u32, u32), ((Endpoint, Endpoint), Vec<usize>)> = HashMap::new();
-    let mut counts: HashMap<((u32, u32), (Endpoint, Endpoint)), usize> = HashMap::new();
+    let mut first_seen: HashMap<Mark, (Addresses, Vec<usize>)> = HashMap::new();
+    let mut counts: HashMap<(Mark, Addresses), usize> = HashMap::new();
     let mut again = Vec::new();
     for (index, connection) in connections {
         let addresses = (connection.tcp.client, connection.tcp.server);
