@@ -30,7 +30,7 @@ pub(super) struct Patterns {
     /// First packets of the connections that each accept value answers, where that is looked for.
     accepts: OnceLock<Map<(Endpoint, NonZeroU64), PacketId>>,
     /// Of each server, how many sessions got permessage-deflate, of those that offered it; where that was asked for.
-    deflates: OnceLock<HashMap<Endpoint, (u32, u32)>>,
+    deflates: OnceLock<Map<Endpoint, (u32, u32)>>,
     /// Indices of the records in order of client, server and beginning, where that was asked for.
     clients: OnceLock<Vec<u32>>,
 }
@@ -141,7 +141,7 @@ impl Patterns {
     /// Of the sessions of a server that offered permessage-deflate: how many got it, and how many there are.
     pub(super) fn deflate(&self, records: &Records, server: Endpoint) -> (u32, u32) {
         let deflates = self.deflates.get_or_init(|| {
-            let mut deflates = HashMap::new();
+            let mut deflates = Map::default();
             for record in records.iter().take(self.covers) {
                 if let Some(accepted) = record.deflate {
                     let (got, all) = deflates.entry(record.server).or_insert((0_u32, 0_u32));
