@@ -57,3 +57,6 @@ mod regression;
 
 /// What is cut, or changes while it is read, is read as far as it goes, and said in one line.
 mod changing;
+
+/// Packets that a capture lacks are nobody's fault.
+mod lossy;

@@ -14,6 +14,8 @@ pub struct Ending {
     pub transport: Transport,
     /// Who ended the transport first, and where; `None` while it is open.
     pub by: Option<(Role, Seen)>,
+    /// Whether that is a FIN which the capture lacks: the packet is the other side's FIN, which acknowledges it.
+    pub unseen: bool,
     /// What each side's WebSocket API reports; `None` where there was no session.
     pub sees: Sides<Option<ApiClose>>,
 }
@@ -55,13 +57,13 @@ impl Ending {
     /// Still open, never established.
     pub(super) const fn open() -> Ending {
         let sees = Sides { client: None, server: None };
-        Ending { close: None, transport: Transport::Open, by: None, sees }
+        Ending { close: None, transport: Transport::Open, by: None, unseen: false, sees }
     }
 }
 
 impl Connection {
-    /// Fills in how it ended, from its frames and from the first FIN or RST of its TCP connection.
-    pub(super) fn end(&mut self, ended: Option<(Role, Transport, Seen)>) {
+    /// Fills in how it ended, from its frames and from the first FIN or RST of its TCP connection. `unseen`: see [`Ending`].
+    pub(super) fn end(&mut self, ended: Option<(Role, Transport, Seen)>, unseen: bool) {
         let transport = ended.map_or(Transport::Open, |(_, transport, _)| transport);
         let by = ended.map(|(role, _, seen)| (role, seen));
         let session =
@@ -77,7 +79,7 @@ impl Connection {
             client: self.api_close(Role::Client, close, transport),
             server: self.api_close(Role::Server, close, transport),
         };
-        self.ending = Ending { close, transport, by, sees };
+        self.ending = Ending { close, transport, by, unseen, sees };
     }
 
     /// What the API of `side` reports: the first Close it received (RFC 6455 §7.1.5).

@@ -130,6 +130,12 @@ impl Connection {
         }
     }
 
+    /// Whether the capture has no packet of it after the request, not even one that acknowledges it: a host that is there sends
+    /// one, and a client that gets none sends the request again.
+    pub fn falls_silent(&self) -> bool {
+        self.request.as_ref().is_some_and(|request| request.seen.packet >= self.last.packet)
+    }
+
     /// The Close frame that said this code first; one of the other side with the same code is its echo.
     ///
     /// A capture may hold the echo before what it answers. An echo may drop the reason, but has none to invent: of two,

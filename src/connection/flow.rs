@@ -347,6 +347,13 @@ impl Flow {
         self.window(from, false, seen);
     }
 
+    /// One side ended by a FIN that the capture lacks; the packet acknowledges it.
+    pub(super) fn end_unseen(&mut self, from: Side, seen: Seen) {
+        self.last = seen;
+        self.start.end_unseen(from, seen);
+        self.window(from, false, seen);
+    }
+
     /// One side was reset.
     pub(super) fn reset(&mut self, from: Side, ttl: u8, usual_ttl: Option<u8>, seen: Seen) {
         self.reset.get_or_insert_with(|| Box::new(ResetOf { side: from, seen, ttl, usual_ttl }));

@@ -203,6 +203,12 @@ impl Session {
         head.is_some_and(|head| handshake::differs(self.heads[from], head, offset, bytes))
     }
 
+    /// The capture lacks the request, and maybe more that the client sent.
+    pub(super) fn without_request(&mut self) {
+        self.sides.client.decoder.forget_message();
+        self.sides.client.notes.messages.lose();
+    }
+
     /// All facts; `None` where the capture has no handshake and no frame could be read.
     pub(super) fn finish(mut self) -> Option<Box<Connection>> {
         for from in Role::BOTH {

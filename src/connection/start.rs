@@ -27,6 +27,8 @@ pub(super) struct Start {
     pub(super) syns: u32,
     /// The first FIN or RST, and who sent it.
     pub(super) ended: Option<(Side, Transport, Seen)>,
+    /// Whether that is a FIN which the capture lacks: the packet acknowledges it.
+    pub(super) end_unseen: bool,
 }
 
 impl Begun {
@@ -51,8 +53,16 @@ impl Begun {
     /// Makes room for more.
     pub(super) fn start(&self) -> Start {
         let Begun { first, opener, is_syn, isn } = *self;
-        let mut start =
-            Start { opener, first, opened: None, accepted: None, isn: [None; 2], syns: 0, ended: None };
+        let mut start = Start {
+            opener,
+            first,
+            opened: None,
+            accepted: None,
+            isn: [None; 2],
+            syns: 0,
+            ended: None,
+            end_unseen: false,
+        };
         if let Some(opener) = opener.filter(|_| is_syn) {
             start.synchronize(opener, Some(isn), first);
         }
@@ -83,7 +93,14 @@ impl Start {
         let before = |first: Seen| (seen.at, seen.packet) < (first.at, first.packet);
         if self.ended.is_none_or(|(_, transport, first)| transport == Transport::Reset && before(first)) {
             self.ended = Some((from, transport, seen));
+            self.end_unseen = false;
         }
+    }
+
+    /// Notes the end of one side by a FIN that the capture lacks, and the packet that acknowledges it.
+    pub(super) fn end_unseen(&mut self, from: Side, seen: Seen) {
+        self.end_unseen = self.ended.is_none();
+        self.end(from, Transport::Fin, seen);
     }
 
     /// The facts of a flow that ends without a payload; `None` where its SYN was not seen.

@@ -384,6 +384,11 @@ impl Sink for Connections {
                 Entry::Idle(start) => start.end(e.from, Transport::Fin, e.seen),
                 Entry::Begun(_) | Entry::Vacant => {}
             },
+            Event::FinUnseen => match self.begun(&e) {
+                Entry::Busy(flow) => flow.end_unseen(e.from, e.seen),
+                Entry::Idle(start) => start.end_unseen(e.from, e.seen),
+                Entry::Begun(_) | Entry::Vacant => {}
+            },
             Event::Reset { ttl, usual_ttl } => match self.begun(&e) {
                 Entry::Busy(flow) => flow.reset(e.from, ttl, usual_ttl, e.seen),
                 Entry::Idle(start) => start.end(e.from, Transport::Reset, e.seen),

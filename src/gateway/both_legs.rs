@@ -133,7 +133,11 @@ pub fn answer(legs: &Legs<'_>) -> Option<Verdict> {
         }
         _ => return None,
     };
-    let whole = upstream.quality.missing.server == 0 && !upstream.quality.unseen.server;
+    let quality = &upstream.quality;
+    let whole = quality.missing.server == 0
+        && !quality.unseen.server
+        && upstream.tcp.accepted.is_some()
+        && !upstream.falls_silent();
     let confidence = if whole || other.is_some() { Confidence::Certain } else { Confidence::Likely };
     let mut reasons = vec![Reason { seen: seen(upstream).or(seen(client)), text: why }];
     let asked = upstream.request.as_ref().map(|request| request.seen);
@@ -197,12 +201,17 @@ fn failed_upstream(legs: &Legs<'_>) -> Option<Verdict> {
     if !session || !failed || clients.is_some_and(|clients| clients.at < end.at) {
         return None;
     }
+    // Of an upstream leg that stays open without an answer, or of which the server's first packets are missing, the capture
+    // may lack the answer.
+    let open = upstream.outcome == Outcome::Unanswered
+        && (upstream.ending.by.is_none() || upstream.tcp.accepted.is_none());
+    let most = if open { Confidence::Possible } else { Confidence::Certain };
     let shown = upstream.response.as_ref().map(|response| response.seen);
     let shown = shown.or(upstream.garbled.as_deref().map(|(seen, _)| *seen)).unwrap_or(asked);
     Some(Verdict {
         origin: Party::Gateway,
         blame: Party::Upstream,
-        confidence: legs.pair.confidence,
+        confidence: legs.pair.confidence.min(most),
         reasons: vec![
             Reason { seen: Some(shown), text: no_answer(upstream) },
             Reason { seen: Some(end.seen), text: end.text() },

@@ -42,6 +42,13 @@ fn is_question(client: &Connection, one: &Connection) -> bool {
     }
 }
 
+/// Whether an upstream leg without an answer may be such a question: for another path, and for no upgrade.
+pub fn may_be_question(client: &Connection, one: &Connection) -> bool {
+    let (Some(asked), Some(question)) = (&client.request, &one.request) else { return false };
+    let (about, own) = (path(&asked.head.target), path(&question.head.target));
+    one.response.is_none() && !are_rewritten(about, own) && !upgrades(question)
+}
+
 /// Whether it was answered with a 2xx, and the gateway asked on after that: no page makes it do so.
 fn was_leave(one: &Connection, latest: Option<(Timestamp, PacketId)>) -> bool {
     let granted = one.response.as_ref().filter(|answer| matches!(answer.head.status, 200..=299));

@@ -77,7 +77,8 @@ pub fn passage(client: &Connection, upstream: &Connection) -> Passage {
     if one.iter().any(|mask| other.contains(mask)) {
         return Passage::Tunnel;
     }
-    let from_start = |connection: &Connection| connection.response.is_some();
+    // Where frames are missing, those of the two legs may be others.
+    let from_start = |leg: &Connection| leg.response.is_some() && leg.quality.missing.client == 0;
     if !one.is_empty() && !other.is_empty() && from_start(client) && from_start(upstream) {
         return Passage::Terminating;
     }

@@ -1,7 +1,7 @@
 //! Which of the connections that share a mark is whose upstream leg.
 
 use super::Means;
-use crate::capture::Seen;
+use crate::capture::{PacketId, Seen};
 use crate::connection::Connection;
 use crate::role::Role;
 use crate::time::Timestamp;
@@ -15,8 +15,16 @@ pub(super) fn parents(group: &[usize], connections: &[&Connection], means: Means
     let mut group: Vec<usize> = group.to_vec();
     let first = group.first().map(|&index| connections[index].tcp.capture);
     let one_clock = group.iter().all(|&index| Some(connections[index].tcp.capture) == first);
-    if one_clock {
+    let of = |index: &usize| connections[*index];
+    if one_clock && group.iter().all(|index| of(index).request.is_some()) {
         group.sort_by_key(|&index| (begun(connections[index]), connections[index].first.packet));
+    } else if one_clock && group.iter().all(|index| of(index).response.is_some()) {
+        // A request that the capture lacks came at any time; the inner leg is answered first.
+        group.sort_by_key(|index| {
+            std::cmp::Reverse(of(index).response.as_ref().map(|answer| order(answer.seen)))
+        });
+    } else if one_clock {
+        group.sort_by_key(|index| (order(first_frame(of(index)).unwrap_or(of(index).first)), *index));
     } else {
         // Clocks cannot be compared, durations can: the outer leg waits for the inner one.
         group.sort_by_key(|&index| (std::cmp::Reverse(waited(connections[index])), index));
@@ -46,7 +54,12 @@ pub(super) fn parents(group: &[usize], connections: &[&Connection], means: Means
             Means::Key | Means::Accept | Means::TraceHeader => {
                 let waits = |&parent: &usize| !was_answered_before(connections[parent], child);
                 let waiting: Vec<usize> = eligible.iter().copied().filter(waits).collect();
-                if waiting.is_empty() { eligible } else { waiting }
+                // Packets captured out of order look so, too, where both were answered alike.
+                let alike = |&parent: &usize| {
+                    let status = |of: &Connection| of.response.as_ref().map(|answer| answer.head.status);
+                    status(connections[parent]) == status(child)
+                };
+                if waiting.is_empty() { eligible.into_iter().filter(alike).collect() } else { waiting }
             }
             _ => eligible,
         };
@@ -78,8 +91,22 @@ fn is_behind(one: &Connection, other: &Connection) -> bool {
 /// When its request, else its first frame, else its first packet was seen.
 pub(super) fn begun(connection: &Connection) -> Timestamp {
     let request = connection.request.as_ref().map(|request| request.seen.at);
-    let frame = || connection.frames.as_ref().and_then(|frames| frames.client.first).map(|seen| seen.at);
+    let frame = || first_frame(connection).map(|seen| seen.at);
     request.or_else(frame).unwrap_or(connection.first.at)
+}
+
+/// The client's first frame.
+fn first_frame(connection: &Connection) -> Option<Seen> {
+    connection.frames.as_ref().and_then(|frames| frames.client.first)
+}
+
+fn order(seen: Seen) -> (Timestamp, PacketId) {
+    (seen.at, seen.packet)
+}
+
+/// Whether the parent had not ended when the child was first seen.
+fn still_there(parent: &Connection, child: &Connection) -> bool {
+    ended(parent).is_none_or(|(_, ended)| child.first.at.nanos_since(ended) <= JITTER)
 }
 
 /// Nanoseconds from request to answer, or else of the whole connection.
@@ -94,7 +121,6 @@ fn waited(connection: &Connection) -> (i64, i64) {
 
 /// Whether the one had its answer before the other asked, as far as one capture shows it.
 fn was_answered_before(one: &Connection, other: &Connection) -> bool {
-    let order = |seen: Seen| (seen.at, seen.packet);
     match (&one.response, &other.request) {
         (Some(answer), Some(request)) if one.tcp.capture == other.tcp.capture => {
             order(answer.seen) < order(request.seen)
@@ -106,6 +132,10 @@ fn was_answered_before(one: &Connection, other: &Connection) -> bool {
 /// Whether the child began while the parent waited for its answer; where the mark is not part of the handshake, while
 /// the parent was there at all.
 fn encloses(parent: &Connection, child: &Connection, means: Means) -> bool {
+    if parent.request.is_none() || child.request.is_none() {
+        // When it began is not known; that it was the outer one, its place in the order tells.
+        return still_there(parent, child);
+    }
     let began = begun(child);
     if began.nanos_since(begun(parent)) < -JITTER {
         return false;

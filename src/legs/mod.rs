@@ -19,6 +19,7 @@ mod pairing;
 mod tests;
 mod unreached;
 
+pub use aside::may_be_question;
 pub use candidates::Candidates;
 #[cfg(test)]
 pub use candidates::pair;

@@ -102,6 +102,15 @@ fn one_key_on_two_connections_makes_them_legs() {
 }
 
 #[test]
+fn of_two_legs_the_one_answered_first_is_the_inner_one_where_a_request_is_not_in_the_capture() {
+    let mut late = outer(REQUEST, ANSWER);
+    late.request = None;
+    late.first = late.response.as_ref().unwrap().seen;
+    let pair = only(&[late, inner(1, 10, REQUEST, ANSWER)]);
+    assert_eq!((pair.means, pair.client_leg, pair.upstream_leg), (Means::Accept, 0, 1));
+}
+
+#[test]
 fn a_connection_that_began_after_the_answer_is_no_upstream_leg() {
     none(&[outer(REQUEST, ANSWER), inner(1, 500, REQUEST, ANSWER)]);
 }

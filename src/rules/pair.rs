@@ -337,6 +337,10 @@ fn negotiated(legs: &Legs<'_>, finding: &mut Finding) {
     let (Some(forwarded), Some(answer)) = (&legs.upstream.request, &legs.upstream.response) else { return };
     let offers = stripped_offers(legs);
     let accepted = stripped_acceptance(legs);
+    // Whether an offer that the capture lacks was passed on, nothing shows.
+    if accepted.is_empty() && legs.client.request.is_none() {
+        return;
+    }
     let (blame, what, first) = if !accepted.is_empty() {
         (
             Blame::Gateway,

@@ -56,7 +56,13 @@ pub(super) fn close(close: &Close) -> String {
 
 /// By what the transport ended: `FIN`, `RST`, and on HTTP/2 `END_STREAM` or `RST_STREAM CANCEL`, too.
 pub(super) fn ending(connection: &Connection) -> String {
-    let tcp = |transport| String::from(if transport == Transport::Reset { "RST" } else { "FIN" });
+    let tcp = |transport| {
+        String::from(match transport {
+            Transport::Reset => "RST",
+            _ if connection.ending.unseen => "FIN (not captured, known by its acknowledgment)",
+            _ => "FIN",
+        })
+    };
     let Carrier::Http2(stream) = &connection.carrier else { return tcp(connection.ending.transport) };
     match (connection.ending.transport, stream.reset, stream.goaway, stream.end_stream) {
         (Transport::StreamReset, Some((_, error, _)), _, _) => format!("RST_STREAM {error}"),

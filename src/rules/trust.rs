@@ -16,6 +16,7 @@ pub(super) fn doubt(connection: &Connection, role: Role) -> Option<String> {
             format!("header fields of the {name} refer to what was sent before the capture began")
         }
         Reason::Mute => format!("the capture began later and has no data of the {name}"),
+        Reason::Unbegun => format!("the capture lacks the first packets of the {name}"),
         Reason::Bounded => String::from("part of the connection was not followed"),
     })
 }
@@ -25,6 +26,11 @@ pub(super) fn is_doubtful(connection: &Connection, role: Role) -> bool {
     reason(connection, role).is_some()
 }
 
+/// As [`is_doubtful`], but for what may have been sent before the first packet that is in the capture.
+pub(super) fn is_doubtful_since(connection: &Connection, role: Role) -> bool {
+    reason(connection, role).is_some_and(|reason| !matches!(reason, Reason::Unbegun))
+}
+
 /// What keeps absence from being a fact.
 enum Reason {
     Unseen,
@@ -32,6 +38,7 @@ enum Reason {
     Missing(u64),
     Unknown,
     Mute,
+    Unbegun,
     Bounded,
 }
 
@@ -47,13 +54,15 @@ fn reason(connection: &Connection, role: Role) -> Option<Reason> {
         Some(Reason::Unknown)
     } else if quality.late_start && !has_spoken(connection, role) {
         Some(Reason::Mute)
+    } else if role == Role::Server && connection.tcp.accepted.is_none() && !has_spoken(connection, role) {
+        Some(Reason::Unbegun)
     } else {
         quality.bounded.then_some(Reason::Bounded)
     }
 }
 
 /// Whether something of a side was read, so that it is known from where on it was followed.
-fn has_spoken(connection: &Connection, role: Role) -> bool {
+pub(super) fn has_spoken(connection: &Connection, role: Role) -> bool {
     let head = match role {
         Role::Client => connection.request.is_some(),
         Role::Server => connection.response.is_some() || connection.garbled.is_some(),

@@ -24,7 +24,7 @@ pub struct StreamEvent<'a> {
     /// The packet that brought it. For bytes that waited for earlier ones, or for what their packet acknowledges: the
     /// packet that carried them. So packets may be told out of the order of the capture, but causes before effects.
     pub seen: Seen,
-    /// Who sent it. For [`Event::Gap`]: whose bytes are missing. For [`Event::Closed`]: of no meaning.
+    /// Who sent it. For [`Event::Gap`]: whose bytes are missing. For [`Event::FinUnseen`]: whose FIN is missing. For [`Event::Closed`]: of no meaning.
     pub from: Side,
     /// What happened.
     pub event: Event<'a>,
@@ -76,6 +76,8 @@ pub enum Event<'a> {
     },
     /// The direction ended in order; all of its bytes were told.
     Fin,
+    /// The direction ended, but the capture lacks its FIN: the packet is the other side's own FIN, which acknowledges it.
+    FinUnseen,
     /// The sender reset the connection.
     Reset {
         /// Time to live, or hop limit, of the packet.

@@ -196,13 +196,25 @@ impl Flow {
     #[cold]
     fn settle(&mut self, id: FlowId, from: Side, seen: Seen, sink: &mut impl Sink) -> Interest {
         let key = &self.key.get();
-        for side in [from, from.other()] {
+        let [low, high] = &self.halves;
+        // Each waits for the other where bytes are there only in a copy sent again, which acknowledges what came after the
+        // first one: the packet captured first tells the order, so the other one waits in vain.
+        let in_vain = low.blocked().zip(high.blocked());
+        let in_vain =
+            in_vain.map(|(low, high)| if low.packet > high.packet { Side::Low } else { Side::High });
+        let first = in_vain.unwrap_or(from);
+        for side in [first, first.other()] {
             let (own, other) = self.pair(side);
             let mut emit = |seen: Seen, event: Event<'_>| {
-                sink.event(StreamEvent { flow: id, key, seen, from: side, event })
+                let from = if event == Event::FinUnseen { side.other() } else { side };
+                sink.event(StreamEvent { flow: id, key, seen, from, event })
             };
             let mut told = other.told();
-            let interest = own.settle(seen, other.is_seen(), &mut told, &mut emit);
+            let interest = if in_vain == Some(side) {
+                own.skip(seen, &mut told, &mut emit)
+            } else {
+                own.settle(seen, other.is_seen(), &mut told, &mut emit)
+            };
             other.forgo(told);
             if interest == Interest::Ignore {
                 return Interest::Ignore;
@@ -247,7 +259,8 @@ impl Flow {
             };
             let (own, other) = self.pair(side);
             let mut emit = |seen: Seen, event: Event<'_>| {
-                sink.event(StreamEvent { flow: id, key, seen, from: side, event })
+                let from = if event == Event::FinUnseen { side.other() } else { side };
+                sink.event(StreamEvent { flow: id, key, seen, from, event })
             };
             let mut told = other.told();
             let interest = own.skip(seen, &mut told, &mut emit);
@@ -273,6 +286,10 @@ impl Flow {
         self.reset = true;
         let (own, other) = self.pair(from);
         let event = Event::Reset { ttl: segment.ttl, usual_ttl: own.last_ttl() };
+        // The sender itself resets behind all that it sent; others guess.
+        if own.last_ttl() == Some(segment.ttl) && own.is_known() {
+            own.acknowledge(segment.seq);
+        }
         own.see(segment);
         if segment.flags.has(Flags::ACK) {
             other.acknowledge(segment.ack);

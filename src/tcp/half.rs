@@ -135,17 +135,31 @@ impl Half {
     #[inline]
     pub(super) fn told(&self) -> Told {
         let next = if ahead(self.forgone, self.next) > 0 { self.forgone } else { self.next };
-        Told { next, more: self.is_seen() && self.is_known() && !self.is_ended() }
+        Told {
+            next,
+            more: self.is_seen() && self.is_known() && !self.is_ended(),
+            whole: next == self.next && self.hole.is_none(),
+            over: false,
+        }
     }
 
     /// Notes how far the other side waits no longer.
     pub(super) fn forgo(&mut self, told: Told) {
         self.forgone = told.next;
+        if told.over {
+            self.next = told.next;
+            self.marks.set(Marks::ENDED, true);
+        }
     }
 
     /// Whether all that it waits for is of the other direction.
     pub(super) fn is_blocked(&self) -> bool {
         self.hole.as_ref().and_then(|hole| hole.first()).is_some_and(|(at, _)| at <= self.offset)
+    }
+
+    /// The packet of the first thing that waits for the other direction alone.
+    pub(super) fn blocked(&self) -> Option<Seen> {
+        self.hole.as_ref().filter(|_| self.is_blocked()).and_then(|hole| hole.first_seen())
     }
 
     /// Notes that the other side acknowledged everything before `ack`.
@@ -310,6 +324,7 @@ impl Half {
         let Some(hole) = &mut self.hole else { return Interest::Keep };
         hole.restart(now);
         let (first, ack) = hole.first().unwrap_or((self.offset, None));
+        let fin = hole.only_fin();
         let lost = self.has_ack() && ahead(self.acked, self.next) > 0;
         let len = first.saturating_sub(self.offset);
         if len > 0 {
@@ -318,6 +333,10 @@ impl Half {
                 return Interest::Ignore;
             }
         } else {
+            if let Some(fin) = fin.filter(|_| told.lacks_fin(ack)) {
+                told.over = true;
+                emit(fin, Event::FinUnseen);
+            }
             told.forgo(ack);
         }
         self.drain(now, *told, emit)

@@ -65,6 +65,17 @@ impl Hole {
         held.or(self.fin.map(|fin| (fin.at, fin.ack)))
     }
 
+    /// The packet of the first thing that waits.
+    pub(super) fn first_seen(&self) -> Option<Seen> {
+        let held = self.held.first_key_value().map(|(_, held)| held.seen);
+        held.or(self.fin.map(|fin| fin.seen))
+    }
+
+    /// The packet of the FIN, where nothing else waits.
+    pub(super) fn only_fin(&self) -> Option<Seen> {
+        self.fin.filter(|_| self.held.is_empty()).map(|fin| fin.seen)
+    }
+
     /// Takes out what can be told where all before `offset` was.
     pub(super) fn next(&mut self, offset: u64, told: Told, now: Seen) -> Next {
         let Some(first) = self.held.first_entry() else {

@@ -13,6 +13,10 @@ pub(super) struct Told {
     pub(super) next: u32,
     /// Whether more of it may be told, so that waiting makes sense.
     pub(super) more: bool,
+    /// Whether nothing before `next` is missing, and nothing behind it waits.
+    pub(super) whole: bool,
+    /// Whether its FIN is known to have been sent, though the capture lacks it.
+    pub(super) over: bool,
 }
 
 impl Told {
@@ -20,6 +24,11 @@ impl Told {
     #[inline]
     pub(super) fn covers(self, ack: Ack) -> bool {
         !self.more || ack.is_none_or(|ack| ahead(ack, self.next) <= 0)
+    }
+
+    /// Whether what is acknowledged is one number more than was told. WebSocket, TLS and HTTP send no single bytes: it is a FIN.
+    pub(super) fn lacks_fin(self, ack: Ack) -> bool {
+        self.more && self.whole && ack.is_some_and(|ack| ahead(ack, self.next) == 1)
     }
 
     /// Waits no longer for what is acknowledged.

@@ -149,6 +149,11 @@ impl Decoder {
         self.state = State::Lost(Box::new(Search::after_gap(lost_at, self.masking)));
     }
 
+    /// What came before is not known, so that a message may be open.
+    pub fn forget_message(&mut self) {
+        self.message = Message::Unknown;
+    }
+
     /// Tells that the direction ended. A frame that is not whole is told as far as it came.
     pub fn end(&mut self, seen: Seen, sink: &mut impl FrameSink) {
         let open = self.message == Message::Open && !self.closed;

@@ -92,6 +92,7 @@ impl Exchange {
         connection.outcome = handshake::judge(request.as_ref(), &response);
         connection.tunnel = self.attempts.tunnel();
         connection.interim = interim;
+        let request_is_lost = request.is_none();
         connection.request = request;
         connection.response = Some(response);
         let mut session = Box::new(Session::new(
@@ -99,6 +100,9 @@ impl Exchange {
             Sides { client: request_offset, server: began.1 },
             &self.reading,
         ));
+        if request_is_lost {
+            session.without_request();
+        }
         session.early_data(began.0, self.after_request.take());
         Heard::Session(session)
     }

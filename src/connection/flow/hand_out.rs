@@ -139,6 +139,7 @@ impl Flow {
         }
         let ended =
             self.start.ended.map(|(side, transport, seen)| (role(self.client, side), transport, seen));
+        let unseen = stream_ended.is_none() && self.start.end_unseen;
         let ended = stream_ended.or(ended);
         // Of a connection that shares its flow, only what is its own counts.
         let last = match (&connection.carrier, ended) {
@@ -149,7 +150,7 @@ impl Flow {
         if connection.last.packet < last.packet {
             connection.last = last;
         }
-        connection.end(ended);
+        connection.end(ended, unseen);
         connection
     }
 }

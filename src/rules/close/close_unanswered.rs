@@ -1,4 +1,4 @@
-use crate::connection::{Close, Connection};
+use crate::connection::{Close, Connection, Outcome};
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Finding, Severity, quote, trust};
 
@@ -19,7 +19,7 @@ rule! {
     /// `close()` in ws, `await wait_closed()` in Python's websockets, and do not stop the reading task first.
     ///
     /// # What it does not report
-    /// Captures that end within 10 s of the Close, and sides that were not captured whole. A Close with 1002, 1003,
+    /// Captures that end within 10 s of the Close, and sides that were not captured whole or of which nothing else was. A Close with 1002, 1003,
     /// 1007 or 1009: its sender has failed the connection, and an answer is worth nothing. A Close after pings without
     /// answer: none can be expected. Where the sender itself ended TCP within a second, the other side had no time, and
     /// it is only information.
@@ -33,6 +33,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let Some(close) = connection.closes.first() else { return };
     let silent = close.from.other();
     if !trust::unechoed(connection) || trust::doubt(connection, silent).is_some() {
+        return;
+    }
+    // Of a side that says nothing else, the capture may lack all that it said.
+    if connection.outcome == Outcome::Unseen && !trust::has_spoken(connection, silent) {
         return;
     }
     let failed = matches!(close.code, Some(1002 | 1003 | 1007 | 1009)) || super::ping_timeout(close);

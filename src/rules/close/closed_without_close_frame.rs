@@ -70,6 +70,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     let mut finding = Finding::new(&RULE, end, format!("{} ended {} without a Close frame", by.name(), quote::transport(connection)))
         .at_most(if timed || doubt.is_some() { Severity::Warning } else { Severity::Error })
         .doubted(&doubt, Confidence::Possible)
+        .confidence(if connection.ending.unseen { Confidence::Likely } else { Confidence::Certain })
         .origin(by)
         .blame(if unclear { Blame::Unknown } else { by.into() })
         .message(format!("the {} ended the session with {how}{silence}; both programs report 1006{work}{why}", by.name()))

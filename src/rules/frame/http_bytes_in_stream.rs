@@ -1,6 +1,7 @@
 use crate::connection::Connection;
+use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote, trust};
 use crate::websocket::Violation;
 
 rule! {
@@ -21,7 +22,8 @@ rule! {
     /// own error page.
     ///
     /// # What it does not report
-    /// Text that begins with `HTTP/` inside a frame. After missing bytes it is only likely.
+    /// Text that begins with `HTTP/` inside a frame. Where bytes of either side are missing it is a warning,
+    /// and only possible.
     pub static RULE = "WS-FR-010" "http-bytes-in-stream" {
         severity: Error, category: Frame, reference: "RFC 6455 §5.2",
         explains: ["rsv1-without-extension", "rsv-bits-misused", "opcode-reserved", "control-frame-invalid",
@@ -31,6 +33,8 @@ rule! {
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    // Where bytes of either side are missing, the upgrade may be another one than it seems.
+    let lacks = trust::doubt(connection, Role::Client).or_else(|| trust::doubt(connection, Role::Server));
     for anomaly in connection.anomalies.iter().filter(|anomaly| anomaly.kind == Violation::HttpInStream) {
         let line = String::from_utf8_lossy(&anomaly.quote).replace(['\r', '\n'], " ");
         let page = is_error_page(&anomaly.quote);
@@ -41,7 +45,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         }
         found.push(
             finding
-                .confidence(Confidence::Likely)
+                .confidence(if lacks.is_some() { Confidence::Possible } else { Confidence::Likely })
+                .at_most(if lacks.is_some() { Severity::Warning } else { Severity::Error })
+                .shows_all(anomaly.seen, lacks.clone().into_iter().collect())
                 .message(format!(
                     "the {} sent {} where a frame should begin; read as a frame it has RSV1 set and opcode 8{}",
                     anomaly.from.name(),

@@ -2,7 +2,7 @@ use crate::connection::Connection;
 use crate::gateway;
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote, trust};
 
 rule! {
     /// # What it finds
@@ -57,6 +57,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     };
 
     let mut finding = Finding::new(&RULE, close.seen, "gateway closed with 1014 Bad Gateway")
+        .at_most(if doubt.is_some() { Severity::Warning } else { Severity::Error })
         .confidence(if misused || doubt.is_some() { Confidence::Possible } else { Confidence::Likely })
         .origin(Origin::Gateway)
         .blame(if misused { Blame::Server } else { Blame::Upstream })

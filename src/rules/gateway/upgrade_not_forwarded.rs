@@ -1,6 +1,7 @@
 use crate::connection::{Connection, Request};
+use crate::legs::may_be_question;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Context, Finding, Origin, pair, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, pair, quote, trust};
 
 rule! {
     /// # What it finds
@@ -22,7 +23,8 @@ rule! {
     /// `http_upgrade_request_protocols websocket allow all`.
     ///
     /// # What it does not report
-    /// Gateways that go on with HTTP/2, which has other means, and requests that lacked the fields before the gateway.
+    /// Gateways that go on with HTTP/2, which has other means, and requests that lacked the fields before the gateway. A request
+    /// for another path that was not answered may be a question to another service; then it is only possible.
     pub static RULE = "WS-GW-009" "upgrade-not-forwarded" {
         severity: Error, category: Gateway, reference: "RFC 9110 §7.6.1, §7.8; RFC 6455 §4.2.1",
         explains: ["request-upgrade-missing", "request-connection-upgrade-missing", "request-line-invalid",
@@ -38,12 +40,15 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     if !crate::rules::handshake::asks(asked) || !trust::is_http1(forwarded) || lost.is_empty() {
         return;
     }
+    let unsure = may_be_question(legs.client, legs.upstream);
     let mut finding = pair::about(&RULE, &legs, forwarded.seen, "gateway did not forward the upgrade")
+        .confidence(if unsure { Confidence::Possible } else { Confidence::Certain })
         .origin(Origin::Gateway)
         .blame(Blame::Gateway)
         .message(format!(
-            "the client asked for WebSocket, and the request that the gateway sent to its upstream has {}",
-            quote::list(&lost)
+            "the client asked for WebSocket, and the request that the gateway sent to its upstream has {}{}",
+            quote::list(&lost),
+            if unsure { "; it is for another path and without an answer, so it may be a question to another service, as auth_request of nginx asks it" } else { "" }
         ));
     for (request, leg) in [(asked, "client leg"), (forwarded, "upstream leg")] {
         let head = &request.head.head;

@@ -98,6 +98,7 @@ fn unanswered(legs: &Legs<'_>) -> Option<Finding> {
         ),
     };
     let mut finding = pair::about(&RULE, legs, asked.seen, "gateway's upstream did not answer the upgrade")
+        .confidence(if upstream.falls_silent() { Confidence::Likely } else { Confidence::Certain })
         .origin(if legs.client.response.is_some() { Origin::Gateway } else { Origin::Server })
         .blame(Blame::Upstream)
         .message(format!("the gateway sent the upgrade to {}: {what}", upstream.tcp.server))

@@ -22,7 +22,7 @@ rule! {
     ///
     /// # What it does not report
     /// Captures that stop within ten seconds of the request, and those that lack part of the server's side. Of a connection
-    /// that was joined midway the end of the server's side is no proof: then it is only possible, and a warning. A client
+    /// that was joined midway silence is no proof: then it is only possible, and a warning. A client
     /// that left within a second, as scanners do, hardly waited: then it is only possible, and nobody is blamed. Where the
     /// request itself was sent again and again it did not arrive, and the network is asked.
     pub static RULE = "WS-HS-017" "handshake-unanswered" {
@@ -36,7 +36,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     else {
         return;
     };
-    if trust::doubt(connection, Role::Server).is_some() {
+    if trust::is_doubtful_since(connection, Role::Server) {
         return;
     }
     let end = connection.ending.by;
@@ -62,9 +62,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         Some((Role::Client, _)) if hasty => {
             (Confidence::Possible, format!("the client left with {how}{} already", quote::after(waited)))
         }
-        Some((Role::Client, _)) => {
-            (Confidence::Likely, format!("the client gave up with {how}{}", quote::after(waited)))
-        }
+        Some((Role::Client, _)) => (
+            if joined { Confidence::Possible } else { Confidence::Likely },
+            format!("the client gave up with {how}{}", quote::after(waited)),
+        ),
     };
     let (origin, blame, arrived) = match lost {
         Some(_) => {
@@ -73,14 +74,13 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         None if hasty => (Origin::Client, Blame::Unknown, ""),
         None => (Origin::Server, Blame::Server, ""),
     };
-    let unsure = joined && end.is_some_and(|(by, _)| by == Role::Server);
-    let says = if unsure {
+    let says = if joined {
         "the capture, which lacks the server's first packets, has no answer to the upgrade"
     } else {
         "the server's side sent no answer to the upgrade"
     };
     let mut finding = Finding::new(&RULE, request.seen, "upgrade never answered")
-        .at_most(if unsure { Severity::Warning } else { Severity::Error })
+        .at_most(if joined { Severity::Warning } else { Severity::Error })
         .confidence(confidence)
         .origin(origin)
         .blame(blame)

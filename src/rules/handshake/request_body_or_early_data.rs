@@ -19,7 +19,7 @@ rule! {
     /// Content-Length`. Clients: no body with a GET, and nothing before the 101 (`onopen`).
     ///
     /// # What it does not report
-    /// Extended CONNECT over HTTP/2, where data may follow at once.
+    /// Extended CONNECT over HTTP/2, where data may follow at once, and captures that lack the server's SYN-ACK.
     pub static RULE = "WS-HS-008" "request-body-or-early-data" {
         severity: Warning, category: Handshake, reference: "RFC 6455 §4.1",
         explains: ["response-not-101"], asked_on: [Request], check: Check::Connection(check),
@@ -43,7 +43,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                 .help("send upgrade requests without Content-Length and Transfer-Encoding, and remove them at the gateway"),
         );
     }
-    if let Some(early) = request.early_data {
+    // Without a SYN-ACK it is not known where the server's bytes begin, and so what the client acknowledges of them.
+    if let Some(early) = request.early_data.filter(|_| connection.tcp.accepted.is_some()) {
         found.push(
             Finding::new(&RULE, early, "client sent before the answer came")
                 .origin(Role::Client)

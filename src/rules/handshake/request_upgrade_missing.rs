@@ -1,6 +1,6 @@
 use crate::connection::Connection;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote, trust};
 
 rule! {
     /// # What it finds
@@ -21,7 +21,8 @@ rule! {
     /// the path.
     ///
     /// # What it does not report
-    /// HTTP/2 and HTTP/3, which have no such field, and plain requests without any WebSocket field.
+    /// HTTP/2 and HTTP/3, which have no such field, and plain requests without any WebSocket field. Of a
+    /// request that nothing else shows to be a proxy's, and without an answer, it is a warning.
     pub static RULE = "WS-HS-002" "request-upgrade-missing" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.1, §4.2.1",
         explains: ["response-not-101", "response-200-upgrade-ignored", "response-426-upgrade-lost", "response-forbidden",
@@ -44,6 +45,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         || head.has_token("Connection", "close");
     found.push(
         Finding::new(&RULE, request.seen, "Upgrade lost from the request")
+            .at_most(if sure || connection.response.is_some() { Severity::Error } else { Severity::Warning })
             .confidence(if sure { Confidence::Likely } else { Confidence::Possible })
             .origin(Origin::Gateway)
             .blame(Blame::Gateway)

@@ -1,7 +1,7 @@
 use crate::connection::{Connection, Outcome};
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Check, Confidence, Finding, quote, trust};
+use crate::rules::{Check, Confidence, Finding, Severity, quote, trust};
 
 rule! {
     /// # What it finds
@@ -19,7 +19,8 @@ rule! {
     /// Check port and scheme, ws or wss, and look at the bytes: they often show what answered.
     ///
     /// # What it does not report
-    /// Answers whose first bytes are missing from the capture.
+    /// Answers whose first bytes are missing from the capture. Where it lacks the server's SYN-ACK they may be, and it is a
+    /// warning that is only possible.
     pub static RULE = "WS-HS-020" "response-not-http" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.1; RFC 9112 §4",
         explains: [], asked_on: [Answer], check: Check::Connection(check),
@@ -35,7 +36,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     if connection.quality.unseen[Role::Server] {
         return;
     }
-    let doubt = trust::doubt(connection, Role::Server);
+    // Without a SYN-ACK nobody knows whether these are the first bytes of the server.
+    let joined = connection.tcp.accepted.is_none();
+    let joined_doubt = || joined.then(|| String::from("the capture lacks the first packets of the server"));
+    let doubt = trust::doubt(connection, Role::Server).or_else(joined_doubt);
     let guess = match &**bytes {
         [0x15 | 0x16, 0x03, ..] => "; they look like the first bytes of TLS, as if this port wanted wss",
         [b'S', b'S', b'H', ..] => "; this is an SSH server",
@@ -46,6 +50,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     };
     let mut finding = Finding::new(&RULE, *seen, "answer that is no HTTP")
         .doubted(&doubt, Confidence::Possible)
+        .at_most(if joined { Severity::Warning } else { Severity::Error })
         .origin(Role::Server)
         .blame(Role::Server)
         .message(format!(

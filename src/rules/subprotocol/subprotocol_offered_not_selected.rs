@@ -42,7 +42,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let agent = request.head.head.text("User-Agent").unwrap_or_default().to_ascii_lowercase();
     // A client that goes on speaking has accepted it, whatever it calls itself.
     let tolerates = connection.frames.as_ref().is_some_and(|frames| frames.client.total() > 0);
-    let strict = !tolerates && (browser || left.is_some() || agent.contains("tungstenite"));
+    // Where bytes of it are missing, it may have.
+    let unknown = trust::is_doubtful(connection, Role::Client);
+    let strict = !tolerates && !unknown && (browser || left.is_some() || agent.contains("tungstenite"));
     let mut finding = Finding::new(&RULE, response.seen, "no offered subprotocol selected")
         .at_most(if strict { Severity::Error } else { Severity::Warning })
         .confidence(if strict { Confidence::Likely } else { Confidence::Possible })

@@ -1,0 +1,44 @@
+//! Ends of which the capture lacks something.
+
+use super::tests::{A, B, Told, opened};
+use super::{Closed, GapCause};
+use crate::limits;
+use crate::net::Flags;
+
+#[test]
+fn a_fin_that_only_the_other_sides_fin_acknowledges_came_first() {
+    let mut run = opened();
+    run.send(A, Flags::ACK, 100, 500, b"bye");
+    run.send(B, Flags::ACK | Flags::FIN, 500, 104, b"");
+    for _ in 0..=limits::GAP_GRACE_SEGMENTS {
+        run.send(A, Flags::ACK, 104, 501, b"");
+    }
+    let ends = [Told::FinUnseen(A), Told::Fin(B), Told::Closed(Closed::Ended)];
+    assert_eq!(run.log.told[4..], ends);
+}
+
+#[test]
+fn bytes_that_are_missing_before_an_end_may_hold_no_fin() {
+    let mut run = opened();
+    run.send(A, Flags::ACK, 100, 500, b"bye");
+    run.send(B, Flags::ACK | Flags::FIN, 500, 109, b"");
+    run.finish();
+    assert!(!run.log.has(&Told::FinUnseen(A)), "{:?}", run.log.told);
+    assert!(run.log.has(&Told::Gap(A, 3, 6, GapCause::Lost)), "{:?}", run.log.told);
+}
+
+#[test]
+fn both_fins_in_the_capture_are_told_as_they_are() {
+    let mut run = opened();
+    run.send(B, Flags::ACK | Flags::FIN, 500, 101, b"");
+    run.send(A, Flags::ACK | Flags::FIN, 100, 500, b"");
+    assert_eq!(run.log.told[3..5], [Told::Fin(A), Told::Fin(B)]);
+}
+
+#[test]
+fn a_reset_behind_bytes_that_the_capture_lacks_tells_that_they_were_sent() {
+    let mut run = opened();
+    run.send(B, Flags::RST, 511, 0, b"");
+    run.finish();
+    assert!(run.log.has(&Told::Gap(B, 0, 11, GapCause::Lost)), "{:?}", run.log.told);
+}
