@@ -58,6 +58,12 @@ pub trait Observer {
     fn legs(&mut self, pair: LegPair) {
         let _ = pair;
     }
+
+    /// Takes that one connection is the second picture of another, taken on the other side of an address translation: both by
+    /// [`Connection::serial`], and before either of them.
+    fn again(&mut self, first: u64, second: u64) {
+        let _ = (first, second);
+    }
 }
 
 /// What is known when all input was read.

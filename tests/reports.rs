@@ -95,6 +95,7 @@ const CONNECTION: Shape = Object(&[
     ("started", Time),
     ("ended", Time),
     ("role", OneOf(&["direct", "client-leg", "upstream-leg"])),
+    ("same_as", OrNull(&Count)),
     ("request", OrNull(&REQUEST)),
     ("interim", List(&Count)),
     ("response", OrNull(&RESPONSE)),

@@ -46,6 +46,18 @@ fn the_list_and_the_time_line_name_a_connection_by_the_same_number() {
 }
 
 #[test]
+fn a_connection_on_both_sides_of_an_address_translation_is_told_once_and_shown_as_the_same() {
+    let capture = "fixtures/captures/rec_nat_both_sides.pcap";
+    let list = run(&["connections", capture]).out;
+    assert!(list.lines().nth(2).is_some_and(|line| line.ends_with("same as 0")), "{list}");
+    for format in ["json", "jsonl"] {
+        let told = run(&["--format", format, capture]).out.replace(": ", ":");
+        assert_eq!(told.matches("\"same_as\":0").count(), 1, "{told}");
+        assert_eq!(told.matches("\"rule\":\"close-1010-mandatory-extension\"").count(), 1, "{told}");
+    }
+}
+
+#[test]
 fn every_line_of_every_look_fits_the_page() {
     for path in captures() {
         for command in [&["connections"][..], &["connections", "--wide"], &["timeline"], &["ladder", "0"]] {

@@ -180,6 +180,15 @@ impl Observer for Reports {
         }
     }
 
+    fn again(&mut self, first: u64, second: u64) {
+        if let Some(collector) = &mut self.collector {
+            collector.again(first, second);
+        }
+        for lines in &mut self.lines {
+            lines.again(first, second);
+        }
+    }
+
     fn legs(&mut self, pair: LegPair) {
         if let Some(collector) = &mut self.collector {
             collector.legs(pair.clone());

@@ -103,4 +103,8 @@ impl<O: Observer> Observer for Tally<'_, O> {
     fn legs(&mut self, pair: LegPair) {
         self.observer.legs(pair);
     }
+
+    fn again(&mut self, first: u64, second: u64) {
+        self.observer.again(first, second);
+    }
 }

@@ -110,7 +110,7 @@ mod tests {
 
     fn pairs(connections: &[Connection]) -> Vec<(usize, usize, usize, Confidence)> {
         let all: Vec<&Connection> = connections.iter().collect();
-        let found = crate::legs::pair(&all);
+        let found = crate::legs::pair(&all).pairs;
         assert!(found.iter().all(|one| one.pair.means == Means::Timing));
         found.iter().map(|one| (one.client, one.upstream, one.attempts.len(), one.pair.confidence)).collect()
     }

@@ -1,7 +1,7 @@
 //! Which of the connections that wait may be legs of one session: told by a few numbers kept of each, so that the
 //! others need not be looked at.
 
-use super::duplicates;
+use super::duplicates::{self, Again};
 use super::marks::{self, BY_MARK};
 use super::{Means, Paired, pairing};
 use crate::capture::PacketId;
@@ -39,6 +39,15 @@ pub(super) struct Asked {
     pub(super) id: u64,
 }
 
+/// What belongs together among connections.
+#[derive(Debug)]
+pub struct Matched {
+    /// In order of their client legs.
+    pub pairs: Vec<Paired>,
+    /// Connections that are second pictures of others.
+    pub again: Vec<Again>,
+}
+
 impl Candidates {
     /// Takes a connection. `id` is higher than any before.
     pub fn add(&mut self, id: u64, connection: &Connection) {
@@ -61,7 +70,7 @@ impl Candidates {
     /// Matches legs. `connections` are those that were added and not dropped since, with their identifiers in order.
     /// Each is the client leg of one pair at most, and the upstream leg of one at most; pairs come in order of their
     /// client legs, and no row of pairs is longer than eight pairs.
-    pub fn pair(&self, ids: &[u64], connections: &[&Connection]) -> Vec<Paired> {
+    pub fn pair(&self, ids: &[u64], connections: &[&Connection]) -> Matched {
         let shared = self.shared();
         let groups = |kind: u64| {
             let of_kind = shared
@@ -75,9 +84,29 @@ impl Candidates {
             })
         };
         let mut twice = vec![false; connections.len()];
-        for group in groups(TWICE) {
-            let again = duplicates::seen_twice(group.into_iter().map(|index| (index, connections[index])));
-            again.into_iter().for_each(|index| twice[index] = true);
+        let mut again = Vec::new();
+        for mut group in groups(TWICE) {
+            group.sort_by_key(|&index| connections[index].first.packet);
+            let found = duplicates::seen_twice(group.into_iter().map(|index| (index, connections[index])));
+            found.iter().for_each(|found| twice[found.index] = true);
+            again.extend(found);
+        }
+        // Where a SYN is not in the capture, what else they share tells.
+        for kind in 0..TWICE {
+            for mut group in groups(kind) {
+                group.retain(|&index| !twice[index]);
+                group.sort_by_key(|&index| connections[index].first.packet);
+                for (place, &index) in group.iter().enumerate().skip(1) {
+                    let before = group[place.saturating_sub(LOOKED_BACK)..place].iter().copied();
+                    let mut before = before.filter(|&first| !twice[first]);
+                    let first =
+                        before.find(|&first| duplicates::are_one(connections[first], connections[index]));
+                    if first.is_some() {
+                        twice[index] = true;
+                        again.push(Again { index, first });
+                    }
+                }
+            }
         }
         let alike = |means: Means| {
             let kind = (0..).zip(BY_MARK).find(|&(_, other)| other == means).map_or(TWICE, |(kind, _)| kind);
@@ -96,7 +125,7 @@ impl Candidates {
         let mut place = in_order(ids);
         let asked = self.asked.iter().filter_map(|asked| Some((*asked, place(asked.id)?)));
         let calls = self.calls.iter().map(|&(call, _)| call);
-        pairing::pair(connections, &twice, alike, asked, calls)
+        Matched { pairs: pairing::pair(connections, &twice, alike, asked, calls), again }
     }
 
     /// Drops all connections but these, which must be in order.
@@ -134,6 +163,9 @@ impl Candidates {
     }
 }
 
+/// Connections with the same mark that are compared with the next.
+const LOOKED_BACK: usize = 16;
+
 /// Stands for a client's address and the server it called.
 pub(super) fn call(client: IpAddr, server: Endpoint) -> u64 {
     FixedState::default().hash_one((client, server))
@@ -169,7 +201,7 @@ const TWICE: u64 = BY_MARK.len() as u64;
 
 /// Matches the legs among these connections.
 #[cfg(test)]
-pub fn pair(connections: &[&Connection]) -> Vec<Paired> {
+pub fn pair(connections: &[&Connection]) -> Matched {
     let mut candidates = Candidates::default();
     let ids: Vec<u64> = (0..).take(connections.len()).collect();
     ids.iter().zip(connections).for_each(|(&id, connection)| candidates.add(id, connection));

@@ -4,20 +4,61 @@ use crate::connection::Connection;
 use crate::net::Endpoint;
 use std::collections::HashMap;
 
+/// Initial sequence numbers of client and server.
+type Mark = (u32, u32);
+
+/// Client and server.
+type Addresses = (Endpoint, Endpoint);
+
 /// By what such a connection is known: both initial sequence numbers, in which two independent connections agree once
 /// in 2^64.
-pub(super) fn mark(connection: &Connection) -> Option<(u32, u32)> {
+pub(super) fn mark(connection: &Connection) -> Option<Mark> {
     let isn = connection.tcp.isn;
     isn.client.zip(isn.server)
 }
 
+/// Whether two connections that share a mark of one session are one, as far as the capture shows it: where it lacks a SYN, one
+/// equal number is as good as two, and where it lacks all of them a translation has changed one address, and no gateway keeps
+/// the port of its client.
+pub(super) fn are_one(one: &Connection, other: &Connection) -> bool {
+    let (a, b) = (&one.tcp, &other.tcp);
+    if (a.client, a.server) == (b.client, b.server) {
+        return false;
+    }
+    let known = [(a.isn.client, b.isn.client), (a.isn.server, b.isn.server)];
+    let mut equal = known.into_iter().filter_map(|(a, b)| Some(a? == b?)).peekable();
+    if equal.peek().is_some() {
+        return equal.all(|equal| equal);
+    }
+    a.client == b.client || (a.server == b.server && a.client.port == b.client.port)
+}
+
+/// A connection that was seen before under other addresses.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Again {
+    /// Index of the second picture.
+    pub index: usize,
+    /// Index of the first one; `None` where that lacks this attempt on its TCP connection.
+    pub first: Option<usize>,
+}
+
 /// Of connections in order, those that were there before under other addresses. Two attempts on one TCP connection
-/// share its addresses and do not count.
-pub(super) fn seen_twice<'a>(connections: impl Iterator<Item = (usize, &'a Connection)>) -> Vec<usize> {
-    let mut first_seen: HashMap<(u32, u32), (Endpoint, Endpoint)> = HashMap::new();
-    let is_again = |&(_, connection): &(usize, &Connection)| {
+/// share its addresses and do not count: of these, the first is the same as the first, and so on.
+pub(super) fn seen_twice<'a>(connections: impl Iterator<Item = (usize, &'a Connection)>) -> Vec<Again> {
+    let mut first_seen: HashMap<Mark, (Addresses, Vec<usize>)> = HashMap::new();
+    let mut counts: HashMap<(Mark, Addresses), usize> = HashMap::new();
+    let mut again = Vec::new();
+    for (index, connection) in connections {
         let addresses = (connection.tcp.client, connection.tcp.server);
-        mark(connection).is_some_and(|mark| *first_seen.entry(mark).or_insert(addresses) != addresses)
-    };
-    connections.filter(is_again).map(|(index, _)| index).collect()
+        let Some(mark) = mark(connection) else { continue };
+        let (known, attempts) = first_seen.entry(mark).or_insert((addresses, Vec::new()));
+        if *known == addresses {
+            attempts.push(index);
+            continue;
+        }
+        let nth = counts.entry((mark, addresses)).or_default();
+        again.push(Again { index, first: attempts.get(*nth).copied() });
+        *nth += 1;
+    }
+    again
 }

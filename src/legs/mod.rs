@@ -20,11 +20,12 @@ mod tests;
 mod unreached;
 
 pub use aside::may_be_question;
-pub use candidates::Candidates;
 #[cfg(test)]
 pub use candidates::pair;
+pub use candidates::{Candidates, Matched};
 pub use changes::{Change, Passage, Place, passage};
 pub use clock::Clock;
+pub use duplicates::Again;
 pub use pairing::Paired;
 pub use unreached::{Attempts, Fate, Unconnected, unreached};
 

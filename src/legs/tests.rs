@@ -75,7 +75,7 @@ fn frames(mut leg: Connection, client: &[(u64, u32)], server: &[u64]) -> Connect
 }
 
 fn matched(connections: &[Connection]) -> Vec<Paired> {
-    pair(&connections.iter().collect::<Vec<_>>())
+    pair(&connections.iter().collect::<Vec<_>>()).pairs
 }
 
 #[track_caller]
@@ -262,6 +262,50 @@ fn one_connection_seen_on_both_sides_of_a_translation_is_no_pair() {
         inner(2, 10, REQUEST, ANSWER),
     ]);
     assert_eq!(pairs.iter().map(|pair| (pair.client, pair.upstream)).collect::<Vec<_>>(), [(0, 2)]);
+}
+
+#[test]
+fn a_second_picture_is_known_without_its_syn_by_what_else_is_the_same() {
+    let again = |change: fn(&mut Connection)| {
+        let numbered = |mut leg: Connection, packet| {
+            leg.tcp.isn = Sides { client: Some(7), server: Some(9) };
+            leg.first.packet = PacketId::new(0, packet);
+            leg
+        };
+        let mut second = numbered(inner(1, 0, REQUEST, ANSWER), 2);
+        change(&mut second);
+        let all = [numbered(outer(REQUEST, ANSWER), 1), second];
+        let matched = pair(&all.iter().collect::<Vec<_>>());
+        assert_ne!(matched.pairs.is_empty(), matched.again.is_empty());
+        !matched.again.is_empty()
+    };
+    assert!(again(|second| second.tcp.isn.client = None));
+    assert!(again(|second| second.tcp.isn.server = None));
+    assert!(!again(|second| second.tcp.isn.server = Some(8)));
+    assert!(!again(|second| second.tcp.isn = Sides::default()));
+    assert!(again(|second| {
+        second.tcp.isn = Sides::default();
+        second.tcp.client = outer(REQUEST, ANSWER).tcp.client;
+    }));
+}
+
+#[test]
+fn attempts_on_a_connection_seen_twice_are_second_pictures_of_one_another_in_their_order() {
+    let numbered = |mut leg: Connection, packet| {
+        leg.tcp.isn = Sides { client: Some(7), server: Some(9) };
+        leg.first.packet = PacketId::new(0, packet);
+        leg
+    };
+    let all = [
+        numbered(outer(REQUEST, ANSWER), 1),
+        numbered(inner(1, 0, REQUEST, ANSWER), 2),
+        numbered(outer(&key(OTHER), ANSWER), 3),
+        numbered(inner(3, 0, &key(OTHER), ANSWER), 4),
+        numbered(inner(4, 0, &key(OTHER), ANSWER), 5),
+    ];
+    let found = pair(&all.iter().collect::<Vec<_>>()).again;
+    let found: Vec<_> = found.iter().map(|again| (again.index, again.first)).collect();
+    assert_eq!(found, [(1, Some(0)), (3, Some(2)), (4, None)]);
 }
 
 #[test]

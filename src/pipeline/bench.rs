@@ -3,10 +3,10 @@
 use super::{Observer, Totals};
 use crate::connection::{Carried, Connection, Outcome, Unused};
 use crate::gateway::Census;
-use crate::legs::{Candidates, LegPair, Paired, Unconnected};
+use crate::legs::{Again, Candidates, LegPair, Matched, Paired, Unconnected};
 use crate::limits;
-use crate::rules::{self, Context, Cues, Selection};
-use std::collections::VecDeque;
+use crate::rules::{self, Context, Cues, Finding, Selection};
+use std::collections::{BTreeMap, VecDeque};
 
 /// Connections that wait, and what is known of the run around them.
 pub(super) struct Bench<'a> {
@@ -82,7 +82,7 @@ impl<'a> Bench<'a> {
             Context { census: &self.census, unused: &unused, selection: self.selection, legs: None };
         let mut waiting: Vec<Option<Waiting>> =
             std::mem::take(&mut self.waiting).into_iter().map(Some).collect();
-        let pairs = {
+        let Matched { pairs, again } = {
             let all: Vec<&Connection> =
                 waiting.iter().flatten().map(|waiting| &*waiting.connection).collect();
             self.candidates.pair(&self.serials, &all)
@@ -92,12 +92,14 @@ impl<'a> Bench<'a> {
         for session in &sessions {
             session.members().for_each(|index| session_of[index] = Some(session));
         }
+        let pictures = Pictures::new(&again);
         for index in 0..oldest.min(waiting.len()) {
+            let index = pictures.first_of(index).unwrap_or(index);
             let Some(session) = session_of[index] else {
                 if let Some(Waiting { connection, cues }) = waiting[index].take() {
                     let findings = rules::judge_by_cues(&connection, cues, &context);
-                    totals.count(&connection);
-                    observer.connection(connection, findings);
+                    let judged = vec![(index, connection, findings)];
+                    pictures.emit(judged, &mut waiting, &context, totals, observer);
                 }
                 continue;
             };
@@ -114,21 +116,21 @@ impl<'a> Bench<'a> {
                 rules::judge_chain(&chain, &links, &context)
             };
             session.pairs.iter().for_each(|paired| observer.legs(paired.pair.clone()));
-            let mut emit = |connection: Box<Connection>, findings| {
-                totals.count(&connection);
-                observer.connection(connection, findings);
-            };
-            for (connection, findings) in chain.into_iter().zip(findings) {
-                emit(connection, findings);
-            }
-            for connection in attempts {
+            let places = session.chain.iter().copied();
+            let mut judged: Vec<Judged> = places
+                .zip(chain)
+                .zip(findings)
+                .map(|((index, connection), findings)| (index, connection, findings))
+                .collect();
+            for (&index, connection) in session.attempts.iter().zip(attempts) {
                 // What a gateway asked of another service about an upgrade is no upgrade, and owes none; TLS that failed is
                 // told with the last attempt at it.
                 let is_told = connection.outcome == Outcome::Encrypted
                     || links.iter().any(|pair| pair.asides.contains(&connection.serial));
                 let findings = if is_told { Vec::new() } else { rules::judge(&connection, &context) };
-                emit(connection, findings);
+                judged.push((index, connection, findings));
             }
+            pictures.emit(judged, &mut waiting, &context, totals, observer);
         }
         let mut left = waiting.iter().map(Option::is_some);
         self.serials.retain(|_| left.next() == Some(true));
@@ -165,6 +167,61 @@ struct Waiting {
     connection: Box<Connection>,
     /// What there is to see of it.
     cues: Cues,
+}
+
+/// A connection by its index, and what the rules say of it.
+type Judged = (usize, Box<Connection>, Vec<Finding>);
+
+/// Connections that were captured twice, on both sides of an address translation.
+struct Pictures {
+    /// Second ones by the first.
+    second: BTreeMap<usize, Vec<usize>>,
+    /// First ones by the second.
+    first: BTreeMap<usize, usize>,
+}
+
+impl Pictures {
+    fn new(again: &[Again]) -> Pictures {
+        let mut pictures = Pictures { second: BTreeMap::new(), first: BTreeMap::new() };
+        for (index, first) in again.iter().filter_map(|again| Some((again.index, again.first?))) {
+            pictures.second.entry(first).or_default().push(index);
+            pictures.first.insert(index, first);
+        }
+        pictures
+    }
+
+    /// The first picture of what this is a second one of.
+    fn first_of(&self, index: usize) -> Option<usize> {
+        self.first.get(&index).copied()
+    }
+
+    /// Hands on what was judged, and with each connection its other pictures, which say what the first one does not.
+    fn emit(
+        &self,
+        mut judged: Vec<Judged>,
+        waiting: &mut [Option<Waiting>],
+        context: &Context<'_>,
+        totals: &mut Totals,
+        observer: &mut impl Observer,
+    ) {
+        let mut others = Vec::new();
+        for (index, connection, findings) in &mut judged {
+            let seconds = self.second.get(index).map_or(&[][..], Vec::as_slice);
+            for Waiting { connection: second, cues } in
+                seconds.iter().filter_map(|&second| waiting[second].take())
+            {
+                let rest = rules::judge_by_cues(&second, cues, context);
+                let rest = rules::fold(connection, findings, &second, rest);
+                observer.again(connection.serial, second.serial);
+                others.push((second, rest));
+            }
+        }
+        let first = judged.into_iter().map(|(_, connection, findings)| (connection, findings));
+        for (connection, findings) in first.chain(others) {
+            totals.count(&connection);
+            observer.connection(connection, findings);
+        }
+    }
 }
 
 /// Connections that belong together, by index.

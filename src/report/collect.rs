@@ -16,6 +16,8 @@ pub struct Collector {
     secrets: Secrets,
     collected: Vec<Collected>,
     pairs: Vec<LegPair>,
+    /// Serials of connections that were captured twice: of the first picture, and of the second.
+    again: Vec<(u64, u64)>,
     policy: Option<Vec<Account>>,
 }
 
@@ -31,7 +33,7 @@ struct Collected {
 impl Collector {
     /// Nothing collected yet.
     pub fn new(secrets: Secrets) -> Collector {
-        Collector { secrets, collected: Vec::new(), pairs: Vec::new(), policy: None }
+        Collector { secrets, collected: Vec::new(), pairs: Vec::new(), again: Vec::new(), policy: None }
     }
 
     /// Takes one connection and what the rules say of it.
@@ -83,6 +85,11 @@ impl Collector {
             report.connections.push(connection);
         }
         report.leg_pairs.sort_by_key(|pair| (pair.client_leg, pair.upstream_leg));
+        for (first, second) in &self.again {
+            if let (Some(first), Some(second)) = (id(*first), id(*second)) {
+                report.connections[second].same_as = Some(first);
+            }
+        }
         for pair in &report.leg_pairs {
             let client = &mut report.connections[pair.client_leg];
             if client.role == "direct" {
@@ -120,6 +127,10 @@ impl Observer for Collector {
 
     fn legs(&mut self, pair: LegPair) {
         self.pairs.push(pair);
+    }
+
+    fn again(&mut self, first: u64, second: u64) {
+        self.again.push((first, second));
     }
 }
 

@@ -221,6 +221,9 @@ fn total(frames: &Frames) -> u64 {
 
 /// The code of the gravest finding, and how many there are beside it.
 fn found(connection: &Connection, report: &Report) -> String {
+    if let Some(first) = connection.same_as {
+        return format!("same as {first}");
+    }
     match (worst(connection, report), connection.findings.len()) {
         (None, _) => String::new(),
         (Some(finding), 1) => finding.code.to_owned(),

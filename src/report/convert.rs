@@ -77,6 +77,7 @@ pub(super) fn connection(c: &facts::Connection, secrets: Secrets) -> model::Conn
         started: c.first.at.to_string(),
         ended: c.last.at.to_string(),
         role: "direct",
+        same_as: None,
         request: c.request.as_ref().map(|r| request(r, secrets)),
         interim: c.interim.clone(),
         response: c.response.as_ref().map(response),

@@ -111,6 +111,7 @@ impl<W: io::Write> JsonLines<W> {
     fn renumber(&self, report: &mut Report) {
         for connection in &mut report.connections {
             connection.id += self.connections;
+            connection.same_as.iter_mut().for_each(|id| *id += self.connections);
             connection.findings.iter_mut().for_each(|id| *id += self.findings);
         }
         for pair in &mut report.leg_pairs {
@@ -142,6 +143,14 @@ impl<W: io::Write> JsonLines<W> {
 impl<W: io::Write> Observer for JsonLines<W> {
     fn connection(&mut self, connection: Box<Connection>, findings: Vec<Finding>) {
         self.add(&connection, &findings);
+    }
+
+    fn again(&mut self, first: u64, second: u64) {
+        if self.begun {
+            self.end_session();
+        }
+        self.awaited.extend([first, second]);
+        self.session.again(first, second);
     }
 
     fn legs(&mut self, pair: LegPair) {

@@ -20,6 +20,7 @@ mod handshake;
 mod identity;
 mod negotiation;
 mod pair;
+mod picture;
 mod place;
 mod policy;
 mod quote;
@@ -37,6 +38,7 @@ pub use cue::{Cue, Cues};
 pub use finding::{Blame, Confidence, Evidence, Finding, Origin, Severity};
 pub use identity::{CauseKey, cause_key, fingerprint, fingerprint_of_run};
 pub use pair::judge_chain;
+pub use picture::fold;
 pub use place::Place;
 pub use policy::Standing;
 pub use rule::{Category, Check, Rule};
@@ -226,7 +228,9 @@ fn arrange(mut found: Vec<Finding>, selection: &Selection) -> Vec<Finding> {
         finding.evidence.sort_by_key(|evidence| evidence.packet);
     }
     found.sort_by_key(|finding| (Reverse(finding.severity), finding.seen.packet, finding.rule.code));
-    hang(found, selection)
+    let mut found = hang(found, selection);
+    found.iter_mut().for_each(gateway::close_1014_bad_gateway::name_upstream);
+    found
 }
 
 /// The rule of that code or name, however it is written: `WS-EX-012`, `ex-012`, `close-1010-mandatory-extension`.

@@ -391,7 +391,7 @@ fn renumber(mut connection: Connection, by: u64) -> Connection {
 impl Both {
     /// The pair as it is matched.
     pub fn pair(&self) -> crate::legs::LegPair {
-        let mut pairs = crate::legs::pair(&[&self.client, &self.upstream]);
+        let mut pairs = crate::legs::pair(&[&self.client, &self.upstream]).pairs;
         match pairs.pop() {
             Some(paired) => paired.pair,
             None => crate::legs::LegPair {

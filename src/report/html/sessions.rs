@@ -42,7 +42,7 @@ pub(super) struct ConnectionRow {
     pub(super) client: String,
     pub(super) server: String,
     pub(super) target: String,
-    pub(super) role: &'static str,
+    pub(super) role: String,
     pub(super) outcome: String,
     pub(super) end: String,
     pub(super) by: &'static str,
@@ -198,10 +198,9 @@ pub(super) fn row(connection: &Connection, report: &Report, places: &Places<'_>)
             .request
             .as_ref()
             .map_or(String::new(), |request| escape::terminal_at_most(&request.target, 80)),
-        role: match connection.role {
-            "client-leg" => "client leg",
-            "upstream-leg" => "upstream leg",
-            role => role,
+        role: match (connection.same_as, connection.role) {
+            (Some(first), _) => format!("the same as {first}, before or after address translation"),
+            (None, role) => role.replace('-', " "),
         },
         outcome: match &connection.response {
             Some(response) if connection.outcome == "rejected" => format!("rejected {}", response.status),

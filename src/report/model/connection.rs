@@ -39,6 +39,9 @@ pub struct Connection {
     /// `direct`, `client-leg` or `upstream-leg`; between two gateways `upstream-leg`.
     #[schemars(extend("enum" = ["direct", "client-leg", "upstream-leg"]))]
     pub role: &'static str,
+    /// Id of the connection of which this is a second picture, taken on the other side of an address translation; null where it
+    /// is none. What both show is told of the first one.
+    pub same_as: Option<usize>,
     /// The upgrade request; null where the capture began later.
     pub request: Option<Request>,
     /// Statuses of interim answers before the final one.

@@ -1,6 +1,7 @@
 use crate::connection::Connection;
 use crate::gateway;
 use crate::role::Role;
+use crate::rules::gateway::upstream_not_reached;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote, trust};
 
@@ -107,15 +108,31 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     found.push(finding);
 }
 
+/// Says in the finding itself what became of the gateway's upstream, and where that is: of what hangs under it, a page shows no
+/// more than a title.
+pub(in crate::rules) fn name_upstream(finding: &mut Finding) {
+    let is_upstream = |below: &&Finding| below.rule.name == upstream_not_reached::RULE.name;
+    let below = finding.consequences.iter().find(is_upstream).filter(|_| finding.rule.name == RULE.name);
+    if let Some(below) = below {
+        finding.message.push_str(&format!("; {}", below.message));
+        finding.help = below.help.clone();
+    }
+}
+
 /// Products that copy bytes after the 101 and never make a Close of their own.
 const TUNNELS: [&str; 3] = ["nginx", "Apache httpd", "Traefik"];
 
 #[cfg(test)]
 mod tests {
     use super::RULE;
+    use crate::capture::{PacketId, Seen};
+    use crate::connection::{Transport, Unused};
+    use crate::legs::Unconnected;
+    use crate::net::Endpoint;
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::{ANSWER, REQUEST, Scene};
-    use crate::rules::{Blame, Confidence, Origin};
+    use crate::rules::{Blame, Confidence, Context, Origin, judge};
+    use crate::time::Timestamp;
 
     #[test]
     fn the_gateway_spoke_and_the_upstream_is_to_blame() {
@@ -135,6 +152,31 @@ mod tests {
             finding.message
         );
         assert!(finding.evidence.iter().any(|evidence| evidence.text.contains("\"upstream down\"")));
+    }
+
+    #[test]
+    fn an_upstream_that_refused_is_named_in_the_finding_itself() {
+        let endpoint = |ip: [u8; 4], port| Endpoint { ip: ip.into(), port };
+        let seen = |packet, millis: i64| Seen {
+            packet: PacketId::new(0, packet),
+            at: Timestamp::from_nanos(millis * 1_000_000),
+        };
+        let refused = [Unused {
+            capture: 0,
+            stream: 7,
+            client: endpoint([10, 1, 0, 1], 40_000),
+            server: endpoint([10, 1, 0, 99], 8080),
+            opened: seen(90, 35),
+            syns: 1,
+            accepted: None,
+            ended: Some((Server, Transport::Reset, seen(91, 36))),
+        }];
+        let closed = Scene::session("", "").close(Server, 1014, "").close(Client, 1014, "").build();
+        let context = Context { unused: &Unconnected::new(&refused), ..Context::alone() };
+        let finding = judge(&closed, &context).remove(0);
+        assert_eq!(finding.rule.name, RULE.name);
+        assert!(finding.message.contains("tried 10.1.0.99:8080 before"), "{}", finding.message);
+        assert!(finding.help.starts_with("start the upstream"), "{}", finding.help);
     }
 
     #[test]

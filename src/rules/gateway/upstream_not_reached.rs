@@ -224,10 +224,12 @@ fn not_connected(connection: &Connection, tried: &Attempts<'_>) -> Option<Findin
         .message(format!(
             "the gateway tried {}{more}{times} before it {}; {that} {what}",
             quote::list(&upstreams),
-            if connection.outcome == Outcome::Unanswered {
-                "ended the client's connection without an answer"
-            } else {
-                "answered the client"
+            match &connection.response {
+                Some(answer) if answer.head.status == 101 => "closed the client's session",
+                None if connection.outcome == Outcome::Unanswered => {
+                    "ended the client's connection without an answer"
+                }
+                _ => "answered the client",
             }
         ))
         .help(help);
