@@ -71,6 +71,13 @@ impl<'a> Bench<'a> {
         self.waiting() > limits::WAITING_CONNECTIONS
     }
 
+    /// All have come: judges those that still wait.
+    pub(super) fn finish(&mut self, totals: &mut Totals, observer: &mut impl Observer) {
+        self.seat();
+        self.census.complete();
+        self.settle(usize::MAX, totals, observer);
+    }
+
     /// Judges so many of those that waited longest, and with each the other legs of its session. Half of them at a time
     /// keeps the work of matching proportional to the number of connections.
     pub(super) fn settle(&mut self, oldest: usize, totals: &mut Totals, observer: &mut impl Observer) {
