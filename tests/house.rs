@@ -132,7 +132,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("ruzstd", &["capture/"]),
     ("lz4_flex", &["capture/"]),
     ("etherparse", &["net/"]),
-    ("foldhash", &["gateway/", "legs/", "pipeline/"]),
+    ("foldhash", &["gateway/", "legs/", "pipeline/", "report/table/"]),
     ("hashbrown", &["tcp/"]),
     ("httparse", &["http/"]),
     ("mimalloc", &["main.rs"]),

@@ -31,6 +31,13 @@ impl Census {
         }
     }
 
+    /// All were counted in: from now on patterns are those of all of them.
+    pub fn complete(&mut self) {
+        if self.patterns.get().is_some_and(|known| known.covers < self.records.len()) {
+            self.patterns.take();
+        }
+    }
+
     /// Sessions that the same server gave up after the same silence as this one, in nanoseconds.
     pub fn same_silence(&self, server: Endpoint, quiet: i64) -> Option<&Group> {
         self.patterns().silences.around(server, quiet)
@@ -145,6 +152,10 @@ mod tests {
             census.push(&session(f64::from(i) * 50.0));
         }
         assert_eq!(count(&census), 6);
+        census.push(&session(300.0));
+        assert_eq!(count(&census), 6);
+        census.complete();
+        assert_eq!(count(&census), 7, "at the end all count");
     }
 
     #[test]

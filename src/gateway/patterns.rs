@@ -4,6 +4,7 @@ use super::parting::How;
 use super::record::{Record, Records};
 use crate::capture::PacketId;
 use crate::connection::Outcome;
+use crate::legs::Repeats;
 use crate::net::Endpoint;
 use crate::role::Role;
 use crate::time::Timestamp;
@@ -11,6 +12,7 @@ use foldhash::fast::RandomState;
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::num::NonZeroU64;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 /// A table whose keys strangers choose in part.
@@ -30,7 +32,7 @@ pub(super) struct Patterns {
     /// First packets of the connections that each accept value answers, where that is looked for.
     accepts: OnceLock<Map<(Endpoint, NonZeroU64), PacketId>>,
     /// Of each server, how many sessions got permessage-deflate, of those that offered it; where that was asked for.
-    deflates: OnceLock<HashMap<Endpoint, (u32, u32)>>,
+    deflates: OnceLock<Map<Endpoint, (u32, u32)>>,
     /// Indices of the records in order of client, server and beginning, where that was asked for.
     clients: OnceLock<Vec<u32>>,
 }
@@ -141,7 +143,7 @@ impl Patterns {
     /// Of the sessions of a server that offered permessage-deflate: how many got it, and how many there are.
     pub(super) fn deflate(&self, records: &Records, server: Endpoint) -> (u32, u32) {
         let deflates = self.deflates.get_or_init(|| {
-            let mut deflates = HashMap::new();
+            let mut deflates = Map::default();
             for record in records.iter().take(self.covers) {
                 if let Some(accepted) = record.deflate {
                     let (got, all) = deflates.entry(record.server).or_insert((0_u32, 0_u32));
@@ -253,48 +255,68 @@ fn bursts(records: &Records) -> Vec<(Endpoint, Burst)> {
     };
     let mut failed: Vec<_> = sessions().filter_map(failure).collect();
     failed.sort_unstable();
-    let by_server = failed.chunk_by(|one, other| one.0 == other.0);
-    let failing: HashSet<Endpoint, RandomState> =
-        by_server.filter(|all| all.len() >= TOGETHER as usize).map(|all| all[0].0).collect();
-    failed.retain(|(server, ..)| failing.contains(server));
-    let (mut opened, mut over) = (Vec::new(), Vec::new());
-    if !failing.is_empty() {
-        for record in sessions().filter(|record| failing.contains(&record.server)) {
-            opened.push((record.server, record.opened));
-            let end = record.parted.map(|(.., at)| at).or(record.ended.time());
-            over.extend(end.map(|at| (record.server, at)));
+    let mut found = Vec::new();
+    // Where the bursts of each server are.
+    let mut places: Map<Endpoint, Range<usize>> = Map::default();
+    for of_server in failed.chunk_by(|one, other| one.0 == other.0) {
+        let [(server, ..), ..] = of_server else { continue };
+        if of_server.len() >= TOGETHER as usize {
+            let from = found.len();
+            found.extend(in_rows(of_server).map(|burst| (*server, burst)));
+            places.insert(*server, from..found.len());
         }
     }
-    opened.sort_unstable();
-    over.sort_unstable();
-    let mut found = Vec::new();
-    let mut rest = &failed[..];
-    while let Some(&(server, from, _)) = rest.first() {
-        let mut until = from;
-        let len = rest
-            .iter()
-            .take_while(|&&(other, at, _)| {
-                let near =
-                    other == server && at.nanos_since(until) <= SECOND / 4 && at.nanos_since(from) <= SECOND;
-                until = if near { at } else { until };
-                near
-            })
-            .count();
-        let (burst, later) = rest.split_at(len);
-        rest = later;
-        let before = |list: &[(Endpoint, Timestamp)]| {
-            let first = list.partition_point(|&(other, _)| other < server);
-            list.partition_point(|&key| key < (server, from)) - first
-        };
-        let together = burst.iter().filter(|&&(.., opened)| opened < from).count();
-        let open = before(&opened).saturating_sub(before(&over));
-        found.push((
-            server,
-            Burst { from, until, count: count(together), open: count(open), elsewhere: false },
-        ));
+    if !found.is_empty() {
+        count_open(&mut found, &places, sessions());
     }
     mark_common(&mut found);
     found
+}
+
+/// The bursts in the failures of one server, which are in order: when each was, and when its session had begun.
+fn in_rows(failed: &[(Endpoint, Timestamp, Timestamp)]) -> impl Iterator<Item = Burst> {
+    let mut rest = failed;
+    std::iter::from_fn(move || {
+        let &(_, from, _) = rest.first()?;
+        let mut until = from;
+        let is_near = |&&(_, at, _): &&(Endpoint, Timestamp, Timestamp)| {
+            let is_near = at.nanos_since(until) <= SECOND / 4 && at.nanos_since(from) <= SECOND;
+            until = if is_near { at } else { until };
+            is_near
+        };
+        let len = rest.iter().take_while(is_near).count();
+        let (burst, later) = rest.split_at(len);
+        rest = later;
+        let together = burst.iter().filter(|&&(.., opened)| opened < from).count();
+        Some(Burst { from, until, count: count(together), open: 0, elsewhere: false })
+    })
+}
+
+/// Counts for each burst the sessions of its server that were open when it began.
+fn count_open<'a>(
+    bursts: &mut [(Endpoint, Burst)],
+    places: &Map<Endpoint, Range<usize>>,
+    sessions: impl Iterator<Item = &'a Record>,
+) {
+    // By how many more, or fewer, were open at one burst than at the one before it.
+    let mut steps = vec![0_i64; bursts.len() + 1];
+    for record in sessions {
+        let Some(place) = places.get(&record.server) else { continue };
+        let of_server = &bursts[place.clone()];
+        let end = record.parted.map(|(.., at)| at).or(record.ended.time());
+        let first = of_server.partition_point(|(_, burst)| burst.from <= record.opened);
+        let beyond =
+            end.map_or(of_server.len(), |end| of_server.partition_point(|(_, burst)| burst.from <= end));
+        if first < beyond {
+            steps[place.start + first] += 1;
+            steps[place.start + beyond] -= 1;
+        }
+    }
+    let mut open = 0;
+    for ((_, burst), step) in bursts.iter_mut().zip(steps) {
+        open += step;
+        burst.open = u32::try_from(open).unwrap_or(u32::MAX);
+    }
 }
 
 /// Marks the bursts that came to several addresses at once.
@@ -380,10 +402,13 @@ fn failed_at(record: &Record) -> Option<Timestamp> {
 }
 
 fn reuses(records: &Records) -> Map<(Endpoint, NonZeroU64), Reuse> {
-    let mut keys: Vec<(NonZeroU64, u32)> =
-        (0..).zip(records.iter()).filter_map(|(at, record)| Some((record.key?, at))).collect();
-    keys.sort_unstable();
     // Nearly every key is there once: only the others are worth an order of their own.
+    let all = records.iter().filter_map(|record| Some(record.key?.get()));
+    let repeats = Repeats::of(all, records.len());
+    let key = |record: &Record| record.key.filter(|key| repeats.may_have(key.get()));
+    let mut keys: Vec<(NonZeroU64, u32)> =
+        (0..).zip(records.iter()).filter_map(|(at, record)| Some((key(record)?, at))).collect();
+    keys.sort_unstable();
     let repeated = keys.chunk_by(|one, other| one.0 == other.0).filter(|same| same.len() > 1);
     let record = |&(key, at): &(NonZeroU64, u32)| records.get(at).map(|record| (record.server, key, record));
     let mut order: Vec<(Endpoint, NonZeroU64, &Record)> = repeated.flatten().filter_map(record).collect();
@@ -452,6 +477,7 @@ const SLOW: i64 = 30 * SECOND;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::testing::Scene;
 
     fn server() -> Endpoint {
         Endpoint { ip: [192, 0, 2, 1].into(), port: 80 }
@@ -467,6 +493,37 @@ mod tests {
 
     fn around(times: &[f64], time: f64) -> Option<(u32, u32)> {
         groups(times).around(server(), (time * 1e9) as i64).map(|group| (group.count, group.of))
+    }
+
+    /// Sessions of three servers that begin and fail at times of their own.
+    fn failures() -> Records {
+        let session = Scene::session("", "").after(9.0).fin(Role::Server).build();
+        let of = |n: i64| {
+            let opened = Timestamp::from_nanos(n * 7_919 % 97 * SECOND / 10);
+            let at = Timestamp::from_nanos(opened.as_nanos() + n * 104_729 % 89 * SECOND / 10);
+            let server = Endpoint { port: 80 + (n % 3) as u16, ..server() };
+            let parted = (n % 4 > 0).then_some((Role::Server, How::Fin, at));
+            Record { opened, parted, server, ..Record::of(&session) }
+        };
+        let mut records = Records::default();
+        (0..300).for_each(|n| records.push(of(n)));
+        records
+    }
+
+    #[test]
+    fn as_many_were_open_at_a_burst_as_had_begun_and_were_not_over() {
+        let records = failures();
+        let bursts = bursts(&records);
+        assert!(bursts.len() > 30 && bursts.iter().any(|(_, burst)| burst.open > 40));
+        for (server, burst) in bursts {
+            let end = |record: &Record| record.parted.map(|(.., at)| at).or(record.ended.time());
+            let is_open = |record: &&Record| {
+                record.server == server
+                    && record.opened < burst.from
+                    && end(record).is_none_or(|end| end >= burst.from)
+            };
+            assert_eq!(records.iter().filter(is_open).count(), burst.open as usize, "{burst:?}");
+        }
     }
 
     #[test]

@@ -4,9 +4,9 @@
 //! `Server` there. A sign that was only reported and not read in a product's source is marked so and never makes a
 //! finding certain.
 
-use crate::http::ResponseHead;
+use crate::http::{FieldName, ResponseHead};
 use Proof::{Named, OwnAnswer, Passed};
-use Sign::{Body, Field, Whole};
+use Sign::{Body, Whole};
 
 /// A sign of one product.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,7 +27,7 @@ pub struct Signature {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sign {
     /// A field of that name whose value contains the text, both without regard to case. Empty: any value.
-    Field(&'static str, &'static str),
+    Field(FieldName<'static>, &'static str),
     /// The first bytes of the body contain the text.
     Body(&'static str),
     /// The body is the text and no more.
@@ -59,10 +59,13 @@ pub fn identify(response: &ResponseHead, body: &[u8]) -> Vec<Match> {
     let mut found: Vec<Match> = SIGNATURES
         .iter()
         .filter_map(|signature| match signature.sign {
-            Field(name, text) => {
+            Sign::Field(name, text) => {
                 let mut values = response.head.values(name);
                 let value = values.find(|value| contains_in_any_case(value, text.as_bytes()))?;
-                Some(Match { signature, found: format!("{name}: {}", String::from_utf8_lossy(value)) })
+                Some(Match {
+                    signature,
+                    found: format!("{}: {}", name.text(), String::from_utf8_lossy(value)),
+                })
             }
             Body(text) => contains(body, text.as_bytes())
                 .then(|| Match { signature, found: format!("\"{}\" in the body", text.trim()) }),
@@ -95,6 +98,10 @@ const fn sign(product: &'static str, sign: Sign, proof: Proof, source: &'static 
     Signature { product, sign, proof, source, confirmed: true }
 }
 
+const fn field(name: &'static str, text: &'static str) -> Sign {
+    Sign::Field(FieldName::new(name), text)
+}
+
 /// Known from others, and read in no source.
 const fn reported(product: &'static str, sign: Sign, proof: Proof) -> Signature {
     Signature { product, sign, proof, source: "general knowledge", confirmed: false }
@@ -112,50 +119,50 @@ const CLOUDFLARE: &str = "Cloudflare's documentation";
 /// The table. HAProxy and http-proxy on Node put nothing of their own into what they pass on, and the latter nothing
 /// into what it refuses: it ends the connection.
 static SIGNATURES: &[Signature] = &[
-    sign("nginx", Field("Server", "nginx"), Named, NGINX),
+    sign("nginx", field("Server", "nginx"), Named, NGINX),
     sign("nginx", Body("<center><h1>502 Bad Gateway</h1></center>"), OwnAnswer, NGINX),
     sign("nginx", Body("<center><h1>504 Gateway Time-out</h1></center>"), OwnAnswer, NGINX),
     // What the upstream answers is passed on with its own page, so this foot is under none but nginx's own.
     sign("nginx", Body("<hr><center>nginx"), OwnAnswer, NGINX),
-    reported("OpenResty", Field("Server", "openresty"), Named),
+    reported("OpenResty", field("Server", "openresty"), Named),
     reported("OpenResty", Body("<hr><center>openresty"), OwnAnswer),
     sign("HAProxy", Body("Request forbidden by administrative rules."), OwnAnswer, HAPROXY),
     sign("HAProxy", Body("The server returned an invalid or incomplete response."), OwnAnswer, HAPROXY),
     sign("HAProxy", Body("No server is available to handle this request."), OwnAnswer, HAPROXY),
     sign("HAProxy", Body("The server didn't respond in time."), OwnAnswer, HAPROXY),
-    sign("Envoy", Field("Server", "envoy"), Passed, ENVOY),
-    sign("Envoy", Field("x-envoy-upstream-service-time", ""), Passed, ENVOY),
+    sign("Envoy", field("Server", "envoy"), Passed, ENVOY),
+    sign("Envoy", field("x-envoy-upstream-service-time", ""), Passed, ENVOY),
     sign("Envoy", Body("no healthy upstream"), OwnAnswer, ENVOY),
     sign("Envoy", Body("upstream connect error or disconnect/reset before headers"), OwnAnswer, ENVOY),
     sign("Envoy", Body("upstream request timeout"), OwnAnswer, ENVOY),
-    sign("Apache httpd", Field("Server", "apache"), Named, HTTPD),
+    sign("Apache httpd", field("Server", "apache"), Named, HTTPD),
     sign("Apache httpd", Body("The proxy server received an invalid"), OwnAnswer, HTTPD),
     sign("Apache httpd", Body("The gateway did not receive a timely response"), OwnAnswer, HTTPD),
     reported("Apache httpd", Body("The server is temporarily unable to service your"), OwnAnswer),
-    sign("Caddy", Field("Via", "caddy"), Passed, CADDY),
-    sign("Caddy", Field("Server", "caddy"), Named, CADDY),
+    sign("Caddy", field("Via", "caddy"), Passed, CADDY),
+    sign("Caddy", field("Server", "caddy"), Named, CADDY),
     sign("Traefik", Whole("Bad Gateway"), OwnAnswer, "traefik pkg/proxy"),
     sign("Traefik", Whole("Gateway Timeout"), OwnAnswer, "traefik pkg/proxy"),
     reported("Traefik", Whole("404 page not found\n"), Named),
-    sign("Varnish", Field("Via", "varnish"), Passed, VARNISH),
-    sign("Varnish", Field("X-Varnish", ""), Passed, VARNISH),
+    sign("Varnish", field("Via", "varnish"), Passed, VARNISH),
+    sign("Varnish", field("X-Varnish", ""), Passed, VARNISH),
     sign("Varnish", Body("Backend fetch failed"), OwnAnswer, VARNISH),
     sign("Varnish", Body("Guru Meditation"), OwnAnswer, VARNISH),
-    sign("Squid", Field("X-Squid-Error", ""), OwnAnswer, SQUID),
-    sign("Squid", Field("X-Transformed-From", "HTTP/0.9"), OwnAnswer, SQUID),
-    sign("Squid", Field("Via", "squid"), Passed, SQUID),
-    sign("lighttpd", Field("Server", "lighttpd"), Named, "lighttpd response.c"),
-    reported("AWS Application Load Balancer", Field("Server", "awselb"), OwnAnswer),
-    reported("Amazon API Gateway", Field("x-amz-apigw-id", ""), Passed),
-    reported("Amazon API Gateway", Field("x-amzn-ErrorType", ""), OwnAnswer),
-    reported("Amazon CloudFront", Field("X-Cache", "Error from cloudfront"), OwnAnswer),
-    reported("Amazon CloudFront", Field("Via", "cloudfront"), Passed),
-    reported("Amazon CloudFront", Field("X-Amz-Cf-Id", ""), Passed),
-    sign("Cloudflare", Field("CF-RAY", ""), Passed, CLOUDFLARE),
-    sign("Cloudflare", Field("Server", "cloudflare"), Passed, CLOUDFLARE),
-    reported("Azure Front Door", Field("X-Azure-Ref", ""), Passed),
-    reported("Azure Application Gateway", Field("Server", "Microsoft-Azure-Application-Gateway"), Passed),
-    reported("Google Cloud load balancer", Field("Via", "1.1 google"), Passed),
+    sign("Squid", field("X-Squid-Error", ""), OwnAnswer, SQUID),
+    sign("Squid", field("X-Transformed-From", "HTTP/0.9"), OwnAnswer, SQUID),
+    sign("Squid", field("Via", "squid"), Passed, SQUID),
+    sign("lighttpd", field("Server", "lighttpd"), Named, "lighttpd response.c"),
+    reported("AWS Application Load Balancer", field("Server", "awselb"), OwnAnswer),
+    reported("Amazon API Gateway", field("x-amz-apigw-id", ""), Passed),
+    reported("Amazon API Gateway", field("x-amzn-ErrorType", ""), OwnAnswer),
+    reported("Amazon CloudFront", field("X-Cache", "Error from cloudfront"), OwnAnswer),
+    reported("Amazon CloudFront", field("Via", "cloudfront"), Passed),
+    reported("Amazon CloudFront", field("X-Amz-Cf-Id", ""), Passed),
+    sign("Cloudflare", field("CF-RAY", ""), Passed, CLOUDFLARE),
+    sign("Cloudflare", field("Server", "cloudflare"), Passed, CLOUDFLARE),
+    reported("Azure Front Door", field("X-Azure-Ref", ""), Passed),
+    reported("Azure Application Gateway", field("Server", "Microsoft-Azure-Application-Gateway"), Passed),
+    reported("Google Cloud load balancer", field("Via", "1.1 google"), Passed),
     reported(
         "Google Cloud load balancer",
         Body("The server encountered a temporary error and could not complete your request."),
@@ -167,19 +174,19 @@ static SIGNATURES: &[Signature] = &[
         OwnAnswer,
         "kong error_handlers.lua",
     ),
-    reported("Kong", Field("X-Kong-Upstream-Latency", ""), Passed),
-    reported("Kong", Field("Via", "kong/"), Passed),
-    reported("Kong", Field("Server", "kong/"), Named),
-    reported("Heroku", Field("Via", "vegur"), Passed),
-    reported("Heroku", Field("Via", "heroku-router"), Passed),
+    reported("Kong", field("X-Kong-Upstream-Latency", ""), Passed),
+    reported("Kong", field("Via", "kong/"), Passed),
+    reported("Kong", field("Server", "kong/"), Named),
+    reported("Heroku", field("Via", "vegur"), Passed),
+    reported("Heroku", field("Via", "heroku-router"), Passed),
     reported("Heroku", Body("<title>Application Error</title>"), OwnAnswer),
-    reported("Fly.io", Field("Fly-Request-Id", ""), Passed),
-    reported("Fastly", Field("X-Served-By", "cache-"), Passed),
-    sign("ngrok", Field("ngrok-error-code", ""), OwnAnswer, "ngrok's documentation of errors"),
-    sign("HTTP.sys of Windows", Field("Server", "Microsoft-HTTPAPI"), Named, "issues of Service Fabric"),
-    reported("IIS", Field("Server", "Microsoft-IIS"), Named),
-    reported("IIS with Application Request Routing", Field("X-Powered-By", "ARR/"), Passed),
-    reported("a proxy", Field("Via", ""), Passed),
+    reported("Fly.io", field("Fly-Request-Id", ""), Passed),
+    reported("Fastly", field("X-Served-By", "cache-"), Passed),
+    sign("ngrok", field("ngrok-error-code", ""), OwnAnswer, "ngrok's documentation of errors"),
+    sign("HTTP.sys of Windows", field("Server", "Microsoft-HTTPAPI"), Named, "issues of Service Fabric"),
+    reported("IIS", field("Server", "Microsoft-IIS"), Named),
+    reported("IIS with Application Request Routing", field("X-Powered-By", "ARR/"), Passed),
+    reported("a proxy", field("Via", ""), Passed),
 ];
 
 #[cfg(test)]
@@ -230,14 +237,14 @@ mod tests {
         let plain = response_head("HTTP/1.1 404 Not Found\r\nServer: example\r\n\r\n");
         for row in SIGNATURES {
             let (head, body) = match row.sign {
-                Field(name, text) => {
+                Sign::Field(name, text) => {
                     let value = if text.is_empty() {
                         String::from("8f2")
                     } else {
                         format!("x {} y", text.to_uppercase())
                     };
                     (
-                        response_head(&format!("HTTP/1.1 404 Not Found\r\n{name}: {value}\r\n\r\n")),
+                        response_head(&format!("HTTP/1.1 404 Not Found\r\n{}: {value}\r\n\r\n", name.text())),
                         String::new(),
                     )
                 }

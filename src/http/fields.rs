@@ -1,6 +1,7 @@
 //! The lines of a head: a table of field positions made from the bytes themselves, and what a strict parser says.
 
 use super::head::{Field, Head, HeadKind, Oddity};
+use super::names::{FieldName, Sign, Signs};
 use crate::limits;
 use compact_str::CompactString;
 use std::ops::Range;
@@ -35,36 +36,6 @@ pub(super) struct FieldRange {
     sign: Sign,
 }
 
-/// A few bits of a name that do not depend on its case: most fields of another name have others.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Sign(u8);
-
-impl Sign {
-    #[inline]
-    fn of(name: &[u8]) -> Sign {
-        let (Some(first), Some(last)) = (name.first(), name.last()) else { return Sign(0) };
-        let length = u8::try_from(name.len()).unwrap_or(u8::MAX);
-        let (first, last) = (first | 0x20, last | 0x20);
-        Sign(length.wrapping_mul(11) ^ first.wrapping_mul(5) ^ last.wrapping_mul(29))
-    }
-}
-
-/// The signs of all names of a head, one bit for several of them: that a field is not there is seen at a glance.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(super) struct Signs(u64);
-
-impl Signs {
-    #[inline]
-    fn add(&mut self, sign: Sign) {
-        self.0 |= 1 << (sign.0 & 63);
-    }
-
-    #[inline]
-    fn may_have(self, sign: Sign) -> bool {
-        self.0 >> (sign.0 & 63) & 1 == 1
-    }
-}
-
 impl Head {
     /// All of its bytes, from the start line to the blank line.
     pub fn raw(&self) -> &[u8] {
@@ -85,19 +56,22 @@ impl Head {
 
     /// The value of the first field of this name (case-insensitive), without surrounding white space.
     #[inline]
-    pub fn field(&self, name: &str) -> Option<&[u8]> {
+    pub fn field<'n>(&self, name: impl Into<FieldName<'n>>) -> Option<&[u8]> {
         self.values(name).next()
     }
 
     /// The values of all fields of this name, in order.
     #[inline]
-    pub fn values<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        self.named(name).map(|range| self.value(range))
+    pub fn values<'a, 'n, N: Into<FieldName<'n>>>(
+        &'a self,
+        name: N,
+    ) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n, N> {
+        self.named(name.into()).map(|range| self.value(range))
     }
 
     /// How many fields have this name.
     #[inline]
-    pub fn count(&self, name: &str) -> usize {
+    pub fn count<'n>(&self, name: impl Into<FieldName<'n>>) -> usize {
         self.values(name).count()
     }
 
@@ -130,8 +104,8 @@ impl Head {
     /// a request, or of the only `Sec-WebSocket-Accept` of a response.
     pub fn nonce(&self) -> Option<Range<usize>> {
         let mut named = self.named(match self.lines.kind {
-            HeadKind::Request => "sec-websocket-key",
-            HeadKind::Response => "sec-websocket-accept",
+            HeadKind::Request => FieldName::new("sec-websocket-key"),
+            HeadKind::Response => FieldName::new("sec-websocket-accept"),
         });
         let range = named.next().filter(|_| named.next().is_none())?;
         let start = usize::from(range.value_start);
@@ -152,7 +126,7 @@ impl Head {
     /// The first value of this name for people: bytes that are not UTF-8 are replaced, and a fold is one space
     /// (RFC 9112 §5.2).
     #[inline]
-    pub fn text(&self, name: &str) -> Option<CompactString> {
+    pub fn text<'n>(&self, name: impl Into<FieldName<'n>>) -> Option<CompactString> {
         self.field(name).map(text)
     }
 
@@ -231,12 +205,11 @@ impl Head {
 
     /// The fields of this name.
     #[inline]
-    fn named<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a FieldRange> + use<'a, 'n> {
-        let name = name.as_bytes();
-        let sign = Sign::of(name);
-        let ranges = if self.lines.signs.may_have(sign) { &*self.lines.ranges } else { &[] };
-        let is_named =
-            move |range: &&'a FieldRange| range.sign == sign && self.name(range).eq_ignore_ascii_case(name);
+    fn named<'a, 'n>(&'a self, name: FieldName<'n>) -> impl Iterator<Item = &'a FieldRange> + use<'a, 'n> {
+        let ranges = if self.lines.signs.may_have(name.sign) { &*self.lines.ranges } else { &[] };
+        let is_named = move |range: &&'a FieldRange| {
+            range.sign == name.sign && self.name(range).eq_ignore_ascii_case(name.text().as_bytes())
+        };
         ranges.iter().filter(is_named)
     }
 
@@ -297,9 +270,18 @@ fn has_odd_bytes(raw: &[u8]) -> bool {
     odd || lone || raw.last() == Some(&b'\r')
 }
 
-/// Whether there are none but the letters of base64, of which none means anything to a head.
-fn is_base64(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='))
+/// Whether there are none but the letters of base64 and what it is filled up with (RFC 4648 §4); none of them means
+/// anything to a head.
+pub fn is_base64(bytes: &[u8]) -> bool {
+    // Without a branch for each byte: of random letters none could be foreseen.
+    let is_letter = |byte: u8| {
+        ((byte | 0x20).wrapping_sub(b'a') < 26)
+            | (byte.wrapping_sub(b'0') < 10)
+            | (byte == b'+')
+            | (byte == b'/')
+            | (byte == b'=')
+    };
+    bytes.iter().fold(true, |all, &byte| all & is_letter(byte))
 }
 
 /// Without white space and folds at both ends.

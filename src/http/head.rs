@@ -375,8 +375,8 @@ mod tests {
                 for field in head.fields() {
                     prop_assert!(memchr::memmem::find(head.raw(), field.name).is_some());
                     prop_assert!(memchr::memmem::find(head.raw(), field.value).is_some());
-                    prop_assert!(head.count(&String::from_utf8_lossy(field.name)) >= 1 || std::str::from_utf8(field.name).is_err());
-                    let _ = head.text(&String::from_utf8_lossy(field.name));
+                    prop_assert!(head.count(&*String::from_utf8_lossy(field.name)) >= 1 || std::str::from_utf8(field.name).is_err());
+                    let _ = head.text(&*String::from_utf8_lossy(field.name));
                 }
                 let _ = (head.verdict(), head.has_token("a", "b"), format!("{head:?}"));
                 prop_assert!(head.oddities().len() <= 6);

@@ -28,13 +28,16 @@ mod fields;
 mod first;
 pub mod h2;
 mod head;
+mod names;
 mod proxy;
 mod reader;
 mod redact;
 
 pub use body::{Body, BodyReader};
+pub use fields::is_base64;
 pub use first::{FirstBytes, looks_like};
 pub use head::{Field, Head, HeadKind, Oddity, RequestHead, ResponseHead};
+pub use names::FieldName;
 pub use proxy::{ProxyHeader, proxy_header};
 pub use reader::{HeadProgress, HeadReader};
 pub use redact::{is_secret_field, redacted_target, without_query};

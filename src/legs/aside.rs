@@ -30,7 +30,7 @@ fn is_question(client: &Connection, one: &Connection) -> bool {
     let (about, own) = (path(&asked.head.target), path(&question.head.target));
     let head = &question.head.head;
     let names_it = about != own
-        && ORIGINAL.iter().any(|name| head.text(name).is_some_and(|value| path(&value) == about));
+        && ORIGINAL.iter().any(|name| head.text(*name).is_some_and(|value| path(&value) == about));
     let other_path = !are_rewritten(about, own);
     match status(one) {
         Some(101) => false,

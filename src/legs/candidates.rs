@@ -3,6 +3,7 @@
 
 use super::duplicates::{self, Again};
 use super::marks::{self, BY_MARK};
+use super::repeats::Repeats;
 use super::{Means, Paired, pairing};
 use crate::capture::PacketId;
 use crate::connection::Connection;
@@ -138,25 +139,12 @@ impl Candidates {
         self.calls.retain(|&(_, id)| place(id).is_some());
     }
 
-    /// Marks that several connections may have, in order. Most are alone with theirs, which one bit for each tells.
+    /// Marks that several connections may have, in order. Most are alone with theirs.
     fn shared(&self) -> Vec<(Digest, u64)> {
-        let bits = (self.marks.len() * 8).next_power_of_two().max(64);
-        let place = |digest: Digest| {
-            let bit = (digest.0 >> KIND_BITS) as usize & (bits - 1);
-            (bit / 64, 1_u64 << (bit % 64))
-        };
-        let mut once = vec![0_u64; bits / 64];
-        let mut again = vec![0_u64; bits / 64];
-        for &(digest, _) in &self.marks {
-            let (word, bit) = place(digest);
-            again[word] |= once[word] & bit;
-            once[word] |= bit;
-        }
-        let is_shared = |&&(digest, _): &&(Digest, u64)| {
-            let (word, bit) = place(digest);
-            again[word] & bit != 0
-        };
-        let mut shared: Vec<(Digest, u64)> = self.marks.iter().filter(is_shared).copied().collect();
+        let bits = |&(digest, _): &(Digest, u64)| digest.0 >> KIND_BITS;
+        let repeats = Repeats::of(self.marks.iter().map(bits), self.marks.len());
+        let mut shared: Vec<(Digest, u64)> =
+            self.marks.iter().filter(|mark| repeats.may_have(bits(mark))).copied().collect();
         shared.sort_unstable();
         shared.dedup();
         shared

@@ -2,6 +2,7 @@
 
 use super::Means;
 use crate::connection::{Connection, Glimpse};
+use crate::http::FieldName;
 use crate::limits;
 use crate::net::Endpoint;
 use crate::websocket::Opcode;
@@ -82,7 +83,7 @@ fn traces(connection: &Connection, tell: &mut impl FnMut(&[u8])) {
         for name in TRACE_FIELDS {
             let Some(value) = head.text(name) else { continue };
             // traceparent: version-traceid-parentid-flags; every hop has its own parent id. X-Amzn-Trace-Id: Root=…
-            let id = match name {
+            let id = match name.text() {
                 "traceparent" => value.split('-').nth(1).unwrap_or_default(),
                 "X-Amzn-Trace-Id" => {
                     let root = value.split(';').find_map(|part| part.trim().strip_prefix("Root="));
@@ -97,17 +98,17 @@ fn traces(connection: &Connection, tell: &mut impl FnMut(&[u8])) {
     }
 }
 
-const TRACE_FIELDS: [&str; 10] = [
-    "X-Request-ID",
-    "X-Correlation-ID",
-    "traceparent",
-    "X-B3-TraceId",
-    "X-Amzn-Trace-Id",
-    "X-Amz-Cf-Id",
-    "CF-RAY",
-    "X-Cloud-Trace-Context",
-    "X-Azure-Ref",
-    "Fly-Request-Id",
+const TRACE_FIELDS: [FieldName<'_>; 10] = [
+    FieldName::new("X-Request-ID"),
+    FieldName::new("X-Correlation-ID"),
+    FieldName::new("traceparent"),
+    FieldName::new("X-B3-TraceId"),
+    FieldName::new("X-Amzn-Trace-Id"),
+    FieldName::new("X-Amz-Cf-Id"),
+    FieldName::new("CF-RAY"),
+    FieldName::new("X-Cloud-Trace-Context"),
+    FieldName::new("X-Azure-Ref"),
+    FieldName::new("Fly-Request-Id"),
 ];
 
 /// Characters of an identifier that is not there twice by chance.

@@ -15,6 +15,7 @@ mod duplicates;
 mod family;
 mod marks;
 mod pairing;
+mod repeats;
 #[cfg(test)]
 mod tests;
 mod unreached;
@@ -27,6 +28,7 @@ pub use changes::{Change, Passage, Place, passage};
 pub use clock::Clock;
 pub use duplicates::Again;
 pub use pairing::Paired;
+pub use repeats::Repeats;
 pub use unreached::{Attempts, Fate, Unconnected, unreached};
 
 use crate::capture::Seen;

@@ -79,7 +79,7 @@ impl<'a, O: Observer> Ledger<'a, O> {
     /// All was told: judges those that still wait. Gives the counts of connections, and how many of TLS were one too many
     /// to be listed.
     pub(super) fn finish(mut self) -> (Totals, u64) {
-        self.bench.settle(usize::MAX, &mut self.totals, self.observer);
+        self.bench.finish(&mut self.totals, self.observer);
         (self.totals, self.encrypted.saturating_sub(limits::TLS_UNREAD as u64))
     }
 }

@@ -140,10 +140,10 @@ fn told(finding: &Finding, fingerprint: String, display_filter: String) -> model
         capture: finding.seen.packet.capture(),
         packet: finding.seen.packet.number(),
         time: finding.seen.at.to_string(),
-        title: finding.title.clone(),
+        title: finding.title.clone().into_owned(),
         message: finding.message.clone(),
         evidence: evidence(finding),
-        help: finding.help.clone(),
+        help: finding.help.clone().into_owned(),
         fingerprint,
         display_filter,
         consequences: finding
@@ -152,7 +152,7 @@ fn told(finding: &Finding, fingerprint: String, display_filter: String) -> model
             .map(|f| model::Consequence {
                 rule: f.rule.name,
                 code: f.rule.code,
-                title: f.title.clone(),
+                title: f.title.clone().into_owned(),
                 packet: f.seen.packet.number(),
             })
             .collect(),

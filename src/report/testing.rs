@@ -9,6 +9,7 @@ use crate::rules::testing::Scene;
 use crate::rules::{Blame, Category, Check, Confidence, Evidence, Finding, Origin, Rule, Severity};
 use crate::time::Timestamp;
 use crate::websocket::{Content, Entry, Unreadable};
+use std::borrow::Cow;
 use std::io;
 
 /// A client that insists on an extension.
@@ -85,7 +86,7 @@ pub fn refused(nth: u64) -> (Connection, Vec<Finding>) {
             Evidence { packet: answer.packet, text: String::from("no Sec-WebSocket-Extensions") },
             Evidence { packet: close.packet, text: String::from("Close 1010 \"permessage-deflate\"") },
         ],
-        help: String::from("enable permessage-deflate on the server"),
+        help: "enable permessage-deflate on the server".into(),
         consequences: vec![offered],
         ..finding(&REFUSED, close, "client closed with 1010 Mandatory Extension")
     };
@@ -106,7 +107,7 @@ fn shift(connection: &mut Connection, nth: u64) {
 }
 
 /// A finding that says no more than its title.
-pub fn finding(rule: &'static Rule, seen: Seen, title: &str) -> Finding {
+pub fn finding(rule: &'static Rule, seen: Seen, title: impl Into<Cow<'static, str>>) -> Finding {
     Finding {
         rule,
         severity: rule.severity,
@@ -114,10 +115,10 @@ pub fn finding(rule: &'static Rule, seen: Seen, title: &str) -> Finding {
         origin: None,
         blame: Blame::Nobody,
         seen,
-        title: title.to_owned(),
+        title: title.into(),
         message: String::new(),
         evidence: Vec::new(),
-        help: String::new(),
+        help: "".into(),
         consequences: Vec::new(),
         borne: false,
         related: Vec::new(),
@@ -159,10 +160,10 @@ pub fn hostile() -> (Connection, Vec<Finding>) {
     connection.closes[0].reason = HOSTILE.into();
     connection.messages = Some(Box::new(listed(connection.first, HOSTILE.as_bytes())));
     let finding = &mut findings[0];
-    let consequence = &mut finding.consequences[0].title;
-    for text in [&mut finding.title, &mut finding.message, &mut finding.help, consequence] {
-        *text = HOSTILE.to_owned();
+    for text in [&mut finding.title, &mut finding.help, &mut finding.consequences[0].title] {
+        *text = HOSTILE.into();
     }
+    finding.message = HOSTILE.to_owned();
     finding.evidence.iter_mut().for_each(|evidence| evidence.text = HOSTILE.to_owned());
     (connection, findings)
 }

@@ -4,6 +4,7 @@ use super::context::Context;
 use super::{RULES, Rule, trust};
 use crate::capture::PacketId;
 use crate::connection::{Carrier, CloseState, Connection, FrameFacts, Outcome, Request, Response};
+use crate::http::is_base64;
 use crate::role::Role;
 
 /// Something that a rule needs to see before it can have anything to say.
@@ -83,8 +84,11 @@ impl Cues {
 
     /// The rules that are asked on one of these, in their order.
     pub(super) fn asked(self) -> impl Iterator<Item = &'static Rule> {
-        let mut asked =
-            (0..).zip(ASKED).filter(|(bit, _)| self.0 >> bit & 1 == 1).fold(0, |all, (_, on)| all | on);
+        let (mut cues, mut asked) = (self.0, 0);
+        while cues != 0 {
+            asked |= ASKED[cues.trailing_zeros() as usize];
+            cues &= cues - 1;
+        }
         std::iter::from_fn(move || {
             let at = asked.trailing_zeros();
             asked &= asked.wrapping_sub(1);
@@ -193,7 +197,8 @@ fn is_plain_answer(request: &Request, response: &Response) -> bool {
 fn looks_random(key: &[u8]) -> bool {
     key.len() == 24
         && key.ends_with(b"==")
-        && key[..22].iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+        && is_base64(key)
+        && !key[..22].contains(&b'=')
         && matches!(key[21], b'A' | b'Q' | b'g' | b'w')
 }
 

@@ -5,6 +5,7 @@ use super::suppression::Suppressed;
 use crate::capture::{PacketId, Seen};
 pub use crate::confidence::Confidence;
 use crate::role::Role;
+use std::borrow::Cow;
 
 /// How grave a finding is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -78,13 +79,13 @@ pub struct Finding {
     /// The packet that shows it best.
     pub seen: Seen,
     /// A few words, lower case, no final stop, the same for every connection with the same fault.
-    pub title: String,
+    pub title: Cow<'static, str>,
     /// One or two sentences with this connection's own facts.
     pub message: String,
     /// Where to check it, in order of packets.
     pub evidence: Vec<Evidence>,
     /// One sentence: what to do first.
-    pub help: String,
+    pub help: Cow<'static, str>,
     /// Findings of other rules that are consequences of this one.
     pub consequences: Vec<Finding>,
     /// Whether the other side went on in spite of it, so that it is no reason for a later end.
@@ -97,7 +98,7 @@ pub struct Finding {
 
 impl Finding {
     /// A finding with the rule's severity, certain, that says nothing yet of who spoke and who is to blame.
-    pub(super) fn new(rule: &'static Rule, seen: Seen, title: impl Into<String>) -> Finding {
+    pub(super) fn new(rule: &'static Rule, seen: Seen, title: impl Into<Cow<'static, str>>) -> Finding {
         Finding {
             rule,
             severity: rule.severity,
@@ -108,7 +109,7 @@ impl Finding {
             title: title.into(),
             message: String::new(),
             evidence: Vec::new(),
-            help: String::new(),
+            help: Cow::default(),
             consequences: Vec::new(),
             borne: false,
             related: Vec::new(),
@@ -181,7 +182,7 @@ impl Finding {
     }
 
     /// What to do first.
-    pub(super) fn help(mut self, help: impl Into<String>) -> Finding {
+    pub(super) fn help(mut self, help: impl Into<Cow<'static, str>>) -> Finding {
         self.help = help.into();
         self
     }

@@ -6,6 +6,7 @@ use super::suppression::Suppressed;
 use crate::connection::Connection;
 use crate::net::Endpoint;
 use sha1::{Digest, Sha1};
+use std::borrow::Cow;
 
 /// What findings of one cause have in common; equal keys are told once, with a count.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -17,7 +18,7 @@ pub struct CauseKey {
     blame: Blame,
     /// `None`: of any server.
     server: Option<Endpoint>,
-    title: String,
+    title: Cow<'static, str>,
     /// What does not count is told apart from what does.
     suppressed: Option<Suppressed>,
 }

@@ -427,8 +427,10 @@ mod tests {
             .into_iter()
             .flat_map(|scene| flat(&scene.findings()).into_iter().cloned().collect::<Vec<_>>())
         {
-            let texts = [&finding.title, &finding.message, &finding.help];
-            for text in texts.into_iter().chain(finding.evidence.iter().map(|evidence| &evidence.text)) {
+            let texts = [&*finding.title, &finding.message, &finding.help];
+            for text in
+                texts.into_iter().chain(finding.evidence.iter().map(|evidence| evidence.text.as_str()))
+            {
                 assert!(!text.is_empty() && !text.ends_with('.'), "{}: {text:?}", finding.rule.name);
                 assert!(!text.contains("s3cret"), "{}: {text:?}", finding.rule.name);
             }

@@ -68,13 +68,13 @@ pub(super) fn weigh_alone(connection: &Connection, found: &mut [Finding]) {
         finding.evidence.push(Evidence { packet, text: format!("speaks against it: {}", counter.text) });
     }
     if let Some(settle) = verdict.settle {
-        finding.help.push_str(&format!("; what would settle who ended it: {settle}"));
+        finding.help.to_mut().push_str(&format!("; what would settle who ended it: {settle}"));
     }
 }
 
 /// A finding about a pair: it belongs to the client leg, concerns the upstream leg as well, is no surer than the match,
 /// and names both legs.
-pub(super) fn about(rule: &'static Rule, legs: &Legs<'_>, seen: Seen, title: &str) -> Finding {
+pub(super) fn about(rule: &'static Rule, legs: &Legs<'_>, seen: Seen, title: &'static str) -> Finding {
     let mut finding = Finding::new(rule, seen, title)
         .confidence(legs.pair.confidence)
         .shows(first(legs.upstream), matched(legs));
@@ -301,7 +301,8 @@ fn decided_elsewhere(legs: &Legs<'_>, findings: &mut [Finding]) {
         if finding.blame == Blame::Upstream {
             finding.help = format!(
                 "read the log of {service}, which decides for the gateway: auth_request, forward_auth or ForwardAuth in its configuration"
-            );
+            )
+            .into();
         }
     }
 }

@@ -29,9 +29,10 @@ impl<'a> ClosePayload<'a> {
             let flaw = if payload.is_empty() { None } else { Some(CloseFlaw::OneByte) };
             return ClosePayload { code: None, reason: Cow::Borrowed(""), flaw };
         };
-        let reason = String::from_utf8_lossy(reason);
-        // A replacement character that was sent as such is borrowed; only a repaired string is owned.
-        let flaw = if matches!(reason, Cow::Owned(_)) { Some(CloseFlaw::ReasonNotUtf8) } else { None };
+        let (reason, flaw) = match str::from_utf8(reason) {
+            Ok(reason) => (Cow::Borrowed(reason), None),
+            Err(_) => (String::from_utf8_lossy(reason), Some(CloseFlaw::ReasonNotUtf8)),
+        };
         ClosePayload { code: Some(u16::from_be_bytes(*code)), reason, flaw }
     }
 }

@@ -41,9 +41,8 @@ fn hostile_text_is_no_markup_and_hides_nothing() {
     connection.closes[0].reason = evil.into();
     connection.request.as_mut().unwrap().head.target = format!("/{evil}").into();
     let finding = &mut findings[0];
-    for text in [&mut finding.title, &mut finding.message, &mut finding.help] {
-        *text = evil.to_owned();
-    }
+    (finding.title, finding.help) = (evil.into(), evil.into());
+    finding.message = evil.to_owned();
     finding.evidence[0].text = evil.to_owned();
     let mut report = report(vec![(connection, findings)]);
     report.captures[0].path = evil.to_owned();
@@ -93,7 +92,7 @@ fn causes_and_choices_of_a_page_are_bounded() {
     let size = |times: usize| {
         let many = (0..(times * limits::PAGE_CAUSES) as u64).map(|n| {
             let (mut connection, mut findings) = refused(n);
-            findings[0].title = format!("cause {n}");
+            findings[0].title = format!("cause {n}").into();
             connection.tcp.server.port = 1000 + n as u16;
             connection.closes[0].code = Some(3000 + n as u16);
             (connection, findings)

@@ -8,6 +8,8 @@ use crate::report::{Secrets, convert};
 use crate::rules::{
     self, Blame, CauseKey, Confidence, Evidence, Finding, Origin, Rule, Severity, Suppressed,
 };
+use foldhash::quality::RandomState;
+use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
@@ -21,14 +23,14 @@ pub(super) struct Group {
     pub(super) confidence: Confidence,
     pub(super) origin: Option<Origin>,
     pub(super) blame: Blame,
-    pub(super) title: String,
-    pub(super) help: String,
+    pub(super) title: Cow<'static, str>,
+    pub(super) help: Cow<'static, str>,
     /// Why its findings do not count, where they do not.
     pub(super) suppressed: Option<Suppressed>,
     /// How many findings.
     pub(super) count: u64,
     /// How many servers they are about; at most [`limits::REPORT_SERVERS`] are counted.
-    pub(super) servers: HashSet<Endpoint>,
+    pub(super) servers: HashSet<Endpoint, RandomState>,
     /// The earliest of them, by packet; at least one, at most [`limits::REPORT_EXAMPLES`].
     pub(super) examples: Vec<Example>,
 }
@@ -61,7 +63,7 @@ pub(super) struct Upstream {
 #[derive(Clone, Debug)]
 pub(super) struct Consequence {
     pub(super) code: &'static str,
-    pub(super) title: String,
+    pub(super) title: Cow<'static, str>,
     pub(super) packet: PacketId,
 }
 
@@ -70,9 +72,9 @@ pub(super) struct Consequence {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Groups {
     /// By server, at most [`limits::REPORT_GROUPS`] of them.
-    by_cause: HashMap<CauseKey, Group>,
+    by_cause: HashMap<CauseKey, Group, RandomState>,
     /// Of any server: what found no place in the above. As many as there are kinds of fault.
-    beyond: HashMap<CauseKey, Group>,
+    beyond: HashMap<CauseKey, Group, RandomState>,
     /// How many the latter are; there are no more kinds of fault than rules and statuses, and no more than the bound.
     kinds: usize,
     total: BySeverity,
@@ -124,7 +126,7 @@ impl Groups {
 
     /// Gravest first, then by first packet.
     pub(super) fn in_order(self) -> Vec<Group> {
-        let mut servers: HashMap<CauseKey, usize> = HashMap::new();
+        let mut servers: HashMap<CauseKey, usize, RandomState> = HashMap::default();
         for cause in self.by_cause.keys() {
             *servers.entry(cause.of_any_server()).or_default() += 1;
         }
@@ -172,7 +174,7 @@ impl Group {
             help: std::mem::take(&mut finding.help),
             suppressed: finding.suppressed.take(),
             count: 1,
-            servers: HashSet::from([connection.tcp.server]),
+            servers: std::iter::once(connection.tcp.server).collect(),
             examples: vec![Example::new(connection, finding, upstream, secrets)],
         }
     }

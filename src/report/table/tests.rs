@@ -3,6 +3,7 @@ use crate::limits;
 use crate::report::Glyphs;
 use crate::report::testing::{OFFERED, finding, listed, refused, summary, well};
 use crate::rules::Severity;
+use std::borrow::Cow;
 use unicode_width::UnicodeWidthStr as _;
 
 fn page(width: usize) -> Page {
@@ -19,7 +20,7 @@ fn written(page: Page, summary: &Summary, connections: Vec<(Connection, Vec<Find
     String::from_utf8(out).unwrap()
 }
 
-fn info(title: &str) -> (Connection, Vec<Finding>) {
+fn info(title: impl Into<Cow<'static, str>>) -> (Connection, Vec<Finding>) {
     let connection = well();
     let seen = connection.first;
     (connection, vec![finding(&OFFERED, seen, title)])
@@ -46,7 +47,7 @@ fn no_line_is_wider_than_the_page() {
             let mut long = refused(0);
             long.0.tcp.client.ip = "2001:db8:1111:2222:3333:4444:5555:6666".parse().unwrap();
             long.1[0].message = "x".repeat(3_000);
-            long.1[0].title = "東京 ".repeat(90);
+            long.1[0].title = "東京 ".repeat(90).into();
             long.0.messages = Some(Box::new(listed(long.0.first, "東京".repeat(33).as_bytes())));
             let text = written(Page::new(width, false, glyphs), &summary(2), vec![long, refused(1)]);
             // Code of the manual stays as it is.
@@ -86,7 +87,7 @@ fn equal_causes_are_one_row_with_a_count_and_five_examples() {
 fn a_flood_of_causes_is_counted() {
     let mut report = TableReport::new(Secrets::Hidden);
     for n in 0..2 * limits::REPORT_GROUPS + 50 {
-        let (connection, findings) = info(&format!("cause {n}"));
+        let (connection, findings) = info(format!("cause {n}"));
         report.connection(Box::new(connection), findings);
     }
     let mut out = Vec::new();
@@ -146,11 +147,11 @@ fn the_gravest_come_first_then_the_earliest() {
 fn hostile_text_reaches_no_terminal() {
     let mut hostile = refused(0);
     let evil = "\u{1b}]0;owned\u{7}\u{202e}\u{9b}2J\r\n\u{200b}";
-    hostile.1[0].title = format!("title {evil}");
+    hostile.1[0].title = format!("title {evil}").into();
     hostile.1[0].message = evil.to_owned();
-    hostile.1[0].help = evil.to_owned();
+    hostile.1[0].help = evil.into();
     hostile.1[0].evidence[0].text = evil.to_owned();
-    hostile.1[0].consequences[0].title = evil.to_owned();
+    hostile.1[0].consequences[0].title = evil.into();
     hostile.0.request.as_mut().unwrap().head.target = format!("/{evil}?a={evil}").into();
     let mut summary = summary(1);
     summary.captures[0].path = evil.to_owned();

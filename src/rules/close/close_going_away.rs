@@ -39,8 +39,9 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
             .filter(|close| close.reason.is_empty())
             .and_then(|close| context.census.burst(connection.tcp.server, close.seen.at))
             .filter(|burst| burst.count >= TOGETHER && burst.until.nanos_since(burst.from) <= AT_ONCE);
-        let sign = connection.response.as_ref().and_then(|response| relay(&response.head, &response.body));
-        let caddy = sign.filter(|sign| together.is_some() && sign.signature.product == "Caddy");
+        let answer = connection.response.as_ref().filter(|_| together.is_some());
+        let sign = answer.and_then(|response| relay(&response.head, &response.body));
+        let caddy = sign.filter(|sign| sign.signature.product == "Caddy");
         let others = together.map_or(String::new(), |burst| {
             format!(
                 "; {} sessions of this server ended within {}, as when a configuration is reloaded",

@@ -19,6 +19,7 @@ pub(super) mod tcp_close_order;
 use super::{Confidence, Finding, Rule, quote, trust};
 use crate::connection::{Close, Connection};
 use crate::role::Role;
+use std::borrow::Cow;
 
 /// The first Close of each side that is no echo of the other side's: what that side itself had to say.
 pub(super) fn own(connection: &Connection) -> impl Iterator<Item = &Close> {
@@ -40,7 +41,7 @@ pub(super) fn said(
     rule: &'static Rule,
     connection: &Connection,
     close: &Close,
-    title: impl Into<String>,
+    title: impl Into<Cow<'static, str>>,
 ) -> Finding {
     let other = close.from.other();
     let answered = connection.closes.iter().any(|close| close.from == other);
@@ -59,7 +60,7 @@ fn said_oddly(
     rule: &'static Rule,
     connection: &Connection,
     close: &Close,
-    title: impl Into<String>,
+    title: impl Into<Cow<'static, str>>,
 ) -> Finding {
     let gap = connection.quality.last_gap[close.from].filter(|gap| gap.packet <= close.seen.packet);
     let doubt = gap.map(|_| String::from("bytes before it are missing, so it may be no Close at all"));

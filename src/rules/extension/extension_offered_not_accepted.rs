@@ -106,7 +106,7 @@ fn required_and_not_offered(names: &str, request: &Request, response: &Response)
     }
 }
 
-fn finding(title: &str, request: &Request, response: &Response) -> Finding {
+fn finding(title: &'static str, request: &Request, response: &Response) -> Finding {
     Finding::new(&RULE, response.seen, title)
         .shows(request.seen, super::offer(request))
         .shows(response.seen, super::answer(response))

@@ -104,7 +104,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 /// Says that the answer is the upstream's own, where its leg shows the same.
 pub(in crate::rules) fn passed_on(finding: &mut Finding, upstream: &Connection) {
     let (Some(request), Some(response)) = (&upstream.request, &upstream.response) else { return };
-    finding.title = format!("upstream answered the upgrade with {}", response.head.status);
+    finding.title = format!("upstream answered the upgrade with {}", response.head.status).into();
     finding.message = format!(
         "the upstream {} answered {}{}, and the gateway passed it on: the gateway did not make this answer",
         upstream.tcp.server,
@@ -114,7 +114,8 @@ pub(in crate::rules) fn passed_on(finding: &mut Finding, upstream: &Connection) 
     finding.help = format!(
         "read the log of {} at this second: the answer is its own, or comes from something behind it",
         upstream.tcp.server
-    );
+    )
+    .into();
 }
 
 /// Who answered, and how sure that is.

@@ -239,7 +239,7 @@ mod tests {
         let judged = judged_together(&all, &[]);
         let finding = named(&judged[0], RULE.name).unwrap();
         assert_eq!(
-            (finding.confidence, finding.title.as_str()),
+            (finding.confidence, &*finding.title),
             (Confidence::Likely, "ended after 17 s of silence")
         );
         assert!(

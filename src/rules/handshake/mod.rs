@@ -45,7 +45,7 @@ pub(super) fn forwarded(request: &Request) -> Vec<String> {
 
 /// Whether a proxy added its fields to the request.
 pub(super) fn is_forwarded(request: &Request) -> bool {
-    FORWARDED.iter().any(|name| request.head.head.field(name).is_some())
+    FORWARDED.iter().any(|name| request.head.head.field(*name).is_some())
 }
 
 /// Whether the request is the health check of a load balancer, which may imitate a handshake.

@@ -55,7 +55,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     let own_page = super::gateway_page(response);
     let challenge = answered.field("cf-mitigated").is_some();
     let known = trust::knows_request(connection);
-    let credentials = !known || ["Cookie", "Authorization"].iter().any(|name| asked.field(name).is_some());
+    let credentials = !known || ["Cookie", "Authorization"].iter().any(|name| asked.field(*name).is_some());
     let (blame, why, help) = if challenged {
         (
             Blame::Nobody,
@@ -112,7 +112,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         .message(format!("the upgrade was refused with {}: {why}", quote::status(response)))
         .shows_all(request.seen, quote::fields(asked, &["Host", "Origin"]))
         .help(help);
-    for name in ["Cookie", "Authorization"].into_iter().filter(|name| known || asked.field(name).is_some()) {
+    for name in ["Cookie", "Authorization"].into_iter().filter(|name| known || asked.field(*name).is_some()) {
         let there = if asked.field(name).is_some() { "with" } else { "without" };
         finding = finding.shows(request.seen, format!("{there} {name}"));
     }
