@@ -203,10 +203,11 @@ impl Session {
         head.is_some_and(|head| handshake::differs(self.heads[from], head, offset, bytes))
     }
 
-    /// The capture lacks the request, and maybe more that the client sent.
-    pub(super) fn without_request(&mut self) {
-        self.sides.client.decoder.forget_message();
-        self.sides.client.notes.messages.lose();
+    /// The capture lacks something that this side sent around the handshake, and maybe more.
+    pub(super) fn lacks(&mut self, from: Role) {
+        let side = &mut self.sides[from];
+        side.decoder.forget_message();
+        side.notes.messages.lose();
     }
 
     /// All facts; `None` where the capture has no handshake and no frame could be read.

@@ -203,9 +203,12 @@ fn failed_upstream(legs: &Legs<'_>) -> Option<Verdict> {
     }
     // Of an upstream leg that stays open without an answer, or of which the server's first packets are missing, the capture
     // may lack the answer.
-    let open = upstream.outcome == Outcome::Unanswered
-        && (upstream.ending.by.is_none() || upstream.tcp.accepted.is_none());
-    let most = if open { Confidence::Possible } else { Confidence::Certain };
+    let open = upstream.ending.by.is_none() || upstream.tcp.accepted.is_none();
+    let most = match (upstream.outcome, upstream.ending.by) {
+        (Outcome::Unanswered, _) if open => Confidence::Possible,
+        (Outcome::Unanswered, Some((Role::Client, _))) => Confidence::Likely,
+        _ => Confidence::Certain,
+    };
     let shown = upstream.response.as_ref().map(|response| response.seen);
     let shown = shown.or(upstream.garbled.as_deref().map(|(seen, _)| *seen)).unwrap_or(asked);
     Some(Verdict {

@@ -23,6 +23,9 @@ pub(super) fn parents(group: &[usize], connections: &[&Connection], means: Means
         group.sort_by_key(|index| {
             std::cmp::Reverse(of(index).response.as_ref().map(|answer| order(answer.seen)))
         });
+    } else if one_clock && group.iter().all(|index| of(index).first_close(Role::Client).is_some()) {
+        // And what the client sends comes first on the outer one; of its frames, a Close is known again.
+        group.sort_by_key(|index| of(index).first_close(Role::Client).map(|close| order(close.seen)));
     } else if one_clock {
         group.sort_by_key(|index| (order(first_frame(of(index)).unwrap_or(of(index).first)), *index));
     } else {

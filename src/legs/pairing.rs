@@ -38,7 +38,8 @@ pub(super) fn pair(
             }
             for (child, parent) in family::parents(&group, connections, means) {
                 if fits(means, connections[parent], connections[child]) {
-                    links.add(child, parent, means, confidence(means));
+                    let order = order(connections[parent], connections[child]);
+                    links.add(child, parent, means, confidence(means).min(order));
                 }
             }
         }
@@ -109,6 +110,14 @@ fn confidence(means: Means) -> Confidence {
         Means::TraceHeader | Means::Forwarded | Means::Content => Confidence::Likely,
         Means::Timing => Confidence::Possible,
     }
+}
+
+/// How sure it is which of two legs is the outer one: where neither both requests nor both answers are in the capture, the order
+/// of their frames alone tells.
+fn order(parent: &Connection, child: &Connection) -> Confidence {
+    let both = [parent, child];
+    let sure = both.iter().all(|leg| leg.request.is_some()) || both.iter().all(|leg| leg.response.is_some());
+    if sure { Confidence::Certain } else { Confidence::Likely }
 }
 
 /// Whether a mark says what it seems to: a PROXY header belongs to the upstream leg.

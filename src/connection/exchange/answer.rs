@@ -100,8 +100,10 @@ impl Exchange {
             Sides { client: request_offset, server: began.1 },
             &self.reading,
         ));
-        if request_is_lost {
-            session.without_request();
+        for (from, is_lost) in [(Role::Client, request_is_lost), (Role::Server, self.answer_lost)] {
+            if is_lost {
+                session.lacks(from);
+            }
         }
         session.early_data(began.0, self.after_request.take());
         Heard::Session(session)
