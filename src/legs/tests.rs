@@ -421,6 +421,30 @@ fn a_refused_attempt_belongs_to_the_connection_that_waited() {
 }
 
 #[test]
+fn a_refused_attempt_beside_one_that_was_accepted_is_not_the_reason() {
+    let attempt = |millis: i64, host: u8| Unused {
+        capture: 0,
+        stream: 9,
+        client: endpoint([10, 1, 0, 1], 40_001),
+        server: endpoint([10, 1, 0, host], 8080),
+        opened: Seen { packet: PacketId::new(0, 50), at: Timestamp::from_nanos(millis * MILLI) },
+        syns: 1,
+        accepted: None,
+        ended: None,
+    };
+    let accepted = |millis| {
+        let opened = attempt(millis, 30);
+        Unused { accepted: Some(opened.opened), ..opened }
+    };
+    let leg = outer(REQUEST, "HTTP/1.1 502 Bad Gateway\r\n");
+    let found = |unused: &[Unused]| unreached(&leg, &Unconnected::new(unused)).is_some();
+    assert!(found(&[attempt(30, 20)]));
+    assert!(!found(&[accepted(28), attempt(30, 20)]));
+    // One that is asked at other times as well is looked after.
+    assert!(found(&[accepted(1), accepted(28), attempt(30, 20)]));
+}
+
+#[test]
 fn thousands_of_connections_with_one_key_are_matched_quickly() {
     let many: Vec<Connection> = (0..4_000u16)
         .map(|index| {

@@ -57,7 +57,8 @@ impl<'a> Unconnected<'a> {
 }
 
 /// The attempts that were made while this connection waited for its answer, or after its 101 and before its end, and
-/// failed. `None` where attempts at several upstreams, or by several hosts, leave it open whose they are.
+/// failed. `None` where attempts at several upstreams, or by several hosts, leave it open whose they are, and where one that
+/// succeeded shows that they were not the reason.
 pub fn unreached<'a>(client: &Connection, unconnected: &Unconnected<'a>) -> Option<Attempts<'a>> {
     let work = Work::of(client)?;
     let since = |at| &unconnected.by_time[unconnected.by_time.partition_point(|one| one.opened.at < at)..];
@@ -66,12 +67,13 @@ pub fn unreached<'a>(client: &Connection, unconnected: &Unconnected<'a>) -> Opti
         since(work.began).iter().take_while(|one| one.opened.at < work.asked && work.meets(one.opened.at));
     let during = early.chain(since(work.asked)).take_while(|one| one.opened.at <= until);
     let mut tried: Vec<&Unused> = Vec::new();
+    let mut reached: Vec<&Unused> = Vec::new();
     for one in during.take(CONSIDERED) {
         let same_capture = one.capture == client.tcp.capture;
         let gateways = one.server != client.tcp.server
             && (one.client.ip == client.tcp.server.ip || one.client.ip != client.tcp.client.ip);
-        if same_capture && gateways && fate(one).is_some() {
-            tried.push(one);
+        if same_capture && gateways {
+            if fate(one).is_some() { &mut tried } else { &mut reached }.push(one);
         }
     }
     // The gateway's own address speaks for an attempt; where it has another one on that side, they must agree.
@@ -91,6 +93,15 @@ pub fn unreached<'a>(client: &Connection, unconnected: &Unconnected<'a>) -> Opti
     let first = tried.first()?;
     let (host, fate) = (first.client.ip, fate(first)?);
     if !tried.iter().all(|one| one.client.ip == host && self::fate(one) == Some(fate)) {
+        return None;
+    }
+    // Where it reached another one, and asks that one at no other time, what else failed was not the reason: Squid looks after
+    // its other peers then.
+    let only_now = |one: &&Unused| {
+        let now = reached.iter().filter(|other| other.server == one.server).count();
+        one.client.ip == host && unconnected.of(host, one.server).len() <= now
+    };
+    if reached.iter().copied().any(|one| only_now(&one)) {
         return None;
     }
     let mut upstreams: Vec<Endpoint> = Vec::new();

@@ -19,6 +19,8 @@ pub(super) struct Flow {
     /// Whether any payload was told: such a flow is evicted last.
     pub(super) has_data: bool,
     pub(super) reset: bool,
+    /// Who sent the last packet with SYN.
+    greeted: Option<Side>,
     halves: [Half; 2],
 }
 
@@ -56,6 +58,7 @@ impl Flow {
             last: Timestamp::default(),
             has_data: false,
             reset: false,
+            greeted: None,
             halves: [Half::default(), Half::default()],
         }
     }
@@ -76,7 +79,9 @@ impl Flow {
 
     /// A SYN or SYN-ACK begins the sender's stream; tells whether it is the first one of a side.
     pub(super) fn synchronize(&mut self, segment: &Segment<'_>, at: Timestamp) -> Greeting {
-        let since_last = at.nanos_since(self.last);
+        // A copy follows what it is a copy of; a SYN-ACK sent again follows a SYN sent again, however soon.
+        let follows_own = self.greeted.replace(segment.from) == Some(segment.from);
+        let since_last = if follows_own { at.nanos_since(self.last) } else { i64::MAX };
         let (own, other) = self.pair(segment.from);
         own.see(segment);
         if segment.flags.has(Flags::ACK) {

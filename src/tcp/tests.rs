@@ -139,6 +139,11 @@ impl Run {
         self.send(A, Flags::ACK, a.wrapping_add(1), b.wrapping_add(1), b"");
     }
 
+    /// Time passes.
+    pub(super) fn pass(&mut self, nanos: i64) {
+        self.nanos += nanos;
+    }
+
     pub(super) fn finish(&mut self) {
         let seen = self.seen();
         for flow in self.table.open().collect::<Vec<_>>() {

@@ -1,9 +1,24 @@
-//! Ends of which the capture lacks something.
+//! Beginnings and ends that are sent again, or that the capture lacks.
 
-use super::tests::{A, B, Told, opened};
+use super::tests::{A, B, Run, Told, opened};
 use super::{Closed, GapCause};
 use crate::limits;
 use crate::net::Flags;
+
+#[test]
+fn a_syn_ack_sent_again_at_once_after_a_syn_sent_again_is_no_copy() {
+    let mut run = Run::default();
+    for _ in 0..2 {
+        run.pass(998_000_000);
+        run.send(A, Flags::SYN, 99, 0, b"");
+        // A millisecond passes between packets here, but for most of it.
+        run.pass(limits::DUPLICATE_NANOS / 2 - 1_000_000);
+        run.send(B, Flags::SYN | Flags::ACK, 499, 100, b"");
+    }
+    run.finish();
+    assert_eq!(run.table.counters().duplicates, 0);
+    assert_eq!(run.log.told[1..5], [Told::Syn(A), Told::Syn(B), Told::SynAgain(A), Told::SynAgain(B)]);
+}
 
 #[test]
 fn a_fin_that_only_the_other_sides_fin_acknowledges_came_first() {

@@ -1,6 +1,7 @@
 use crate::capture::Seen;
 use crate::connection::{CloseState, Connection, Outcome, Transport};
-use crate::gateway::relay;
+use crate::gateway::{Party, ending, relay};
+use crate::net::Endpoint;
 use crate::role::Role;
 use crate::rules::gateway::idle_timeout_close::Idle;
 use crate::rules::rule::rule;
@@ -67,25 +68,23 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
             quote::seconds(since)
         )
     });
-    let mut finding = Finding::new(&RULE, end, format!("{} ended {} without a Close frame", by.name(), quote::transport(connection)))
-        .at_most(if timed || doubt.is_some() { Severity::Warning } else { Severity::Error })
-        .doubted(&doubt, Confidence::Possible)
-        .confidence(if connection.ending.unseen { Confidence::Likely } else { Confidence::Certain })
-        .origin(by)
-        .blame(if unclear { Blame::Unknown } else { by.into() })
-        .message(format!("the {} ended the session with {how}{silence}; both programs report 1006{work}{why}", by.name()))
-        .shows(end, format!("{how} from the {}, no Close before it in either direction", by.name()))
-        .shows_all(end, doubt.into_iter().collect())
-        .help(match by {
-            Role::Server if !silence.is_empty() => {
-                "send a Ping at half of this silence, or raise the timeout of that length on the server's side"
-            }
-            Role::Server if at_work.is_some() => {
-                "read the server's log at this second for what became of that message: an exception in its handler, or a return without a Close; then look for a restart, a crash, or a proxy before it"
-            }
-            Role::Server => "find out what ended the connection on the server's side at this moment: a restart, a crash, or a proxy before it",
-            Role::Client => "find out why the client left without a Close: killed, closed hard, or a library that drops the connection",
-        });
+    let mut finding = Finding::new(
+        &RULE,
+        end,
+        format!("{} ended {} without a Close frame", by.name(), quote::transport(connection)),
+    )
+    .at_most(if timed || doubt.is_some() { Severity::Warning } else { Severity::Error })
+    .doubted(&doubt, Confidence::Possible)
+    .confidence(if connection.ending.unseen { Confidence::Likely } else { Confidence::Certain })
+    .origin(by)
+    .blame(if unclear { Blame::Unknown } else { by.into() })
+    .message(format!(
+        "the {} ended the session with {how}{silence}; both programs report 1006{work}{why}",
+        by.name()
+    ))
+    .shows(end, format!("{how} from the {}, no Close before it in either direction", by.name()))
+    .shows_all(end, doubt.into_iter().collect())
+    .help(help(by, !silence.is_empty(), at_work.is_some(), who_ended(context)));
     let sign = connection.response.as_ref().and_then(|response| relay(&response.head, &response.body));
     if let (Role::Server, Some(sign), Some(response)) = (by, sign, &connection.response) {
         finding = finding.confidence(Confidence::Likely).origin(Origin::Gateway).shows(
@@ -110,6 +109,48 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         }
     }
     found.push(finding);
+}
+
+/// Whoever ended the session, where both legs show it: the gateway, or what stands behind it.
+fn who_ended(context: &Context<'_>) -> Option<(Party, Endpoint)> {
+    let legs = context.legs?;
+    let verdict = ending(&legs).filter(|verdict| verdict.confidence >= Confidence::Likely)?;
+    match verdict.blame {
+        Party::Gateway => Some((Party::Gateway, legs.client.tcp.server)),
+        Party::Upstream => Some((Party::Upstream, legs.upstream.tcp.server)),
+        _ => None,
+    }
+}
+
+fn help(by: Role, timed: bool, at_work: bool, who: Option<(Party, Endpoint)>) -> String {
+    if by == Role::Client {
+        return String::from(
+            "find out why the client left without a Close: killed, closed hard, or a library that drops the connection",
+        );
+    }
+    let name = who
+        .map_or(String::from("the server"), |(party, endpoint)| format!("the {} {endpoint}", party.name()));
+    match who {
+        _ if timed => format!(
+            "send a Ping at half of this silence, or raise the timeout of that length on {}",
+            if who.is_some() { name.as_str() } else { "the server's side" }
+        ),
+        Some((Party::Gateway, _)) => {
+            format!(
+                "read the log of {name} at this second: a timer, a reload, or a limit; it ended the session by itself"
+            )
+        }
+        _ if at_work => format!(
+            "read the log of {name} at this second for what became of that message: an exception in its handler, or a return without a Close; then look for a restart, a crash{}",
+            if who.is_some() { ", or a kill" } else { ", or a proxy before it" }
+        ),
+        Some(_) => format!(
+            "read the log of {name} at this second: a crash, a restart, or a handler that returned; the gateway only passed the end on"
+        ),
+        None => String::from(
+            "find out what ended the connection on the server's side at this moment: a restart, a crash, or a proxy before it",
+        ),
+    }
 }
 
 /// Why a Close of this side may be there all the same. It would be the last that the side sent, so what the capture lacks before
@@ -196,6 +237,18 @@ mod tests {
             assert!(!finding.message.contains("a message of the client"), "{}", finding.message);
             assert!(!finding.help.contains("exception"), "{}", finding.help);
         }
+    }
+
+    #[test]
+    fn what_both_legs_show_to_have_ended_it_is_named_with_its_address() {
+        let leg = || Scene::session("", "").messages(Client, 1).messages(Server, 1);
+        let told = |client: Scene, upstream: Scene| both(client, upstream).finds(RULE.name).help;
+        let upstream = told(leg().after(0.1).fin(Server), leg().fin(Server));
+        assert!(upstream.starts_with("read the log of the upstream 10.1.0.20:8080"), "{upstream}");
+        let quiet = told(leg().after(60.1).fin(Server), leg().after(60.0).fin(Server));
+        assert!(quiet.contains("that length on the upstream 10.1.0.20:8080"), "{quiet}");
+        let alone = leg().fin(Server).finds(RULE.name).help;
+        assert!(alone.starts_with("find out what ended the connection on the server's side"), "{alone}");
     }
 
     #[test]

@@ -24,7 +24,7 @@ rule! {
     /// answer: read the upstream's log at that second.
     ///
     /// # What it does not report
-    /// Attempts at several upstreams at once that cannot be told apart, those that health checks make at the same time,
+    /// Attempts at several upstreams at once that cannot be told apart, those that health checks make at the same time or beside one that was accepted,
     /// and gateways whose other side was not captured. Captures that stop within ten seconds of a request that is still
     /// unanswered, and clients that hardly waited.
     pub static RULE = "WS-GW-010" "upstream-not-reached" {
