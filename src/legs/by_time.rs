@@ -28,7 +28,10 @@ pub(super) fn matches(
     calls: impl Iterator<Item = u64> + Clone,
     free: &[(bool, bool)],
 ) -> Vec<Match> {
-    let mut asked: Vec<(Asked, usize)> = asked.filter(|&(_, index)| free[index].0 || free[index].1).collect();
+    let free_ones = asked.filter(|&(_, index)| free[index].0 || free[index].1);
+    // With room from the start: a list that grows is copied again and again.
+    let mut asked: Vec<(Asked, usize)> = Vec::with_capacity(connections.len());
+    asked.extend(free_ones);
     asked.sort_unstable();
     let reaches = OnceCell::new();
     let reaches = || reaches.get_or_init(|| calls.clone().collect::<Reaches>());

@@ -142,7 +142,9 @@ impl<'a> Bench<'a> {
         let mut left = waiting.iter().map(Option::is_some);
         self.serials.retain(|_| left.next() == Some(true));
         self.candidates.retain(&self.serials);
-        self.waiting = waiting.into_iter().flatten().collect();
+        // As many will wait again.
+        self.waiting.reserve(waiting.len());
+        self.waiting.extend(waiting.into_iter().flatten());
     }
 
     /// Gives those that arrived their places among all. Each step is done for all of them before the next one begins, so
