@@ -7,6 +7,7 @@ use crate::capture::Seen;
 use crate::http::{RequestHead, ResponseHead};
 use crate::net::Endpoint;
 use crate::role::{Role, Sides};
+use crate::tcp::ResetKind;
 use crate::tls;
 use crate::websocket::{Entry, Extensions, FrameHeader, Inflated, Opcode};
 use compact_str::CompactString;
@@ -201,6 +202,8 @@ pub struct Reset {
     pub ttl: u8,
     /// The same of that side's packet before it.
     pub usual_ttl: Option<u8>,
+    /// What it says of its sender.
+    pub kind: ResetKind,
 }
 
 /// From one packet to another.

@@ -17,6 +17,7 @@ use crate::capture::{PacketId, Seen};
 use crate::limits;
 use crate::net::{Endpoint, Side};
 use crate::role::{Role, Sides};
+use crate::tcp::ResetKind;
 use crate::tls::{self, Keyring, Plain};
 use crate::websocket::Reading;
 use std::sync::Arc;
@@ -63,11 +64,12 @@ pub(super) struct Flow {
 
 /// A reset, before it is known who is the client.
 #[derive(Clone, Copy)]
-struct ResetOf {
-    side: Side,
-    seen: Seen,
-    ttl: u8,
-    usual_ttl: Option<u8>,
+pub(super) struct ResetOf {
+    pub(super) side: Side,
+    pub(super) seen: Seen,
+    pub(super) ttl: u8,
+    pub(super) usual_ttl: Option<u8>,
+    pub(super) kind: ResetKind,
 }
 
 enum Stage {
@@ -355,8 +357,9 @@ impl Flow {
     }
 
     /// One side was reset.
-    pub(super) fn reset(&mut self, from: Side, ttl: u8, usual_ttl: Option<u8>, seen: Seen) {
-        self.reset.get_or_insert_with(|| Box::new(ResetOf { side: from, seen, ttl, usual_ttl }));
+    pub(super) fn reset(&mut self, reset: ResetOf) {
+        let (from, seen) = (reset.side, reset.seen);
+        self.reset.get_or_insert_with(|| Box::new(reset));
         self.end(from, Transport::Reset, seen);
     }
 

@@ -27,6 +27,7 @@ mod tests_http2;
 mod trouble;
 mod unread;
 
+pub use crate::tcp::ResetKind;
 pub use anomaly::Anomaly;
 pub use carrier::{Carrier, ConnectProtocol, Http2};
 pub use ending::{ApiClose, CloseState, Ending, Transport};

@@ -2,7 +2,7 @@
 
 use super::ending::Transport;
 use super::facts::{Connection, Outcome, Unused};
-use super::flow::{Flow, Protocol};
+use super::flow::{Flow, Protocol, ResetOf};
 use super::known::Known;
 use super::start::{Begun, Start};
 use super::unread::Unread;
@@ -389,8 +389,8 @@ impl Sink for Connections {
                 Entry::Idle(start) => start.end_unseen(e.from, e.seen),
                 Entry::Begun(_) | Entry::Vacant => {}
             },
-            Event::Reset { ttl, usual_ttl } => match self.begun(&e) {
-                Entry::Busy(flow) => flow.reset(e.from, ttl, usual_ttl, e.seen),
+            Event::Reset { ttl, usual_ttl, kind } => match self.begun(&e) {
+                Entry::Busy(flow) => flow.reset(ResetOf { side: e.from, seen: e.seen, ttl, usual_ttl, kind }),
                 Entry::Idle(start) => start.end(e.from, Transport::Reset, e.seen),
                 Entry::Begun(_) | Entry::Vacant => {}
             },

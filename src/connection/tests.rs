@@ -4,7 +4,7 @@ use super::*;
 use crate::capture::{PacketId, Seen};
 use crate::net::{FlowKey, Side};
 use crate::role::Role;
-use crate::tcp::{Closed, Event, FlowId, GapCause, Interest, Sink, StreamEvent};
+use crate::tcp::{Closed, Event, FlowId, GapCause, Interest, ResetKind, Sink, StreamEvent};
 use crate::time::Timestamp;
 use crate::websocket::{Depth, Violation};
 
@@ -436,7 +436,7 @@ fn apis_report_what_was_received() {
     play.data(C, REQUEST);
     play.data(S, SWITCHING);
     play.data(S, b"\x88\x00");
-    play.event(C, Event::Reset { ttl: 64, usual_ttl: Some(64) });
+    play.event(C, Event::Reset { ttl: 64, usual_ttl: Some(64), kind: ResetKind::Abort });
     let c = one(play.close());
     assert_eq!(c.ending.close, Some(CloseState::Unechoed));
     assert_eq!(c.ending.transport, Transport::Reset);

@@ -84,6 +84,8 @@ pub enum Event<'a> {
         ttl: u8,
         /// The same of the sender's packet before it; `None` where there was none.
         usual_ttl: Option<u8>,
+        /// What it says of its sender.
+        kind: ResetKind,
     },
     /// The sender has no room for more bytes (RFC 9293 §3.8.6), or has room again.
     Window {
@@ -137,4 +139,13 @@ pub enum Interest {
 pub trait Sink {
     /// Takes one event. The answer counts for [`Event::Data`] and [`Event::Gap`] only.
     fn event(&mut self, event: StreamEvent<'_>) -> Interest;
+}
+
+/// What a RST says of its sender (RFC 9293 §3.5.2, §3.10.7).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum ResetKind {
+    /// It has an ACK: its sender gives up a connection that it has.
+    Abort,
+    /// It has none: it answers a packet on a connection that its sender does not know, or knows no more.
+    NoConnection,
 }

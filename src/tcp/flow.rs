@@ -1,6 +1,6 @@
 //! One TCP connection: its two halves, and how it comes to its end.
 
-use super::event::{Event, FlowId, Interest, Sink, StreamEvent};
+use super::event::{Event, FlowId, Interest, ResetKind, Sink, StreamEvent};
 use super::half::Half;
 use crate::capture::Seen;
 use crate::limits;
@@ -290,7 +290,8 @@ impl Flow {
         }
         self.reset = true;
         let (own, other) = self.pair(from);
-        let event = Event::Reset { ttl: segment.ttl, usual_ttl: own.last_ttl() };
+        let kind = if segment.flags.has(Flags::ACK) { ResetKind::Abort } else { ResetKind::NoConnection };
+        let event = Event::Reset { ttl: segment.ttl, usual_ttl: own.last_ttl(), kind };
         // The sender itself resets behind all that it sent; others guess.
         if own.last_ttl() == Some(segment.ttl) && own.is_known() {
             own.acknowledge(segment.seq);

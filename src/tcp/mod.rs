@@ -39,6 +39,6 @@ mod tests_ends;
 mod tests_oracle;
 mod told;
 
-pub use event::{Closed, Event, FlowId, GapCause, Interest, Sink, StreamEvent};
+pub use event::{Closed, Event, FlowId, GapCause, Interest, ResetKind, Sink, StreamEvent};
 pub use places::Places;
 pub use table::{Counters, Table};

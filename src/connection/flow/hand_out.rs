@@ -110,8 +110,8 @@ impl Flow {
                 server: self.start.isn[client.other().index()],
             },
             fins: Sides { client: self.fins[sides[0]], server: self.fins[sides[1]] },
-            reset: self.reset.as_deref().map(|&ResetOf { side, seen, ttl, usual_ttl }| {
-                Box::new(Reset { from: role(self.client, side), seen, ttl, usual_ttl })
+            reset: self.reset.as_deref().map(|&ResetOf { side, seen, ttl, usual_ttl, kind }| {
+                Box::new(Reset { from: role(self.client, side), seen, ttl, usual_ttl, kind })
             }),
             stall: Sides {
                 client: of.client.stalled(self.last).map(Box::new),

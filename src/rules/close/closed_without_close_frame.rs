@@ -1,5 +1,5 @@
 use crate::capture::Seen;
-use crate::connection::{CloseState, Connection, Outcome, Transport};
+use crate::connection::{CloseState, Connection, Outcome, ResetKind, Transport};
 use crate::gateway::{Party, ending, relay};
 use crate::net::Endpoint;
 use crate::role::Role;
@@ -56,7 +56,14 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     // A FIN is what a program does with its socket. A RST also comes from a kernel that clears up after a program, and
     // from things on the path.
     let unclear = connection.ending.transport == Transport::Reset && silence.is_empty() && !timed;
-    let why = if unclear {
+    let forgotten = connection
+        .tcp
+        .reset
+        .as_ref()
+        .is_some_and(|reset| reset.seen == end && reset.kind == ResetKind::NoConnection);
+    let why = if forgotten {
+        "; this RST has no ACK, so its sender had no such connection, or no longer: that had ended there before, a restart lost it, or something on the path forgot it"
+    } else if unclear {
         "; a RST does not tell why: a program that was killed or left bytes unread, or something on the path"
     } else {
         ""
@@ -75,7 +82,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     )
     .at_most(if timed || doubt.is_some() { Severity::Warning } else { Severity::Error })
     .doubted(&doubt, Confidence::Possible)
-    .confidence(if connection.ending.unseen { Confidence::Likely } else { Confidence::Certain })
+    .confidence(if connection.ending.unseen || forgotten { Confidence::Likely } else { Confidence::Certain })
     .origin(by)
     .blame(if unclear { Blame::Unknown } else { by.into() })
     .message(format!(
@@ -182,6 +189,7 @@ const LONG: f64 = 20.0;
 #[cfg(test)]
 mod tests {
     use super::RULE;
+    use crate::connection::{Reset, ResetKind};
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::{Scene, both};
     use crate::rules::{Blame, Confidence, Origin, Severity};
@@ -192,6 +200,25 @@ mod tests {
         assert_eq!((finding.blame, finding.confidence), (Blame::Server, Confidence::Certain));
         let finding = Scene::session("", "").messages(Client, 1).reset(Client).finds(RULE.name);
         assert!(finding.origin == Some(Origin::Client) && finding.message.contains("RST"));
+    }
+
+    #[test]
+    fn a_reset_of_a_connection_that_its_sender_does_not_know_is_no_certain_end() {
+        for (kind, confidence) in
+            [(ResetKind::Abort, Confidence::Certain), (ResetKind::NoConnection, Confidence::Likely)]
+        {
+            let finding = Scene::session("", "")
+                .messages(Client, 1)
+                .reset(Server)
+                .with(|c| {
+                    let (ttl, usual_ttl) = (64, Some(64));
+                    c.tcp.reset =
+                        c.ending.by.map(|(from, seen)| Box::new(Reset { from, seen, ttl, usual_ttl, kind }));
+                })
+                .finds(RULE.name);
+            assert_eq!((finding.confidence, finding.blame), (confidence, Blame::Unknown));
+            assert_eq!(finding.message.contains("has no ACK"), kind == ResetKind::NoConnection);
+        }
     }
 
     #[test]

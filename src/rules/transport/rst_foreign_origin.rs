@@ -62,14 +62,16 @@ const HOPS: u8 = 2;
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::{Connection, Reset};
+    use crate::connection::{Connection, Reset, ResetKind};
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::Scene;
     use crate::rules::{Blame, Confidence};
 
     fn reset(scene: Scene, ttl: u8, usual_ttl: Option<u8>) -> Scene {
         scene.reset(Server).with(|c: &mut Connection| {
-            c.tcp.reset = c.ending.by.map(|(from, seen)| Box::new(Reset { from, seen, ttl, usual_ttl }));
+            let kind = ResetKind::Abort;
+            c.tcp.reset =
+                c.ending.by.map(|(from, seen)| Box::new(Reset { from, seen, ttl, usual_ttl, kind }));
         })
     }
 

@@ -106,7 +106,7 @@ const AT_ONCE: i64 = 1_000_000_000;
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::{Connection, Repeats, Reset, Span};
+    use crate::connection::{Connection, Repeats, Reset, ResetKind, Span};
     use crate::role::Role::{self, Client, Server};
     use crate::rules::testing::Scene;
     use crate::rules::{Blame, Confidence};
@@ -130,8 +130,9 @@ mod tests {
 
     fn answered_by_reset(scene: Scene) -> Scene {
         scene.reset(Server).with(|c: &mut Connection| {
+            let (ttl, usual_ttl, kind) = (60, Some(64), ResetKind::NoConnection);
             c.tcp.reset =
-                c.ending.by.map(|(from, seen)| Box::new(Reset { from, seen, ttl: 60, usual_ttl: Some(64) }));
+                c.ending.by.map(|(from, seen)| Box::new(Reset { from, seen, ttl, usual_ttl, kind }));
         })
     }
 
