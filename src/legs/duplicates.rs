@@ -22,7 +22,7 @@ pub(super) fn mark(connection: &Connection) -> Option<Mark> {
 /// the port of its client.
 pub(super) fn are_one(one: &Connection, other: &Connection) -> bool {
     let (a, b) = (&one.tcp, &other.tcp);
-    if (a.client, a.server) == (b.client, b.server) {
+    if (a.client, a.server) == (b.client, b.server) || !may_be_one(one, other) {
         return false;
     }
     let known = [(a.isn.client, b.isn.client), (a.isn.server, b.isn.server)];
@@ -32,6 +32,23 @@ pub(super) fn are_one(one: &Connection, other: &Connection) -> bool {
     }
     a.client == b.client || (a.server == b.server && a.client.port == b.client.port)
 }
+
+/// Whether nothing contradicts that these are two pictures of one connection. Captures that programs write often have the same
+/// sequence numbers in every connection.
+fn may_be_one(one: &Connection, other: &Connection) -> bool {
+    let request = |connection: &Connection| {
+        let request = connection.request.as_ref()?;
+        Some((request.key.clone(), request.head.target.clone()))
+    };
+    let differ = request(one).zip(request(other)).is_some_and(|(one, other)| one != other);
+    // Two captures may have two clocks.
+    let apart = one.tcp.capture == other.tcp.capture
+        && other.first.at.nanos_since(one.first.at).saturating_abs() > PASSAGE;
+    !differ && !apart
+}
+
+/// Nanoseconds within which a translation passes a packet on.
+const PASSAGE: i64 = 1_000_000_000;
 
 /// A connection that was seen before under other addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,7 +62,7 @@ pub struct Again {
 /// Of connections in order, those that were there before under other addresses. Two attempts on one TCP connection
 /// share its addresses and do not count: of these, the first is the same as the first, and so on.
 pub(super) fn seen_twice<'a>(connections: impl Iterator<Item = (usize, &'a Connection)>) -> Vec<Again> {
-    let mut first_seen: HashMap<Mark, (Addresses, Vec<usize>)> = HashMap::new();
+    let mut first_seen: HashMap<Mark, (Addresses, Vec<(usize, &Connection)>)> = HashMap::new();
     let mut counts: HashMap<(Mark, Addresses), usize> = HashMap::new();
     let mut again = Vec::new();
     for (index, connection) in connections {
@@ -53,12 +70,15 @@ pub(super) fn seen_twice<'a>(connections: impl Iterator<Item = (usize, &'a Conne
         let Some(mark) = mark(connection) else { continue };
         let (known, attempts) = first_seen.entry(mark).or_insert((addresses, Vec::new()));
         if *known == addresses {
-            attempts.push(index);
+            attempts.push((index, connection));
             continue;
         }
         let nth = counts.entry((mark, addresses)).or_default();
-        again.push(Again { index, first: attempts.get(*nth).copied() });
+        let first = attempts.get(*nth);
         *nth += 1;
+        if first.is_none_or(|(_, first)| may_be_one(first, connection)) {
+            again.push(Again { index, first: first.map(|&(first, _)| first) });
+        }
     }
     again
 }

@@ -290,6 +290,24 @@ fn a_second_picture_is_known_without_its_syn_by_what_else_is_the_same() {
 }
 
 #[test]
+fn equal_sequence_numbers_make_no_picture_of_another_session() {
+    let pictures = |second: Connection, later: i64| {
+        let numbered = |mut leg: Connection, packet| {
+            leg.tcp.isn = Sides { client: Some(0), server: Some(0) };
+            leg.first.packet = PacketId::new(0, packet);
+            leg
+        };
+        let first = numbered(outer(REQUEST, ANSWER), 1);
+        let mut second = numbered(second, 2);
+        second.first.at = Timestamp::from_nanos(first.first.at.as_nanos() + later);
+        pair(&[&first, &second]).again.len()
+    };
+    assert_eq!(pictures(inner(1, 0, REQUEST, ANSWER), 1_000_000), 1);
+    assert_eq!(pictures(inner(1, 0, &key(OTHER), &unkeyed()), 1_000_000), 0, "another key");
+    assert_eq!(pictures(inner(1, 0, REQUEST, ANSWER), 2_000_000_000), 0, "too late");
+}
+
+#[test]
 fn attempts_on_a_connection_seen_twice_are_second_pictures_of_one_another_in_their_order() {
     let numbered = |mut leg: Connection, packet| {
         leg.tcp.isn = Sides { client: Some(7), server: Some(9) };
