@@ -10,6 +10,9 @@ type Mark = (u32, u32);
 /// Client and server.
 type Addresses = (Endpoint, Endpoint);
 
+/// The addresses under which one was there first, and the attempts on it with their indices.
+type FirstSeen<'a> = (Addresses, Vec<(usize, &'a Connection)>);
+
 /// By what such a connection is known: both initial sequence numbers, in which two independent connections agree once
 /// in 2^64.
 pub(super) fn mark(connection: &Connection) -> Option<Mark> {
@@ -62,7 +65,7 @@ pub struct Again {
 /// Of connections in order, those that were there before under other addresses. Two attempts on one TCP connection
 /// share its addresses and do not count: of these, the first is the same as the first, and so on.
 pub(super) fn seen_twice<'a>(connections: impl Iterator<Item = (usize, &'a Connection)>) -> Vec<Again> {
-    let mut first_seen: HashMap<Mark, (Addresses, Vec<(usize, &Connection)>)> = HashMap::new();
+    let mut first_seen: HashMap<Mark, FirstSeen<'_>> = HashMap::new();
     let mut counts: HashMap<(Mark, Addresses), usize> = HashMap::new();
     let mut again = Vec::new();
     for (index, connection) in connections {
