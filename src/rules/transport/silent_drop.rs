@@ -1,4 +1,4 @@
-use crate::connection::{Connection, Transport};
+use crate::connection::{Connection, Reset, ResetKind, Transport};
 use crate::gateway::{Kind, TIMERS, Way};
 use crate::role::Role;
 use crate::rules::rule::rule;
@@ -22,7 +22,8 @@ rule! {
     /// Azure `enableTcpReset` and `idleTimeoutInMinutes`, AWS Network Load Balancer `tcp.idle_timeout.seconds`.
     ///
     /// # What it does not report
-    /// Shorter silences, captures that lack a part of the other side, and TCP keepalive probes. Unless the silence was as
+    /// Shorter silences, captures that lack a part of the other side, TCP keepalive probes, and a RST with an ACK from the other
+    /// host itself: that has the connection, and aborts it. Unless the silence was as
     /// long as a limit that is known for it, this is only possible: the other host may be gone.
     pub static RULE = "WS-TR-002" "silent-drop" {
         severity: Error, category: Transport, reference: "RFC 9293 §3.8; RFC 6455 §5.5.2",
@@ -47,7 +48,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let repeats = connection.tcp.repeats[speaker].as_ref();
     let repeats = repeats.filter(|_| super::repeats_in_vain(connection, speaker, 3));
     let reset = connection.tcp.reset.as_ref().filter(|reset| {
-        reset.from == silent && (0..AT_ONCE).contains(&reset.seen.at.nanos_since(silence.until.at))
+        reset.from == silent
+            && (0..AT_ONCE).contains(&reset.seen.at.nanos_since(silence.until.at))
+            && is_of_a_stranger(reset)
     });
     // An end in good order by the silent side shows that it is there and was reached.
     let ended = connection.ending.by.is_some_and(|(by, _)| by == silent)
@@ -91,10 +94,20 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     if let Some(reset) = reset {
         finding = finding.shows(
             reset.seen,
-            format!("RST in the name of the {}, time to live {}", silent.name(), reset.ttl),
+            format!(
+                "RST in the name of the {}, {}time to live {}",
+                silent.name(),
+                if reset.kind == ResetKind::NoConnection { "without ACK, " } else { "" },
+                reset.ttl
+            ),
         );
     }
     found.push(finding);
+}
+
+/// Whether a RST comes from where the connection is not known: the host that has it aborts with an ACK (RFC 9293 §3.10.7).
+fn is_of_a_stranger(reset: &Reset) -> bool {
+    reset.kind == ResetKind::NoConnection || reset.usual_ttl.is_some_and(|usual| usual != reset.ttl)
 }
 
 /// Seconds of silence below which nothing forgets a flow.
@@ -128,9 +141,9 @@ mod tests {
         })
     }
 
-    fn answered_by_reset(scene: Scene) -> Scene {
+    fn answered_by_reset(scene: Scene, ttl: u8, kind: ResetKind) -> Scene {
         scene.reset(Server).with(|c: &mut Connection| {
-            let (ttl, usual_ttl, kind) = (60, Some(64), ResetKind::NoConnection);
+            let usual_ttl = Some(64);
             c.tcp.reset =
                 c.ending.by.map(|(from, seen)| Box::new(Reset { from, seen, ttl, usual_ttl, kind }));
         })
@@ -147,9 +160,18 @@ mod tests {
 
     #[test]
     fn a_reset_at_once_is_possible_and_the_root() {
-        let findings = answered_by_reset(paused(400.0)).findings();
-        assert_eq!((findings.len(), findings[0].rule.name), (1, RULE.name));
-        assert_eq!(findings[0].confidence, Confidence::Possible);
+        for (ttl, kind) in
+            [(64, ResetKind::NoConnection), (60, ResetKind::NoConnection), (60, ResetKind::Abort)]
+        {
+            let findings = answered_by_reset(paused(400.0), ttl, kind).findings();
+            assert_eq!((findings.len(), findings[0].rule.name), (1, RULE.name));
+            assert_eq!(findings[0].confidence, Confidence::Possible);
+        }
+    }
+
+    #[test]
+    fn a_host_that_aborts_has_forgotten_nothing() {
+        answered_by_reset(paused(400.0), 64, ResetKind::Abort).silent(RULE.name);
     }
 
     #[test]
@@ -160,7 +182,7 @@ mod tests {
         repeated(paused(241.0).messages(Server, 1), Client, 0.3, 6).silent(RULE.name);
         repeated(paused(241.0), Client, 0.3, 6).gap(Server).silent(RULE.name);
         repeated(paused(241.0), Client, 0.3, 6).fin(Server).silent(RULE.name);
-        answered_by_reset(paused(400.0).after(9.0)).silent(RULE.name);
+        answered_by_reset(paused(400.0).after(9.0), 64, ResetKind::NoConnection).silent(RULE.name);
         paused(400.0).silent(RULE.name);
     }
 }
