@@ -1,6 +1,7 @@
 //! What many connections have in common: one small record of each, so that a rule can say "38 of 41 ended so".
 
-use super::patterns::{Burst, Group, Patterns, Retries, Reuse};
+use super::bursts::Burst;
+use super::patterns::{Group, Patterns, Retries, Reuse};
 use super::record::{Record, Records, digest};
 use crate::capture::PacketId;
 use crate::connection::{Connection, Outcome};

@@ -1,6 +1,7 @@
 //! Gateways: by what signs their answers are known, by what timers their endings, and who ended a session.
 
 mod both_legs;
+mod bursts;
 mod census;
 mod one_leg;
 mod parting;
@@ -11,10 +12,11 @@ mod timers;
 mod verdict;
 
 pub use both_legs::{answer, ending};
+pub use bursts::{BURST, Burst, TOGETHER};
 pub use census::Census;
 pub use one_leg::one_leg;
 pub use parting::{How, Parting};
-pub use patterns::{BURST, Burst, Group, Retries, Reuse, TOGETHER};
+pub use patterns::{Group, Retries, Reuse};
 pub use record::Record;
 pub use signatures::{Match, Proof, Sign, Signature, identify, relay};
 pub use timers::{Kind, Resets, TIMERS, Timer, Way};

@@ -84,7 +84,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     .doubted(&doubt, Confidence::Possible)
     .confidence(if connection.ending.unseen || forgotten { Confidence::Likely } else { Confidence::Certain })
     .origin(by)
-    .blame(if unclear { Blame::Unknown } else { by.into() })
+    .blame(if unclear || forgotten { Blame::Unknown } else { by.into() })
     .message(format!(
         "the {} ended the session with {how}{silence}; both programs report 1006{work}{why}",
         by.name()
@@ -204,11 +204,13 @@ mod tests {
 
     #[test]
     fn a_reset_of_a_connection_that_its_sender_does_not_know_is_no_certain_end() {
-        for (kind, confidence) in
-            [(ResetKind::Abort, Confidence::Certain), (ResetKind::NoConnection, Confidence::Likely)]
-        {
+        for (kind, confidence, blame) in [
+            (ResetKind::Abort, Confidence::Certain, Blame::Server),
+            (ResetKind::NoConnection, Confidence::Likely, Blame::Unknown),
+        ] {
             let finding = Scene::session("", "")
                 .messages(Client, 1)
+                .after(25.0)
                 .reset(Server)
                 .with(|c| {
                     let (ttl, usual_ttl) = (64, Some(64));
@@ -216,7 +218,7 @@ mod tests {
                         c.ending.by.map(|(from, seen)| Box::new(Reset { from, seen, ttl, usual_ttl, kind }));
                 })
                 .finds(RULE.name);
-            assert_eq!((finding.confidence, finding.blame), (confidence, Blame::Unknown));
+            assert_eq!((finding.confidence, finding.blame), (confidence, blame));
             assert_eq!(finding.message.contains("has no ACK"), kind == ResetKind::NoConnection);
         }
     }
