@@ -224,6 +224,15 @@ fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) 
             Ending if servers || finding.origin != Some(Origin::Client) => apply(finding, ending.as_ref()),
             Negotiation if servers => negotiated(legs, finding),
             Time => finding.blame = slow(upstream),
+            _ if finding.rule.name == "http-bytes-in-stream" => {
+                let passed_on = upstream.iter().any(|other| other.rule.code == finding.rule.code);
+                let upstreams = ending.as_ref().filter(|verdict| verdict.blame == Party::Upstream);
+                if let Some(verdict) = upstreams.filter(|_| !passed_on) {
+                    let (spoke, confidence) = (finding.origin, finding.confidence);
+                    apply(finding, Some(verdict));
+                    (finding.origin, finding.confidence) = (spoke, confidence.min(verdict.confidence));
+                }
+            }
             _ if finding.blame == Blame::Server => {
                 let also = upstream.iter().any(|other| other.rule.code == finding.rule.code);
                 match legs.pair.passage {
