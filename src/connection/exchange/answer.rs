@@ -1,7 +1,7 @@
 //! What an answer makes of its request, and of the connection: a session, an attempt that failed, a tunnel, HTTP/2.
 
 use super::super::chunk::Waiting;
-use super::super::facts::{Connection, Outcome, Response};
+use super::super::facts::{Connection, Garbled, Outcome, Response};
 use super::super::handshake;
 use super::super::session::Session;
 use super::{Answered, Exchange, Heard, Pending, Reader, quote};
@@ -135,18 +135,18 @@ impl Exchange {
     /// The server's bytes are no HTTP.
     pub(super) fn not_http(&mut self, bytes: &[u8], seen: Seen) -> Heard {
         self.server = Reader::Over;
-        self.garbled(seen, quote(bytes))
+        self.garbled(Garbled { seen, bytes: quote(bytes), unfinished: false })
     }
 
-    pub(super) fn garbled(&mut self, seen: Seen, quote: Box<[u8]>) -> Heard {
+    pub(super) fn garbled(&mut self, garbled: Garbled) -> Heard {
         self.attempts.end_answer();
         let Some(Pending { upgrade: Some(upgrade), interim, .. }) = self.pending.pop_front() else {
             return if self.attempts.is_empty() { Heard::Nothing } else { Heard::More };
         };
         let mut connection = self.attempts.begin(*upgrade, interim);
         connection.outcome = Outcome::Garbled;
-        connection.last = seen;
-        connection.garbled = Some(Box::new((seen, quote)));
+        connection.last = garbled.seen;
+        connection.garbled = Some(Box::new(garbled));
         self.attempts.keep(connection);
         Heard::More
     }
