@@ -26,6 +26,8 @@ pub enum Fate {
     Refused,
     /// SYN never answered.
     Unanswered,
+    /// Accepted, and ended by the upstream before anybody had sent a byte.
+    ThrownOut,
 }
 
 /// TCP connections that carried nothing, found by time and by who called whom.
@@ -115,7 +117,7 @@ pub fn unreached<'a>(client: &Connection, unconnected: &Unconnected<'a>) -> Opti
     let awaited = client.response.as_ref().is_none_or(|response| response.head.status != 101);
     let at_once = awaited && work.is_at_once(first.opened.at);
     let gave_up = match tried.last().and_then(|last| last.ended) {
-        Some((_, _, seen)) if fate == Fate::Refused => work.is_given_up(seen.at),
+        Some((_, _, seen)) if fate != Fate::Unanswered => work.is_given_up(seen.at),
         _ => true,
     };
     let in_turn = upstreams.len() == 1
@@ -128,7 +130,9 @@ pub fn unreached<'a>(client: &Connection, unconnected: &Unconnected<'a>) -> Opti
         upstreams.iter().map(|&upstream| unconnected.of(host, upstream).len()).sum::<usize>() > tried.len();
     // A relay of TCP reads nothing that could show what its attempt was for.
     let unread = first.opened.at < work.asked;
-    let sure = if elsewhere || unread || upstreams.len() > 1 {
+    // Connections that a gateway opens ahead of need, and does not use, end so as well.
+    let unused = fate == Fate::ThrownOut;
+    let sure = if elsewhere || unread || unused || upstreams.len() > 1 {
         (at_once || !awaited) && gave_up
     } else {
         at_once || gave_up
@@ -193,9 +197,10 @@ const PROMPT: i64 = 25_000_000;
 /// Attempts that are looked at for one connection.
 const CONSIDERED: usize = 64;
 
-/// Refused or unanswered; `None` where it was accepted.
+/// How it failed; `None` where it was accepted, and not ended by the upstream.
 fn fate(unused: &Unused) -> Option<Fate> {
     match (unused.accepted, unused.ended) {
+        (Some(_), Some((Role::Server, _, _))) => Some(Fate::ThrownOut),
         (Some(_), _) => None,
         (None, Some((Role::Server, Transport::Reset, _))) => Some(Fate::Refused),
         (None, _) => Some(Fate::Unanswered),

@@ -8,23 +8,27 @@ use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, pair, quo
 rule! {
     /// # What it finds
     /// A gateway that failed its client with an error, 1014 or without a word, and its own attempt at the upstream: a TCP
-    /// connection that was refused or never answered, TLS that failed, or an upgrade that got no answer.
+    /// connection that was refused, never answered, or accepted and ended at once; TLS that failed; or an upgrade that got no
+    /// answer.
     ///
     /// # Why it matters
     /// "Bad gateway" has several causes, and the packets behind the gateway tell them apart: a refused SYN is a program
-    /// that does not run, a silent one is a network or a full queue, an unanswered request is a program that hangs.
+    /// that does not run, a silent one is a network or a full queue, a connection that is thrown out is something in front of
+    /// the program, an unanswered request is a program that hangs.
     ///
     /// # What causes it
     /// RST: nothing listens on that port. No answer to the SYN: a firewall, a wrong address, a host that is down, a full
-    /// accept queue. TLS that failed: a certificate that the gateway does not trust, or a port that speaks no TLS. No answer to
+    /// accept queue. Accepted and ended before a byte was sent: a list of allowed addresses that lacks the gateway's, a limit of
+    /// connections, a port that a proxy of containers holds open while nothing runs behind it, a program that fails as it
+    /// accepts. TLS that failed: a certificate that the gateway does not trust, or a port that speaks no TLS. No answer to
     /// the request: a blocked program, no upgrade handler, or the program ended the connection.
     ///
     /// # How to fix
-    /// RST: start the program, or correct the port in the gateway. Silence: open the path and check the address. No
-    /// answer: read the upstream's log at that second.
+    /// RST: start the program, or correct the port in the gateway. Silence: open the path and check the address. Ended at once:
+    /// find out what listens there and whom it lets in. No answer: read the upstream's log at that second.
     ///
     /// # What it does not report
-    /// Attempts at several upstreams at once that cannot be told apart, those that health checks make at the same time or beside one that was accepted,
+    /// Attempts at several upstreams at once that cannot be told apart, those that health checks make at the same time or beside one that stayed open,
     /// and gateways whose other side was not captured. Captures that stop within ten seconds of a request that is still
     /// unanswered, and clients that hardly waited.
     pub static RULE = "WS-GW-010" "upstream-not-reached" {
@@ -204,6 +208,11 @@ fn not_connected(connection: &Connection, tried: &Attempts<'_>) -> Option<Findin
             "did not answer the SYN: a firewall, a host that is down, or a full accept queue",
             "check the address, the path and the accept queue of the upstream",
         ),
+        Fate::ThrownOut => (
+            "gateway's upstream accepted TCP and ended it at once",
+            "accepted the TCP connection and ended it before either side had sent a byte: what listens there did not let it in, or has nothing behind it",
+            "find out what listens there: a list of allowed addresses, a limit of connections, a port proxy of containers with no program behind it; then read its log at this second",
+        ),
     };
     let times = if count == tried.upstreams.len() { String::new() } else { format!(" {count} times") };
     let upstreams: Vec<String> =
@@ -218,7 +227,10 @@ fn not_connected(connection: &Connection, tried: &Attempts<'_>) -> Option<Findin
     let gateway = connection.tcp.server.ip;
     let same_host = first.client.ip == gateway && connection.tcp.client.ip != gateway;
     let mut finding = Finding::new(&RULE, first.opened, title)
-        .confidence(if same_host { Confidence::Certain } else { Confidence::Likely })
+        .confidence(match tried.fate {
+            Fate::Refused | Fate::Unanswered if same_host => Confidence::Certain,
+            _ => Confidence::Likely,
+        })
         .origin(Origin::Gateway)
         .blame(Blame::Upstream)
         .message(format!(
@@ -236,8 +248,18 @@ fn not_connected(connection: &Connection, tried: &Attempts<'_>) -> Option<Findin
     for one in tried.tried.iter().take(SHOWN) {
         let again = if one.syns > 1 { format!(", sent {} times", one.syns) } else { String::new() };
         finding = finding.shows(one.opened, format!("SYN {} to {}{again}", one.client, one.server));
-        if let (Some((_, _, seen)), Fate::Refused) = (one.ended, tried.fate) {
-            finding = finding.shows(seen, format!("RST from {}", one.server));
+        if let Some(accepted) = one.accepted {
+            finding = finding.shows(accepted, format!("SYN-ACK from {}", one.server));
+        }
+        match (one.ended, tried.fate) {
+            (Some((_, _, seen)), Fate::Refused) => {
+                finding = finding.shows(seen, format!("RST from {}", one.server));
+            }
+            (Some((_, transport, seen)), Fate::ThrownOut) => {
+                let how = if transport == Transport::Reset { "RST" } else { "FIN" };
+                finding = finding.shows(seen, format!("{how} from {}, no byte before it", one.server));
+            }
+            _ => {}
         }
     }
     if let Some(answer) = connection.response.as_ref().filter(|answer| answer.head.status != 101) {
@@ -294,6 +316,19 @@ mod tests {
         assert_eq!(findings[0].consequences[0].rule.name, "gateway-error-before-upgrade");
         assert!(findings[0].message.contains("refused"));
         assert!(judged(&[attempt(1, false)])[0].message.contains("did not answer the SYN"));
+    }
+
+    #[test]
+    fn an_upstream_that_accepts_and_ends_at_once_explains_the_502() {
+        let thrown_out = Unused { accepted: Some(seen(91, 26)), ..attempt(1, true) };
+        let ended =
+            |by, millis| Unused { ended: Some((by, Transport::Fin, seen(92, millis))), ..thrown_out.clone() };
+        let finding = &judged(&[ended(Server, 27)])[0];
+        assert_eq!((finding.rule.name, finding.confidence), (RULE.name, Confidence::Likely));
+        assert!(finding.message.contains("before either side had sent a byte"), "{}", finding.message);
+        // One that the gateway opened for another reason.
+        assert_ne!(judged(&[ended(Client, 27)])[0].rule.name, RULE.name);
+        assert_ne!(judged(&[ended(Server, 900)])[0].rule.name, RULE.name);
     }
 
     #[test]
