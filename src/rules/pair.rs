@@ -199,17 +199,19 @@ fn drop_what_the_other_leg_refutes(legs: &Legs<'_>, client: &mut Vec<Finding>, u
 }
 
 /// Corrects who spoke and who is to blame by what the two legs show together. Findings of rules that know both legs
-/// already say it.
+/// already say it. What bytes prove of one leg stays with that leg's own ends where the match is no more than possible.
 fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) {
     let (answer, ending) = (answer(legs), ending(legs));
     let forwarded = !client.iter().any(|finding| finding.rule.name == "upgrade-not-forwarded");
     // What the gateway copies, the client's leg shows as well.
     let is_whole = super::trust::doubt(legs.client, Role::Client).is_none();
     let shown: Vec<&str> = client.iter().map(|finding| finding.rule.code).collect();
-    for finding in upstream.iter_mut().filter(|finding| finding.related.is_empty()) {
+    let is_sure = legs.pair.confidence > Confidence::Possible;
+    let known = |finding: &&mut Finding| finding.related.is_empty();
+    for finding in upstream.iter_mut().filter(known).filter(|_| is_sure) {
         inner(legs, finding, forwarded, is_whole && !shown.contains(&finding.rule.code));
     }
-    for finding in client.iter_mut().filter(|finding| finding.related.is_empty()) {
+    for finding in client.iter_mut().filter(known) {
         let servers =
             matches!(finding.blame, Blame::Server | Blame::Upstream | Blame::Gateway | Blame::Unknown);
         match subject(finding.rule.name) {
@@ -243,7 +245,7 @@ fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) 
                 finding.message.push_str("; both legs were captured: the upstream's 101 is in order here, so the gateway made it so");
             }
             Time => finding.blame = slow(upstream),
-            _ if finding.blame == Blame::Server => {
+            _ if finding.blame == Blame::Server && is_sure => {
                 let also = upstream.iter().any(|other| other.rule.code == finding.rule.code);
                 match legs.pair.passage {
                     _ if also => finding.blame = Blame::Upstream,

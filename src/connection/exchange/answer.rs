@@ -111,10 +111,12 @@ impl Exchange {
 
     /// The answer is not in the capture, but what followed it may be frames.
     pub(super) fn session_without_answer(&mut self) -> Heard {
+        // Segments may cut frames anywhere; with a hole among them, the first one speaks for itself.
+        let are_frames = |bytes: &[u8]| websocket::likely_frames(bytes) == Some(websocket::Masking::Masked);
         let frames = self
             .after_request
             .first()
-            .is_none_or(|chunk| websocket::likely_frames(&chunk.bytes) == Some(websocket::Masking::Masked));
+            .is_none_or(|chunk| are_frames(&chunk.bytes) || are_frames(&self.after_request.joined(&[])));
         let only_upgrade = self.pending.len() == 1;
         if !frames || !only_upgrade || (self.after_request.is_empty() && !self.answer_lost) {
             return Heard::More;
