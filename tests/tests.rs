@@ -60,3 +60,6 @@ mod changing;
 
 /// Packets that a capture lacks are nobody's fault.
 mod lossy;
+
+/// However TCP carried it, and whoever else is in the capture, a session is told as what it is.
+mod carried;

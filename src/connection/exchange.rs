@@ -7,7 +7,7 @@ mod answer;
 
 use super::attempts::{Attempts, Upgrade};
 use super::chunk::Waiting;
-use super::facts::{Connection, Outcome, Request, Response};
+use super::facts::{Connection, Garbled, Outcome, Request, Response};
 use super::handshake;
 use super::known::Known;
 use super::session::Session;
@@ -225,7 +225,7 @@ impl Exchange {
             && self.pending.front().is_some_and(|pending| pending.upgrade.is_some())
         {
             let (seen, quote) = (*seen, quote(reader.buffered()));
-            self.garbled(seen, quote);
+            self.garbled(Garbled { seen, bytes: quote, unfinished: true });
         }
         Heard::More
     }

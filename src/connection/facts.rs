@@ -39,8 +39,8 @@ pub struct Connection {
     pub interim: Vec<u16>,
     /// The final answer to it.
     pub response: Option<Response>,
-    /// The first bytes, at most 64, of an answer that is no HTTP.
-    pub garbled: Option<Box<(Seen, Box<[u8]>)>>,
+    /// An answer that is no HTTP.
+    pub garbled: Option<Box<Garbled>>,
     /// What became of the handshake.
     pub outcome: Outcome,
     /// Frames of both sides; `None` where no frame could be read.
@@ -68,6 +68,17 @@ pub struct Listed {
     /// Messages that are not among these, because they are more than [`crate::limits::MESSAGES`]: earlier ones of the
     /// same side.
     pub left_out: u64,
+}
+
+/// An answer to an upgrade that is no HTTP.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Garbled {
+    /// The packet of its first byte.
+    pub seen: Seen,
+    /// Its first bytes, at most 64.
+    pub bytes: Box<[u8]>,
+    /// It began as an HTTP head, which never came to its end.
+    pub unfinished: bool,
 }
 
 impl Connection {

@@ -32,8 +32,8 @@ pub use anomaly::Anomaly;
 pub use carrier::{Carrier, ConnectProtocol, Http2};
 pub use ending::{ApiClose, CloseState, Ending, Transport};
 pub use facts::{
-    Close, Connection, FrameFacts, Glimpse, LARGE, Listed, Outcome, Pings, Quality, Repeats, Request, Reset,
-    Response, RoleEvidence, Span, TcpFacts, Unused,
+    Close, Connection, FrameFacts, Garbled, Glimpse, LARGE, Listed, Outcome, Pings, Quality, Repeats,
+    Request, Reset, Response, RoleEvidence, Span, TcpFacts, Unused,
 };
 pub use known::Known;
 pub use table::{Carried, Connections, Counters, Parked, Told};

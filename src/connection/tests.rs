@@ -225,7 +225,7 @@ fn an_answer_that_is_no_http_is_garbled_and_none_is_unanswered() {
     play.data(C, REQUEST);
     play.data(S, b"\x00\x01SSH-2.0-OpenSSH");
     let c = one(play.close());
-    assert_eq!((c.outcome, &*c.garbled.unwrap().1), (Outcome::Garbled, &b"\x00\x01SSH-2.0-OpenSSH"[..]));
+    assert_eq!((c.outcome, &*c.garbled.unwrap().bytes), (Outcome::Garbled, &b"\x00\x01SSH-2.0-OpenSSH"[..]));
     let mut play = opened();
     play.data(C, REQUEST);
     play.event(C, Event::Fin);

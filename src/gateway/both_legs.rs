@@ -210,7 +210,7 @@ fn failed_upstream(legs: &Legs<'_>) -> Option<Verdict> {
         _ => Confidence::Certain,
     };
     let shown = upstream.response.as_ref().map(|response| response.seen);
-    let shown = shown.or(upstream.garbled.as_deref().map(|(seen, _)| *seen)).unwrap_or(asked);
+    let shown = shown.or(upstream.garbled.as_deref().map(|garbled| garbled.seen)).unwrap_or(asked);
     Some(Verdict {
         origin: Party::Gateway,
         blame: Party::Upstream,
@@ -229,7 +229,13 @@ fn no_answer(upstream: &Connection) -> String {
     let how = if upstream.ending.transport == Transport::Reset { "RST" } else { "FIN" };
     match (&upstream.response, upstream.outcome, upstream.ending.by) {
         (Some(response), _, _) => format!("the upstream answered {}", response.head.status),
-        (None, Outcome::Garbled, _) => String::from("the upstream answered with bytes that are no HTTP"),
+        (None, Outcome::Garbled, _) => {
+            String::from(if upstream.garbled.as_deref().is_some_and(|garbled| garbled.unfinished) {
+                "the upstream's answer breaks off in its head"
+            } else {
+                "the upstream answered with bytes that are no HTTP"
+            })
+        }
         (None, _, Some((Role::Server, _))) => {
             format!("the upstream ended TCP with {how} in place of an answer")
         }

@@ -114,6 +114,10 @@ const HTTPD: &str = "http_protocol.c, mod_proxy.c; seen of 2.4.71";
 const CADDY: &str = "reverseproxy.go; seen of 2.6.2";
 const VARNISH: &str = "builtin.vcl; seen of 7.1.1";
 const SQUID: &str = "http.cc, errorpage.cc; seen of 5.7";
+const LIGHTTPD: &str = "lighttpd response.c; seen of 1.4.69";
+const TRAFFIC_SERVER: &str = "seen of Traffic Server 9.2.9";
+const NGHTTPX: &str = "seen of nghttpx 1.52.0";
+const H2O: &str = "seen of H2O 2.2.5";
 const CLOUDFLARE: &str = "Cloudflare's documentation";
 
 /// The table. HAProxy and http-proxy on Node put nothing of their own into what they pass on, and the latter nothing
@@ -151,7 +155,31 @@ static SIGNATURES: &[Signature] = &[
     sign("Squid", field("X-Squid-Error", ""), OwnAnswer, SQUID),
     sign("Squid", field("X-Transformed-From", "HTTP/0.9"), OwnAnswer, SQUID),
     sign("Squid", field("Via", "squid"), Passed, SQUID),
-    sign("lighttpd", field("Server", "lighttpd"), Named, "lighttpd response.c"),
+    sign("lighttpd", field("Server", "lighttpd"), Named, LIGHTTPD),
+    // What the upstream answers is passed on with its own page.
+    sign(
+        "lighttpd",
+        Body(
+            "DTD/xhtml1-transitional.dtd\">\n<html xmlns=\"http://www.w3.org/1999/xhtml\" xml:lang=\"en\" lang=\"en\">\n <head>\n  <title>",
+        ),
+        OwnAnswer,
+        LIGHTTPD,
+    ),
+    sign("Traffic Server", field("Via", "ApacheTrafficServer"), Passed, TRAFFIC_SERVER),
+    sign("Traffic Server", field("Server", "ATS/"), Passed, TRAFFIC_SERVER),
+    sign(
+        "Traffic Server",
+        Body("<FONT FACE=\"Helvetica,Arial\"><B>\nDescription: "),
+        OwnAnswer,
+        TRAFFIC_SERVER,
+    ),
+    sign("nghttpx", field("Via", "nghttpx"), Passed, NGHTTPX),
+    sign("nghttpx", field("Server", "nghttpx"), Named, NGHTTPX),
+    sign("nghttpx", Body("<footer>nghttpx"), OwnAnswer, NGHTTPX),
+    sign("H2O", field("Server", "h2o/"), Named, H2O),
+    sign("H2O", Whole("I/O error (head)"), OwnAnswer, H2O),
+    sign("H2O", Whole("I/O timeout"), OwnAnswer, H2O),
+    sign("H2O", Whole("failed to parse the response"), OwnAnswer, H2O),
     reported("AWS Application Load Balancer", field("Server", "awselb"), OwnAnswer),
     reported("Amazon API Gateway", field("x-amz-apigw-id", ""), Passed),
     reported("Amazon API Gateway", field("x-amzn-ErrorType", ""), OwnAnswer),

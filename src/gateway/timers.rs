@@ -198,7 +198,42 @@ pub static TIMERS: &[Timer] = &[
         "the idle timeout of the load balancing rule, with TCP reset on idle",
         "Azure documentation, load-balancer-tcp-reset",
     ),
-    reported(idle("lighttpd", 60.0, Client, &[Close(1001)], "server.max-read-idle", "mod_wstunnel.c")),
+    // Bytes of the upstream do not start it anew; it looks once a second.
+    Timer {
+        late: 2.0,
+        ..idle(
+            "lighttpd",
+            60.0,
+            Client,
+            &[Fin, Close(1001)],
+            "server.max-read-idle, which counts only what the client sends",
+            "mod_wstunnel.c; seen of mod_proxy in 1.4.69",
+        )
+    },
+    idle(
+        "nghttpx",
+        60.0,
+        Either,
+        &[Fin],
+        "--backend-read-timeout and --frontend-read-timeout",
+        "nghttpx(1); seen of 1.52.0",
+    ),
+    idle(
+        "H2O",
+        300.0,
+        Either,
+        &[Fin],
+        "proxy.websocket.timeout",
+        "H2O's documentation of proxy directives; seen of 2.2.5, set shorter",
+    ),
+    idle(
+        "Traffic Server",
+        600.0,
+        Either,
+        &[Fin],
+        "proxy.config.websocket.no_activity_timeout",
+        "records.config.en.rst; seen of 9.2.9, set shorter",
+    ),
     reported(idle("Squid", 900.0, Either, &[Fin], "read_timeout", "general knowledge")),
     reported(idle(
         "AWS Application Load Balancer",

@@ -4,7 +4,8 @@ use super::Means;
 use super::candidates::{Asked, call};
 use super::family::{are_siblings, begun, ended};
 use crate::confidence::Confidence;
-use crate::connection::Connection;
+use crate::connection::{Connection, Outcome};
+use crate::role::Role;
 use crate::time::Timestamp;
 use foldhash::fast::RandomState;
 use std::cell::OnceCell;
@@ -93,8 +94,11 @@ pub(super) fn matches(
 /// Nanoseconds by which an upstream leg's request may follow its client leg's.
 const WINDOW: i64 = 2_000_000_000;
 
-/// Nanoseconds by which the endings of two legs may lie apart.
+/// Nanoseconds by which the endings of two legs may lie apart at most.
 const ENDINGS: i64 = 2_000_000_000;
+
+/// Nanoseconds within which a gateway does what it does at once.
+const PROMPT: i64 = 100_000_000;
 
 /// Earlier connections that are considered; more of them would be no match anyway.
 const LOOKED_BACK: usize = 64;
@@ -110,8 +114,9 @@ enum Company {
 type Reaches = HashSet<u64, RandomState>;
 
 /// Whether the second may be the upstream leg of the first. Its client must be the gateway's host: the same address, or
-/// one that no client of this gateway has, or all of them on one host; then the two must end together as well, and nobody
-/// else may have asked for the same: among many, some end together by chance. `named` are the addresses that the child's request names.
+/// one that no client of this gateway has, or all of them on one host; then the two must do all else together as well, and
+/// nobody else may have asked for the same: among many, some go together by chance. `named` are the addresses that the
+/// child's request names.
 fn is_plausible<'a>(
     parent: &Connection,
     child: &Connection,
@@ -146,10 +151,59 @@ fn is_plausible<'a>(
     if company == Company::Others || (clients_host && !one_host) {
         return false;
     }
-    match (ended(parent), ended(child)) {
-        (Some((_, one)), Some((_, other))) => one.nanos_since(other).saturating_abs() <= ENDINGS,
-        _ => false,
+    go_together(parent, child)
+}
+
+/// Whether the second one did what the first one had it do, from its beginning to its end. Two strangers who ask for the
+/// same at one time do not: the shorter they live, the more has to agree.
+fn go_together(parent: &Connection, child: &Connection) -> bool {
+    let (Some(asked), Some((_, over))) = (parent.request.as_ref(), ended(parent)) else { return false };
+    let Some((_, child_over)) = ended(child) else { return false };
+    let prompt = |from: Timestamp, to: Timestamp| (0..=PROMPT).contains(&to.nanos_since(from));
+    let answered = |of: &Connection| of.response.as_ref().map(|answer| answer.seen.at);
+    // A gateway goes on at once, be it when it is asked or when it has accepted by itself.
+    let began = begun(child);
+    if !prompt(asked.seen.at, began) && !answered(parent).is_some_and(|answered| prompt(answered, began)) {
+        return false;
     }
+    let is_open = |of: &Connection| of.outcome == Outcome::Established;
+    if !is_open(child) {
+        // Whether it answers by that or has accepted before, what it was told ends the client's waiting.
+        let told = answered(child).unwrap_or(child_over);
+        let waited = answered(parent).filter(|&at| at >= began).unwrap_or(over);
+        return prompt(told, waited);
+    }
+    // The upstream answers first, unless the gateway has accepted before it asked.
+    let nested =
+        answered(parent).is_some_and(|at| answered(child).is_some_and(|inner| inner <= at) || at <= began);
+    let lived = over.nanos_since(asked.seen.at);
+    let apart = over.nanos_since(child_over).saturating_abs();
+    is_open(parent)
+        && nested
+        && match conversation(parent, child) {
+            Conversation::Same => apart <= (lived / 10).clamp(PROMPT, ENDINGS),
+            Conversation::None => apart <= PROMPT / 4,
+            Conversation::Other => false,
+        }
+}
+
+/// What was said on two legs.
+enum Conversation {
+    /// As many messages went each way: a gateway that makes frames of its own still hands on what was said.
+    Same,
+    /// Nothing on either.
+    None,
+    Other,
+}
+
+fn conversation(one: &Connection, other: &Connection) -> Conversation {
+    let said = |of: &Connection, role| of.frames.as_ref().map_or(0, |frames| frames[role].messages);
+    let lacks = |role| one.quality.missing[role] > 0 || other.quality.missing[role] > 0;
+    if Role::BOTH.into_iter().any(|role| !lacks(role) && said(one, role) != said(other, role)) {
+        return Conversation::Other;
+    }
+    let silent = Role::BOTH.into_iter().all(|role| said(one, role) == 0 && said(other, role) == 0);
+    if silent { Conversation::None } else { Conversation::Same }
 }
 
 /// Whether both asked for the same.

@@ -233,6 +233,32 @@ fn target_and_time_match_only_with_one_candidate_and_a_common_end() {
 }
 
 #[test]
+fn what_does_not_go_together_from_beginning_to_end_is_no_session() {
+    let said = |mut leg: Connection, client, server| {
+        let mut sides = Sides::<crate::connection::FrameFacts>::default();
+        (sides.client.messages, sides.server.messages) = (client, server);
+        leg.frames = Some(Box::new(sides));
+        leg
+    };
+    let other = |start, end| ended(inner(1, start, &key(OTHER), &unkeyed()), end);
+    let one = || ended(outer(REQUEST, ANSWER), 900);
+    only(&[said(one(), 3, 2), said(other(10, 980), 3, 2)]);
+    none(&[said(one(), 3, 2), said(other(10, 980), 3, 1)]);
+    // The shorter they live, the less a common end says; and where nothing was said, it says the least.
+    none(&[said(one(), 3, 2), said(other(10, 1_100), 3, 2)]);
+    none(&[said(one(), 0, 0), said(other(10, 980), 0, 0)]);
+    // It began long after it was asked for, and after the answer.
+    none(&[said(one(), 3, 2), said(other(400, 901), 3, 2)]);
+    // A refusal that does not end the client's waiting was another's.
+    let refused = |start: i64| {
+        let leg = inner(1, start, &key(OTHER), "HTTP/1.1 403 Forbidden\r\n");
+        ended(leg, start + 20)
+    };
+    only(&[ended(outer(REQUEST, "HTTP/1.1 403 Forbidden\r\n"), 60), refused(10)]);
+    none(&[one(), refused(60)]);
+}
+
+#[test]
 fn among_others_who_ask_for_the_same_a_common_end_is_chance() {
     let answer = unkeyed().replace("AAAA", "BBBB");
     let legs = [

@@ -37,6 +37,25 @@ pub(super) fn own(product: &str, response: &Response) -> Option<Told> {
             blame: Some(Blame::Upstream),
         }),
         ("Envoy", _) => envoy(&response.body),
+        ("lighttpd", 500) => Some(Told {
+            meaning: "lighttpd gives this page where its upstream took the connection and ended it before it had answered",
+            help: "read the upstream's log at this second for why it ended the connection, and the error log of lighttpd",
+            blame: Some(Blame::Upstream),
+        }),
+        ("lighttpd", 503) => Some(Told {
+            meaning: "lighttpd gives this page where no upstream took the connection",
+            help: "start the upstream, or correct host and port of proxy.server; lighttpd's error log says \"all handlers are down\" while it leaves one alone",
+            blame: Some(Blame::Upstream),
+        }),
+        ("lighttpd", 404) => gateways(
+            "it looked for a file and asked no upstream, so no proxy.server fits this path",
+            "give this path a proxy.server in lighttpd, and compare the path that the client asks for",
+        ),
+        ("Traffic Server", 404) => gateways(
+            "no rule of remap.config fits this host and path, so it asked no upstream",
+            "add a map for this host and path to remap.config, and compare the Host that the client sends",
+        ),
+        ("H2O", 502) => h2o(&response.body),
         _ => None,
     }
 }
@@ -53,6 +72,13 @@ pub(super) const NOT_READY: Told = Told {
     blame: None,
 };
 
+/// Of a 502 that took as long as a timeout.
+pub(super) const WAITED: Told = Told {
+    meaning: "its upstream refused, reset, sent no valid HTTP answer, or, as it took so long, none in time",
+    help: "check that the upstream listens on the port and scheme (ws or wss) that the gateway uses and answers in time, and read the gateway's error log at this second",
+    blame: None,
+};
+
 /// Of an answer that the gateway shows to be its upstream's.
 pub(super) const UPSTREAMS: Told = Told {
     meaning: "the answer is its own, as x-envoy-upstream-service-time shows, which Envoy adds to what an upstream answered",
@@ -66,6 +92,26 @@ pub(super) const TOO_SOON: Told = Told {
     help: "look for what answers at once with this status: in the application's routes, and in rules, circuit breakers and injected faults of the gateway",
     blame: Some(Blame::Gateway),
 };
+
+/// H2O writes into its answer how far it got.
+fn h2o(body: &[u8]) -> Option<Told> {
+    let upstreams = |meaning, help| Some(Told { meaning, help, blame: None });
+    match body {
+        b"I/O timeout" => upstreams(
+            "its upstream did not answer within proxy.timeout.io",
+            "find out why the upstream did not answer: a blocked program, or no upgrade handler for this path; then compare proxy.timeout.io",
+        ),
+        b"I/O error (head)" => upstreams(
+            "its upstream ended the connection before it had answered",
+            "read the upstream's log at this second for why it ended the connection",
+        ),
+        b"failed to parse the response" => upstreams(
+            "its upstream answered something that is no HTTP/1.1",
+            "check what listens at that port: another protocol, or TLS where none is expected",
+        ),
+        _ => None,
+    }
+}
 
 /// Envoy writes into its answer why it reset the request upstream.
 fn envoy(body: &[u8]) -> Option<Told> {

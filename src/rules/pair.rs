@@ -9,7 +9,7 @@ use crate::gateway::{Party, Verdict, answer, ending, one_leg};
 use crate::legs::{LegPair, Legs, Passage};
 use crate::role::Role;
 use crate::rules::extension::{stripped_acceptance, stripped_offers};
-use Subject::{Answer, Ending, Negotiation, Session, Time};
+use Subject::{Answer, Ending, Fields, Negotiation, Session, Time};
 
 /// What the rules say of the legs of one session, for each leg. `pairs` joins each of `chain` to the next; a chain of one
 /// connection and no pairs is judged as [`super::judge`] does.
@@ -145,6 +145,8 @@ fn matched(legs: &Legs<'_>) -> String {
 enum Subject {
     /// The answer to the upgrade.
     Answer,
+    /// Fields of the 101 that may not be there, or not so.
+    Fields,
     /// Extensions that were agreed on.
     Negotiation,
     /// How the session ended.
@@ -169,6 +171,11 @@ fn subject(name: &str) -> Subject {
             Negotiation
         }
         "handshake-slow" => Time,
+        "response-101-malformed"
+        | "response-upgrade-headers-invalid"
+        | "extension-accepted-not-offered"
+        | "extension-response-params-illegal"
+        | "subprotocol-selected-not-offered" => Fields,
         "closed-without-close-frame"
         | "close-1014-bad-gateway"
         | "close-internal-error"
@@ -192,17 +199,19 @@ fn drop_what_the_other_leg_refutes(legs: &Legs<'_>, client: &mut Vec<Finding>, u
 }
 
 /// Corrects who spoke and who is to blame by what the two legs show together. Findings of rules that know both legs
-/// already say it.
+/// already say it. What bytes prove of one leg stays with that leg's own ends where the match is no more than possible.
 fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) {
     let (answer, ending) = (answer(legs), ending(legs));
     let forwarded = !client.iter().any(|finding| finding.rule.name == "upgrade-not-forwarded");
     // What the gateway copies, the client's leg shows as well.
     let is_whole = super::trust::doubt(legs.client, Role::Client).is_none();
     let shown: Vec<&str> = client.iter().map(|finding| finding.rule.code).collect();
-    for finding in upstream.iter_mut().filter(|finding| finding.related.is_empty()) {
+    let is_sure = legs.pair.confidence > Confidence::Possible;
+    let known = |finding: &&mut Finding| finding.related.is_empty();
+    for finding in upstream.iter_mut().filter(known).filter(|_| is_sure) {
         inner(legs, finding, forwarded, is_whole && !shown.contains(&finding.rule.code));
     }
-    for finding in client.iter_mut().filter(|finding| finding.related.is_empty()) {
+    for finding in client.iter_mut().filter(known) {
         let servers =
             matches!(finding.blame, Blame::Server | Blame::Upstream | Blame::Gateway | Blame::Unknown);
         match subject(finding.rule.name) {
@@ -218,11 +227,23 @@ fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) 
                     finding.blame = Blame::Upstream;
                     finding.confidence = legs.pair.confidence;
                 } else {
+                    let made = |verdict: &Verdict| {
+                        verdict.origin == Party::Gateway && verdict.confidence >= Confidence::Likely
+                    };
+                    if answer.as_ref().is_some_and(made) {
+                        gateway::gateway_error_before_upgrade::made_here(finding);
+                    }
                     apply(finding, answer.as_ref());
                 }
             }
             Ending if servers || finding.origin != Some(Origin::Client) => apply(finding, ending.as_ref()),
-            Negotiation if servers => negotiated(legs, finding),
+            Negotiation if servers || finding.blame == Blame::Nobody => negotiated(legs, finding),
+            Fields if servers && altered(legs, upstream, finding) => {
+                finding.origin = Some(Origin::Gateway);
+                finding.blame = Blame::Gateway;
+                finding.confidence = legs.pair.confidence;
+                finding.message.push_str("; both legs were captured: the upstream's 101 is in order here, so the gateway made it so");
+            }
             Time => finding.blame = slow(upstream),
             _ if finding.rule.name == "http-bytes-in-stream" => {
                 let passed_on = upstream.iter().any(|other| other.rule.code == finding.rule.code);
@@ -233,7 +254,7 @@ fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) 
                     (finding.origin, finding.confidence) = (spoke, confidence.min(verdict.confidence));
                 }
             }
-            _ if finding.blame == Blame::Server => {
+            _ if finding.blame == Blame::Server && is_sure => {
                 let also = upstream.iter().any(|other| other.rule.code == finding.rule.code);
                 match legs.pair.passage {
                     _ if also => finding.blame = Blame::Upstream,
@@ -245,6 +266,13 @@ fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) 
             _ => {}
         }
     }
+}
+
+/// Whether the upstream's 101 lacks what is wrong with the gateway's.
+fn altered(legs: &Legs<'_>, upstream: &[Finding], finding: &Finding) -> bool {
+    let answered = |leg: &Connection| leg.response.as_ref().is_some_and(|answer| answer.head.status == 101);
+    let also = upstream.iter().any(|other| other.rule.code == finding.rule.code);
+    !also && answered(legs.client) && answered(legs.upstream) && super::trust::knows_fields(legs.upstream)
 }
 
 /// Where the time of a slow answer went: the upstream took it where its leg is slow as well, and else the gateway.
@@ -350,6 +378,10 @@ fn negotiated(legs: &Legs<'_>, finding: &mut Finding) {
     if accepted.is_empty() && legs.client.request.is_none() {
         return;
     }
+    // What is no fault is not worth a guess.
+    if finding.blame == Blame::Nobody && legs.pair.confidence < Confidence::Likely {
+        return;
+    }
     let (blame, what, first) = if !accepted.is_empty() {
         (
             Blame::Gateway,
@@ -375,7 +407,9 @@ fn negotiated(legs: &Legs<'_>, finding: &mut Finding) {
             "enable the extension on the upstream, which got the offer, or make it optional in the client",
         )
     };
-    if finding.blame != Blame::Nobody {
+    if finding.blame == Blame::Nobody {
+        finding.help = format!("if it is needed, {first}").into();
+    } else {
         finding.blame = blame;
         finding.confidence = legs.pair.confidence;
         finding.help = first.into();

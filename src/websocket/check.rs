@@ -95,10 +95,10 @@ impl Faults {
         broken > 2 || (mask && rsv) || (rsv && opcode) || (opcode && mask) || self.has(Self::TOP_BIT)
     }
 
-    /// Whether a program that frames well may break these rules all the time: it forgets to mask, or two of its
-    /// threads write at once.
-    pub(super) const fn is_habit(self) -> bool {
-        self.0 == Self::MASK || self.0 == Self::ALONE || self.0 == Self::INSIDE
+    /// Whether a program that frames well may break these rules all the time: it forgets to mask, writes every length in
+    /// eight bytes, marks every fragment as compressed, or two of its threads write at once.
+    pub(super) fn is_habit(self) -> bool {
+        [Self::MASK, Self::NOT_MINIMAL, Self::RSV1, Self::ALONE, Self::INSIDE].contains(&self.0)
     }
 
     /// Whether the top bit of the length is the only fault.

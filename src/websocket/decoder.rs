@@ -9,6 +9,7 @@ use super::close::{CloseFlaw, ClosePayload};
 use super::control::{Control, Quote, is_odd_close, unmasked};
 use super::event::{FrameEvent, FrameSink, Masking, Violation};
 use super::resume::Search;
+use super::undecided::Undecided;
 use super::{FrameHeader, LONGEST_CONTROL, LONGEST_HEADER, Opcode};
 use crate::capture::Seen;
 use crate::limits;
@@ -33,21 +34,23 @@ enum State {
     Header { bytes: [u8; LONGEST_HEADER], have: u8, first: Option<Seen> },
     /// Inside a payload. Invariant: `left` is not 0.
     Payload { header: FrameHeader, left: u64, absent: u64, control: Option<Box<Control>> },
+    /// A control frame that breaks a rule, until enough of it is there to say whether it is one.
+    Undecided(Box<Undecided>),
     /// Framing is lost.
     Lost(Box<Search>),
 }
 
 /// A header with what is around it.
-struct Opening<'a> {
-    header: &'a FrameHeader,
-    first: Seen,
-    seen: Seen,
+pub(super) struct Opening<'a> {
+    pub(super) header: &'a FrameHeader,
+    pub(super) first: Seen,
+    pub(super) seen: Seen,
     /// Bytes of the header that came in earlier segments.
-    earlier: &'a [u8],
+    pub(super) earlier: &'a [u8],
     /// The segment from the header's first byte in it.
-    rest: &'a [u8],
+    pub(super) rest: &'a [u8],
     /// The segment from behind the header.
-    body: &'a [u8],
+    pub(super) body: &'a [u8],
 }
 
 impl Decoder {
@@ -104,6 +107,13 @@ impl Decoder {
                     }
                     used
                 }
+                State::Undecided(begun) => {
+                    let used = begun.take(rest);
+                    if begun.is_whole() {
+                        self.decide(rest.get(used..).unwrap_or_default(), seen, sink);
+                    }
+                    used
+                }
                 State::Lost(search) => {
                     let Some(found) = search.push(at, rest, at == offset, seen) else { return };
                     let lost_at = search.lost_at();
@@ -131,6 +141,7 @@ impl Decoder {
     pub fn gap(&mut self, offset: u64, len: u64, seen: Seen, sink: &mut impl FrameSink) {
         let lost_at = match &mut self.state {
             State::Header { have, .. } => offset.saturating_sub(u64::from(*have)),
+            State::Undecided(begun) => offset.saturating_sub(begun.bytes().len() as u64),
             State::Payload { left, absent, .. } => {
                 let (inside, beyond) = (len.min(*left), len.saturating_sub(*left));
                 *left = left.saturating_sub(inside);
@@ -168,6 +179,10 @@ impl Decoder {
                 *absent = absent.saturating_add(*left);
                 let quote = control.as_ref().map_or(Quote::of(&[], &[]), |control| control.quote);
                 self.finish(seen, sink);
+                sink.frame(FrameEvent::Violation { kind, offset, seen, quote: quote.bytes() });
+            }
+            State::Undecided(begun) => {
+                let quote = Quote::of(begun.bytes(), &[]);
                 sink.frame(FrameEvent::Violation { kind, offset, seen, quote: quote.bytes() });
             }
             State::Lost(_) => {}
@@ -254,6 +269,9 @@ impl Decoder {
             faults.is_empty() && header.opcode != Opcode::Close && header.len <= limits::FRAME_PAYLOAD;
         if plain {
             self.doubt = false;
+        } else if let Some(begun) = Undecided::of(faults, opening) {
+            self.state = State::Undecided(Box::new(begun));
+            return Some(body.len());
         } else if !self.believes(faults, opening) {
             let quote = Quote::of(opening.earlier, opening.rest);
             if faults.is_top_bit_alone() {
@@ -324,7 +342,6 @@ impl Decoder {
             _ if body.is_empty() => {}
             Some(behind) if may_follow(behind, header, self.masking) => {}
             Some(_) => return false,
-            None if header.opcode.is_control() => return false,
             None => {
                 let again = std::mem::replace(&mut self.doubt, true);
                 return !again || faults.is_habit();
@@ -332,6 +349,18 @@ impl Decoder {
         }
         self.doubt = false;
         true
+    }
+
+    /// Takes up again the control frame that is now whole; `behind` is what follows it in the segment.
+    #[cold]
+    fn decide(&mut self, behind: &[u8], seen: Seen, sink: &mut impl FrameSink) {
+        let State::Undecided(begun) = std::mem::replace(&mut self.state, State::BOUNDARY) else { return };
+        let (all, len) = begun.followed_by(behind);
+        let rest = all.get(..len).unwrap_or(&all);
+        let Some(header) = FrameHeader::parse(rest) else { return };
+        let body = rest.get(usize::from(header.header_len)..).unwrap_or_default();
+        let first = begun.first();
+        self.begin(&Opening { header: &header, first, seen, earlier: &[], rest, body }, sink);
     }
 
     #[cold]

@@ -44,6 +44,7 @@ mod oracle;
 mod reading;
 mod resume;
 mod subprotocol;
+mod undecided;
 mod utf8;
 
 pub use chain::{likely_frames, may_begin_frame};

@@ -1,5 +1,7 @@
 //! Running the program, and finding the fixtures.
 
+pub mod copies;
+
 use serde_json::Value;
 use std::fs;
 use std::io::Write as _;

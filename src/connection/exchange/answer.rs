@@ -1,7 +1,7 @@
 //! What an answer makes of its request, and of the connection: a session, an attempt that failed, a tunnel, HTTP/2.
 
 use super::super::chunk::Waiting;
-use super::super::facts::{Connection, Outcome, Response};
+use super::super::facts::{Connection, Garbled, Outcome, Response};
 use super::super::handshake;
 use super::super::session::Session;
 use super::{Answered, Exchange, Heard, Pending, Reader, quote};
@@ -111,10 +111,12 @@ impl Exchange {
 
     /// The answer is not in the capture, but what followed it may be frames.
     pub(super) fn session_without_answer(&mut self) -> Heard {
+        // Segments may cut frames anywhere; with a hole among them, the first one speaks for itself.
+        let are_frames = |bytes: &[u8]| websocket::likely_frames(bytes) == Some(websocket::Masking::Masked);
         let frames = self
             .after_request
             .first()
-            .is_none_or(|chunk| websocket::likely_frames(&chunk.bytes) == Some(websocket::Masking::Masked));
+            .is_none_or(|chunk| are_frames(&chunk.bytes) || are_frames(&self.after_request.joined(&[])));
         let only_upgrade = self.pending.len() == 1;
         if !frames || !only_upgrade || (self.after_request.is_empty() && !self.answer_lost) {
             return Heard::More;
@@ -135,18 +137,18 @@ impl Exchange {
     /// The server's bytes are no HTTP.
     pub(super) fn not_http(&mut self, bytes: &[u8], seen: Seen) -> Heard {
         self.server = Reader::Over;
-        self.garbled(seen, quote(bytes))
+        self.garbled(Garbled { seen, bytes: quote(bytes), unfinished: false })
     }
 
-    pub(super) fn garbled(&mut self, seen: Seen, quote: Box<[u8]>) -> Heard {
+    pub(super) fn garbled(&mut self, garbled: Garbled) -> Heard {
         self.attempts.end_answer();
         let Some(Pending { upgrade: Some(upgrade), interim, .. }) = self.pending.pop_front() else {
             return if self.attempts.is_empty() { Heard::Nothing } else { Heard::More };
         };
         let mut connection = self.attempts.begin(*upgrade, interim);
         connection.outcome = Outcome::Garbled;
-        connection.last = seen;
-        connection.garbled = Some(Box::new((seen, quote)));
+        connection.last = garbled.seen;
+        connection.garbled = Some(Box::new(garbled));
         self.attempts.keep(connection);
         Heard::More
     }

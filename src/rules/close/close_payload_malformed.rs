@@ -1,4 +1,5 @@
 use crate::connection::{Close, Connection};
+use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Finding, quote};
 
@@ -10,8 +11,8 @@ rule! {
     /// The receiver takes the whole close for a protocol error and the meaning is lost.
     ///
     /// # What causes it
-    /// A variable that was never set (0 or 999), a code in the wrong byte order (1000 then reads as 59395), or data that
-    /// should have been masked.
+    /// A variable that was never set (0 or 999), a code in the wrong byte order (1000 then reads as 59395), a code written as
+    /// text (1000 then reads as 12592: mod_wstunnel of lighttpd up to 1.4.69 does so), or data that should have been masked.
     ///
     /// # How to fix
     /// Send codes in network byte order, from 1000 to 1014 or 3000 to 4999.
@@ -32,7 +33,12 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             super::said_oddly(&RULE, connection, close, "malformed Close")
                 .message(format!("the {} sent a Close with {what}", close.from.name()))
                 .shows(close.seen, format!("Close payload {}", quote::hex(&close.payload())))
-                .help(format!("correct the Close frames that the {} writes", close.from.name())),
+                .help(match as_text(close) {
+                    Some(_) if close.from == Role::Server => String::from(
+                        "let the server write the code as a number of 2 bytes; where lighttpd with mod_wstunnel answers there, update it",
+                    ),
+                    _ => format!("correct the Close frames that the {} writes", close.from.name()),
+                }),
         );
     }
 }
@@ -42,14 +48,23 @@ fn fault(close: &Close) -> Option<String> {
         None if close.len == 1 => Some(String::from("a body of 1 byte, expected none or a code of 2 bytes")),
         Some(code @ (0..1000 | 1016..3000 | 5000..)) => {
             let swapped = code.swap_bytes();
-            let hint = match swapped {
-                1000..=1014 | 3000..=4999 => format!("; with its bytes swapped it is {swapped}"),
+            let hint = match (swapped, as_text(close)) {
+                (_, Some(meant)) => format!("; its bytes are the digits of {meant}, written as text"),
+                (1000..=1014 | 3000..=4999, None) => format!("; with its bytes swapped it is {swapped}"),
                 _ => String::new(),
             };
             Some(format!("code {code}, expected 1000 to 1014 or 3000 to 4999{hint}"))
         }
         _ => None,
     }
+}
+
+/// The code that the digits of a Close spell, where its body begins with them.
+fn as_text(close: &Close) -> Option<u16> {
+    let body = close.payload();
+    let digits = body.get(..4).filter(|digits| digits.iter().all(u8::is_ascii_digit))?;
+    let code = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    matches!(code, 1000..=1014 | 3000..=4999).then_some(code)
 }
 
 #[cfg(test)]
@@ -72,6 +87,16 @@ mod tests {
                 .message
                 .contains("it is 1000")
         );
+    }
+
+    #[test]
+    fn a_code_that_is_written_as_text_is_read() {
+        let finding = Scene::session("", "").raw_close(Server, b"1000").finds(RULE.name);
+        assert!(finding.message.contains("code 12592"), "{}", finding.message);
+        assert!(finding.message.ends_with("the digits of 1000, written as text"), "{}", finding.message);
+        assert!(finding.help.contains("mod_wstunnel"), "{}", finding.help);
+        let other = Scene::session("", "").raw_close(Server, b"10").finds(RULE.name);
+        assert!(!other.message.contains("digits"), "{}", other.message);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 use crate::capture::Seen;
 use crate::connection::{CloseState, Connection, Outcome, ResetKind, Transport};
-use crate::gateway::{Party, ending, relay};
+use crate::gateway::{Parting, Party, ending, relay};
 use crate::net::Endpoint;
 use crate::role::Role;
 use crate::rules::gateway::idle_timeout_close::Idle;
+use crate::rules::handshake;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, Severity, quote, trust};
 
@@ -32,7 +33,7 @@ rule! {
     /// Connections that are still open when the capture ends, and those of which only one side was captured. Where
     /// bytes are missing a Close may be among them: then it is only possible, and a warning. Where the silence before it is one that a
     /// known idle limit explains, it is a warning. Of a RST amid traffic, seen on one leg, it names who sent it and not who
-    /// is to blame.
+    /// is to blame; and of a client whose request a gateway sent, that the gateway is who ended it, or passed it on.
     pub static RULE = "WS-CL-001" "closed-without-close-frame" {
         severity: Error, category: Close, reference: "RFC 6455 §7.1.1, §7.1.5",
         explains: ["client-aborts-after-101", "stream-ends-mid-frame"], asked_on: [Abrupt], check: Check::InContext(check),
@@ -69,6 +70,13 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         ""
     };
     let at_work = (by == Role::Server && doubt.is_none()).then(|| at_work(connection, end)).flatten();
+    let one_sided = silence.is_empty().then(|| silent_client(connection, by)).flatten();
+    let one_sided = one_sided.map_or(String::new(), |quiet| {
+        format!(
+            "; the client had sent nothing for {}, which is enough for a limit that counts only its bytes",
+            quote::seconds(quiet)
+        )
+    });
     let work = at_work.map_or(String::new(), |since| {
         format!(
             "; the {how} came {} after a message of the client, to which the server sent nothing",
@@ -86,7 +94,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     .origin(by)
     .blame(if unclear || forgotten { Blame::Unknown } else { by.into() })
     .message(format!(
-        "the {} ended the session with {how}{silence}; both programs report 1006{work}{why}",
+        "the {} ended the session with {how}{silence}; both programs report 1006{work}{one_sided}{why}",
         by.name()
     ))
     .shows(end, format!("{how} from the {}, no Close before it in either direction", by.name()))
@@ -101,6 +109,24 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
                 quote::short(&sign.found)
             ),
         );
+    }
+    // On the leg behind a gateway that is the client.
+    let forwarded =
+        connection.request.as_ref().filter(|request| by == Role::Client && handshake::is_forwarded(request));
+    if let Some(request) = forwarded {
+        finding = finding.confidence(Confidence::Likely).origin(Origin::Gateway).blame(Blame::Unknown).shows_all(
+            request.seen,
+            handshake::forwarded(request)
+                .into_iter()
+                .take(1)
+                .map(|field| format!("a gateway stands for the client here, which may have ended it by itself or passed on the end: {field}"))
+                .collect(),
+        );
+        finding.help = format!(
+            "look in the log of the gateway {} at this second for who ended this session: its client, a timer, a reload or a stop; what would settle it: a capture between the client and the gateway",
+            connection.tcp.client.ip
+        )
+        .into();
     }
     let notified = connection.tls.iter().flat_map(|tls| &tls.alerts).filter(|alert| alert.description.0 == 0);
     for alert in notified.filter(|alert| alert.seen.packet <= end.packet) {
@@ -180,6 +206,12 @@ fn at_work(connection: &Connection, end: Seen) -> Option<f64> {
     (silent && since < PROMPT).then_some(since)
 }
 
+/// Seconds for which the client of a session that the server ended had sent nothing, where they are many.
+fn silent_client(connection: &Connection, by: Role) -> Option<f64> {
+    let parting = Parting::of(connection).filter(|_| by == Role::Server)?;
+    parting.quiet_of(Role::Client).map(|nanos| nanos as f64 / 1e9).filter(|seconds| *seconds >= LONG)
+}
+
 /// Seconds within which a handler that fails mostly does.
 const PROMPT: f64 = 0.5;
 
@@ -249,6 +281,26 @@ mod tests {
             .fin(Server);
         let finding = scene.finds(RULE.name);
         assert_eq!((finding.origin, finding.confidence), (Some(Origin::Gateway), Confidence::Likely));
+    }
+
+    #[test]
+    fn a_client_that_is_a_gateway_is_no_certain_culprit() {
+        let request = format!("{}X-Forwarded-For: 192.0.2.7\r\n", crate::rules::testing::REQUEST);
+        let scene = Scene::tcp().request(&request).answer(crate::rules::testing::ANSWER, "");
+        let finding = scene.messages(Client, 1).fin(Client).finds(RULE.name);
+        assert_eq!(
+            (finding.origin, finding.blame, finding.confidence),
+            (Some(Origin::Gateway), Blame::Unknown, Confidence::Likely)
+        );
+        assert!(finding.evidence.iter().any(|line| line.text.ends_with("X-Forwarded-For: 192.0.2.7")));
+        assert!(finding.help.starts_with("look in the log of the gateway 10."), "{}", finding.help);
+    }
+
+    #[test]
+    fn the_silence_of_the_client_alone_is_told() {
+        let scene = Scene::session("", "").messages(Client, 1).after(61.0).messages(Server, 1);
+        let finding = scene.after(0.4).fin(Server).finds(RULE.name);
+        assert!(finding.message.contains("the client had sent nothing for 61"), "{}", finding.message);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use crate::connection::Connection;
 use crate::rules::rule::rule;
-use crate::rules::{Check, Confidence, Finding, quote, trust};
+use crate::rules::{Check, Confidence, Finding, trust};
 use crate::websocket::Violation;
 
 rule! {
@@ -19,7 +19,8 @@ rule! {
     /// above the time that draining takes.
     ///
     /// # What it does not report
-    /// Captures that stop while the connection is open, and sides with missing bytes.
+    /// Captures that stop while the connection is open, sides with missing bytes, and ends by a side that had sent its Close
+    /// before: it need not wait for the rest.
     pub static RULE = "WS-FR-009" "stream-ends-mid-frame" {
         severity: Warning, category: Frame, reference: "RFC 6455 §7.1.1",
         explains: [], asked_on: [Anomaly], check: Check::Connection(check),
@@ -29,7 +30,8 @@ rule! {
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let Some((by, end)) = connection.ending.by else { return };
     for anomaly in connection.anomalies.iter().filter(|anomaly| anomaly.kind == Violation::EndsMidFrame) {
-        if trust::doubt(connection, anomaly.from).is_some() {
+        let closed = connection.first_close(by).is_some() && by != anomaly.from;
+        if closed || trust::doubt(connection, anomaly.from).is_some() {
             continue;
         }
         found.push(
@@ -44,9 +46,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                 ))
                 .shows(end, format!("{} ends TCP", by.name()))
                 .help(format!(
-                    "find out in the log of the {} why it ended the connection at {}",
-                    by.name(),
-                    quote::short(&end.at.to_string())
+                    "find out in the log of the {} why it ended the connection at this second",
+                    by.name()
                 )),
         );
     }
@@ -69,6 +70,11 @@ mod tests {
     #[test]
     fn an_open_connection_and_missing_bytes_are_silent() {
         Scene::session("", "").anomaly(Server, EndsMidFrame, b"").silent(RULE.name);
+        Scene::session("", "")
+            .anomaly(Client, EndsMidFrame, b"")
+            .close(Server, 1002, "")
+            .fin(Server)
+            .silent(RULE.name);
         Scene::session("", "").gap(Server).anomaly(Server, EndsMidFrame, b"").fin(Server).silent(RULE.name);
     }
 }

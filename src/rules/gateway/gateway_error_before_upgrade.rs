@@ -53,6 +53,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         _ if quick => answers::TOO_SOON,
         Some(sign) => answers::own(sign.signature.product, response).unwrap_or(answers::told(status)),
         None if status == 503 => answers::NOT_READY,
+        // H2O and applications that call others know no 504.
+        None if status == 502 && elapsed.is_some_and(|seconds| seconds >= WAITED) => answers::WAITED,
         None => answers::told(status),
     };
     let who = match told.blame {
@@ -99,6 +101,18 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         finding = finding.shows(response.seen, text);
     }
     found.push(finding.shows_all(response.seen, quote::fields(&response.head.head, &["Retry-After"])));
+}
+
+/// Takes back that an application could have answered, where the upstream's leg shows that it did not.
+pub(in crate::rules) fn made_here(finding: &mut Finding) {
+    for doubt in [OF_A_PRODUCT, OF_NOBODY, OF_EITHER, UNSIGNED] {
+        if let Some(at) = finding.message.find(doubt) {
+            finding.message.truncate(at);
+        }
+    }
+    if let Some(rest) = finding.message.strip_prefix("a gateway answered") {
+        finding.message = format!("the gateway answered{rest}");
+    }
 }
 
 /// Says that the answer is the upstream's own, where its leg shows the same.
@@ -160,24 +174,24 @@ impl Who {
         };
         match (status, made, passed.or(names)) {
             (_, Some(sign), _) => gateway(product(sign), ""),
-            (502 | 504 | 520.., None, Some(sign)) => {
-                gateway(product(sign), "; an application behind it could answer so, too")
+            (502 | 504 | 520.., None, Some(sign)) => gateway(product(sign), OF_A_PRODUCT),
+            (502 | 504 | 520.., None, None) => gateway(String::from("a gateway"), OF_NOBODY),
+            (_, None, Some(sign)) => {
+                Who { confidence: Confidence::Possible, ..gateway(product(sign), OF_EITHER) }
             }
-            (502 | 504 | 520.., None, None) => gateway(
-                String::from("a gateway"),
-                "; it shows no sign of a product, and an application could answer so, too",
-            ),
-            (_, None, Some(sign)) => Who {
-                confidence: Confidence::Possible,
-                ..gateway(
-                    product(sign),
-                    "; nothing in the answer shows whether it or an application behind it says so",
-                )
-            },
-            _ => Who::somebody("; nothing in the answer shows whether a gateway or the application made it"),
+            _ => Who::somebody(UNSIGNED),
         }
     }
 }
+
+/// What one leg leaves open of who answered.
+const OF_A_PRODUCT: &str = "; an application behind it could answer so, too";
+const OF_NOBODY: &str = "; it shows no sign of a product, and an application could answer so, too";
+const OF_EITHER: &str = "; nothing in the answer shows whether it or an application behind it says so";
+const UNSIGNED: &str = "; nothing in the answer shows whether a gateway or the application made it";
+
+/// Seconds after which a 502 may as well be a timeout.
+const WAITED: f64 = 2.0;
 
 /// Seconds in which no timeout that anyone sets passes.
 const TOO_SOON: f64 = 0.1;

@@ -41,7 +41,7 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let (shown, other) =
         match (&legs.upstream.response, legs.upstream.garbled.as_deref(), legs.upstream.outcome) {
             (Some(other), _, _) => (other.seen, other.head.status),
-            (None, Some((seen, _)), Outcome::Garbled) if status == 101 => (*seen, 0),
+            (None, Some(garbled), Outcome::Garbled) if status == 101 => (garbled.seen, 0),
             _ => return,
         };
     // Each leg in the words of its own protocol: 101, or 2xx to an extended CONNECT.

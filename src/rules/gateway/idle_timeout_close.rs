@@ -50,7 +50,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
             timer.product, timer.seconds, timer.setting
         )
     });
-    let others: Vec<&str> = idle.others.iter().map(|timer| timer.product).take(4).collect();
+    let others: Vec<&str> = idle.others.iter().map(|timer| timer.product).take(8).collect();
     let others = match others.is_empty() {
         true => String::new(),
         false => format!("; so could {}", quote::list(&others)),
@@ -117,19 +117,22 @@ impl Idle {
             return None;
         }
         let quiet = nanos as f64 / 1e9;
-        // No timer is as short, and most sessions end in the middle of talk.
-        if quiet < 1.0 {
-            return None;
-        }
         let signs = connection.response.as_ref().map_or(Vec::new(), |r| identify(&r.head, &r.body));
         let named = |timer: &Timer| signs.iter().any(|sign| sign.signature.product == timer.product);
-        let mut fitting: Vec<&'static Timer> =
-            TIMERS.iter().filter(|timer| timer.kind == Kind::Idle && timer.ended(&parting)).collect();
+        // No timer is as short, and most sessions end in the middle of talk; but some count one side's bytes only.
+        let talk = quiet < 1.0;
+        let mut fitting: Vec<&'static Timer> = TIMERS
+            .iter()
+            .filter(|timer| timer.kind == Kind::Idle && timer.ended(&parting) && (!talk || named(timer)))
+            .collect();
+        if talk && fitting.is_empty() {
+            return None;
+        }
         fitting.sort_by_key(|timer| (!named(timer), !timer.confirmed));
         // Traffic at equal intervals leaves equal silences before the end of equal lives; the age says more then.
         let aged = parting.age.and_then(|age| context.census.same_age(connection.tcp.server, age));
         let agree = context.census.same_silence(connection.tcp.server, nanos).copied();
-        let agree = agree.filter(|group| group.is_timer() && !aged.is_some_and(Group::is_timer));
+        let agree = agree.filter(|group| !talk && group.is_timer() && !aged.is_some_and(Group::is_timer));
         let reason = connection.closes.first().map(|close| close.reason.to_ascii_lowercase());
         let declared = reason.is_some_and(|reason| reason.contains("idle"));
         let mut fitting = fitting.into_iter();

@@ -46,6 +46,8 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
             parting.quiet.map(|nanos| nanos as f64 / 1e9)
         });
     let quiet = silent.filter(|seconds| *seconds >= WORTH_A_WORD);
+    let listener = Parting::of(legs.client).and_then(|parting| parting.quiet_of(Role::Client));
+    let listener = listener.map(|nanos| nanos as f64 / 1e9).filter(|seconds| *seconds >= LONG);
     let open = [(legs.client, "client leg"), (legs.upstream, "upstream leg")]
         .into_iter()
         .find(|(leg, _)| leg.ending.by.is_none())
@@ -79,6 +81,10 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     finding = finding.message(ended);
     found.push(match quiet {
         Some(seconds) => finding.help(help(&legs, seconds)),
+        None if let Some(seconds) = listener => finding.help(format!(
+            "read the gateway's log at this moment: a restart, a reload, or a limit that counts only what the client sends, for it had sent nothing for {} (in lighttpd server.max-read-idle); a Ping of the client would start that anew",
+            quote::seconds(seconds)
+        )),
         None if silent.is_some() => finding.help(
             "read the gateway's log at this moment: there was no silence before it, so look for a restart, a reload or a limit and not for an idle timeout",
         ),
@@ -139,6 +145,9 @@ fn unread(legs: &Legs<'_>, end: Seen) -> Option<(&'static str, Span, f64)> {
         (seconds >= WORTH_A_WORD && ended <= until).then_some((reader, span, seconds))
     })
 }
+
+/// Seconds for which a client that only listens is worth a word: the shortest common timer is 30 s.
+const LONG: f64 = 20.0;
 
 /// Seconds of silence that may be the reason.
 const WORTH_A_WORD: f64 = 1.0;

@@ -1,4 +1,5 @@
-use crate::connection::{Connection, Request};
+use crate::connection::{Connection, Request, Response};
+use crate::gateway::identify;
 use crate::legs::may_be_question;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, pair, quote, trust};
@@ -60,10 +61,29 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
             finding = finding.shows(answer.seen, format!("{name}: answered {}", quote::status(answer)));
         }
     }
-    found.push(finding.help(
-        "let the gateway speak HTTP/1.1 to its upstream and forward Upgrade and Connection, in nginx with proxy_http_version and two proxy_set_header lines",
-    ));
+    found.push(finding.help(format!(
+        "let the gateway speak HTTP/1.1 to its upstream and forward Upgrade and Connection, in {}",
+        setting(legs.client.response.as_ref())
+    )));
 }
+
+/// By what the product that the answer names forwards upgrades; nginx where it names none, for most are that.
+fn setting(response: Option<&Response>) -> &'static str {
+    let signs = response.map_or(Vec::new(), |response| identify(&response.head, &response.body));
+    let known =
+        signs.iter().find_map(|sign| SETTINGS.iter().find(|(product, _)| *product == sign.signature.product));
+    known.map_or(SETTINGS[0].1, |(_, setting)| setting)
+}
+
+/// Products and their setting.
+static SETTINGS: [(&str, &str); 6] = [
+    ("nginx", "nginx with proxy_http_version and two proxy_set_header lines"),
+    ("Apache httpd", "Apache httpd with upgrade=websocket at the ProxyPass"),
+    ("H2O", "H2O with proxy.websocket: ON"),
+    ("lighttpd", "lighttpd with proxy.header = (\"upgrade\" => \"enable\")"),
+    ("Envoy", "Envoy with upgrade_type: websocket under upgrade_configs"),
+    ("Varnish", "Varnish by a return (pipe) for it, and by setting both fields again in vcl_pipe"),
+];
 
 /// What makes a request no upgrade.
 fn lost(request: &Request) -> Vec<&'static str> {
@@ -81,6 +101,22 @@ mod tests {
     use super::RULE;
     use crate::rules::Blame;
     use crate::rules::testing::{CONNECT, REQUEST, Scene, both, flat};
+
+    #[test]
+    fn the_setting_is_the_one_of_the_product_that_answered() {
+        let told = |fields: &str| {
+            let plain = REQUEST.replace("Upgrade: websocket\r\n", "");
+            let answer = format!("HTTP/1.1 426 Upgrade Required\r\n{fields}");
+            both(
+                Scene::tcp().request(REQUEST).answer(&answer, ""),
+                Scene::tcp().request(&plain).answer(&answer, ""),
+            )
+            .finds(RULE.name)
+            .help
+        };
+        assert!(told("").ends_with("two proxy_set_header lines"));
+        assert!(told("Server: h2o/2.2.5\r\n").ends_with("proxy.websocket: ON"));
+    }
 
     #[test]
     fn the_hop_that_lost_the_upgrade_is_named_once_for_both_legs() {

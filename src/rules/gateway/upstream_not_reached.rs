@@ -1,4 +1,4 @@
-use crate::connection::{Connection, Outcome, Transport};
+use crate::connection::{Connection, Outcome, Response, Transport};
 use crate::legs::{Attempts, Fate, Legs, unreached};
 use crate::role::Role;
 use crate::rules::rule::rule;
@@ -33,12 +33,15 @@ rule! {
     /// unanswered, and clients that hardly waited.
     pub static RULE = "WS-GW-010" "upstream-not-reached" {
         severity: Error, category: Gateway, reference: "RFC 9110 §15.6.3 to §15.6.5; RFC 9293 §3.10.7",
-        explains: ["tls-handshake-failed", "scheme-port-mismatch", "gateway-error-before-upgrade", "handshake-unanswered", "response-not-http"], asked_on: [Answer, Close], check: Check::InContext(check),
+        explains: ["tls-handshake-failed", "scheme-port-mismatch", "gateway-error-before-upgrade", "handshake-unanswered", "response-not-http", "response-not-101"], asked_on: [Answer, Close], check: Check::InContext(check),
     }
 }
 
 fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
-    let refused = connection.response.as_ref().is_some_and(super::spoke);
+    // lighttpd and others give a 500 for an upstream that gave no answer.
+    let failed = |response: &Response| response.head.status >= 500 && context.legs.is_some();
+    let refused =
+        connection.response.as_ref().is_some_and(|response| super::spoke(response) || failed(response));
     let told = refused || super::bad_gateway(connection).is_some();
     let silent = matches!(connection.outcome, Outcome::Unanswered | Outcome::Garbled);
     // Varnish in its pipe and http-proxy on Node end the client's connection without a word.

@@ -1,11 +1,12 @@
-use crate::connection::{Connection, Outcome};
+use crate::capture::Seen;
+use crate::connection::{Connection, Garbled, Outcome};
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Confidence, Finding, Severity, quote, trust};
 
 rule! {
     /// # What it finds
-    /// An upgrade request that was answered with bytes that are no HTTP.
+    /// An upgrade request that was answered with bytes that are no HTTP, or with an HTTP head that breaks off.
     ///
     /// # Why it matters
     /// The port is open, but something else than an HTTP server answers there. A gateway turns the same bytes into a
@@ -13,7 +14,7 @@ rule! {
     ///
     /// # What causes it
     /// A wrong port; TLS expected on one side only; a program that speaks WebSocket frames or a protocol of its own
-    /// without the handshake.
+    /// without the handshake. Of a head that breaks off: a program that crashed or was killed while it answered.
     ///
     /// # How to fix
     /// Check port and scheme, ws or wss, and look at the bytes: they often show what answered.
@@ -28,7 +29,7 @@ rule! {
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
-    let Some((seen, bytes)) =
+    let Some(Garbled { seen, bytes, unfinished }) =
         connection.garbled.as_deref().filter(|_| connection.outcome == Outcome::Garbled)
     else {
         return;
@@ -40,6 +41,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let joined = connection.tcp.accepted.is_none();
     let joined_doubt = || joined.then(|| String::from("the capture lacks the first packets of the server"));
     let doubt = trust::doubt(connection, Role::Server).or_else(joined_doubt);
+    if *unfinished {
+        found.push(breaks_off(connection, *seen, bytes, &doubt));
+        return;
+    }
     let guess = match &**bytes {
         [0x15 | 0x16, 0x03, ..] => "; they look like the first bytes of TLS, as if this port wanted wss",
         [b'S', b'S', b'H', ..] => "; this is an SSH server",
@@ -67,17 +72,43 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     found.push(finding);
 }
 
+/// Of an answer that begins as HTTP and never comes to the end of its head.
+fn breaks_off(connection: &Connection, seen: Seen, bytes: &[u8], doubt: &Option<String>) -> Finding {
+    let open = || String::from("the connection was still open when the capture ended");
+    let doubt = doubt.clone().or_else(|| connection.ending.by.is_none().then(open));
+    let ended = match connection.ending.by {
+        Some((Role::Server, _)) => {
+            format!("; the server's side ended TCP with {} there", quote::ending(connection))
+        }
+        _ => String::new(),
+    };
+    let mut finding = Finding::new(&RULE, seen, "answer that breaks off in its head")
+        .doubted(&doubt, Confidence::Possible)
+        .at_most(if doubt.is_some() { Severity::Warning } else { Severity::Error })
+        .origin(Role::Server)
+        .blame(Role::Server)
+        .message(format!("the server's side began an HTTP answer to the upgrade and never ended its head{ended}"))
+        .shows(seen, format!("answer begins {}", quote::short(&String::from_utf8_lossy(bytes))))
+        .help("find out in the server's log why it stopped amid its answer: a crash, or a head that its library gave up writing");
+    if let Some(request) = &connection.request {
+        finding = finding.shows(request.seen, quote::request_line(request));
+    }
+    finding
+}
+
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::Outcome;
+    use crate::connection::{Garbled, Outcome};
     use crate::role::Role::Server;
     use crate::rules::testing::{REQUEST, Scene};
     use crate::rules::{Blame, Confidence};
 
     fn garbled(bytes: &[u8]) -> Scene {
+        let unfinished = bytes.starts_with(b"HTTP/");
         Scene::tcp().request(REQUEST).with(|connection| {
-            connection.garbled = Some(Box::new((connection.last, bytes.into())));
+            connection.garbled =
+                Some(Box::new(Garbled { seen: connection.last, bytes: bytes.into(), unfinished }));
             connection.outcome = Outcome::Garbled;
         })
     }
@@ -87,6 +118,15 @@ mod tests {
         let finding = garbled(b"\x15\x03\x01\x00\x02").finds(RULE.name);
         assert_eq!((finding.blame, finding.confidence), (Blame::Server, Confidence::Certain));
         assert!(finding.message.contains("wanted wss"));
+    }
+
+    #[test]
+    fn a_head_that_breaks_off_is_http_all_the_same() {
+        let finding = garbled(b"HTTP/1.1 101 Switching Proto").fin(Server).finds(RULE.name);
+        assert_eq!(finding.title, "answer that breaks off in its head");
+        assert!(finding.message.ends_with("ended TCP with FIN there"), "{}", finding.message);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Server, Confidence::Certain));
+        assert_eq!(garbled(b"HTTP/1.1 1").gap(Server).finds(RULE.name).confidence, Confidence::Possible);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use crate::connection::{Connection, Outcome};
+use crate::connection::{Connection, Garbled, Outcome};
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Finding, handshake, quote, trust};
@@ -58,8 +58,9 @@ fn tls_to_plain(connection: &Connection) -> Option<Finding> {
 /// The upgrade request in plain HTTP was answered by TLS, or by somebody who wants it.
 fn plain_to_tls(connection: &Connection) -> Option<Finding> {
     let request = connection.request.as_ref()?;
-    let alert = connection.garbled.as_deref().filter(|(_, bytes)| {
-        connection.outcome == Outcome::Garbled && matches!(**bytes, [0x15, 0x03, 0..=4, 0, 2, 1 | 2, ..])
+    let alert = connection.garbled.as_deref().filter(|garbled| {
+        connection.outcome == Outcome::Garbled
+            && matches!(*garbled.bytes, [0x15, 0x03, 0..=4, 0, 2, 1 | 2, ..])
     });
     let refused = connection.response.as_ref().and_then(|response| {
         let body = String::from_utf8_lossy(&response.body);
@@ -67,7 +68,7 @@ fn plain_to_tls(connection: &Connection) -> Option<Finding> {
         (response.head.status == 400).then_some((response, *words))
     });
     let (seen, what) = match (alert, refused) {
-        (Some((seen, bytes)), _) if trust::doubt(connection, Role::Server).is_none() => (
+        (Some(Garbled { seen, bytes, .. }), _) if trust::doubt(connection, Role::Server).is_none() => (
             *seen,
             format!("a TLS alert, {}", quote::hex(bytes.get(..bytes.len().min(7)).unwrap_or_default())),
         ),
@@ -113,7 +114,7 @@ const WORDS: [&str; 3] = [
 #[cfg(test)]
 mod tests {
     use super::{RULE, WORDS};
-    use crate::connection::Outcome;
+    use crate::connection::{Garbled, Outcome};
     use crate::role::Role::Server;
     use crate::rules::testing::{REQUEST, Scene};
     use crate::rules::{Blame, Confidence};
@@ -121,7 +122,9 @@ mod tests {
 
     fn garbled(request: &str, bytes: &[u8]) -> Scene {
         Scene::tcp().request(request).with(|connection| {
-            connection.garbled = Some(Box::new((connection.last, bytes.into())));
+            let unfinished = false;
+            connection.garbled =
+                Some(Box::new(Garbled { seen: connection.last, bytes: bytes.into(), unfinished }));
             connection.outcome = Outcome::Garbled;
         })
     }

@@ -78,6 +78,33 @@ fn each_violation_is_told_once_and_reading_goes_on() {
 }
 
 #[test]
+fn a_control_frame_that_breaks_a_rule_is_known_however_it_is_cut() {
+    for (bytes, violation) in [
+        (&b"\xC9\x05early"[..], Violation::Rsv1Misplaced),
+        (b"\x8B\x05early", Violation::ReservedOpcode(11)),
+        (b"\x89\x85\x01\x02\x03\x04early", Violation::Masked),
+    ] {
+        for behind in [&b""[..], b"\x89\x00", CLOSE] {
+            let stream = [HELLO, bytes, behind].concat();
+            for cut in 0..stream.len() {
+                let (one, two) = stream.split_at(cut);
+                assert_eq!(violations(&[one, two]), [(violation, 7)], "{cut}");
+                let whole = frames(Masking::Unmasked, &[&stream]);
+                let kinds = |frames: &[(Opcode, u64)]| frames.iter().map(|frame| frame.0).collect::<Vec<_>>();
+                assert_eq!(kinds(&frames(Masking::Unmasked, &[one, two])), kinds(&whole), "{cut}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_only_looks_like_the_start_of_a_bad_control_frame_is_none() {
+    let stream = [HELLO, b"\xC9\x05noise-and-more-of-it"].concat();
+    assert_eq!(violations(&[&stream[..11], &stream[11..]]), [(Violation::FramingLost, 7)]);
+    assert_eq!(violations(&[&stream[..11]]), [(Violation::EndsMidFrame, 7)]);
+}
+
+#[test]
 fn a_side_that_never_masks_is_read_to_its_close() {
     let long = Frame::new(0x82, &[7; 3000]).bytes();
     let segments = [&long[..1400], &long[1400..], &long[..1400], &long[1400..], HELLO, CLOSE];
