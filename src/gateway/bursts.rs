@@ -1,6 +1,7 @@
 //! Endings that come together: sessions of one server that its side gave up within a second.
 
-use super::record::{Record, Records};
+use super::pictures::Distinct;
+use super::record::Record;
 use crate::connection::Outcome;
 use crate::net::Endpoint;
 use crate::role::Role;
@@ -28,9 +29,16 @@ pub struct Burst {
 /// Where the bursts of each server are. Strangers choose its keys in part.
 type Places = HashMap<Endpoint, Range<usize>, RandomState>;
 
+/// The burst of a server that holds a moment, of bursts in order.
+pub(super) fn around(bursts: &[(Endpoint, Burst)], server: Endpoint, at: Timestamp) -> Option<&Burst> {
+    let next = bursts.partition_point(|(other, burst)| (*other, burst.from) <= (server, at));
+    let (other, burst) = bursts.get(next.checked_sub(1)?)?;
+    (*other == server && at <= burst.until).then_some(burst)
+}
+
 /// Endings in a row, none more than a quarter of a second after the one before, a second in all. Only of servers that
 /// failed so many sessions.
-pub(super) fn bursts(records: &Records) -> Vec<(Endpoint, Burst)> {
+pub(super) fn bursts(records: Distinct<'_>) -> Vec<(Endpoint, Burst)> {
     let sessions = || records.iter().filter(|record| record.outcome == Outcome::Established);
     let failure = |record: &Record| {
         let (by, how, at) = record.parted?;
@@ -133,6 +141,8 @@ pub const TOGETHER: u32 = 3;
 #[cfg(test)]
 mod tests {
     use super::super::parting::How;
+    use super::super::pictures::Run;
+    use super::super::record::Records;
     use super::*;
     use crate::rules::testing::Scene;
 
@@ -154,7 +164,7 @@ mod tests {
     #[test]
     fn as_many_were_open_at_a_burst_as_had_begun_and_were_not_over() {
         let records = failures();
-        let bursts = bursts(&records);
+        let bursts = bursts(Distinct::new(Run { records: &records, from: 0, until: records.len() }, &[]));
         assert!(bursts.len() > 30 && bursts.iter().any(|(_, burst)| burst.open > 40));
         for (server, burst) in bursts {
             let end = |record: &Record| record.parted.map(|(.., at)| at).or(record.ended.time());

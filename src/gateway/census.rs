@@ -1,7 +1,8 @@
 //! What many connections have in common: one small record of each, so that a rule can say "38 of 41 ended so".
 
-use super::bursts::Burst;
+use super::bursts::{Burst, around, bursts};
 use super::patterns::{Group, Patterns, Retries, Reuse};
+use super::pictures::{Distinct, Run};
 use super::record::{Record, Records, digest};
 use crate::capture::PacketId;
 use crate::connection::{Connection, Outcome};
@@ -17,6 +18,10 @@ pub struct Census {
     records: Records,
     /// What the records have in common: found when first asked for, and again when many more came since.
     patterns: OnceLock<Patterns>,
+    /// How many of the last records are those of connections that are about to be judged, and of some before them.
+    recent: usize,
+    /// The bursts among these, which the patterns may not hold yet: found when first asked for.
+    recent_bursts: OnceLock<Vec<(Endpoint, Burst)>>,
 }
 
 impl Census {
@@ -49,9 +54,26 @@ impl Census {
         self.patterns().ages.around(server, age)
     }
 
+    /// Some of so many that wait are about to be judged. What ends together is there together, so that looking at these again
+    /// costs no more than judging them.
+    pub fn renew(&mut self, waiting: usize) {
+        self.recent = 2 * waiting + BEFORE;
+        self.recent_bursts.take();
+    }
+
     /// Sessions that the same server gave up within the same second.
     pub fn burst(&self, server: Endpoint, at: Timestamp) -> Option<&Burst> {
-        self.patterns().burst(server, at)
+        let patterns = self.patterns();
+        let known = patterns.burst(server, at);
+        if patterns.covers == self.records.len() {
+            return known;
+        }
+        let recent = self.recent_bursts.get_or_init(|| {
+            let until = self.records.len();
+            let run = Run { records: &self.records, from: until.saturating_sub(self.recent), until };
+            bursts(Distinct::new(run, &run.pictures(&run.repeats())))
+        });
+        known.into_iter().chain(around(recent, server, at)).max_by_key(|burst| burst.count)
     }
 
     /// The attempts of one client of which the connection that begins in this packet is the first.
@@ -130,6 +152,9 @@ impl Census {
     }
 }
 
+/// Records before those that wait in which a burst of these may have begun.
+const BEFORE: usize = 256;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,6 +182,25 @@ mod tests {
         assert_eq!(count(&census), 6);
         census.complete();
         assert_eq!(count(&census), 7, "at the end all count");
+    }
+
+    #[test]
+    fn a_burst_is_found_though_the_patterns_of_the_whole_run_are_older() {
+        let mut census = Census::default();
+        (0..100).for_each(|i| census.push(&session(f64::from(i) * 50.0)));
+        let burst: Vec<Connection> = (0..6).map(|i| session(9000.0 + f64::from(i) * 0.01)).collect();
+        let server = burst[0].tcp.server;
+        let found = |census: &Census| {
+            let (_, end) = burst[3].ending.by.unwrap();
+            census.burst(server, end.at).map(|burst| (burst.count, burst.open))
+        };
+        assert_eq!(found(&census), None);
+        burst.iter().for_each(|connection| census.push(connection));
+        census.renew(burst.len());
+        assert_eq!(census.patterns().covers, 100);
+        assert_eq!(found(&census), Some((6, 6)));
+        census.complete();
+        assert_eq!((census.patterns().covers, found(&census)), (106, Some((6, 6))));
     }
 
     #[test]

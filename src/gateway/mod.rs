@@ -6,6 +6,7 @@ mod census;
 mod one_leg;
 mod parting;
 mod patterns;
+mod pictures;
 mod record;
 mod signatures;
 mod timers;

@@ -1,7 +1,8 @@
 //! What the records of a census have in common, found in one go so that every question is answered at once.
 
-use super::bursts::{Burst, bursts};
+use super::bursts::{Burst, around, bursts};
 use super::parting::How;
+use super::pictures::{Distinct, Run};
 use super::record::{Record, Records};
 use crate::capture::PacketId;
 use crate::connection::Outcome;
@@ -22,6 +23,8 @@ type Map<K, V> = HashMap<K, V, RandomState>;
 #[derive(Clone, Debug)]
 pub(super) struct Patterns {
     pub(super) covers: usize,
+    /// Those of them that are second pictures of others, and count for nothing.
+    pictures: Vec<u32>,
     /// Silences before the server's side gave up.
     pub(super) silences: Groups,
     /// Ages of busy sessions that the server's side gave up.
@@ -86,17 +89,28 @@ pub struct Reuse {
 
 impl Patterns {
     pub(super) fn of(records: &Records) -> Patterns {
+        let covers = records.len();
+        let run = Run { records, from: 0, until: covers };
+        let repeats = run.repeats();
+        let pictures = run.pictures(&repeats);
+        let records = Distinct::new(run, &pictures);
         Patterns {
-            covers: records.len(),
+            covers,
             silences: silences(records),
             ages: ages(records),
             bursts: bursts(records),
             retries: retries(records),
-            reuses: reuses(records),
+            reuses: reuses(records, &repeats),
             accepts: OnceLock::new(),
             deflates: OnceLock::new(),
             clients: OnceLock::new(),
+            pictures,
         }
+    }
+
+    /// The records of which these are the patterns, each connection once.
+    fn distinct<'a>(&'a self, records: &'a Records) -> Distinct<'a> {
+        Distinct::new(Run { records, from: 0, until: self.covers }, &self.pictures)
     }
 
     /// The first packet of the first connection to a server whose request an accept value answers.
@@ -108,7 +122,7 @@ impl Patterns {
     ) -> Option<PacketId> {
         let accepts = self.accepts.get_or_init(|| {
             let mut accepts = Map::default();
-            for record in records.iter().take(self.covers) {
+            for record in self.distinct(records).iter() {
                 if let Some(accept) = record.accept {
                     accepts.entry((record.server, accept)).or_insert(record.packet);
                 }
@@ -120,16 +134,14 @@ impl Patterns {
 
     /// The burst of a server that holds a moment.
     pub(super) fn burst(&self, server: Endpoint, at: Timestamp) -> Option<&Burst> {
-        let next = self.bursts.partition_point(|(other, burst)| (*other, burst.from) <= (server, at));
-        let (other, burst) = self.bursts.get(next.checked_sub(1)?)?;
-        (*other == server && at <= burst.until).then_some(burst)
+        around(&self.bursts, server, at)
     }
 
     /// Of the sessions of a server that offered permessage-deflate: how many got it, and how many there are.
     pub(super) fn deflate(&self, records: &Records, server: Endpoint) -> (u32, u32) {
         let deflates = self.deflates.get_or_init(|| {
             let mut deflates = Map::default();
-            for record in records.iter().take(self.covers) {
+            for record in self.distinct(records).iter() {
                 if let Some(accepted) = record.deflate {
                     let (got, all) = deflates.entry(record.server).or_insert((0_u32, 0_u32));
                     (*got, *all) = (*got + u32::from(accepted), *all + 1);
@@ -144,8 +156,7 @@ impl Patterns {
     /// the patterns, and perhaps later ones.
     pub(super) fn of_client(&self, records: &Records, client: IpAddr, server: Endpoint) -> &[u32] {
         let clients = self.clients.get_or_init(|| {
-            let mut clients: Vec<u32> =
-                (0..).zip(records.iter().take(self.covers)).map(|(at, _)| at).collect();
+            let mut clients: Vec<u32> = self.distinct(records).indexed().map(|(at, _)| at).collect();
             clients.sort_by_key(|&at| {
                 records.get(at).map(|record| (record.client, record.server, record.opened))
             });
@@ -199,7 +210,7 @@ impl Groups {
     }
 }
 
-fn silences(records: &Records) -> Groups {
+fn silences(records: Distinct<'_>) -> Groups {
     let of = |record: &Record| {
         let (by, how, at) = record.parted?;
         let quiet = record.quiet.nanos().filter(|quiet| *quiet >= SHORTEST)?;
@@ -208,7 +219,7 @@ fn silences(records: &Records) -> Groups {
     Groups::of(records.iter().filter_map(of).collect())
 }
 
-fn ages(records: &Records) -> Groups {
+fn ages(records: Distinct<'_>) -> Groups {
     let of = |record: &Record| {
         let (by, how, at) = record.parted?;
         let age = record.age().filter(|age| *age >= SHORTEST)?;
@@ -231,7 +242,7 @@ impl How {
 }
 
 /// Runs of attempts that are all quick (less than a second after the failure before), or all equally slow.
-fn retries(records: &Records) -> Map<PacketId, Retries> {
+fn retries(records: Distinct<'_>) -> Map<PacketId, Retries> {
     let key = |record: &Record| (record.client, record.server, record.path);
     let failed: HashSet<_, RandomState> =
         records.iter().filter(|record| failed_at(record).is_some()).map(key).collect();
@@ -297,13 +308,10 @@ fn failed_at(record: &Record) -> Option<Timestamp> {
     }
 }
 
-fn reuses(records: &Records) -> Map<(Endpoint, NonZeroU64), Reuse> {
-    // Nearly every key is there once: only the others are worth an order of their own.
-    let all = records.iter().filter_map(|record| Some(record.key?.get()));
-    let repeats = Repeats::of(all, records.len());
+fn reuses(records: Distinct<'_>, repeats: &Repeats) -> Map<(Endpoint, NonZeroU64), Reuse> {
     let key = |record: &Record| record.key.filter(|key| repeats.may_have(key.get()));
     let mut keys: Vec<(NonZeroU64, u32)> =
-        (0..).zip(records.iter()).filter_map(|(at, record)| Some((key(record)?, at))).collect();
+        records.indexed().filter_map(|(at, record)| Some((key(record)?, at))).collect();
     keys.sort_unstable();
     let repeated = keys.chunk_by(|one, other| one.0 == other.0).filter(|same| same.len() > 1);
     let record = |&(key, at): &(NonZeroU64, u32)| records.get(at).map(|record| (record.server, key, record));

@@ -82,6 +82,7 @@ impl<'a> Bench<'a> {
     /// keeps the work of matching proportional to the number of connections.
     pub(super) fn settle(&mut self, oldest: usize, totals: &mut Totals, observer: &mut impl Observer) {
         self.seat();
+        self.census.renew(self.waiting.len());
         let unused = self.unused.make_contiguous();
         unused.sort_by_key(|unused| (unused.opened.at, unused.opened.packet));
         let unused = Unconnected::new(unused);

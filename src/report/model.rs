@@ -161,6 +161,7 @@ pub struct Totals {
     pub tcp_connections: u64,
     pub tls_connections: u64,
     pub tls_decrypted: u64,
+    /// Those of the list, second pictures of others (`same_as`) among them.
     pub websocket_connections: u64,
     pub established: u64,
     pub rejected: u64,

@@ -83,6 +83,11 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
             quote::seconds(since)
         )
     });
+    let before = match at_work {
+        _ if !silence.is_empty() => Before::Silence,
+        Some(_) => Before::Message,
+        None => Before::Traffic,
+    };
     let mut finding = Finding::new(
         &RULE,
         end,
@@ -99,7 +104,12 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     ))
     .shows(end, format!("{how} from the {}, no Close before it in either direction", by.name()))
     .shows_all(end, doubt.into_iter().collect())
-    .help(help(by, !silence.is_empty(), at_work.is_some(), who_ended(context)));
+    .help(match by {
+        Role::Client => String::from(
+            "find out why the client left without a Close: killed, closed hard, or a library that drops the connection",
+        ),
+        Role::Server => help(before, who_ended(context)),
+    });
     let sign = connection.response.as_ref().and_then(|response| relay(&response.head, &response.body));
     if let (Role::Server, Some(sign), Some(response)) = (by, sign, &connection.response) {
         finding = finding.confidence(Confidence::Likely).origin(Origin::Gateway).shows(
@@ -155,32 +165,39 @@ fn who_ended(context: &Context<'_>) -> Option<(Party, Endpoint)> {
     }
 }
 
-fn help(by: Role, timed: bool, at_work: bool, who: Option<(Party, Endpoint)>) -> String {
-    if by == Role::Client {
-        return String::from(
-            "find out why the client left without a Close: killed, closed hard, or a library that drops the connection",
-        );
-    }
+/// What is seen just before an end of the server's side.
+#[derive(Clone, Copy)]
+enum Before {
+    /// A silence as long as a timer waits.
+    Silence,
+    /// A message of the client, to which the server had sent nothing yet.
+    Message,
+    /// Nothing that stands out.
+    Traffic,
+}
+
+/// What to do first about an end by the server's side; `who` ended it, where both legs show that.
+fn help(before: Before, who: Option<(Party, Endpoint)>) -> String {
     let name = who
         .map_or(String::from("the server"), |(party, endpoint)| format!("the {} {endpoint}", party.name()));
-    match who {
-        _ if timed => format!(
+    match (before, who) {
+        (Before::Silence, _) => format!(
             "send a Ping at half of this silence, or raise the timeout of that length on {}",
             if who.is_some() { name.as_str() } else { "the server's side" }
         ),
-        Some((Party::Gateway, _)) => {
+        (_, Some((Party::Gateway, _))) => {
             format!(
                 "read the log of {name} at this second: a timer, a reload, or a limit; it ended the session by itself"
             )
         }
-        _ if at_work => format!(
+        (Before::Message, _) => format!(
             "read the log of {name} at this second for what became of that message: an exception in its handler, or a return without a Close; then look for a restart, a crash{}",
             if who.is_some() { ", or a kill" } else { ", or a proxy before it" }
         ),
-        Some(_) => format!(
+        (Before::Traffic, Some(_)) => format!(
             "read the log of {name} at this second: a crash, a restart, or a handler that returned; the gateway only passed the end on"
         ),
-        None => String::from(
+        (Before::Traffic, None) => String::from(
             "find out what ended the connection on the server's side at this moment: a restart, a crash, or a proxy before it",
         ),
     }

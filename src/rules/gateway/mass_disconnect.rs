@@ -115,7 +115,11 @@ mod tests {
     #[test]
     fn an_outage_of_this_side_ends_the_sessions_of_all_servers_at_once() {
         let mut all = sessions(8, 6, Scene::fin);
-        let other = |connection: &mut Connection| connection.tcp.server.ip = [10, 0, 0, 77].into();
+        // With sequence numbers of its own, or they would be the same sessions behind a translation of the server's address.
+        let other = |connection: &mut Connection| {
+            connection.tcp.server.ip = [10, 0, 0, 77].into();
+            connection.tcp.isn.server = connection.tcp.isn.server.map(|isn| isn + 1_000_000);
+        };
         all.extend(sessions(8, 6, Scene::fin).into_iter().map(|mut connection| {
             other(&mut connection);
             connection
@@ -125,12 +129,30 @@ mod tests {
         assert_eq!((finding.blame, finding.confidence), (Blame::Unknown, Confidence::Possible));
         let ports = |mut connection: Connection| {
             connection.tcp.server.port = 81;
+            connection.tcp.isn.server = connection.tcp.isn.server.map(|isn| isn + 1_000_000);
             connection
         };
         let mut all = sessions(8, 6, Scene::fin);
         all.extend(sessions(8, 6, Scene::fin).into_iter().map(ports));
         let judged = judged_together(&all, &[]);
         assert_eq!(named(&judged[0], RULE.name).unwrap().blame, Blame::Server);
+    }
+
+    #[test]
+    fn sessions_that_were_captured_on_both_sides_of_a_translation_count_once() {
+        let translated = |mut connection: Connection| {
+            connection.tcp.client.ip = [192, 0, 2, 9].into();
+            connection
+        };
+        let mut all = sessions(8, 6, Scene::fin);
+        all.extend(sessions(8, 6, Scene::fin).into_iter().map(translated));
+        let judged = judged_together(&all, &[]);
+        let finding = named(&judged[0], RULE.name).unwrap();
+        assert!(finding.message.contains("6 of the 8 sessions"), "{}", finding.message);
+        // Three sessions are no burst for having been captured twice.
+        let mut few = sessions(3, 3, Scene::fin);
+        few.extend(sessions(3, 3, Scene::fin).into_iter().map(translated));
+        assert_eq!(told(&few), 0);
     }
 
     #[test]

@@ -1,0 +1,136 @@
+//! Second pictures of one connection, captured on both sides of an address translation: of what many have in common they are
+//! one.
+
+use super::record::{Record, Records};
+use crate::legs::Repeats;
+use crate::time::Timestamp;
+
+/// A run of records, each connection once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Distinct<'a> {
+    run: Run<'a>,
+    /// Indices of those that are left out, in order.
+    pictures: &'a [u32],
+}
+
+/// Records that follow each other.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Run<'a> {
+    pub(super) records: &'a Records,
+    /// Index of the first.
+    pub(super) from: usize,
+    /// Index after the last.
+    pub(super) until: usize,
+}
+
+impl<'a> Run<'a> {
+    /// All of them, each with its index.
+    fn iter(self) -> impl Iterator<Item = (u32, &'a Record)> {
+        (0..).zip(self.records.iter()).take(self.until).skip(self.from)
+    }
+
+    /// Which of their keys may be there more than once: nearly none is.
+    pub(super) fn repeats(self) -> Repeats {
+        Repeats::of(self.iter().filter_map(|(_, record)| Some(record.key?.get())), self.until - self.from)
+    }
+
+    /// Indices of those that are second pictures of others, in order: both asked with one key for one path, and both sides
+    /// began at the same sequence numbers.
+    pub(super) fn pictures(self, repeats: &Repeats) -> Vec<u32> {
+        let key = |record: &Record| Some((record.key?, record.isn.client?, record.isn.server?));
+        let repeated = |record: &Record| key(record).filter(|(key, ..)| repeats.may_have(key.get()));
+        let mut order: Vec<_> = self
+            .iter()
+            .filter_map(|(index, record)| {
+                let capture = record.packet.capture();
+                Some((repeated(record)?, record.path, capture, record.opened, record.packet, index))
+            })
+            .collect();
+        order.sort_unstable();
+        let mut found = Vec::new();
+        for alike in order.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)) {
+            let mut first: Option<(u16, Timestamp)> = None;
+            for &(_, _, capture, opened, _, index) in alike {
+                // Two captures may have two clocks.
+                let is_picture = first.is_some_and(|(other, begun)| {
+                    other != capture || opened.nanos_since(begun).saturating_abs() <= PASSAGE
+                });
+                match is_picture {
+                    true => found.push(index),
+                    false => first = Some((capture, opened)),
+                }
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+}
+
+impl<'a> Distinct<'a> {
+    /// These records without their `pictures`.
+    pub(super) fn new(run: Run<'a>, pictures: &'a [u32]) -> Distinct<'a> {
+        Distinct { run, pictures }
+    }
+
+    /// One after the other.
+    pub(super) fn iter(self) -> impl Iterator<Item = &'a Record> {
+        self.indexed().map(|(_, record)| record)
+    }
+
+    /// The one with this index.
+    pub(super) fn get(self, index: u32) -> Option<&'a Record> {
+        self.run.records.get(index)
+    }
+
+    /// All of them, each with its index.
+    pub(super) fn indexed(self) -> impl Iterator<Item = (u32, &'a Record)> {
+        let mut left_out = self.pictures.iter().peekable();
+        self.run.iter().filter(move |(index, _)| left_out.next_if_eq(&index).is_none())
+    }
+}
+
+/// Nanoseconds within which a translation passes a packet on.
+const PASSAGE: i64 = 1_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::Connection;
+    use crate::rules::testing::{ANSWER, REQUEST, Scene};
+
+    /// What begins at so many seconds, and the same as it is behind a translation of the client's address.
+    fn translated(seconds: f64) -> [Connection; 2] {
+        let session = || Scene::tcp_at(seconds).request(REQUEST).answer(ANSWER, "");
+        [session().build(), session().with(|one| one.tcp.client.ip = [192, 0, 2, 9].into()).build()]
+    }
+
+    fn found(connections: &[Connection]) -> Vec<u32> {
+        let mut records = Records::default();
+        connections.iter().for_each(|connection| records.push(Record::of(connection)));
+        let run = Run { records: &records, from: 0, until: records.len() };
+        let found = run.pictures(&run.repeats());
+        let distinct = Distinct::new(run, &found);
+        assert_eq!(distinct.iter().count() + found.len(), connections.len());
+        assert!(distinct.indexed().all(|(index, _)| !found.contains(&index)));
+        found
+    }
+
+    #[test]
+    fn a_connection_that_was_captured_on_both_sides_of_a_translation_is_one() {
+        let all: Vec<Connection> = [0.0, 5.0, 9.0].into_iter().flat_map(translated).collect();
+        assert_eq!(found(&all), [1, 3, 5]);
+    }
+
+    #[test]
+    fn connections_that_share_but_one_mark_are_several() {
+        let [one, other] = translated(0.0);
+        // The other leg of a gateway.
+        let mut leg = other.clone();
+        leg.tcp.isn.server = Some(77);
+        assert!(found(&[one.clone(), leg]).is_empty());
+        // A program that writes captures has the same sequence numbers in each.
+        let mut late = translated(60.0)[1].clone();
+        late.tcp.isn = one.tcp.isn;
+        assert!(found(&[one, late]).is_empty());
+    }
+}
