@@ -71,7 +71,11 @@ impl Census {
         let recent = self.recent_bursts.get_or_init(|| {
             let until = self.records.len();
             let run = Run { records: &self.records, from: until.saturating_sub(self.recent), until };
-            bursts(Distinct::new(run, &run.pictures(&run.repeats())))
+            // Where nothing ended together nothing did so twice.
+            match bursts(Distinct::new(run, &[])) {
+                none if none.is_empty() => none,
+                _ => bursts(Distinct::new(run, &run.pictures(&run.repeats()))),
+            }
         });
         known.into_iter().chain(around(recent, server, at)).max_by_key(|burst| burst.count)
     }

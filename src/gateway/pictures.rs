@@ -26,7 +26,7 @@ pub(super) struct Run<'a> {
 impl<'a> Run<'a> {
     /// All of them, each with its index.
     fn iter(self) -> impl Iterator<Item = (u32, &'a Record)> {
-        (0..).zip(self.records.iter()).take(self.until).skip(self.from)
+        (self.from as u32..).zip(self.records.range(self.from, self.until))
     }
 
     /// Which of their keys may be there more than once: nearly none is.

@@ -70,6 +70,12 @@ impl Records {
         self.0.iter().flatten()
     }
 
+    /// Those from one index to another.
+    pub(super) fn range(&self, from: usize, until: usize) -> impl Iterator<Item = &Record> {
+        let blocks = self.0.iter().skip(from / BLOCK).flatten();
+        blocks.skip(from % BLOCK).take(until.saturating_sub(from))
+    }
+
     pub(super) fn push(&mut self, record: Record) {
         match self.0.last_mut() {
             Some(last) if last.len() < BLOCK => last.push(record),
