@@ -65,11 +65,6 @@ impl Records {
         self.0.get(index as usize / BLOCK)?.get(index as usize % BLOCK)
     }
 
-    /// All of them, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &Record> {
-        self.0.iter().flatten()
-    }
-
     /// Those from one index to another.
     pub(super) fn range(&self, from: usize, until: usize) -> impl Iterator<Item = &Record> {
         let blocks = self.0.iter().skip(from / BLOCK).flatten();
