@@ -3,7 +3,6 @@
 
 use super::record::{Record, Records};
 use crate::legs::Repeats;
-use crate::time::Timestamp;
 
 /// A run of records, each connection once.
 #[derive(Clone, Copy, Debug)]
@@ -49,21 +48,27 @@ impl<'a> Run<'a> {
         order.sort_unstable();
         let mut found = Vec::new();
         for alike in order.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)) {
-            let mut first: Option<(u16, Timestamp)> = None;
-            for &(_, _, capture, opened, _, index) in alike {
-                // Two captures may have two clocks.
-                let is_picture = first.is_some_and(|(other, begun)| {
-                    other != capture || opened.nanos_since(begun).saturating_abs() <= PASSAGE
-                });
-                match is_picture {
+            let mut first: Option<&Record> = None;
+            for &(.., index) in alike {
+                let Some(record) = self.records.get(index) else { continue };
+                match first.is_some_and(|first| is_picture(first, record)) {
                     true => found.push(index),
-                    false => first = Some((capture, opened)),
+                    false => first = Some(record),
                 }
             }
         }
         found.sort_unstable();
         found
     }
+}
+
+/// Whether two records of the same marks, of which `first` was there first, are one connection under two pairs of addresses. Two
+/// captures may have two clocks.
+fn is_picture(first: &Record, record: &Record) -> bool {
+    let moved = (first.client, first.server) != (record.client, record.server);
+    let near = first.packet.capture() != record.packet.capture()
+        || record.opened.nanos_since(first.opened).saturating_abs() <= PASSAGE;
+    moved && near
 }
 
 impl<'a> Distinct<'a> {
