@@ -459,10 +459,8 @@ impl Flow {
     }
 
     fn heard(&mut self, heard: Heard, keys: &mut Keyring) -> Protocol {
-        match heard {
-            Heard::More => return Protocol::Open,
-            Heard::Nothing if self.attempts.is_empty() => return Protocol::Nothing,
-            Heard::Nothing | Heard::Session(_) | Heard::Tunnel(..) | Heard::Http2(..) => {}
+        if matches!(heard, Heard::More) {
+            return Protocol::Open;
         }
         if let Stage::Http(exchange) = std::mem::replace(&mut self.stage, Stage::Over) {
             self.take_attempts(*exchange, true);
@@ -483,6 +481,8 @@ impl Flow {
                 self.stage = Stage::Unknown(Box::default(), Some(authority));
                 return self.resume(rest, keys);
             }
+            // A client that goes on after it was refused has been refused all the same.
+            Heard::Nothing if self.attempts.is_empty() => return Protocol::Nothing,
             Heard::More | Heard::Nothing => {}
         }
         Protocol::Open

@@ -207,6 +207,19 @@ fn refused_upgrades_are_told_each_and_the_next_one_is_found() {
 }
 
 #[test]
+fn a_refused_client_that_sends_frames_all_the_same_stays_refused() {
+    let mut play = opened();
+    play.data(C, REQUEST);
+    play.data(S, b"HTTP/1.1 504 Gateway Time-out\r\nContent-Length: 4\r\n\r\nlate");
+    play.data(C, b"\x81\x85\0\0\0\0hello");
+    play.data(S, b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+    play.event(S, Event::Fin);
+    let c = one(play.close());
+    assert_eq!((c.outcome, c.response.unwrap().head.status), (Outcome::Rejected, 504));
+    assert_eq!(c.ending.transport, Transport::Fin);
+}
+
+#[test]
 fn an_answer_that_is_no_http_is_garbled_and_none_is_unanswered() {
     let mut play = opened();
     play.data(C, REQUEST);

@@ -158,7 +158,7 @@ pub static TIMERS: &[Timer] = &[
         60.0,
         Either,
         &[Fin],
-        "proxy_read_timeout and proxy_send_timeout",
+        "proxy_read_timeout",
         "ngx_http_upstream.c, nginx.org websocket.html",
     ),
     idle("Varnish", 60.0, Either, &[Fin], "pipe_timeout", "include/tbl/params.h"),
@@ -181,6 +181,14 @@ pub static TIMERS: &[Timer] = &[
             "cowboy_websocket.erl",
         )
     },
+    idle(
+        "Apache httpd",
+        60.0,
+        Either,
+        &[Fin],
+        "Timeout, or timeout= of ProxyPass where that is longer",
+        "mod_proxy_http.c, core.xml; with 3 s seen of 2.4",
+    ),
     idle("Jetty", 30.0, Either, &[Close(1001)], "setIdleTimeout", "WebSocketConstants.java"),
     idle(
         "Azure Load Balancer",
@@ -190,14 +198,6 @@ pub static TIMERS: &[Timer] = &[
         "the idle timeout of the load balancing rule, with TCP reset on idle",
         "Azure documentation, load-balancer-tcp-reset",
     ),
-    reported(idle(
-        "Apache httpd",
-        60.0,
-        Either,
-        &[Fin],
-        "ProxyWebsocketIdleTimeout, or Timeout where that is 0",
-        "mod_proxy_wstunnel.xml",
-    )),
     // Bytes of the upstream do not start it anew; it looks once a second.
     Timer {
         late: 2.0,

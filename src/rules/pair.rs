@@ -245,6 +245,15 @@ fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) 
                 finding.message.push_str("; both legs were captured: the upstream's 101 is in order here, so the gateway made it so");
             }
             Time => finding.blame = slow(upstream),
+            _ if finding.rule.name == "http-bytes-in-stream" => {
+                let passed_on = upstream.iter().any(|other| other.rule.code == finding.rule.code);
+                let upstreams = ending.as_ref().filter(|verdict| verdict.blame == Party::Upstream);
+                if let Some(verdict) = upstreams.filter(|_| !passed_on) {
+                    let (spoke, confidence) = (finding.origin, finding.confidence);
+                    apply(finding, Some(verdict));
+                    (finding.origin, finding.confidence) = (spoke, confidence.min(verdict.confidence));
+                }
+            }
             _ if finding.blame == Blame::Server && is_sure => {
                 let also = upstream.iter().any(|other| other.rule.code == finding.rule.code);
                 match legs.pair.passage {

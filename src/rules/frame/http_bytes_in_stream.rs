@@ -68,8 +68,8 @@ fn is_error_page(bytes: &[u8]) -> bool {
 mod tests {
     use super::RULE;
     use crate::role::Role::{Client, Server};
-    use crate::rules::Blame;
-    use crate::rules::testing::Scene;
+    use crate::rules::testing::{Scene, both};
+    use crate::rules::{Blame, Origin};
     use crate::websocket::Violation::{HttpInStream, Rsv23};
 
     #[test]
@@ -93,6 +93,17 @@ mod tests {
         assert_eq!(page.finds(RULE.name).blame, Blame::Gateway);
         let other = Scene::session("", "").anomaly(Client, HttpInStream, b"GET / HTTP/1.1\r\n");
         assert_eq!(other.finds(RULE.name).blame, Blame::Client);
+    }
+
+    #[test]
+    fn an_error_page_of_a_gateway_whose_upstream_ended_first_is_the_upstreams_fault() {
+        let leg = || Scene::session("", "").messages(Client, 1);
+        let page = || leg().after(1.0).anomaly(Server, HttpInStream, b"HTTP/1.1 502 Bad Gateway\r\n");
+        let finding = both(page().fin(Server), leg().reset(Server)).finds(RULE.name);
+        assert_eq!((finding.origin, finding.blame), (Some(Origin::Gateway), Blame::Upstream));
+        assert!(finding.message.contains("RST from the upstream on the upstream leg"), "{}", finding.message);
+        let finding = both(page().fin(Server), leg().after(2.0).fin(Client)).finds(RULE.name);
+        assert_eq!(finding.blame, Blame::Gateway);
     }
 
     #[test]

@@ -1,5 +1,6 @@
-use crate::connection::Connection;
-use crate::gateway::{Kind, Parting, Party, TIMERS, Timer, ending, identify};
+use crate::capture::Seen;
+use crate::connection::{Connection, Span};
+use crate::gateway::{Kind, Parting, Party, TIMERS, ending, identify};
 use crate::legs::Legs;
 use crate::role::Role;
 use crate::rules::rule::rule;
@@ -14,8 +15,8 @@ rule! {
     /// Both programs wanted to go on. Both report 1006, and neither log says why, because the cause is in neither.
     ///
     /// # What causes it
-    /// A timer of the gateway after a silence or a maximum age, a reload of its configuration, a limit on memory or size,
-    /// a firewall rule, a restart.
+    /// A timer of the gateway after a silence or a maximum age, or because an end did not read and the gateway could not send;
+    /// a reload of its configuration, a limit on memory or size, a firewall rule, a restart.
     ///
     /// # How to fix
     /// Read the gateway's log at that moment. Raise its timeouts or send a Ping at half of the shortest; soften reloads:
@@ -53,43 +54,96 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
         .map_or(String::new(), |(_, name)| format!("; the {name} was left open"));
     let silence =
         quiet.map_or(String::new(), |seconds| format!(" after {} of silence", quote::seconds(seconds)));
-    found.push(pair::because(
+    let mut finding = pair::because(
         &verdict,
         pair::about(&RULE, &legs, end, "gateway ended a session that both ends kept")
             .at_most(if doubtful { Severity::Warning } else { Severity::Error })
             .confidence(verdict.confidence)
             .origin(Origin::Gateway)
-            .blame(Blame::Gateway)
-            .message(format!(
-                "the gateway ended TCP{silence}, and neither the client nor the upstream had{open}"
-            ))
-            .help(match quiet.and_then(|seconds| own_timer(&legs, seconds)) {
-                Some(timer) => format!(
-                    "send a Ping every {:.0} s, or raise the limit of {}: {}",
-                    (timer.seconds / 2.0).min(25.0),
-                    timer.product,
-                    timer.setting
-                ),
-                None if quiet.is_none() && let Some(seconds) = listener => format!(
-                    "read the gateway's log at this moment: a restart, a reload, or a limit that counts only what the client sends, for it had sent nothing for {} (in lighttpd server.max-read-idle); a Ping of the client would start that anew",
-                    quote::seconds(seconds)
-                ),
-                None if quiet.is_none() && silent.is_some() => String::from(
-                    "read the gateway's log at this moment: there was no silence before it, so look for a restart, a reload or a limit and not for an idle timeout",
-                ),
-                None => String::from(
-                    "read the gateway's log at this moment, and compare its timeouts with the silence before it",
-                ),
-            }),
-    ));
+            .blame(Blame::Gateway),
+    );
+    let ended = format!("the gateway ended TCP{silence}, and neither the client nor the upstream had{open}");
+    if let Some((reader, stall, seconds)) = unread(&legs, end) {
+        let seconds = quote::seconds(seconds);
+        found.push(
+            finding
+                .shows(stall.from, format!("window of the {reader} falls to zero"))
+                .blame(if reader == "client" { Blame::Client } else { Blame::Upstream })
+                .message(format!(
+                    "{ended}; the {reader} had announced a window of zero for {seconds} then, so the gateway could not send"
+                ))
+                .help(format!(
+                    "find out why the program of the {reader} did not read; how long a gateway waits for it is a timeout of its own, in nginx send_timeout for a client and proxy_send_timeout for an upstream"
+                )),
+        );
+        return;
+    }
+    finding = finding.message(ended);
+    found.push(match quiet {
+        Some(seconds) => finding.help(help(&legs, seconds)),
+        None if let Some(seconds) = listener => finding.help(format!(
+            "read the gateway's log at this moment: a restart, a reload, or a limit that counts only what the client sends, for it had sent nothing for {} (in lighttpd server.max-read-idle); a Ping of the client would start that anew",
+            quote::seconds(seconds)
+        )),
+        None if silent.is_some() => finding.help(
+            "read the gateway's log at this moment: there was no silence before it, so look for a restart, a reload or a limit and not for an idle timeout",
+        ),
+        None => finding.help(
+            "read the gateway's log at this moment, and compare its timeouts with the silence before it",
+        ),
+    });
 }
 
-/// The idle limit of that length of the product that the answer names.
-fn own_timer(legs: &Legs<'_>, seconds: f64) -> Option<&'static Timer> {
-    let response = legs.client.response.as_ref()?;
-    let signs = identify(&response.head, &response.body);
-    let named = |timer: &Timer| signs.iter().any(|sign| sign.signature.product == timer.product);
-    TIMERS.iter().find(|timer| timer.kind == Kind::Idle && timer.fits(seconds) && named(timer))
+/// What to do about a gateway that ended a session after so many seconds of silence.
+fn help(legs: &Legs<'_>, seconds: f64) -> String {
+    let ping = |limit: f64| format!("{:.0} s", (limit / 2.0).clamp(1.0, 25.0).floor());
+    let mut idle = TIMERS
+        .iter()
+        .filter(|timer| timer.kind == Kind::Idle && names_itself(legs, timer.product))
+        .peekable();
+    let first = idle.peek().copied();
+    match (idle.find(|timer| timer.fits(seconds)), first) {
+        (Some(timer), _) => format!(
+            "send a Ping every {}, or raise the limit of {}: {}",
+            ping(timer.seconds),
+            timer.product,
+            timer.setting
+        ),
+        (None, Some(timer)) => format!(
+            "compare the idle limit of {} with this silence: {}; a Ping every {} would keep such a session",
+            timer.product,
+            timer.setting,
+            ping(seconds)
+        ),
+        (None, None) => format!(
+            "compare the idle limit of the gateway with this silence, such as timeout tunnel of HAProxy, proxy_read_timeout of nginx or pipe_timeout of Varnish, and read its log at this moment; a Ping every {} would keep such a session",
+            ping(seconds)
+        ),
+    }
+}
+
+/// Whether the answer names a product on the client leg alone: what the upstream leg names as well stands behind the gateway.
+fn names_itself(legs: &Legs<'_>, product: &str) -> bool {
+    let names = |leg: &Connection| {
+        let signs = leg.response.as_ref().map_or(Vec::new(), |r| identify(&r.head, &r.body));
+        signs.iter().any(|sign| sign.signature.product == product)
+    };
+    names(legs.client) && !names(legs.upstream)
+}
+
+/// Which end had stopped reading when the gateway ended the session, since when, and for how many seconds.
+fn unread(legs: &Legs<'_>, end: Seen) -> Option<(&'static str, Span, f64)> {
+    let on_upstream = legs.upstream.ending.by.is_some_and(|(_, seen)| seen == end);
+    let ended = if on_upstream { legs.upstream_time(end) } else { end.at };
+    let client = legs.client.tcp.stall[Role::Client].as_deref().copied();
+    let client = client.map(|span| ("client", span, span.from.at, span.until.at));
+    let upstream = legs.upstream.tcp.stall[Role::Server].as_deref().copied();
+    let upstream = upstream
+        .map(|span| ("upstream", span, legs.upstream_time(span.from), legs.upstream_time(span.until)));
+    [client, upstream].into_iter().flatten().find_map(|(reader, span, from, until)| {
+        let seconds = ended.nanos_since(from) as f64 / 1e9;
+        (seconds >= WORTH_A_WORD && ended <= until).then_some((reader, span, seconds))
+    })
 }
 
 /// Seconds for which a client that only listens is worth a word: the shortest common timer is 30 s.
@@ -101,9 +155,10 @@ const WORTH_A_WORD: f64 = 1.0;
 #[cfg(test)]
 mod tests {
     use super::RULE;
+    use crate::connection::Span;
     use crate::role::Role::{Client, Server};
     use crate::rules::Blame;
-    use crate::rules::testing::{Scene, both};
+    use crate::rules::testing::{ANSWER, REQUEST, Scene, both};
 
     #[test]
     fn an_end_on_the_clients_leg_alone_is_the_gateways() {
@@ -129,6 +184,34 @@ mod tests {
         let leg = || Scene::session("", "").messages(Client, 1);
         let finding = both(leg().after(8.0).fin(Server), leg().after(5.0).fin(Client)).finds(RULE.name);
         assert!(finding.message.contains("after 5.0 s of silence"), "{}", finding.message);
+    }
+
+    #[test]
+    fn a_gateway_that_could_not_send_is_not_to_blame() {
+        let leg = || Scene::session("", "").messages(Client, 1);
+        let stalled = |after| {
+            leg().after(after).fin(Server).with(|connection| {
+                let span = Span { from: connection.first, until: connection.last };
+                connection.tcp.stall[Client] = Some(Box::new(span));
+            })
+        };
+        let finding = both(stalled(2.0), leg()).finds(RULE.name);
+        assert_eq!(finding.blame, Blame::Client);
+        assert!(finding.message.contains("window of zero for 2.0 s"), "{}", finding.message);
+        assert_eq!(both(stalled(0.2), leg()).finds(RULE.name).blame, Blame::Gateway);
+    }
+
+    #[test]
+    fn the_limit_that_is_named_is_that_of_the_gateway_and_not_of_what_stands_behind_it() {
+        let leg = |server: &str, after| {
+            let answer = format!("{ANSWER}Server: {server}\r\n");
+            Scene::tcp().request(REQUEST).answer(&answer, "").messages(Client, 1).after(after).fin(Server)
+        };
+        let help = |client, upstream| both(leg(client, 7.0), leg(upstream, 9.0)).finds(RULE.name).help;
+        let named = help("nginx/1.22.1", "Jetty");
+        assert!(named.contains("of nginx with this silence: proxy_read_timeout;"), "{named}");
+        let passed_on = help("nginx/1.22.1", "nginx/1.22.1");
+        assert!(passed_on.starts_with("compare the idle limit of the gateway"), "{passed_on}");
     }
 
     #[test]

@@ -15,8 +15,9 @@ rule! {
     /// A consumer slower than its producer, a blocked program, or a reader that was paused and never resumed.
     ///
     /// # How to fix
-    /// Read continuously and bound the queue behind it, or drop what nobody needs. While it lasts, nginx
-    /// `proxy_send_timeout` and HAProxy `timeout tunnel` decide when the proxy cuts.
+    /// Read continuously and bound the queue behind it, or drop what nobody needs. While it lasts, a
+    /// timeout decides when the proxy cuts: in nginx `send_timeout` for a client and `proxy_send_timeout` for an upstream, in
+    /// HAProxy `timeout tunnel`.
     ///
     /// # What it does not report
     /// Shorter stalls, which are ordinary flow control. Where the capture lacks packets of that side it is only possible:
