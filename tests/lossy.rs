@@ -55,6 +55,22 @@ fn a_capture_of_one_direction_blames_nobody_for_what_the_other_one_shows() {
 }
 
 #[test]
+fn a_capture_of_one_leg_blames_nobody_for_what_the_others_show() {
+    let mut wrong = Wrong::default();
+    for capture in all() {
+        for &port in &capture.ports() {
+            let (only, without) = (
+                capture.with(|_, p| [p.from, p.to].contains(&port)),
+                capture.with(|_, p| ![p.from, p.to].contains(&port)),
+            );
+            wrong.judge(&capture, &only, || format!("only port {port}"));
+            wrong.judge(&capture, &without, || format!("nothing of port {port}"));
+        }
+    }
+    wrong.none();
+}
+
+#[test]
 fn a_capture_whose_packets_are_cut_blames_nobody_for_what_was_cut_off() {
     let mut wrong = Wrong::default();
     for capture in all() {

@@ -182,7 +182,8 @@ impl Decoder {
                 sink.frame(FrameEvent::Violation { kind, offset, seen, quote: quote.bytes() });
             }
             State::Undecided(begun) => {
-                let quote = Quote::of(begun.bytes(), &[]);
+                // Nothing came that would speak for a frame.
+                let (kind, quote) = (Violation::FramingLost, Quote::of(begun.bytes(), &[]));
                 sink.frame(FrameEvent::Violation { kind, offset, seen, quote: quote.bytes() });
             }
             State::Lost(_) => {}
@@ -342,6 +343,7 @@ impl Decoder {
             _ if body.is_empty() => {}
             Some(behind) if may_follow(behind, header, self.masking) => {}
             Some(_) => return false,
+            None if header.opcode.is_control() => return false,
             None => {
                 let again = std::mem::replace(&mut self.doubt, true);
                 return !again || faults.is_habit();
