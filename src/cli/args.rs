@@ -82,6 +82,10 @@ pub(super) struct Analysis {
     )]
     pub(super) messages: MessageList,
 
+    /// Tell only the facts of what the table lists, not what each rule means: explain has that
+    #[arg(long)]
+    pub(super) brief: bool,
+
     /// Tell at most so many causes in the table
     #[arg(long, value_name = "COUNT")]
     pub(super) limit: Option<usize>,
