@@ -159,11 +159,11 @@ impl Connection {
         Some(answer.filter(|answer| first.reason.is_empty() && !answer.reason.is_empty()).unwrap_or(first))
     }
 
-    /// The Close by which the session was given up; `None` where its sender had ended the transport before it.
+    /// The Close by which the session was given up; `None` where either side had ended the transport before it.
     pub fn parting_close(&self) -> Option<&Close> {
-        self.closes.first().filter(|close| {
-            self.ending.by.is_none_or(|(by, end)| close.seen.packet <= end.packet || by != close.from)
-        })
+        self.closes
+            .first()
+            .filter(|close| self.ending.by.is_none_or(|(_, end)| close.seen.packet <= end.packet))
     }
 
     /// The first Close frame that one side sent.

@@ -126,6 +126,14 @@ fn fits(means: Means, parent: &Connection, child: &Connection) -> bool {
     let key = |connection: &Connection| connection.request.as_ref().and_then(|request| request.key.clone());
     match means {
         Means::ProxyProtocol => child.proxied.is_some(),
+        // Strangers copy the value that RFC 6455 gives as a sample.
+        Means::Accept => {
+            let copied = |leg: &Connection| {
+                let head = leg.response.as_ref().map(|response| &response.head.head);
+                head.and_then(|head| head.field("sec-websocket-accept")) == Some(SAMPLE)
+            };
+            !(copied(parent) && differ(key(parent).as_deref(), key(child).as_deref()))
+        }
         // The same opening words under two keys are two sessions, unless a gateway made the second key.
         Means::Content => {
             parent.tcp.server != child.tcp.server
@@ -136,6 +144,9 @@ fn fits(means: Means, parent: &Connection, child: &Connection) -> bool {
         _ => true,
     }
 }
+
+/// The answer to the sample key of RFC 6455 §1.3.
+const SAMPLE: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 fn pairs(connections: &[&Connection], links: &Links, clocks: &Clocks) -> Vec<Paired> {
     let mut children: BTreeMap<usize, Vec<usize>> = BTreeMap::new();

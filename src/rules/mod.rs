@@ -215,7 +215,8 @@ fn is_borne(connection: &Connection, finding: &Finding) -> bool {
     };
     let answer = connection.response.as_ref().map(|response| response.seen);
     // Who refuses an answer sends no message after it; of a frame it may hear only after it has sent some of its own.
-    let since = if answer == Some(finding.seen) { 0 } else { HEARD };
+    let of_answer = answer == Some(finding.seen) && finding.rule.category != Category::Frame;
+    let since = if of_answer { 0 } else { HEARD };
     of_session && last.packet > finding.seen.packet && last.at.nanos_since(finding.seen.at) >= since
 }
 

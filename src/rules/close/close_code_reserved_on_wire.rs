@@ -36,7 +36,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                     quote::close(close)
                 ))
                 .help(match code {
-                    1005 => "if this is a relay, send a Close without a code instead of the 1005 that its library reported",
+                    1005 => "if this is a relay, send a Close without a code instead of the 1005 that its library reported; Deno.serve sends it to open sessions when it is aborted, so close them with 1001 before",
                     1004 => "use a code with a meaning, such as 1000 or 1011",
                     _ => "if this is a relay, send 1011 or 1014 instead of the code that its library reported",
                 }),

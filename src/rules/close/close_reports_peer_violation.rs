@@ -23,6 +23,7 @@ rule! {
     /// at the last frames before the Close.
     ///
     /// # What it does not report
+    /// A Close that came after the other side had ended TCP, which is about that end.
     /// Echoes of the same code. Where bytes of the accused are missing, nothing can be checked and it is only possible.
     pub static RULE = "WS-CL-011" "close-reports-peer-violation" {
         severity: Error, category: Close, reference: "RFC 6455 §7.4.1",
@@ -37,12 +38,23 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     else {
         return;
     };
+    if super::is_late(connection, close) {
+        return;
+    }
     let accused = close.from.other();
     let doubt = trust::doubt(connection, accused);
     let frames = connection.frames.as_ref().map(|frames| &frames[accused]);
     let sent_data = frames.is_none_or(|frames| frames.total() > frames.close);
     let code = close.code.unwrap_or_default();
     let (blame, confidence, why) = match (code, &doubt) {
+        (1002, _) if close.reason == TOMCATS => (
+            Blame::from(close.from),
+            Confidence::Likely,
+            format!(
+                "so Tomcat closes where its endpoint failed with an exception or was stopped amid the session: it accuses no frame of the {}",
+                accused.name()
+            ),
+        ),
         (1008, _) => (
             Blame::from(close.from),
             Confidence::Likely,
@@ -82,7 +94,11 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         .blame(blame)
         .message(format!("the {} sent {}; {why}", close.from.name(), quote::close(close)))
         .shows(close.seen, format!("{} sends {}", close.from.name(), quote::close(close)))
-        .help(help(code));
+        .help(if close.reason == TOMCATS {
+            "read the log of the server at this second: an exception in its endpoint, a write of two threads at once, or a stop of Tomcat"
+        } else {
+            help(code)
+        });
     if let Some(last) = frames.and_then(|frames| frames.last).filter(|last| last.packet < close.seen.packet) {
         finding = finding.shows(last, format!("last data of the {} before it", accused.name()));
     }
@@ -108,6 +124,9 @@ fn unread(frames: &FrameFacts) -> &'static str {
         _ => "",
     }
 }
+
+/// What Tomcat says of its own trouble, with a code that accuses its peer: seen of 10.1.60.
+const TOMCATS: &str = "An unrecoverable IOException occurred so the connection was closed";
 
 fn accuses(close: &Close) -> bool {
     matches!(close.code, Some(1002 | 1003 | 1007 | 1008 | 1009))
@@ -153,6 +172,20 @@ mod tests {
             .close(Client, 1007, "")
             .finds(RULE.name);
         assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Likely));
+    }
+
+    #[test]
+    fn tomcat_accuses_nobody_of_its_own_exception() {
+        let scene = Scene::session("", "").messages(Client, 1).close(Server, 1002, super::TOMCATS);
+        let finding = scene.close(Client, 1002, super::TOMCATS).fin(Server).finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Server, Confidence::Likely));
+        assert!(finding.help.contains("stop of Tomcat"), "{}", finding.help);
+    }
+
+    #[test]
+    fn a_close_after_the_end_of_the_other_side_accuses_nobody() {
+        let scene = Scene::session("", "").messages(Client, 1).fin(Client).close(Server, 1002, "");
+        scene.silent(RULE.name);
     }
 
     #[test]

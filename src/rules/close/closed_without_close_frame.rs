@@ -44,7 +44,9 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     let Some((by, end)) = connection.ending.by else { return };
     let session = matches!(connection.outcome, Outcome::Established | Outcome::Unseen);
     let unseen = Role::BOTH.iter().any(|&role| connection.quality.unseen[role]);
-    if !session || unseen || connection.ending.close != Some(CloseState::None) {
+    // Tomcat still writes a Close to a client that has gone.
+    let late = connection.closes.first().filter(|close| super::is_late(connection, close));
+    if !session || unseen || (connection.ending.close != Some(CloseState::None) && late.is_none()) {
         return;
     }
     let doubt = hidden(connection, by).or_else(|| hidden(connection, by.other()));
@@ -83,6 +85,13 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
             quote::seconds(since)
         )
     });
+    let after = late.map_or(String::new(), |close| {
+        format!(
+            "; {} of the {} came after it, too late to be the reason",
+            quote::close(close),
+            close.from.name()
+        )
+    });
     let mut finding = Finding::new(
         &RULE,
         end,
@@ -94,7 +103,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     .origin(by)
     .blame(if unclear || forgotten { Blame::Unknown } else { by.into() })
     .message(format!(
-        "the {} ended the session with {how}{silence}; both programs report 1006{work}{one_sided}{why}",
+        "the {} ended the session with {how}{silence}; both programs report 1006{work}{one_sided}{why}{after}",
         by.name()
     ))
     .shows(end, format!("{how} from the {}, no Close before it in either direction", by.name()))
@@ -294,6 +303,15 @@ mod tests {
         );
         assert!(finding.evidence.iter().any(|line| line.text.ends_with("X-Forwarded-For: 192.0.2.7")));
         assert!(finding.help.starts_with("look in the log of the gateway 10."), "{}", finding.help);
+    }
+
+    #[test]
+    fn a_close_to_a_client_that_has_gone_is_not_the_end() {
+        let scene = Scene::session("", "").messages(Client, 1).fin(Client).close(Server, 1002, "");
+        let finding = scene.finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Certain));
+        assert!(finding.message.contains("too late to be the reason"), "{}", finding.message);
+        Scene::session("", "").close(Server, 1001, "").fin(Client).silent(RULE.name);
     }
 
     #[test]

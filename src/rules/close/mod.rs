@@ -35,6 +35,13 @@ pub(super) fn own(connection: &Connection) -> impl Iterator<Item = &Close> {
     })
 }
 
+/// Whether a Close came after the other side had ended the transport without one: it is an answer to that.
+pub(super) fn is_late(connection: &Connection, close: &Close) -> bool {
+    connection.ending.by.is_some_and(|(by, end)| {
+        by != close.from && end.packet < close.seen.packet && connection.first_close(by).is_none()
+    })
+}
+
 /// A finding about a Close that one side sent by itself. Where bytes of the other side are missing, it may be an echo
 /// of what was in them, and the finding is only possible.
 pub(super) fn said(

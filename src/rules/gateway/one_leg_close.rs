@@ -78,8 +78,18 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
         );
         return;
     }
-    finding = finding.message(ended);
+    // A limit that counts one side's bytes fires amid the other's.
+    let spoken = listener.filter(|seconds| quiet.is_none_or(|quiet| quiet < LONG && quiet + 1.0 < *seconds));
+    finding = finding.message(match spoken {
+        Some(seconds) => format!("{ended}; the client had sent nothing for {}", quote::seconds(seconds)),
+        None => ended,
+    });
     found.push(match quiet {
+        Some(quiet) if let Some(seconds) = spoken => finding.help(format!(
+            "compare the limits of the gateway with both, {} in which nothing came and {} in which the client sent nothing: lighttpd counts only what the client sends (server.max-read-idle); a Ping of the client would start either anew",
+            quote::seconds(quiet),
+            quote::seconds(seconds)
+        )),
         Some(seconds) => finding.help(help(&legs, seconds)),
         None if let Some(seconds) = listener => finding.help(format!(
             "read the gateway's log at this moment: a restart, a reload, or a limit that counts only what the client sends, for it had sent nothing for {} (in lighttpd server.max-read-idle); a Ping of the client would start that anew",
@@ -159,6 +169,16 @@ mod tests {
     use crate::role::Role::{Client, Server};
     use crate::rules::Blame;
     use crate::rules::testing::{ANSWER, REQUEST, Scene, both};
+
+    #[test]
+    fn a_client_that_only_listens_is_told_beside_the_silence() {
+        let leg = || Scene::session("", "").messages(Client, 1).after(56.0).messages(Server, 1);
+        let finding = both(leg().after(5.0).fin(Server), leg()).finds(RULE.name);
+        assert!(finding.message.contains("the client had sent nothing for 61"), "{}", finding.message);
+        assert!(finding.help.contains("max-read-idle"), "{}", finding.help);
+        let quiet = both(Scene::session("", "").messages(Client, 1).after(60.0).fin(Server), leg());
+        assert!(!quiet.finds(RULE.name).message.contains("had sent nothing"));
+    }
 
     #[test]
     fn an_end_on_the_clients_leg_alone_is_the_gateways() {

@@ -9,8 +9,8 @@ rule! {
     /// The client offered subprotocols and the server selected none.
     ///
     /// # Why it matters
-    /// RFC 6455 lets the server do so, but browsers then fail the connection, and so do `ws` on Node and tungstenite.
-    /// The server believes that it is connected and sees the client vanish.
+    /// RFC 6455 lets the server do so, but Chrome then fails the connection, as browsers should, and so do `ws` on Node and
+    /// tungstenite; Firefox (seen of 153) goes on without. The server believes that it is connected and sees the client vanish.
     ///
     /// # What causes it
     /// The server was not told of its subprotocols, the names differ (`graphql-ws` and `graphql-transport-ws` are two),
@@ -44,6 +44,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let tolerates = connection.frames.as_ref().is_some_and(|frames| frames.client.total() > 0);
     // Where bytes of it are missing, it may have.
     let unknown = trust::is_doubtful(connection, Role::Client);
+    let browser = browser && !agent.contains("firefox/");
     let strict = !tolerates && !unknown && (browser || left.is_some() || agent.contains("tungstenite"));
     let mut finding = Finding::new(&RULE, response.seen, "no offered subprotocol selected")
         .at_most(if strict { Severity::Error } else { Severity::Warning })
@@ -51,7 +52,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         .origin(Role::Server)
         .blame(Blame::Server)
         .message(format!(
-            "the client offered {} and the server selected none, which browsers, ws on Node and tungstenite refuse{}",
+            "the client offered {} and the server selected none, which Chrome, ws on Node and tungstenite refuse{}",
             quote::short(&quote::list(&request.subprotocols)),
             if tolerates { "; this client goes on without" } else { "" }
         ))

@@ -21,6 +21,14 @@ pub static MESSAGES: &[Message] = &[
         rules: COMPRESSED,
     },
     Message {
+        texts: &["An unrecoverable IOException occurred so the connection was closed"],
+        software: "Tomcat, as the reason of a Close 1002",
+        meaning: "Tomcat's own trouble in spite of the code, which accuses the other side: its endpoint failed with an exception, two threads wrote at once, or Tomcat was stopped amid the session.",
+        fix: "Read Tomcat's log at that second, and what `@OnError` was given. No frame of the client is to blame.",
+        codes: &[1002],
+        rules: &["close-reports-peer-violation"],
+    },
+    Message {
         texts: &["Invalid frame header", "Invalid WebSocket frame"],
         software: "Chrome, ws (Node.js)",
         meaning: "What came after the 101 is no frame: wrong bits, a wrong length, or not WebSocket at all. The fault lies with whoever wrote these bytes, not with the one who complains.",
@@ -186,7 +194,7 @@ pub static MESSAGES: &[Message] = &[
             "Server sent no subprotocol",
         ],
         software: "Chrome, ws (Node.js), tungstenite",
-        meaning: "The client offered subprotocols and the 101 selects none. RFC 6455 allows that; browsers, ws and tungstenite fail the connection all the same.",
+        meaning: "The client offered subprotocols and the 101 selects none. RFC 6455 allows that; Chrome, ws and tungstenite fail the connection all the same.",
         fix: "Let the server select one of those offered, or do not offer any. If the server does select one, a gateway removes `Sec-WebSocket-Protocol` from the answer.",
         codes: &[1006],
         rules: &["subprotocol-offered-not-selected"],
