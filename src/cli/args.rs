@@ -16,6 +16,8 @@ use std::path::PathBuf;
 #[command(
     name = "wsanalyze",
     version,
+    // The command comes before the captures, of which there may be any number.
+    override_usage = "wsanalyze [OPTIONS] <CAPTURE>...\n       wsanalyze <COMMAND> [OPTIONS] [CAPTURE]...",
     after_help = EXAMPLES,
     subcommand_negates_reqs = true,
     disable_help_subcommand = true,
