@@ -253,6 +253,14 @@ fn help_shows_examples_statuses_and_every_option() {
 }
 
 #[test]
+fn the_usage_puts_commands_before_captures_and_a_late_close_ends_nothing() {
+    let help = run(&["--help"]).out;
+    assert!(help.contains("wsanalyze <COMMAND> [OPTIONS] [CAPTURE]..."), "{help}");
+    let list = run(&["connections", "fixtures/captures/rec_tomcat_late_close.pcap", "--width", "140"]).out;
+    assert!(list.contains("no Close  client") && !list.contains("1002"), "{list}");
+}
+
+#[test]
 fn close_codes_and_rules_are_explained() {
     let two = run(&["explain", "1010", "1014"]).out;
     assert!(

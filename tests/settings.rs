@@ -81,6 +81,9 @@ fn switches_lists_and_tables_are_set_in_the_file_too() {
     assert!(ran.status == 0 && ran.out.starts_with('{'), "{}", ran.out);
     set("[severity]\nWS-EX-012 = \"info\"\n");
     assert_eq!(run_in(&folder, &[], &[]).status, 0);
+    set("brief = true\n");
+    let explains = |args: &[&str]| run_in(&folder, args, &[]).out.contains("What it means");
+    assert_eq!((explains(&[]), explains(&["--brief=false"])), (false, true));
     set("allow-empty = true\n");
     let nothing = root().join("fixtures/captures/relay_garbage.pcapng");
     let empty = |args: &[&str]| {

@@ -16,6 +16,8 @@ use std::path::PathBuf;
 #[command(
     name = "wsanalyze",
     version,
+    // The command comes before the captures, of which there may be any number.
+    override_usage = "wsanalyze [OPTIONS] <CAPTURE>...\n       wsanalyze <COMMAND> [OPTIONS] [CAPTURE]...",
     after_help = EXAMPLES,
     subcommand_negates_reqs = true,
     disable_help_subcommand = true,
@@ -81,6 +83,10 @@ pub(super) struct Analysis {
         value_name = "WHAT"
     )]
     pub(super) messages: MessageList,
+
+    /// Tell only the facts of what the table lists, not what each rule means: explain has that
+    #[arg(long)]
+    pub(super) brief: bool,
 
     /// Tell at most so many causes in the table
     #[arg(long, value_name = "COUNT")]

@@ -10,7 +10,7 @@ use super::scope::Scope;
 use super::suggest::rules;
 use super::suppress::Suppressing;
 use crate::pipeline::{Options, When};
-use crate::report::{Glyphs, Page, Secrets};
+use crate::report::{Detail, Glyphs, Page, Secrets};
 use crate::rules::selection::{Level, Requirement, Selection};
 use crate::rules::{Rule, Severity, Suppressions};
 use crate::time::Timestamp;
@@ -31,6 +31,7 @@ pub(super) struct Config {
     pub(super) telling: Telling,
     /// The most causes that the table tells.
     pub(super) limit: Option<usize>,
+    pub(super) detail: Detail,
     /// The page of a file, which takes colour only where that was asked for.
     pub(super) file_page: Page,
     pub(super) verdict: Verdict,
@@ -139,6 +140,7 @@ impl Config {
             outputs: args.outputs,
             telling: args.telling,
             limit: args.limit,
+            detail: if args.brief { Detail::Brief } else { Detail::Full },
             verdict: args.verdict,
             show_suppressed: args.known.show_suppressed,
             baseline: args.known.baseline,

@@ -65,6 +65,7 @@ impl Reports {
                     TableReport::new(config.input.secrets)
                         .showing_suppressed(config.show_suppressed)
                         .telling(config.telling.time.times(), config.limit)
+                        .in_detail(config.detail)
                 });
                 self.pages.push((page, place));
                 return;

@@ -3,7 +3,7 @@
 use super::escape;
 use super::model::{Connection, Finding, Frames, Report};
 use super::page::{HEADING, Page, QUIET, color};
-use super::timeline::{note, text::seconds};
+use super::timeline::{is_late, note, text::seconds};
 use super::times::Times;
 use crate::http::without_query;
 use crate::rules::Severity;
@@ -154,7 +154,7 @@ fn columns(which: Columns) -> Vec<Column> {
         column("OUTCOME", Left, None, 0, |c, _, _| c.outcome.to_owned()),
         column("END", Left, Some(4), 0, |c, _, _| codes(c)),
         column("BY", Left, None, 1, |c, _, _| {
-            let by = c.closes.first().map(|close| close.from).or(c.end.by);
+            let by = c.closes.first().filter(|_| !is_late(c)).map(|close| close.from).or(c.end.by);
             by.unwrap_or_default().to_owned()
         }),
         column("LASTED", Right, None, 2, |c, _, _| lasted(c)),
@@ -201,6 +201,7 @@ fn codes(connection: &Connection) -> String {
     }
     match sides.as_slice() {
         [] => note(connection),
+        [_] if is_late(connection) => note(connection),
         [(_, one)] => format!("{one}/-"),
         [(_, one), (_, other), ..] if one == other => one.clone(),
         [(_, one), (_, other), ..] => format!("{one}/{other}"),

@@ -29,7 +29,7 @@ mod testing;
 pub use collect::Collector;
 pub use jsonl::JsonLines;
 pub use page::{Glyphs, Page};
-pub use table::{Follow, TableReport};
+pub use table::{Detail, Follow, TableReport};
 
 use crate::rules::Severity;
 use std::io;

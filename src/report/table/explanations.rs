@@ -1,8 +1,8 @@
 //! One chapter for each rule in the table: what it means, when one sees it, how to mend it, and the facts.
 
-use super::Places;
 use super::grid::server_and_target;
 use super::groups::{Example, Group};
+use super::{Detail, Places};
 use crate::report::page::{HEADING, Page, QUIET, severity, wrap};
 use crate::report::{escape, manual};
 use crate::rules::codes::wording::{Shown, wordings};
@@ -12,21 +12,38 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 
 /// The chapters, in the order in which the rules first appear in the table.
-pub(super) fn chapters(groups: &[Group], places: Places<'_>, page: Page) -> Vec<String> {
+pub(super) fn chapters(groups: &[Group], detail: Detail, places: Places<'_>, page: Page) -> Vec<String> {
     let mut told = HashSet::new();
     let rules = groups.iter().map(|group| group.rule).filter(|rule| told.insert(rule.code));
     rules
         .map(|rule| {
             let of_rule: Vec<&Group> = groups.iter().filter(|g| g.rule.code == rule.code).collect();
-            chapter(&of_rule, places, page)
+            chapter(&of_rule, detail, places, page)
         })
         .collect()
 }
 
-fn chapter(groups: &[&Group], places: Places<'_>, page: Page) -> String {
+fn chapter(groups: &[&Group], detail: Detail, places: Places<'_>, page: Page) -> String {
     let Some(first) = groups.first() else { return String::new() };
     let rule = first.rule;
     let mut text = title(rule, first.severity, page);
+    text.push_str(&match detail {
+        Detail::Full => manual_of(rule, page),
+        Detail::Brief => String::from("\n"),
+    });
+    for group in groups.iter().take(GROUPS) {
+        text.push_str(&facts(group, places, page));
+    }
+    if let Some(more @ 1..) = groups.len().checked_sub(GROUPS) {
+        text.push_str(&format!("  and {more} more of this rule in the table above\n\n"));
+    }
+    text.push_str(&more(rule, page));
+    text
+}
+
+/// What it means, why it matters, when one sees it, how to mend it, and what programs show; then the heading of the facts.
+fn manual_of(rule: &Rule, page: Page) -> String {
+    let mut text = String::new();
     for (heading, section) in [
         ("What it means", "What it finds"),
         ("Why it matters", "Why it matters"),
@@ -47,13 +64,6 @@ fn chapter(groups: &[&Group], places: Places<'_>, page: Page) -> String {
         text.push_str(&manual::render(&words.join("\n"), page, 2));
     }
     text.push_str(&format!("\n{}\n", page.paint(HEADING, "In this capture")));
-    for group in groups.iter().take(GROUPS) {
-        text.push_str(&facts(group, places, page));
-    }
-    if let Some(more @ 1..) = groups.len().checked_sub(GROUPS) {
-        text.push_str(&format!("  and {more} more of this rule in the table above\n\n"));
-    }
-    text.push_str(&more(rule, page));
     text
 }
 

@@ -42,6 +42,17 @@ pub struct TableReport {
     times: Times,
     /// The most groups that are told.
     limit: usize,
+    detail: Detail,
+}
+
+/// What is told of each rule in the table.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Detail {
+    /// Its manual, and the facts of this capture.
+    #[default]
+    Full,
+    /// The facts alone.
+    Brief,
 }
 
 /// How many findings do not count.
@@ -65,6 +76,7 @@ impl TableReport {
             suppressed: Untold::default(),
             times: Times::Relative,
             limit: usize::MAX,
+            detail: Detail::default(),
         }
     }
 
@@ -72,6 +84,12 @@ impl TableReport {
     #[must_use]
     pub fn telling(self, times: Times, limit: Option<usize>) -> TableReport {
         TableReport { times, limit: limit.unwrap_or(usize::MAX), ..self }
+    }
+
+    /// Tells that much of each rule.
+    #[must_use]
+    pub fn in_detail(self, detail: Detail) -> TableReport {
+        TableReport { detail, ..self }
     }
 
     /// Shows findings that do not count as well, marked.
@@ -112,7 +130,7 @@ impl TableReport {
             if beyond > 0 {
                 writeln!(out, "and {}", counted(beyond as u64, "more cause", "more causes"))?;
             }
-            for chapter in explanations::chapters(&groups, places, page) {
+            for chapter in explanations::chapters(&groups, self.detail, places, page) {
                 writeln!(out, "\n{chapter}")?;
             }
         }

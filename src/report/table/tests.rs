@@ -33,6 +33,17 @@ fn a_page_of_eighty_columns() {
 }
 
 #[test]
+fn a_brief_page_has_the_facts_and_leaves_out_what_the_rules_mean() {
+    let mut report = TableReport::new(Secrets::Hidden).in_detail(Detail::Brief);
+    for (connection, findings) in [refused(0), info("nothing was agreed")] {
+        report.connection(Box::new(connection), findings);
+    }
+    let mut out = Vec::new();
+    report.write(page(80), &summary(3), &mut out).unwrap();
+    insta::assert_snapshot!(String::from_utf8(out).unwrap());
+}
+
+#[test]
 fn a_narrow_page_and_a_wide_one() {
     let narrow = written(page(60), &summary(3), vec![refused(0), info("nothing was agreed")]);
     let wide = written(page(130), &summary(3), vec![refused(0), info("nothing was agreed")]);

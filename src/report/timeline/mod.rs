@@ -115,7 +115,8 @@ pub fn note(connection: &Connection) -> String {
     {
         return response.status.to_string();
     }
-    match (connection.outcome, connection.closes.first(), connection.end.transport) {
+    let close = connection.closes.first().filter(|_| !is_late(connection));
+    match (connection.outcome, close, connection.end.transport) {
         ("unanswered", _, _) => String::from("no answer"),
         ("garbled", _, _) => String::from("no HTTP"),
         ("invalid", _, _) => String::from("invalid 101"),
@@ -126,6 +127,14 @@ pub fn note(connection: &Connection) -> String {
         ("encrypted", None, _) => String::from("TLS"),
         (_, None, _) => String::from("no Close"),
     }
+}
+
+/// Whether its only Close came after the other side had ended the transport.
+pub(in crate::report) fn is_late(connection: &Connection) -> bool {
+    let end = &connection.end;
+    let after = |packet: u64| end.packet.is_some_and(|end| end < packet);
+    connection.closes.iter().all(|close| after(close.packet) && end.by != Some(close.from))
+        && !connection.closes.is_empty()
 }
 
 /// See the module.
