@@ -57,7 +57,7 @@ impl Census {
     /// Some of so many that wait are about to be judged. What ends together is there together, so that looking at these again
     /// costs no more than judging them.
     pub fn renew(&mut self, waiting: usize) {
-        self.recent = 2 * waiting + BEFORE;
+        self.recent = waiting + BEFORE;
         self.recent_bursts.take();
     }
 
@@ -71,11 +71,10 @@ impl Census {
         let recent = self.recent_bursts.get_or_init(|| {
             let until = self.records.len();
             let run = Run { records: &self.records, from: until.saturating_sub(self.recent), until };
+            let all = bursts(Distinct::new(run, &[]));
             // Where nothing ended together nothing did so twice.
-            match bursts(Distinct::new(run, &[])) {
-                none if none.is_empty() => none,
-                _ => bursts(Distinct::new(run, &run.pictures(&run.repeats()))),
-            }
+            let pictures = if all.is_empty() { Vec::new() } else { run.pictures(&run.repeats()) };
+            if pictures.is_empty() { all } else { bursts(Distinct::new(run, &pictures)) }
         });
         known.into_iter().chain(around(recent, server, at)).max_by_key(|burst| burst.count)
     }
@@ -157,7 +156,7 @@ impl Census {
 }
 
 /// Records before those that wait in which a burst of these may have begun.
-const BEFORE: usize = 256;
+const BEFORE: usize = 512;
 
 #[cfg(test)]
 mod tests {
