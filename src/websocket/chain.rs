@@ -128,6 +128,11 @@ fn worth(header: &FrameHeader, body: &[u8]) -> u8 {
     if matches!(header.mask, Some([a, b, c, d]) if a != 0 && a == b && b == c && c == d) {
         return 0;
     }
+    // So can a masked run of one byte, zeros above all: its key over and over.
+    let begins = body.get(..body.len().min(clamp(header.len)).min(MASK)).unwrap_or_default();
+    if begins.len() > 1 && header.mask.is_some_and(|key| key != [0; MASK] && key.starts_with(begins)) {
+        return 0;
+    }
     let header_bits = match (header.opcode, header.fin, header.len) {
         (Opcode::Ping | Opcode::Pong, _, 0) => 2,
         // Runs of zeros, or of small numbers in two bytes, are empty frames without end.
@@ -177,6 +182,9 @@ fn payload_fits(header: &FrameHeader, body: &[u8]) -> bool {
 fn clamp(len: u64) -> usize {
     usize::try_from(len).unwrap_or(usize::MAX)
 }
+
+/// Bytes of a masking key.
+const MASK: usize = 4;
 
 /// Bits of a lawful header with FIN.
 const HEADER: u8 = 5;
@@ -237,6 +245,20 @@ mod tests {
         for byte in 0..=255 {
             for len in [2, 6, 7, 64, 130, 131, 1448] {
                 assert_eq!(likely_frames(&vec![byte; len]), None, "{byte:#04x} {len} times");
+            }
+        }
+    }
+
+    #[test]
+    fn a_masked_run_of_one_byte_is_no_frame_whatever_the_key() {
+        for first in 0..=255 {
+            for second in 0..=255 {
+                for len in [60, 246] {
+                    let run: Vec<u8> = [first, second, 0x12, 0x34].into_iter().cycle().take(len).collect();
+                    let mut chain = Chain::new(Masking::Masked, PROBE);
+                    let goes_on = chain.walk(&run, 0).is_some() && chain.is_believed();
+                    assert!(!goes_on, "{first:#04x} {second:#04x}, {len} bytes");
+                }
             }
         }
     }
