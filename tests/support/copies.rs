@@ -185,7 +185,7 @@ impl Told {
     }
 
     /// Whether it says that of that connection and party, however grave it is there.
-    pub fn says(&self, claim: &Claim) -> bool {
+    fn says(&self, claim: &Claim) -> bool {
         let same =
             |whole: &&Claim| (whole.of, whole.rule, whole.blame) == (claim.of, claim.rule, claim.blame);
         self.claims.iter().any(|whole| same(&whole))
