@@ -103,6 +103,10 @@ pub const REMEMBERED_FLOWS: usize = 208 << 10;
 /// Capture time that a flow stays after a reset, for packets that were captured late.
 pub const LINGER_NANOS: i64 = 1_000_000_000;
 
+/// Capture time after which a RST that is not at its sender's next byte is believed, where the sender said nothing since:
+/// longer than sessions keep silent between two pings.
+pub const DOUBTED_RESET_NANOS: i64 = 120_000_000_000;
+
 /// How far from the sender's next sequence number a RST may lie and still be believed.
 pub const RESET_DISTANCE: u32 = 1 << 20;
 

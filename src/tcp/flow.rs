@@ -19,9 +19,23 @@ pub(super) struct Flow {
     /// Whether any payload was told: such a flow is evicted last.
     pub(super) has_data: bool,
     pub(super) reset: bool,
+    /// A RST that is not believed yet.
+    doubted: Option<Box<Doubted>>,
     /// Who sent the last packet with SYN.
     greeted: Option<Side>,
     halves: [Half; 2],
+}
+
+/// A RST elsewhere than at its sender's next byte. Bytes before it may be missing in the capture, or are behind it only
+/// there; or it is forged, and the receiver took no notice (RFC 5961 §3). What the sender does next tells.
+struct Doubted {
+    from: Side,
+    seq: u32,
+    ack: Option<u32>,
+    ttl: u8,
+    seen: Seen,
+    /// Segments of its sender since, of which some may have been sent before it.
+    later: u8,
 }
 
 /// What a SYN is among those of its side.
@@ -41,6 +55,8 @@ pub(super) enum Fate {
     Open,
     /// It was reset, or a FIN waits for missing bytes: it ends a little later.
     Ending,
+    /// A RST may have reset it, if its sender keeps silent.
+    Doubted,
     /// It is over.
     Ended,
     /// Nobody wants to hear of it.
@@ -58,6 +74,7 @@ impl Flow {
             last: Timestamp::default(),
             has_data: false,
             reset: false,
+            doubted: None,
             greeted: None,
             halves: [Half::default(), Half::default()],
         }
@@ -110,7 +127,10 @@ impl Flow {
             Side::Low => (low, high),
             Side::High => (high, low),
         };
-        segment.flags.is_ordinary() && own.is_next(segment) && other.has_told(segment.ack)
+        segment.flags.is_ordinary()
+            && own.is_next(segment)
+            && other.has_told(segment.ack)
+            && self.doubted.is_none()
     }
 
     /// Takes a segment that [`Flow::is_next`]: what [`Flow::segment`] does with it, and no more.
@@ -183,6 +203,9 @@ impl Flow {
         self.has_data |= segment.declared_len > 0;
         if !in_order && interest == Interest::Keep {
             interest = self.settle(id, from, seen, sink);
+        }
+        if self.doubted.is_some() && self.decide(id, from, seen, sink) {
+            return Fate::Ending;
         }
         match (interest, self.fate()) {
             (Interest::Ignore, _) => Fate::Ignored,
@@ -276,32 +299,78 @@ impl Flow {
         }
     }
 
-    /// A RST counts where it could be the sender's: near its next sequence number, or before it said anything
-    /// (RFC 9293 §3.5.2, RFC 5961 §3).
+    /// A RST counts where it could be the sender's: at its next sequence number, or before it said anything; near that, if
+    /// the sender says nothing more (RFC 9293 §3.5.2, RFC 5961 §3).
     fn reset(&mut self, id: FlowId, segment: &Segment<'_>, seen: Seen, sink: &mut impl Sink) -> Fate {
         let from = segment.from;
         let (own, _) = self.pair(from);
-        let near = own.distance(segment.seq).unsigned_abs() <= limits::RESET_DISTANCE;
-        if own.is_known() && !near {
+        let distance = if own.is_known() { own.distance(segment.seq) } else { 0 };
+        // Who had ended its side answers what still comes with RSTs, at whatever that acknowledges.
+        let ended = own.is_ended();
+        if self.reset || distance.unsigned_abs() > limits::RESET_DISTANCE {
             return Fate::Open;
         }
-        if self.reset {
+        let ack = segment.flags.has(Flags::ACK).then_some(segment.ack);
+        let reset = Doubted { from, seq: segment.seq, ack, ttl: segment.ttl, seen, later: 0 };
+        if distance == 0 || ended {
+            self.doubted = None;
+            self.tell_reset(id, &reset, sink);
+            return Fate::Ending;
+        }
+        if self.doubted.is_some() {
             return Fate::Open;
         }
+        self.doubted = Some(Box::new(reset));
+        Fate::Doubted
+    }
+
+    fn tell_reset(&mut self, id: FlowId, reset: &Doubted, sink: &mut impl Sink) {
         self.reset = true;
-        let (own, other) = self.pair(from);
-        let kind = if segment.flags.has(Flags::ACK) { ResetKind::Abort } else { ResetKind::NoConnection };
-        let event = Event::Reset { ttl: segment.ttl, usual_ttl: own.last_ttl(), kind };
+        let key = &self.key.get();
+        let (own, other) = self.pair(reset.from);
+        let kind = if reset.ack.is_some() { ResetKind::Abort } else { ResetKind::NoConnection };
+        let event = Event::Reset { ttl: reset.ttl, usual_ttl: own.last_ttl(), kind };
         // The sender itself resets behind all that it sent; others guess.
-        if own.last_ttl() == Some(segment.ttl) && own.is_known() {
-            own.acknowledge(segment.seq);
+        if own.last_ttl() == Some(reset.ttl) && own.is_known() {
+            own.acknowledge(reset.seq);
         }
-        own.see(segment);
-        if segment.flags.has(Flags::ACK) {
-            other.acknowledge(segment.ack);
+        own.see_reset(reset.ttl);
+        if let Some(ack) = reset.ack {
+            other.acknowledge(ack);
         }
-        sink.event(StreamEvent { flow: id, key: &segment.key, seen, from, event });
-        Fate::Ending
+        sink.event(StreamEvent { flow: id, key, seen: reset.seen, from: reset.from, event });
+    }
+
+    /// Judges a doubted RST by a segment that came after it, now that this was taken; true where it is believed. Segments
+    /// captured out of order are its sender's last ones, and lead up to it; whoever goes on for longer did not send it.
+    #[cold]
+    fn decide(&mut self, id: FlowId, from: Side, seen: Seen, sink: &mut impl Sink) -> bool {
+        let Some(mut doubted) = self.doubted.take() else { return false };
+        if doubted.from != from {
+            self.doubted = Some(doubted);
+            return false;
+        }
+        let (own, _) = self.pair(from);
+        if own.distance(doubted.seq) == 0 && !own.is_ended() {
+            self.tell_reset(id, &doubted, sink);
+            return true;
+        }
+        if seen.at.nanos_since(doubted.seen.at) <= limits::GAP_GRACE_NANOS {
+            doubted.later = doubted.later.saturating_add(1);
+            self.doubted = Some(doubted);
+        }
+        false
+    }
+
+    /// Believes a doubted RST where its sender fell silent; true where it does.
+    pub(super) fn believe(&mut self, id: FlowId, sink: &mut impl Sink) -> bool {
+        let Some(doubted) = self.doubted.take() else { return false };
+        let (own, _) = self.pair(doubted.from);
+        let believed = doubted.later < 2 && !own.is_ended();
+        if believed {
+            self.tell_reset(id, &doubted, sink);
+        }
+        believed
     }
 
     /// Tells everything that waits: the flow is over.
@@ -310,6 +379,7 @@ impl Flow {
         if self.relieve(id, now, sink) == Interest::Ignore {
             return Interest::Ignore;
         }
+        self.believe(id, sink);
         for side in [Side::Low, Side::High] {
             let (own, _) = self.pair(side);
             let mut emit = |seen: Seen, event: Event<'_>| {

@@ -86,6 +86,12 @@ impl Half {
         turned
     }
 
+    /// Notes a RST of this direction.
+    pub(super) fn see_reset(&mut self, ttl: u8) {
+        self.marks.set(Marks::SEEN, true);
+        self.ttl = ttl;
+    }
+
     /// Time to live of its last packet, where one was seen.
     pub(super) fn last_ttl(&self) -> Option<u8> {
         self.is_seen().then_some(self.ttl)

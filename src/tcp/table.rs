@@ -8,7 +8,8 @@ use crate::capture::Seen;
 use crate::limits;
 use crate::net::{Flags, Segment, Side};
 use crate::time::Timestamp;
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 
 /// Every TCP connection of one part of a run (see [`limits::PARTS`]). Memory follows the flows that are open; flows that nobody wants to hear of and
 /// flows that ended cost one small entry, the oldest of which are forgotten.
@@ -21,8 +22,9 @@ pub struct Table {
     next: FlowId,
     open: usize,
     generation: u32,
-    /// Flows that end at a time, in order of that time.
-    ending: VecDeque<(Timestamp, FlowId, u32)>,
+    /// Flows that end at a time, the next one first, those of one time in the order in which that was known.
+    ending: BinaryHeap<Reverse<(Timestamp, u64, Due, FlowId, u32)>>,
+    endings: u64,
     /// Flows that a SYN began, oldest first: some have no answer yet.
     begun: VecDeque<(FlowId, u32)>,
     held_bytes: usize,
@@ -76,7 +78,7 @@ impl Table {
     /// Time passes on other flows: ends what was due at `now`.
     #[inline]
     pub fn pass(&mut self, now: Seen, sink: &mut impl Sink) {
-        if self.ending.front().is_some_and(|&(at, ..)| at <= now.at) {
+        if self.ending.peek().is_some_and(|&Reverse((at, ..))| at <= now.at) {
             self.end_due(now, sink);
         }
     }
@@ -128,14 +130,22 @@ impl Table {
     fn turn(&mut self, id: FlowId, fate: Fate, seen: Seen, sink: &mut impl Sink) {
         match fate {
             Fate::Open => self.relieve(id, seen, sink),
-            Fate::Ending => {
-                let Some(Some(flow)) = self.flows.get(id) else { return };
-                let at = Timestamp::from_nanos(seen.at.as_nanos().saturating_add(limits::LINGER_NANOS));
-                self.ending.push_back((at, id, flow.generation));
-            }
+            Fate::Ending => self.end_later(id, seen, Due::End),
+            Fate::Doubted => self.end_later(id, seen, Due::Doubt),
             Fate::Ended => self.close(id, Closed::Ended, seen, sink),
             Fate::Ignored => self.forget(id, Memory::Keep),
         }
+    }
+
+    fn end_later(&mut self, id: FlowId, seen: Seen, due: Due) {
+        let Some(Some(flow)) = self.flows.get(id) else { return };
+        let nanos = match due {
+            Due::End => limits::LINGER_NANOS,
+            Due::Doubt => limits::DOUBTED_RESET_NANOS,
+        };
+        let at = Timestamp::from_nanos(seen.at.as_nanos().saturating_add(nanos));
+        self.ending.push(Reverse((at, self.endings, due, id, flow.generation)));
+        self.endings = self.endings.wrapping_add(1);
     }
 
     fn relieve(&mut self, id: FlowId, seen: Seen, sink: &mut impl Sink) {
@@ -227,18 +237,18 @@ impl Table {
     /// Ends the flows whose time has come.
     #[cold]
     fn end_due(&mut self, now: Seen, sink: &mut impl Sink) {
-        while let Some(&(at, id, generation)) = self.ending.front() {
+        while let Some(&Reverse((at, _, due, id, generation))) = self.ending.peek() {
             if at > now.at {
                 break;
             }
-            self.ending.pop_front();
+            self.ending.pop();
             let Some(Some(flow)) = self.flows.get_mut(id) else { continue };
             if flow.generation != generation {
                 continue;
             }
-            if flow.reset {
+            if flow.reset || due == Due::Doubt && flow.believe(id, sink) {
                 self.close(id, Closed::Ended, now, sink);
-            } else {
+            } else if due == Due::End {
                 // A FIN waits for bytes that were never captured.
                 let held = flow.held_bytes();
                 let interest = flow.relieve(id, now, sink);
@@ -310,6 +320,15 @@ impl Table {
             Memory::Keep => self.keys.remember(&flow.key.get(), flow.opener.map_or(0, |(_, isn)| isn)),
         }
     }
+}
+
+/// Why a flow is looked at again.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    /// It was reset, or a FIN waits for missing bytes.
+    End,
+    /// A RST may have reset it.
+    Doubt,
 }
 
 /// Whether a closed flow's key is remembered.

@@ -79,7 +79,7 @@ impl Log {
         out
     }
 
-    fn text(&self, side: Side) -> String {
+    pub(super) fn text(&self, side: Side) -> String {
         self.stream(side).into_iter().map(|b| b.map_or('_', char::from)).collect()
     }
 

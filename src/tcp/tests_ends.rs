@@ -69,3 +69,55 @@ fn stray_segments_far_behind_a_fin_hold_up_no_end_and_are_no_gap() {
     let gap = run.log.told.iter().any(|told| matches!(told, Told::Gap(..)));
     assert!(!gap && run.log.has(&Told::Closed(Closed::Ended)), "{:?}", run.log.told);
 }
+
+#[test]
+fn a_reset_beside_the_stream_is_believed_once_its_sender_was_silent_for_long() {
+    for (pause, believed) in
+        [(limits::DOUBTED_RESET_NANOS - 5_000_000, false), (limits::DOUBTED_RESET_NANOS, true)]
+    {
+        let mut run = opened();
+        run.send(B, Flags::RST, 560, 0, b"");
+        run.send(A, Flags::ACK, 100, 500, b"still here?");
+        assert!(!run.log.has(&Told::Reset(B)));
+        run.pass(pause);
+        run.send(A, Flags::ACK, 111, 500, b"hello?");
+        assert_eq!(run.log.has(&Told::Reset(B)), believed);
+        run.finish();
+        assert!(run.log.has(&Told::Reset(B)) && run.log.has(&Told::Gap(B, 0, 60, GapCause::Lost)));
+    }
+}
+
+#[test]
+fn a_reset_beside_the_stream_is_not_believed_where_its_sender_goes_on() {
+    for seq in [440, 560, 90_000] {
+        let mut run = opened();
+        run.send(B, Flags::ACK, 500, 100, &[0; 50]);
+        run.send(B, Flags::RST, seq, 0, b"");
+        run.pass(limits::GAP_GRACE_NANOS * 40);
+        run.send(B, Flags::ACK, 550, 100, b"what reset?");
+        run.pass(limits::DOUBTED_RESET_NANOS);
+        run.send(A, Flags::ACK, 100, 561, b"none");
+        run.finish();
+        assert!(!run.log.has(&Told::Reset(B)), "{:?}", run.log.told);
+        assert!(run.log.has(&Told::Data(A, 0, b"none".into())) && run.log.text(B).ends_with("reset?"));
+    }
+}
+
+#[test]
+fn a_reset_captured_before_the_bytes_that_it_follows_is_told_behind_them() {
+    let mut run = opened();
+    run.send(B, Flags::RST, 506, 0, b"");
+    run.send(B, Flags::ACK, 500, 100, b"the");
+    run.send(B, Flags::ACK, 503, 100, b"end");
+    let end = [Told::Data(B, 3, b"end".into()), Told::Reset(B)];
+    assert!(run.log.told.ends_with(&end), "{:?}", run.log.told);
+}
+
+#[test]
+fn a_reset_by_who_had_ended_its_side_is_told_at_once() {
+    let mut run = opened();
+    run.send(B, Flags::ACK | Flags::FIN, 500, 100, b"");
+    run.send(A, Flags::ACK, 100, 500, b"too late");
+    run.send(B, Flags::RST, 500, 0, b"");
+    assert!(run.log.has(&Told::Reset(B)));
+}
