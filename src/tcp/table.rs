@@ -23,7 +23,7 @@ pub struct Table {
     open: usize,
     generation: u32,
     /// Flows that end at a time, the next one first, those of one time in the order in which that was known.
-    ending: BinaryHeap<Reverse<(Timestamp, u64, Due, FlowId, u32)>>,
+    ending: BinaryHeap<Reverse<Later>>,
     endings: u64,
     /// Flows that a SYN began, oldest first: some have no answer yet.
     begun: VecDeque<(FlowId, u32)>,
@@ -78,7 +78,7 @@ impl Table {
     /// Time passes on other flows: ends what was due at `now`.
     #[inline]
     pub fn pass(&mut self, now: Seen, sink: &mut impl Sink) {
-        if self.ending.peek().is_some_and(|&Reverse((at, ..))| at <= now.at) {
+        if self.ending.peek().is_some_and(|Reverse(later)| later.at <= now.at) {
             self.end_due(now, sink);
         }
     }
@@ -144,7 +144,8 @@ impl Table {
             Due::Doubt => limits::DOUBTED_RESET_NANOS,
         };
         let at = Timestamp::from_nanos(seen.at.as_nanos().saturating_add(nanos));
-        self.ending.push(Reverse((at, self.endings, due, id, flow.generation)));
+        let generation = flow.generation;
+        self.ending.push(Reverse(Later { at, order: self.endings, due, flow: id, generation }));
         self.endings = self.endings.wrapping_add(1);
     }
 
@@ -237,7 +238,7 @@ impl Table {
     /// Ends the flows whose time has come.
     #[cold]
     fn end_due(&mut self, now: Seen, sink: &mut impl Sink) {
-        while let Some(&Reverse((at, _, due, id, generation))) = self.ending.peek() {
+        while let Some(&Reverse(Later { at, due, flow: id, generation, .. })) = self.ending.peek() {
             if at > now.at {
                 break;
             }
@@ -320,6 +321,16 @@ impl Table {
             Memory::Keep => self.keys.remember(&flow.key.get(), flow.opener.map_or(0, |(_, isn)| isn)),
         }
     }
+}
+
+/// A flow to be looked at again, ordered by when.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Later {
+    at: Timestamp,
+    order: u64,
+    due: Due,
+    flow: FlowId,
+    generation: u32,
 }
 
 /// Why a flow is looked at again.
