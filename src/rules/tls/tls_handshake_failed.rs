@@ -30,7 +30,7 @@ rule! {
     /// WebSocket, and the finding is info only.
     pub static RULE = "WS-TL-001" "tls-handshake-failed" {
         severity: Error, category: Tls, reference: "RFC 8446 §6.2",
-        explains: [], asked_on: [Answer], check: Check::Connection(check),
+        explains: [], asked_on: [Answer, Sealed], check: Check::Connection(check),
     }
 }
 
@@ -59,8 +59,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 
 /// How grave it is that this TLS failed: it may have been meant for a page.
 pub(super) fn severity(tls: &Facts) -> Severity {
-    // Browsers offer WebSocket connections http/1.1 alone, most libraries nothing.
-    match tls.alpn_offered.iter().all(|name| name == "http/1.1") {
+    match tls.may_carry_websocket() {
         true => Severity::Error,
         false => Severity::Info,
     }
@@ -147,6 +146,7 @@ mod tests {
                 .into_iter()
                 .collect(),
             sent: Sides { client: sent, server: sent },
+            pause: None,
             plain_answer: None,
         }
     }
