@@ -66,8 +66,7 @@ impl Parting {
 
     /// Of TLS that no key opened, where it may have carried a WebSocket and lived longer than a page.
     fn of_sealed(connection: &Connection) -> Option<Parting> {
-        let tls =
-            connection.tls.as_deref().filter(|tls| tls.may_carry_websocket() && !tls.asked_nothing())?;
+        let tls = connection.tls.as_deref().filter(|tls| tls.may_have_carried_websocket())?;
         let (by, end) =
             connection.ending.by.filter(|(_, end)| end.at.nanos_since(connection.first.at) >= PAGE)?;
         let how = if connection.ending.transport == Transport::Reset { How::Reset } else { How::Fin };

@@ -20,12 +20,12 @@ mod handshake;
 mod identity;
 mod negotiation;
 mod pair;
-mod parted;
 mod picture;
 mod place;
 mod policy;
 mod quote;
 mod rule;
+mod sealed;
 mod subprotocol;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -58,6 +58,11 @@ impl Facts {
         self.alpn_offered.iter().all(|name| name == "http/1.1")
     }
 
+    /// Whether it may have carried a WebSocket: it has such a client, and that asked for something.
+    pub fn may_have_carried_websocket(&self) -> bool {
+        self.may_carry_websocket() && !self.asked_nothing()
+    }
+
     /// The first alert that tells of a failure.
     pub fn failure(&self) -> Option<&Alert> {
         self.alerts.iter().find(|alert| alert.is_failure())

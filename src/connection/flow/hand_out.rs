@@ -138,7 +138,9 @@ impl Flow {
             for role in Role::BOTH {
                 quality.missing[role] = tls.sent[role].missing;
                 // What no key opened is no gap.
-                quality.last_gap[role] = quality.last_gap[role].filter(|_| tls.sent[role].missing > 0);
+                if tls.sent[role].missing == 0 {
+                    (quality.gaps[role], quality.last_gap[role]) = (0, None);
+                }
             }
         }
         let ended =

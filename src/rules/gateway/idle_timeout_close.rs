@@ -1,8 +1,8 @@
 use crate::connection::Connection;
 use crate::gateway::{Group, How, Kind, Parting, TIMERS, Timer, identify, relay};
 use crate::role::Role;
-use crate::rules::parted::{self, is_sealed};
 use crate::rules::rule::rule;
+use crate::rules::sealed::{self, is_sealed};
 use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, Severity, quote};
 
 rule! {
@@ -39,7 +39,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     let Some(idle) = Idle::of(connection, context) else { return };
     let Idle { parting, quiet, best, agree, declared, .. } = &idle;
     let seconds = quote::seconds(*quiet);
-    let (what, how) = parted::ended(connection, parting);
+    let (what, how) = sealed::ended(connection, parting);
     let since = best.map_or("the last byte in either direction", |timer| timer.resets.since());
     let measured = quote::seconds(best.and_then(|timer| timer.measured(parting)).unwrap_or(*quiet));
     let like = best.map_or(String::new(), |timer| {
@@ -60,7 +60,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         format!("{}ended after {limit:.0} s of silence", if is_sealed(connection) { "TLS " } else { "" });
     let mut finding = Finding::new(&RULE, parting.seen, title)
         .confidence(idle.confidence)
-        .at_most(if idle.is_ordinary() || is_sealed(connection) { Severity::Info } else { Severity::Warning })
+        .at_most(if idle.is_ordinary() { Severity::Info } else { sealed::gravity(connection) })
         .origin(if idle.is_gateway { Origin::Gateway } else { Origin::Server })
         .blame(if tunnel { Blame::Gateway } else { Blame::Server })
         .message(format!(
@@ -76,7 +76,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
                 |timer| format!("change the limit: {}", timer.setting)
             )
         ));
-    finding = parted::shows_end(
+    finding = sealed::shows_end(
         finding,
         connection,
         parting,

@@ -2,9 +2,9 @@ use super::idle_timeout_close::agreement;
 use crate::connection::Connection;
 use crate::gateway::{Group, Kind, Parting, TIMERS, Timer, identify};
 use crate::role::Role;
-use crate::rules::parted::{self, is_sealed};
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, Severity, quote};
+use crate::rules::sealed::{self, is_sealed};
+use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, quote};
 
 rule! {
     /// # What it finds
@@ -48,16 +48,15 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         return;
     }
     let seconds = quote::seconds(age as f64 / 1e9);
-    let sealed = is_sealed(connection);
-    let (what, how) = parted::ended(connection, &parting);
+    let (what, how) = sealed::ended(connection, &parting);
     let like = known.map_or(String::new(), |timer| {
         format!("; {} ends every session at {:.0} s", timer.product, timer.seconds)
     });
     let many = agree.map_or(String::new(), |group| format!("; {}", agreement(group)));
     let mut finding =
-        Finding::new(&RULE, parting.seen, format!("{}ended at an age of {:.0} s", if sealed { "TLS " } else { "" }, age as f64 / 1e9))
-            .at_most(if sealed { Severity::Info } else { Severity::Warning })
-            .confidence(if agree.is_some() && !sealed { Confidence::Likely } else { Confidence::Possible })
+        Finding::new(&RULE, parting.seen, format!("{}ended at an age of {:.0} s", if is_sealed(connection) { "TLS " } else { "" }, age as f64 / 1e9))
+            .at_most(sealed::gravity(connection))
+            .confidence(if agree.is_some() && !is_sealed(connection) { Confidence::Likely } else { Confidence::Possible })
             .origin(if known.is_some_and(|timer| named(&timer)) { Origin::Gateway } else { Origin::Server })
             .blame(Blame::Gateway)
             .message(format!(
@@ -71,7 +70,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
                     "heartbeats do not help; raise the limit on the server's side that ends sessions at this age, or reconnect before it",
                 ),
             });
-    finding = parted::shows_end(finding, connection, &parting, &how, "");
+    finding = sealed::shows_end(finding, connection, &parting, &how, "");
     for role in Role::BOTH {
         if let Some(last) = parting.last[role] {
             finding = finding.shows(last, format!("last data of the {}", role.name()));

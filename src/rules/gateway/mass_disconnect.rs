@@ -2,9 +2,9 @@ use super::idle_timeout_close::Idle;
 use crate::connection::{Connection, Outcome};
 use crate::gateway::{BURST, Parting};
 use crate::role::Role;
-use crate::rules::parted::is_sealed;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Context, Finding, Severity, quote};
+use crate::rules::sealed::{self, is_sealed};
+use crate::rules::{Blame, Check, Confidence, Context, Finding, quote};
 
 rule! {
     /// # What it finds
@@ -40,8 +40,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     if !failed || !is_session || Idle::of(connection, context).is_some() {
         return;
     }
-    let sealed = is_sealed(connection);
-    let sessions = if sealed { "TLS connections" } else { "sessions" };
+    let sessions = if is_sealed(connection) { "TLS connections" } else { "sessions" };
     let Some(burst) = context.census.burst(connection.tcp.server, parting.seen.at) else { return };
     let many = burst.count >= BURST && u64::from(burst.count) * 10 >= u64::from(burst.open) * 3;
     if !many || connection.first.at >= burst.from {
@@ -49,8 +48,8 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     }
     found.push(
         Finding::new(&RULE, parting.seen, format!("{} {sessions} ended at once", burst.count))
-            .at_most(if sealed { Severity::Info } else { Severity::Warning })
-            .confidence(if burst.elsewhere || sealed { Confidence::Possible } else { Confidence::Likely })
+            .at_most(sealed::gravity(connection))
+            .confidence(if burst.elsewhere || is_sealed(connection) { Confidence::Possible } else { Confidence::Likely })
             .origin(Role::Server)
             .blame(if burst.elsewhere { Blame::Unknown } else { Blame::Server })
             .message(format!(
@@ -58,7 +57,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
                 burst.count,
                 burst.open,
                 connection.tcp.server,
-                if sealed { " and may have carried WebSockets" } else { "" },
+                if is_sealed(connection) { " and may have carried WebSockets" } else { "" },
                 quote::seconds(burst.until.seconds_since(burst.from)),
                 if burst.elsewhere {
                     "sessions of servers at other addresses ended in the same second, so the cause may lie on this side or on the path"
