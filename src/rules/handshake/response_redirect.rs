@@ -1,4 +1,4 @@
-use crate::connection::Connection;
+use crate::connection::{Connection, Request};
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote};
 
@@ -36,8 +36,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         .head
         .text("Location")
         .map_or(String::from("nowhere"), |location| quote::target(&location));
-    // Who sends plain HTTP to TLS is who ends TLS.
-    let to_tls = connection.tls.is_none() && (to.starts_with("https://") || to.starts_with("wss://"));
+    // Who sends plain HTTP to TLS is who ends TLS; a login page or another name of the host is of the server.
+    let (tls, elsewhere) = leads(request, &to);
+    let to_tls = connection.tls.is_none() && tls && !elsewhere;
     // The location may carry a token in its query, so it is not quoted as a field.
     let mut finding =
         super::refused(&RULE, request, response, format!("upgrade redirected with {}", response.head.status));
@@ -53,12 +54,33 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             .confidence(Confidence::Likely)
             .message(format!(
                 "the upgrade was redirected to {to}{}{}",
-                if to_tls { ", as whatever ends TLS there does with plain HTTP" } else { "" },
+                if to_tls {
+                    ", as whatever ends TLS there does with plain HTTP"
+                } else if elsewhere {
+                    ", which is another host"
+                } else {
+                    ""
+                },
                 if browser { ", and browsers do not follow redirects for WebSocket" } else { "" }
             ))
             .shows(response.seen, format!("redirects to {to}"))
             .help("connect to the final URL, and except this path from the redirect"),
     );
+}
+
+/// Whether a location is one of TLS, and whether it is on another host than the one asked for, `www.` or not.
+fn leads(request: &Request, to: &str) -> (bool, bool) {
+    let Some((scheme, rest)) = to.split_once("://") else { return (false, false) };
+    let bare = |host: &str| {
+        // The colons of an IPv6 address stand in brackets.
+        let port = host.rfind(':').filter(|&at| !host[at..].contains(']'));
+        let host = host[..port.unwrap_or(host.len())].to_ascii_lowercase();
+        host.strip_prefix("www.").map_or(host.clone(), String::from)
+    };
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let asked = request.head.head.text("Host");
+    let elsewhere = asked.is_some_and(|asked| bare(&asked) != bare(authority));
+    (matches!(scheme, "https" | "wss"), elsewhere)
 }
 
 #[cfg(test)]
@@ -87,6 +109,12 @@ mod tests {
         assert_eq!(Scene::answered(MOVED, "").finds(RULE.name).blame, Blame::Gateway);
         let login = "HTTP/1.1 302 Found\r\nLocation: /login\r\n";
         assert_eq!(Scene::answered(login, "").finds(RULE.name).blame, Blame::Server);
+        let other = "HTTP/1.1 302 Found\r\nLocation: https://login.example/?next=/chat\r\n";
+        let finding = Scene::answered(other, "").finds(RULE.name);
+        assert_eq!(finding.blame, Blame::Server);
+        assert!(finding.message.contains("which is another host"), "{}", finding.message);
+        let named = "HTTP/1.1 301 Moved Permanently\r\nLocation: https://www.Example.org:443/chat\r\n";
+        assert_eq!(Scene::answered(named, "").finds(RULE.name).blame, Blame::Gateway);
     }
 
     #[test]
