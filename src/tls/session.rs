@@ -4,7 +4,7 @@ mod messages;
 mod protected;
 
 use super::alert::{Alert, AlertDescription};
-use super::facts::{Facts, Opened, Pause, PlainAnswer, Sent, Version};
+use super::facts::{ClientCertificate, Facts, Opened, Pause, PlainAnswer, Sent, Version};
 use super::handshake::{ClientHello, Messages, ServerHello};
 use super::keylog::{KeyLog, Secret};
 use super::keyring::Keyring;
@@ -34,6 +34,7 @@ pub struct Session {
     high: Direction,
     alerts: Vec<(Side, Seen, [u8; 2])>,
     pause: Option<Pause<Side>>,
+    client_certificate: ClientCertificate,
     /// What the client hello was answered with instead of TLS.
     plain_answer: Option<Box<PlainAnswer>>,
     /// Whether any application data were opened.
@@ -160,6 +161,7 @@ impl Session {
             high: Direction::default(),
             alerts: Vec::new(),
             pause: None,
+            client_certificate: ClientCertificate::default(),
             plain_answer: None,
             readable: false,
             tries: limits::TLS_TRIES,
@@ -253,6 +255,7 @@ impl Session {
             server_name: client_hello.and_then(|hello| hello.server_name.clone()),
             alpn: self.alpn.clone().or_else(|| server_hello.and_then(|hello| hello.alpn.clone())),
             alpn_offered: client_hello.map(|hello| hello.alpn.clone()).unwrap_or_default(),
+            client_certificate: self.client_certificate,
             opened: self.opened(client, keys.log()),
             alerts: self.alerts.iter().map(alert).collect(),
             sent: match client {
