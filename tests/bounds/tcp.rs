@@ -165,6 +165,9 @@ fn a_reset_is_believed_near_the_stream_alone() {
         for seq in [500_u32.wrapping_add(distance), 500_u32.wrapping_sub(distance)] {
             let mut run = opened();
             run.send(1, Side::High, (Flags::RST, seq, 0), b"");
+            assert_eq!(run.told.resets, usize::from(distance == 0), "{distance} away, at once");
+            run.nanos += limits::DOUBTED_RESET_NANOS;
+            run.send(2, Side::Low, (Flags::SYN, 1, 0), b"");
             assert_eq!(run.told.resets, resets, "{distance} away");
         }
     }
