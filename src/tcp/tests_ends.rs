@@ -121,3 +121,17 @@ fn a_reset_by_who_had_ended_its_side_is_told_at_once() {
     run.send(B, Flags::RST, 500, 0, b"");
     assert!(run.log.has(&Told::Reset(B)));
 }
+
+#[test]
+fn a_fin_that_waits_for_the_other_side_is_told_before_what_strayed_behind_it() {
+    let mut run = opened();
+    run.send(A, Flags::ACK, 5_000, 500, b"of nobody");
+    run.send(A, Flags::ACK | Flags::FIN, 100, 600, b"");
+    run.finish();
+    assert!(!run.log.told.iter().any(|told| matches!(told, Told::Gap(A, ..) | Told::Data(A, ..))));
+    assert!(
+        run.log.has(&Told::Gap(B, 0, 100, GapCause::Lost)) && run.log.has(&Told::Fin(A)),
+        "{:?}",
+        run.log.told
+    );
+}
