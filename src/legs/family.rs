@@ -56,7 +56,12 @@ pub(super) fn parents(group: &[usize], connections: &[&Connection], means: Means
         let eligible = match means {
             Means::Key | Means::Accept | Means::TraceHeader => {
                 let waits = |&parent: &usize| !was_answered_before(connections[parent], child);
-                let waiting: Vec<usize> = eligible.iter().copied().filter(waits).collect();
+                let mut waiting: Vec<usize> = eligible.iter().copied().filter(waits).collect();
+                // So is one that had ended: a gateway whose first upstream broke off goes on for the leg that still is there.
+                let is_there = |&parent: &usize| !had_ended_before(connections[parent], child);
+                if waiting.iter().any(is_there) {
+                    waiting.retain(is_there);
+                }
                 // Packets captured out of order look so, too, where both were answered alike.
                 let alike = |&parent: &usize| {
                     let status = |of: &Connection| of.response.as_ref().map(|answer| answer.head.status);
@@ -127,6 +132,16 @@ fn was_answered_before(one: &Connection, other: &Connection) -> bool {
     match (&one.response, &other.request) {
         (Some(answer), Some(request)) if one.tcp.capture == other.tcp.capture => {
             order(answer.seen) < order(request.seen)
+        }
+        _ => false,
+    }
+}
+
+/// The same of the end of a connection.
+fn had_ended_before(one: &Connection, other: &Connection) -> bool {
+    match (one.ending.by, &other.request) {
+        (Some((_, end)), Some(request)) if one.tcp.capture == other.tcp.capture => {
+            order(end) < order(request.seen)
         }
         _ => false,
     }

@@ -406,6 +406,18 @@ fn of_several_attempts_the_one_with_the_101_is_the_leg() {
 }
 
 #[test]
+fn an_upstream_that_broke_off_is_an_attempt_and_not_the_client_of_the_next() {
+    let mut second = inner(2, 30, REQUEST, ANSWER);
+    second.tcp.server = endpoint([10, 1, 0, 21], 8080);
+    let asked = second.request.as_ref().unwrap().seen.at.as_nanos() / MILLI;
+    let mut failed = ended(inner(1, 5, REQUEST, ANSWER), asked - 1);
+    (failed.response, failed.outcome) = (None, crate::connection::Outcome::Unanswered);
+    let pairs = matched(&[outer(REQUEST, ANSWER), failed, second]);
+    assert_eq!(pairs.len(), 1, "{pairs:#?}");
+    assert_eq!((pairs[0].client, pairs[0].upstream, pairs[0].attempts.as_slice()), (0, 2, &[1][..]));
+}
+
+#[test]
 fn clocks_of_two_captures_are_compared_by_cause_and_effect() {
     // The upstream leg's capture is 37.5 s behind.
     let pair = only(&[outer(REQUEST, ANSWER), moved(inner(1, 10, REQUEST, ANSWER), 1, -37_500 * MILLI)]);

@@ -124,6 +124,8 @@ impl<'a> Bench<'a> {
                 rules::judge_chain(&chain, &links, &context)
             };
             session.pairs.iter().for_each(|paired| observer.legs(paired.pair.clone()));
+            let established = chain.iter().filter(|leg| leg.outcome == Outcome::Established);
+            let established: Vec<u64> = established.map(|leg| leg.serial).collect();
             let places = session.chain.iter().copied();
             let mut judged: Vec<Judged> = places
                 .zip(chain)
@@ -135,7 +137,14 @@ impl<'a> Bench<'a> {
                 // told with the last attempt at it.
                 let is_told = connection.outcome == Outcome::Encrypted
                     || links.iter().any(|pair| pair.asides.contains(&connection.serial));
-                let findings = if is_told { Vec::new() } else { rules::judge(&connection, &context) };
+                let made_good = links.iter().find(|pair| {
+                    pair.attempts.contains(&connection.serial) && established.contains(&pair.upstream_leg)
+                });
+                let findings = match made_good {
+                    _ if is_told => Vec::new(),
+                    Some(pair) => rules::judge_attempt(&connection, pair, &context),
+                    None => rules::judge(&connection, &context),
+                };
                 judged.push((index, connection, findings));
             }
             pictures.emit(judged, &mut waiting, &context, totals, observer);

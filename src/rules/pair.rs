@@ -1,12 +1,13 @@
 //! Judgement of the legs of one session together, so that one fault is told once, by the party it belongs to.
 
 use super::{
-    Blame, Confidence, Context, Cues, Evidence, Finding, Origin, Rule, Selection, arrange, find, gateway,
+    Blame, Confidence, Context, Cues, Evidence, Finding, Origin, Rule, Selection, Severity, arrange, find,
+    gateway,
 };
 use crate::capture::Seen;
 use crate::connection::Connection;
 use crate::gateway::{Party, Verdict, answer, ending, one_leg};
-use crate::legs::{LegPair, Legs, Passage};
+use crate::legs::{LegPair, Legs, Passage, Place};
 use crate::role::Role;
 use crate::rules::extension::{stripped_acceptance, stripped_offers};
 use Subject::{Answer, Ending, Fields, Negotiation, Session, Time};
@@ -40,6 +41,29 @@ pub fn judge_chain(chain: &[&Connection], pairs: &[&LegPair], context: &Context<
     }
     judged.reverse();
     judged.into_iter().map(|found| arrange(found, context.selection)).collect()
+}
+
+/// What the rules say of a gateway's attempt at one upstream, where another one gave it the session: the client waited for
+/// longer, and nothing was lost.
+pub fn judge_attempt(attempt: &Connection, pair: &LegPair, context: &Context<'_>) -> Vec<Finding> {
+    let mut found = super::judge(attempt, context);
+    for finding in &mut found {
+        finding.severity = finding.severity.min(Severity::Warning);
+        finding.blame = match finding.blame {
+            Blame::Client => Blame::Gateway,
+            Blame::Server => Blame::Upstream,
+            other => other,
+        };
+        if finding.origin == Some(Origin::Client) {
+            finding.origin = Some(Origin::Gateway);
+        }
+        finding.message.push_str(&format!(
+            "; the client of this connection is a gateway, which then asked {} for the same session of {} and got it",
+            pair.upstream, pair.client
+        ));
+        finding.related.extend([pair.client_leg, pair.upstream_leg]);
+    }
+    found
 }
 
 /// Says of an end without a Close, of which one leg was captured, what speaks for a gateway, what against it, and what
@@ -234,15 +258,37 @@ fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) 
                         gateway::gateway_error_before_upgrade::made_here(finding);
                     }
                     apply(finding, answer.as_ref());
+                    if answer.as_ref().is_some_and(|verdict| verdict.origin == Party::Upstream) {
+                        rewritten(legs, finding);
+                    }
                 }
             }
-            Ending if servers || finding.origin != Some(Origin::Client) => apply(finding, ending.as_ref()),
+            Ending if servers || finding.origin != Some(Origin::Client) => {
+                let upstreams = |verdict: &Verdict| {
+                    verdict.origin == Party::Upstream && verdict.confidence == Confidence::Certain
+                };
+                if finding.rule.name == "close-1014-bad-gateway" && ending.as_ref().is_some_and(upstreams) {
+                    gateway::close_1014_bad_gateway::passed_on(finding, legs);
+                }
+                apply(finding, ending.as_ref());
+            }
             Negotiation if servers || finding.blame == Blame::Nobody => negotiated(legs, finding),
             Fields if servers && altered(legs, upstream, finding) => {
                 finding.origin = Some(Origin::Gateway);
                 finding.blame = Blame::Gateway;
                 finding.confidence = legs.pair.confidence;
-                finding.message.push_str("; both legs were captured: the upstream's 101 is in order here, so the gateway made it so");
+                let asked = finding.rule.name == "extension-accepted-not-offered"
+                    && legs
+                        .upstream
+                        .response
+                        .as_ref()
+                        .is_some_and(|answer| !answer.extensions.list.is_empty());
+                finding.message.push_str(if asked {
+                    "; both legs were captured: the gateway offered it to the upstream, which accepted"
+                } else {
+                    "; both legs were captured: the upstream's 101 is in order here, so the gateway made it so"
+                });
+                finding.help = "find what writes this field of the handshake in the gateway, and let it pass on what the client and the upstream sent".into();
             }
             Time => finding.blame = slow(upstream),
             _ if finding.rule.name == "http-bytes-in-stream" => {
@@ -265,6 +311,43 @@ fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) 
             }
             _ => {}
         }
+    }
+}
+
+/// Says of an upstream's refusal which fields of the request it got from the gateway and not from the client: servers hold
+/// `Origin` against a list, or against `Host`.
+fn rewritten(legs: &Legs<'_>, finding: &mut Finding) {
+    let (Some(asked), Some(forwarded)) = (&legs.client.request, &legs.upstream.request) else { return };
+    if !matches!(finding.rule.name, "response-forbidden" | "response-not-101") {
+        return;
+    }
+    let changed = legs
+        .pair
+        .changes
+        .iter()
+        .filter(|change| change.place == Place::Request && matches!(change.field, "host" | "origin"));
+    let names: Vec<&str> =
+        changed.map(|change| if change.field == "host" { "Host" } else { "Origin" }).collect();
+    if names.is_empty() {
+        return;
+    }
+    finding.message.push_str(&format!(
+        "; of the request that it refused, {} {} written by the gateway",
+        super::quote::list(&names),
+        if names.len() == 1 { "was" } else { "were" }
+    ));
+    for name in &names {
+        for (leg, request) in [("client", asked), ("upstream", forwarded)] {
+            let text = format!("{leg} leg: {}", super::quote::field_or_none(&request.head.head, name));
+            finding.evidence.push(Evidence { packet: request.seen.packet, text });
+        }
+    }
+    // Where the client names no origin, only one that the gateway wrote can be refused.
+    let held = forwarded.head.head.field("Origin").is_some();
+    if finding.rule.name == "response-forbidden" && held {
+        finding.blame = Blame::Gateway;
+        finding.confidence = finding.confidence.min(Confidence::Likely);
+        finding.help = "let the gateway forward Host and Origin as the client sent them, in nginx with proxy_set_header Host $http_host, and then allow that origin on the upstream".into();
     }
 }
 
@@ -493,3 +576,29 @@ fn tells(known: &Evidence, new: &Evidence) -> bool {
 
 /// Lines of evidence of one finding about a pair.
 const EVIDENCE: usize = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::judge_attempt;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::testing::{REQUEST, Scene, both};
+    use crate::rules::{Blame, Context, Severity};
+
+    #[test]
+    fn an_attempt_that_another_upstream_made_good_is_a_warning_that_names_it() {
+        let (pair, [_, _]) = both(Scene::session("", ""), Scene::session("", "")).into_parts();
+        for attempt in [
+            Scene::tcp().request(REQUEST).after(2.0).fin(Client),
+            Scene::tcp().request(REQUEST).reset(Server),
+        ] {
+            let found = judge_attempt(&attempt.build(), &pair, &Context::alone());
+            assert_eq!(
+                (found[0].severity, found[0].blame),
+                (Severity::Warning, Blame::Upstream),
+                "{found:#?}"
+            );
+            assert!(found[0].message.contains("then asked 10.1.0.20:8080"), "{}", found[0].message);
+            assert_eq!(found[0].related, [pair.client_leg, pair.upstream_leg]);
+        }
+    }
+}

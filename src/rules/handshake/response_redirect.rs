@@ -1,4 +1,5 @@
 use crate::connection::Connection;
+use crate::http::without_query;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote};
 
@@ -36,8 +37,17 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         .head
         .text("Location")
         .map_or(String::from("nowhere"), |location| quote::target(&location));
-    // Who sends plain HTTP to TLS is who ends TLS.
-    let to_tls = connection.tls.is_none() && (to.starts_with("https://") || to.starts_with("wss://"));
+    // Who sends plain HTTP to TLS, and changes nothing else, is who ends TLS; any other place may be a page for people.
+    let same = |rest: &str| {
+        let at = rest.find('/').unwrap_or(rest.len());
+        let (host, path) = rest.split_at(at);
+        let asked = request.head.head.text("Host").unwrap_or_default();
+        let path = if path.is_empty() { "/" } else { path };
+        name(host).eq_ignore_ascii_case(name(&asked))
+            && without_query(path) == without_query(&request.head.target)
+    };
+    let tls = to.strip_prefix("https://").or_else(|| to.strip_prefix("wss://"));
+    let to_tls = connection.tls.is_none() && tls.is_some_and(same);
     // The location may carry a token in its query, so it is not quoted as a field.
     let mut finding =
         super::refused(&RULE, request, response, format!("upgrade redirected with {}", response.head.status));
@@ -45,7 +55,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     if to_tls {
         finding = finding.origin(Origin::Gateway).blame(Blame::Gateway);
     } else {
-        finding = finding.blame(Blame::Server);
+        let by_gateway = finding.origin == Some(Origin::Gateway);
+        finding = finding.blame(if by_gateway { Blame::Gateway } else { Blame::Server });
     }
     found.push(
         finding
@@ -59,6 +70,14 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             .shows(response.seen, format!("redirects to {to}"))
             .help("connect to the final URL, and except this path from the redirect"),
     );
+}
+
+/// A host without its port.
+fn name(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
 }
 
 #[cfg(test)]
@@ -87,6 +106,12 @@ mod tests {
         assert_eq!(Scene::answered(MOVED, "").finds(RULE.name).blame, Blame::Gateway);
         let login = "HTTP/1.1 302 Found\r\nLocation: /login\r\n";
         assert_eq!(Scene::answered(login, "").finds(RULE.name).blame, Blame::Server);
+        for elsewhere in ["https://status.example.org/", "https://example.org/sorry", "https://example.org"] {
+            let sorry = format!("HTTP/1.1 302 Found\r\nLocation: {elsewhere}\r\n");
+            let finding = Scene::answered(&sorry, "").finds(RULE.name);
+            assert_eq!(finding.blame, Blame::Server);
+            assert!(!finding.message.contains("ends TLS"), "{}", finding.message);
+        }
     }
 
     #[test]
