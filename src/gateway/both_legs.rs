@@ -194,7 +194,12 @@ fn first_sign(
 fn failed_upstream(legs: &Legs<'_>) -> Option<Verdict> {
     let (client, upstream) = (legs.client, legs.upstream);
     let session = matches!(client.outcome, Outcome::Established | Outcome::Invalid);
-    let failed = matches!(upstream.outcome, Outcome::Rejected | Outcome::Garbled | Outcome::Unanswered);
+    // Of a 101 that does not answer its request nothing can be used, and who sees that leaves without a frame.
+    let useless = upstream.outcome == Outcome::Invalid
+        && upstream.frames.as_ref().is_none_or(|frames| frames.client.first.is_none())
+        && upstream.ending.by.is_some_and(|(by, _)| by == Role::Client);
+    let failed =
+        matches!(upstream.outcome, Outcome::Rejected | Outcome::Garbled | Outcome::Unanswered) || useless;
     let asked = upstream.request.as_ref()?.seen;
     let end = first_sign(client, Role::Server, Party::Gateway, |seen| seen.at)?;
     let clients = first_sign(client, Role::Client, Party::Client, |seen| seen.at);
@@ -228,6 +233,7 @@ fn failed_upstream(legs: &Legs<'_>) -> Option<Verdict> {
 fn no_answer(upstream: &Connection) -> String {
     let how = if upstream.ending.transport == Transport::Reset { "RST" } else { "FIN" };
     match (&upstream.response, upstream.outcome, upstream.ending.by) {
+        (Some(_), Outcome::Invalid, _) => String::from("the upstream's 101 does not answer its request"),
         (Some(response), _, _) => format!("the upstream answered {}", response.head.status),
         (None, Outcome::Garbled, _) => {
             String::from(if upstream.garbled.as_deref().is_some_and(|garbled| garbled.unfinished) {
@@ -290,6 +296,18 @@ mod tests {
 
     fn leg() -> Scene {
         Scene::tcp().request(REQUEST).answer(ANSWER, "").messages(Client, 1)
+    }
+
+    #[test]
+    fn a_101_that_a_gateway_cannot_use_is_a_failed_upstream() {
+        let useless = |c: &mut Connection| c.outcome = Outcome::Invalid;
+        let upstream = || Scene::tcp().request(REQUEST).answer(ANSWER, "").with(useless).fin(Client);
+        let verdict = ended(leg().after(0.05).close(Server, 1011, ""), upstream());
+        assert_eq!((verdict.origin, verdict.blame), (Party::Gateway, Party::Upstream));
+        assert_eq!(verdict.reasons[0].text, "the upstream's 101 does not answer its request");
+        // Who goes on with it took it for an answer.
+        let verdict = ended(leg().after(0.05).close(Server, 1011, ""), leg().with(useless).fin(Client));
+        assert_eq!(verdict.blame, Party::Gateway);
     }
 
     #[test]

@@ -249,6 +249,19 @@ fn what_does_not_go_together_from_beginning_to_end_is_no_session() {
     none(&[said(one(), 0, 0), said(other(10, 980), 0, 0)]);
     // It began long after it was asked for, and after the answer.
     none(&[said(one(), 3, 2), said(other(400, 901), 3, 2)]);
+    // A gateway that gives up may tell its client a little before it ends what it waited for.
+    let hung = |by, end: i64| {
+        let mut leg = ended(inner(1, 10, &key(OTHER), &unkeyed()), end);
+        (leg.response, leg.outcome) = (None, crate::connection::Outcome::Unanswered);
+        leg.ending.by = leg.ending.by.map(|(_, seen)| (by, seen));
+        leg
+    };
+    let refused_at =
+        outer(REQUEST, "HTTP/1.1 504 Gateway Timeout\r\n").response.unwrap().seen.at.as_nanos() / MILLI;
+    let timed_out = || ended(outer(REQUEST, "HTTP/1.1 504 Gateway Timeout\r\n"), refused_at + 1);
+    only(&[timed_out(), hung(crate::role::Role::Client, refused_at + 20)]);
+    none(&[timed_out(), hung(Server, refused_at + 20)]);
+    none(&[timed_out(), hung(crate::role::Role::Client, refused_at + 500)]);
     // A refusal that does not end the client's waiting was another's.
     let refused = |start: i64| {
         let leg = inner(1, start, &key(OTHER), "HTTP/1.1 403 Forbidden\r\n");

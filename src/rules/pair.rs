@@ -25,7 +25,9 @@ pub fn judge_chain(chain: &[&Connection], pairs: &[&LegPair], context: &Context<
         let mut findings = find(connection, Cues::of(connection), &Context { legs, ..*context });
         if place > 0 {
             // The client of an inner leg is a gateway: those who come back are many behind one address.
-            findings.retain(|finding| finding.rule.name != "reconnect-without-backoff");
+            // And the key is the one of its own client.
+            let of_clients = ["reconnect-without-backoff", KEY_REUSED];
+            findings.retain(|finding| !of_clients.contains(&finding.rule.name));
         }
         if let (Some(legs), Some(inner)) = (legs, judged.last_mut()) {
             drop_what_the_other_leg_refutes(&legs, &mut findings, inner);
@@ -43,12 +45,20 @@ pub fn judge_chain(chain: &[&Connection], pairs: &[&LegPair], context: &Context<
     judged.into_iter().map(|found| arrange(found, context.selection)).collect()
 }
 
-/// What the rules say of a gateway's attempt at one upstream, where another one gave it the session: the client waited for
-/// longer, and nothing was lost.
-pub fn judge_attempt(attempt: &Connection, pair: &LegPair, context: &Context<'_>) -> Vec<Finding> {
+/// What the rules say of a gateway's attempt at an upstream, beside the one that is the leg of `pair`, to whose client leg they
+/// say `told`. Where another upstream gave the gateway the session, the client only waited for longer; where none did, the
+/// attempt has its place under what the client was told.
+pub fn judge_attempt(
+    attempt: &Connection,
+    pair: &LegPair,
+    is_made_good: bool,
+    told: &mut [Finding],
+    context: &Context<'_>,
+) -> Vec<Finding> {
     let mut found = super::judge(attempt, context);
+    // Who tries again for one client sends that client's key again.
+    found.retain(|finding| finding.rule.name != KEY_REUSED);
     for finding in &mut found {
-        finding.severity = finding.severity.min(Severity::Warning);
         finding.blame = match finding.blame {
             Blame::Client => Blame::Gateway,
             Blame::Server => Blame::Upstream,
@@ -57,14 +67,40 @@ pub fn judge_attempt(attempt: &Connection, pair: &LegPair, context: &Context<'_>
         if finding.origin == Some(Origin::Client) {
             finding.origin = Some(Origin::Gateway);
         }
-        finding.message.push_str(&format!(
-            "; the client of this connection is a gateway, which then asked {} for the same session of {} and got it",
-            pair.upstream, pair.client
-        ));
-        finding.related.extend([pair.client_leg, pair.upstream_leg]);
+        if is_made_good {
+            finding.severity = finding.severity.min(Severity::Warning);
+            finding.message.push_str(&format!(
+                "; the client of this connection is a gateway, which then asked {} for the same session of {} and got it",
+                pair.upstream, pair.client
+            ));
+            finding.related.extend([pair.client_leg, pair.upstream_leg]);
+        }
     }
-    found
+    if is_made_good {
+        return found;
+    }
+    let mut rest = Vec::new();
+    for finding in found {
+        let root = told.iter_mut().find(|root| {
+            root.explains(&finding) && may_hang(root, &finding) && context.selection.hides(root, &finding)
+        });
+        match root {
+            Some(root) => {
+                let text = format!("an attempt before it, at {}: {}", attempt.tcp.server, finding.title);
+                if root.evidence.len() < EVIDENCE {
+                    root.evidence.push(Evidence { packet: finding.seen.packet, text });
+                }
+                root.related.push(attempt.serial);
+                root.consequences.push(finding);
+            }
+            None => rest.push(finding),
+        }
+    }
+    rest
 }
+
+/// The rule of keys that are not random.
+const KEY_REUSED: &str = "request-key-reused";
 
 /// Says of an end without a Close, of which one leg was captured, what speaks for a gateway, what against it, and what
 /// would settle it.
@@ -261,6 +297,10 @@ fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) 
                     if answer.as_ref().is_some_and(|verdict| verdict.origin == Party::Upstream) {
                         rewritten(legs, finding);
                     }
+                    if legs.upstream.garbled.as_deref().is_some_and(|garbled| garbled.unfinished) {
+                        let upstream = legs.upstream.tcp.server;
+                        finding.help = format!("read the log of {upstream} at this second for why it ended the connection amid its answer").into();
+                    }
                 }
             }
             Ending if servers || finding.origin != Some(Origin::Client) => {
@@ -321,6 +361,14 @@ fn rewritten(legs: &Legs<'_>, finding: &mut Finding) {
     if !matches!(finding.rule.name, "response-forbidden" | "response-not-101") {
         return;
     }
+    let status = legs.upstream.response.as_ref().map(|answer| answer.head.status);
+    if status == Some(400) && legs.upstream.proxied.is_some() {
+        finding.message.push_str("; the gateway puts a PROXY protocol header before the request, which a server that expects none refuses so");
+        finding.help = PROXY_HEADER.into();
+        finding.blame = Blame::Gateway;
+        finding.confidence = finding.confidence.min(Confidence::Likely);
+        return;
+    }
     let changed = legs
         .pair
         .changes
@@ -350,6 +398,9 @@ fn rewritten(legs: &Legs<'_>, finding: &mut Finding) {
         finding.help = "let the gateway forward Host and Origin as the client sent them, in nginx with proxy_set_header Host $http_host, and then allow that origin on the upstream".into();
     }
 }
+
+/// What there is to do where a server may not expect the header of the PROXY protocol.
+pub(super) const PROXY_HEADER: &str = "let both sides agree on the PROXY protocol: switch it off in the gateway (send-proxy in HAProxy, proxy_protocol in nginx), or on in the upstream";
 
 /// Whether the upstream's 101 lacks what is wrong with the gateway's.
 fn altered(legs: &Legs<'_>, upstream: &[Finding], finding: &Finding) -> bool {
@@ -471,7 +522,7 @@ fn negotiated(legs: &Legs<'_>, finding: &mut Finding) {
             "the upstream accepted it and the gateway removed it from the answer",
             "let the gateway forward Sec-WebSocket-Extensions in the answer: the upstream accepts the offer",
         )
-    } else if !offers.is_empty() {
+    } else if !offers.is_empty() && legs.pair.passage != Passage::Terminating {
         (
             Blame::Gateway,
             "the gateway did not pass the offer on",
@@ -586,12 +637,10 @@ mod tests {
 
     #[test]
     fn an_attempt_that_another_upstream_made_good_is_a_warning_that_names_it() {
-        let (pair, [_, _]) = both(Scene::session("", ""), Scene::session("", "")).into_parts();
-        for attempt in [
-            Scene::tcp().request(REQUEST).after(2.0).fin(Client),
-            Scene::tcp().request(REQUEST).reset(Server),
-        ] {
-            let found = judge_attempt(&attempt.build(), &pair, &Context::alone());
+        let (pair, _) = both(Scene::session("", ""), Scene::session("", "")).into_parts();
+        let asked = || Scene::tcp().request(REQUEST);
+        for attempt in [asked().after(2.0).fin(Client), asked().reset(Server)] {
+            let found = judge_attempt(&attempt.build(), &pair, true, &mut [], &Context::alone());
             assert_eq!(
                 (found[0].severity, found[0].blame),
                 (Severity::Warning, Blame::Upstream),
@@ -600,5 +649,20 @@ mod tests {
             assert!(found[0].message.contains("then asked 10.1.0.20:8080"), "{}", found[0].message);
             assert_eq!(found[0].related, [pair.client_leg, pair.upstream_leg]);
         }
+    }
+
+    #[test]
+    fn attempts_that_all_failed_are_told_once() {
+        let asked = || Scene::tcp().request(REQUEST);
+        let legs = both(asked().answer("HTTP/1.1 502 Bad Gateway\r\n", ""), asked().reset(Server));
+        let (mut told, _) = legs.findings();
+        let mut attempt = asked().reset(Server).build();
+        attempt.serial = 7;
+        let rest = judge_attempt(&attempt, &legs.pair(), false, &mut told, &Context::alone());
+        assert_eq!((told.len(), rest.len()), (1, 0), "{rest:#?}");
+        assert_eq!(told[0].rule.name, "upstream-not-reached");
+        assert!(told[0].related.contains(&7));
+        let line = &told[0].evidence.last().unwrap().text;
+        assert!(line.starts_with("an attempt before it, at"), "{line}");
     }
 }

@@ -92,6 +92,12 @@ fn unanswered(legs: &Legs<'_>) -> Option<Finding> {
         return None;
     }
     let (what, help) = match upstream.ending.by {
+        Some((Role::Server, _)) if upstream.proxied.is_some() => (
+            format!(
+                "the upstream ended TCP with {how} in place of an answer; the gateway puts a PROXY protocol header before the request, which a server that expects none may refuse so"
+            ),
+            pair::PROXY_HEADER,
+        ),
         Some((Role::Server, _)) => (
             format!("the upstream ended TCP with {how} in place of an answer"),
             "find out in the upstream's log why it ended the connection at this second",
