@@ -29,20 +29,21 @@ pub fn ending(legs: &Legs<'_>) -> Option<Verdict> {
     .collect::<Vec<_>>();
     // In one capture a packet's number breaks the tie of equal times.
     signs.sort_by_key(|sign| (sign.at, sign.seen.packet));
+    let unsure = pair.clock.uncertainty;
+    if let Some(place) = may_have_been_first(&signs, unsure) {
+        signs[..=place].rotate_right(1);
+    }
     let Some((first, rest)) = signs.split_first() else { return silence(legs) };
     let passed_on = rest.iter().find(|sign| sign.party != first.party);
     let gap = passed_on.map(|sign| sign.at.nanos_since(first.at));
 
     let mut confidence = Confidence::Certain;
     let mut counter = None;
-    if gap.is_some_and(|gap| gap <= pair.clock.uncertainty) && pair.clock.uncertainty > 0 {
+    if gap.is_some_and(|gap| gap <= unsure) && unsure > 0 {
         confidence = Confidence::Likely;
         counter = Some(Reason {
             seen: passed_on.map(|sign| sign.seen),
-            text: format!(
-                "the clocks of the two captures are only known to {}",
-                millis(pair.clock.uncertainty)
-            ),
+            text: format!("the clocks of the two captures are only known to {}", millis(unsure)),
         });
     }
     // What the capture lacks of one leg may be the ending that came first. A leg of which it lacks the end looks whole: where
@@ -74,8 +75,8 @@ pub fn ending(legs: &Legs<'_>) -> Option<Verdict> {
     let mut reasons = vec![Reason { seen: Some(first.seen), text: first.text() }];
     if let Some(later) = passed_on {
         let gap = later.at.nanos_since(first.at);
-        reasons
-            .push(Reason { seen: Some(later.seen), text: format!("{} {} later", later.text(), millis(gap)) });
+        let when = if gap < 0 { String::from("at that time") } else { format!("{} later", millis(gap)) };
+        reasons.push(Reason { seen: Some(later.seen), text: format!("{} {when}", later.text()) });
     } else {
         let leg = if first.on_upstream { "client leg" } else { "upstream leg" };
         reasons.push(Reason { seen: None, text: format!("nothing ended the {leg}") });
@@ -155,6 +156,15 @@ pub fn answer(legs: &Legs<'_>) -> Option<Verdict> {
 }
 
 /// The first thing one side of one leg did to end it.
+/// The sign of an endpoint that came first, although the gateway seems to have been a little earlier on the other leg by clocks
+/// that are not known as well as that: to pass an ending on is a gateway's work, and that both end a session at once is chance.
+fn may_have_been_first(signs: &[Sign], unsure: i64) -> Option<usize> {
+    let first = signs.first().filter(|first| first.party == Party::Gateway && unsure > 0)?;
+    let place = signs.iter().position(|sign| sign.on_upstream != first.on_upstream)?;
+    let other = signs.get(place)?;
+    (other.party != Party::Gateway && other.at.nanos_since(first.at) <= unsure).then_some(place)
+}
+
 struct Sign {
     at: Timestamp,
     seen: Seen,
@@ -373,6 +383,24 @@ mod tests {
             ending(&Legs { pair: &pair, ..*legs })
         });
         assert_eq!(verdict.unwrap().confidence, Confidence::Likely);
+    }
+
+    #[test]
+    fn an_endpoint_that_may_have_been_first_was_not_ended_by_the_gateway() {
+        let verdict = |client: Scene, uncertainty| {
+            both(client, leg().fin(Client)).legs(|legs| {
+                let mut pair = legs.pair.clone();
+                pair.clock.uncertainty = uncertainty;
+                ending(&Legs { pair: &pair, ..*legs }).unwrap()
+            })
+        };
+        let late = || leg().after(0.005);
+        let found = verdict(late().reset(Client), 50_000_000);
+        assert_eq!((found.origin, found.confidence), (Party::Client, Confidence::Likely));
+        assert!(found.reasons[1].text.ends_with("at that time"), "{:?}", found.reasons);
+        assert_eq!(verdict(late().reset(Client), 1_000_000).origin, Party::Gateway);
+        // Here the gateway ended that leg as well.
+        assert_eq!(verdict(late().fin(Server), 50_000_000).origin, Party::Gateway);
     }
 
     #[test]

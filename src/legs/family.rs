@@ -29,8 +29,13 @@ pub(super) fn parents(group: &[usize], connections: &[&Connection], means: Means
     } else if one_clock {
         group.sort_by_key(|index| (order(first_frame(of(index)).unwrap_or(of(index).first)), *index));
     } else {
-        // Clocks cannot be compared, durations can: the outer leg waits for the inner one.
-        group.sort_by_key(|&index| (std::cmp::Reverse(waited(connections[index])), index));
+        // Clocks cannot be compared, durations can: the outer leg waits for the inner one. Of one that is told of a failure and
+        // one that was never answered, the latter is the failure, however long it took to be ended.
+        group.sort_by_key(|&index| {
+            let leg = connections[index];
+            let failed = leg.response.as_ref().is_some_and(|answer| answer.head.status >= 500);
+            (std::cmp::Reverse((failed, waited(leg))), index)
+        });
     }
     if let [one, other] = group[..]
         && is_behind(connections[one], connections[other])
@@ -48,7 +53,9 @@ pub(super) fn parents(group: &[usize], connections: &[&Connection], means: Means
             .filter(|&parent| {
                 let parent = connections[parent];
                 let compares = parent.tcp.capture == child.tcp.capture;
-                !are_siblings(parent, child) && (!compares || encloses(parent, child, means))
+                !are_siblings(parent, child)
+                    && (!compares || encloses(parent, child, means))
+                    && !was_dropped_before(parent, child)
             })
             .collect();
         // A leg that was answered already is the cause only of what is no part of its handshake: a gateway that asked
@@ -137,7 +144,14 @@ fn was_answered_before(one: &Connection, other: &Connection) -> bool {
     }
 }
 
-/// The same of the end of a connection.
+/// Whether the one was ended in place of an answer before the other asked: a gateway that has dropped its client asks nobody
+/// for it.
+fn was_dropped_before(one: &Connection, other: &Connection) -> bool {
+    let dropped = one.response.is_none() && one.ending.by.is_some_and(|(by, _)| by == Role::Server);
+    dropped && one.request.is_some() && had_ended_before(one, other)
+}
+
+/// Whether it had ended before the other asked, as far as one capture shows it.
 fn had_ended_before(one: &Connection, other: &Connection) -> bool {
     match (one.ending.by, &other.request) {
         (Some((_, end)), Some(request)) if one.tcp.capture == other.tcp.capture => {

@@ -440,6 +440,15 @@ fn clocks_of_two_captures_are_compared_by_cause_and_effect() {
 }
 
 #[test]
+fn of_two_captures_the_leg_that_was_never_answered_is_the_inner_one_of_a_failure() {
+    let mut hung = moved(inner(1, 10, REQUEST, ANSWER), 1, -37_500 * MILLI);
+    (hung.response, hung.outcome) = (None, crate::connection::Outcome::Unanswered);
+    // It lingers on after the client was told.
+    hung.last.at = Timestamp::from_nanos(hung.last.at.as_nanos() + 5_000 * MILLI);
+    only(&[outer(REQUEST, "HTTP/1.1 504 Gateway Timeout\r\n"), hung]);
+}
+
+#[test]
 fn clocks_that_may_agree_are_taken_to_agree() {
     let pair = only(&[outer(REQUEST, ANSWER), moved(inner(1, 10, REQUEST, ANSWER), 1, 0)]);
     assert_eq!(pair.clock.offset, 0);

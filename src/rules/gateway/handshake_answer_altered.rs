@@ -1,3 +1,4 @@
+use crate::capture::Seen;
 use crate::connection::{Connection, Outcome};
 use crate::legs::Legs;
 use crate::role::Role;
@@ -28,7 +29,7 @@ rule! {
     pub static RULE = "WS-GW-015" "handshake-answer-altered" {
         severity: Error, category: Gateway, reference: "RFC 6455 §4.2.2; RFC 9110 §15.6.3",
         explains: ["handshake-unanswered", "client-aborts-after-101", "closed-without-close-frame", "gateway-accepted-before-upstream", "gateway-error-before-upgrade",
-            "response-not-101", "response-200-upgrade-ignored", "response-accept-invalid"], asked_on: [Legs], check: Check::InContext(check),
+            "response-not-101", "response-200-upgrade-ignored", "response-accept-invalid", "handshake-slow"], asked_on: [Legs], check: Check::InContext(check),
     }
 }
 
@@ -53,6 +54,12 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
             Severity::Error,
             Blame::Upstream,
             "let the upstream compute Sec-WebSocket-Accept from the key of the request: the gateway is right to refuse its 101",
+        ),
+        (false, true) if gave_up_before(legs.upstream, shown) => (
+            "the upstream agreed too late, after the gateway had given up and told the client so",
+            Severity::Error,
+            Blame::Upstream,
+            "find out what the upstream waits for before it answers an upgrade, or give the gateway more time: ProxyTimeout in Apache httpd, proxy_read_timeout in nginx, timeout server in HAProxy",
         ),
         (false, true) => (
             "the upstream agreed, and the gateway refused the client",
@@ -88,6 +95,12 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
             .shows(one.seen, format!("client leg: {}", quote::status(one)))
             .help(help),
     );
+}
+
+/// Whether the gateway had ended the connection before the upstream's answer came.
+fn gave_up_before(upstream: &Connection, answered: Seen) -> bool {
+    let left = upstream.ending.by.filter(|(by, _)| *by == Role::Client);
+    left.is_some_and(|(_, seen)| (seen.at, seen.packet) < (answered.at, answered.packet))
 }
 
 /// Whether an upstream's 101 lacks the proof that it understood the upgrade, which a gateway may demand as a client does.
@@ -136,7 +149,7 @@ const PATIENCE: i64 = 500_000_000;
 mod tests {
     use super::RULE;
     use crate::role::Role::{Client, Server};
-    use crate::rules::testing::{CONNECT, REQUEST, Scene, both};
+    use crate::rules::testing::{ANSWER, CONNECT, REQUEST, Scene, both};
     use crate::rules::{Blame, Severity};
 
     fn refused(status: &str) -> Scene {
@@ -183,6 +196,17 @@ mod tests {
         assert_eq!(rest.len(), 0, "{rest:#?}");
         let finding = both(refused("502 Bad Gateway"), refused("403 Forbidden")).finds(RULE.name);
         assert_eq!((finding.blame, finding.severity), (Blame::Upstream, Severity::Warning));
+    }
+
+    #[test]
+    fn a_101_after_the_gateway_gave_up_is_the_upstreams() {
+        let late = || Scene::tcp().request(REQUEST).after(2.0).fin(Client).after(2.0).answer(ANSWER, "");
+        let client = || Scene::tcp().request(REQUEST).after(2.0).answer("HTTP/1.1 502 Bad Gateway\r\n", "");
+        let (findings, rest) = both(client(), late()).findings();
+        assert_eq!((findings[0].rule.name, findings[0].blame), (RULE.name, Blame::Upstream));
+        assert!(findings[0].message.contains("too late"), "{}", findings[0].message);
+        let rest: Vec<_> = rest.iter().filter(|finding| finding.severity > Severity::Info).collect();
+        assert_eq!(rest.len(), 0, "{rest:#?}");
     }
 
     #[test]

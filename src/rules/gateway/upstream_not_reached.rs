@@ -77,7 +77,8 @@ fn unanswered(legs: &Legs<'_>) -> Option<Finding> {
     // Who left before the gateway gave up; where nobody has, there is nothing to say of it yet.
     let left = match (legs.client.ending.by, upstream.ending.by) {
         _ if legs.client.response.is_some() => None,
-        (None, None) => return None,
+        // Nor where its client waits on, for whom it may ask another one.
+        (None, None | Some((Role::Server, _))) => return None,
         (Some((Role::Client, left)), Some((Role::Client, closed)))
             if left.at <= legs.upstream_time(closed) =>
         {
