@@ -249,7 +249,10 @@ impl Exchange {
 
     fn client_data(&mut self, mut offset: u64, mut bytes: &[u8], seen: Seen) -> Heard {
         while !bytes.is_empty() {
-            if self.pending.back().is_some_and(Pending::may_end_http) {
+            // The body of a request is of HTTP still, unless its sender means frames by it.
+            let is_body = matches!(self.client, Reader::Body(_))
+                && websocket::likely_frames(bytes) != Some(websocket::Masking::Masked);
+            if !is_body && self.pending.back().is_some_and(Pending::may_end_http) {
                 // What follows is either early frames or a pipelined request; the answer tells.
                 self.bounded |= !self.after_request.push(offset, seen, bytes);
                 return Heard::More;

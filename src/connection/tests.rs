@@ -191,6 +191,22 @@ fn an_upgrade_after_other_requests_is_found() {
 }
 
 #[test]
+fn the_body_of_an_upgrade_request_is_no_frame_and_frames_in_its_place_are() {
+    let request = [&REQUEST[..REQUEST.len() - 2], b"Content-Length: 15\r\n\r\n"].concat();
+    let session = |body: &[u8]| {
+        let mut play = opened();
+        play.data(C, &[&request, body].concat());
+        play.data(S, SWITCHING);
+        finished_1010(&mut play);
+        one(play.close())
+    };
+    let c = session(b"who am I to ask");
+    assert!(c.anomalies.is_empty() && c.request.unwrap().early_data.is_none());
+    let c = session(b"\x81\x89\0\0\0\0too early");
+    assert!(c.frames.unwrap().client.text == 1 && c.request.unwrap().early_data.is_some());
+}
+
+#[test]
 fn refused_upgrades_are_told_each_and_the_next_one_is_found() {
     let mut play = opened();
     play.data(C, REQUEST);

@@ -232,6 +232,15 @@ fn an_upgrade_to_http_2_is_followed() {
 }
 
 #[test]
+fn a_101_to_http_2_that_nobody_asked_for_is_a_wrong_answer_to_the_upgrade() {
+    let mut play = opened();
+    play.data(C, super::tests::REQUEST);
+    play.data(S, b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n");
+    let c = one(play.close());
+    assert_eq!((c.outcome, c.response.unwrap().head.status), (Outcome::Invalid, 101));
+}
+
+#[test]
 fn after_a_gap_what_cannot_be_known_is_not_said() {
     let mut play = greeted();
     play.data(C, &connect(1));

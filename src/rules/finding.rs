@@ -1,6 +1,6 @@
 //! What a rule says of a connection.
 
-use super::rule::Rule;
+use super::rule::{Category, Rule};
 use super::suppression::Suppressed;
 use crate::capture::{PacketId, Seen};
 pub use crate::confidence::Confidence;
@@ -119,8 +119,11 @@ impl Finding {
 
     /// Whether another finding may follow from it.
     pub(super) fn explains(&self, below: &Finding) -> bool {
-        self.rule.explains.contains(&below.rule.name)
-            && !(self.borne && below.rule.name == "closed-without-close-frame")
+        let left = below.rule.name == "closed-without-close-frame";
+        // Nobody refuses what it offered itself.
+        let own = self.origin == below.origin
+            && matches!(self.rule.category, Category::Extension | Category::Subprotocol);
+        self.rule.explains.contains(&below.rule.name) && !(left && (self.borne || own))
     }
 
     /// At most this grave.

@@ -78,13 +78,16 @@ impl Hole {
 
     /// Takes out what can be told where all before `offset` was.
     pub(super) fn next(&mut self, offset: u64, told: Told, now: Seen) -> Next {
-        let Some(first) = self.held.first_entry() else {
-            return match self.fin {
-                Some(fin) if fin.at <= offset && told.covers(fin.ack) => Next::Fin(fin.seen),
-                Some(_) => Next::Wait,
-                None => Next::Closed,
+        // Nothing follows a FIN: what lies behind it, as a stray segment far outside of the window, is not of this stream.
+        if let Some(fin) = self.fin
+            && self.held.keys().next().is_none_or(|&at| at >= fin.at)
+        {
+            return match fin.at <= offset && told.covers(fin.ack) {
+                true => Next::Fin(fin.seen),
+                false => Next::Wait,
             };
-        };
+        }
+        let Some(first) = self.held.first_entry() else { return Next::Closed };
         let at = *first.key();
         if at > offset || !told.covers(first.get().ack) {
             return Next::Wait;

@@ -57,3 +57,15 @@ fn a_reset_behind_bytes_that_the_capture_lacks_tells_that_they_were_sent() {
     run.finish();
     assert!(run.log.has(&Told::Gap(B, 0, 11, GapCause::Lost)), "{:?}", run.log.told);
 }
+
+#[test]
+fn stray_segments_far_behind_a_fin_hold_up_no_end_and_are_no_gap() {
+    let mut run = opened();
+    run.send(A, Flags::ACK, 3_000_000, 500, b"of nobody");
+    run.send(A, Flags::ACK, 100, 500, b"bye");
+    run.send(A, Flags::ACK | Flags::FIN, 103, 500, b"");
+    run.send(B, Flags::ACK | Flags::FIN, 500, 104, b"");
+    run.finish();
+    let gap = run.log.told.iter().any(|told| matches!(told, Told::Gap(..)));
+    assert!(!gap && run.log.has(&Told::Closed(Closed::Ended)), "{:?}", run.log.told);
+}

@@ -69,11 +69,13 @@ impl Exchange {
     fn switch(&mut self, response: Response, began: (Seen, u64), seen: Seen) -> Heard {
         self.attempts.end_answer();
         let pending = self.pending.pop_front();
-        let (upgrade, interim) = pending.map_or((None, Vec::new()), |p| (p.upgrade, p.interim));
+        let (upgrade, http2, interim) =
+            pending.map_or((None, false, Vec::new()), |p| (p.upgrade, p.http2, p.interim));
         let fields = &response.head.head;
         let websocket =
             upgrade.is_some() || fields.names_websocket() || fields.field("sec-websocket-accept").is_some();
-        if fields.names_h2c() && !fields.names_websocket() {
+        // To who asked for WebSocket alone, HTTP/2 is a wrong answer.
+        if fields.names_h2c() && !fields.names_websocket() && (http2 || upgrade.is_none()) {
             let client = std::mem::take(&mut self.after_request);
             return Heard::Http2(self.attempts.tunnel(), Sides { client, server: Waiting::default() });
         }

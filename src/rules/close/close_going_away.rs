@@ -1,4 +1,4 @@
-use crate::connection::Connection;
+use crate::connection::{Close, Connection};
 use crate::gateway::{TOGETHER, relay};
 use crate::role::Role;
 use crate::rules::rule::rule;
@@ -20,7 +20,8 @@ rule! {
     /// `setIdleTimeout`, Tomcat `setMaxIdleTimeout`. Caddy: `stream_close_delay`.
     ///
     /// # What it does not report
-    /// A 1001 from a client: browsers send it when the user leaves the page. Where at least three sessions of the server got
+    /// A 1001 from a client: browsers send it when the user leaves the page; and one that a server sends to a client that
+    /// had closed or gone before. Where at least three sessions of the server got
     /// an empty 1001 within 200 ms and the answer came through Caddy, it is possible that Caddy sent it and not the server.
     pub static RULE = "WS-CL-012" "close-going-away" {
         severity: Info, category: Close, reference: "RFC 6455 §7.4.1",
@@ -29,7 +30,12 @@ rule! {
 }
 
 fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
-    for close in super::own(connection).filter(|close| close.from == Role::Server && close.code == Some(1001))
+    let client_left = |close: &Close| {
+        super::is_late(connection, close)
+            || connection.first_close(Role::Client).is_some_and(|first| first.seen.packet < close.seen.packet)
+    };
+    for close in super::own(connection)
+        .filter(|close| close.from == Role::Server && close.code == Some(1001) && !client_left(close))
     {
         let idle = close.reason.to_ascii_lowercase().contains("idle");
         let quiet = super::quiet_before(connection, close.seen).filter(|quiet| *quiet >= 1.0);
@@ -117,5 +123,7 @@ mod tests {
     #[test]
     fn a_browser_that_leaves_is_silent() {
         Scene::session("", "").close(Client, 1001, "").close(Server, 1001, "").silent(RULE.name);
+        Scene::session("", "").close(Client, 1000, "").close(Server, 1001, "").silent(RULE.name);
+        Scene::session("", "").fin(Client).close(Server, 1001, "").silent(RULE.name);
     }
 }

@@ -40,8 +40,13 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             .origin(Role::Server)
             .blame(Role::Server)
             .message(format!(
-                "the server accepted {}, which the client did not offer; a conforming client fails the connection",
-                quote::list(&unasked)
+                "the server accepted {}, which the client did not offer{}",
+                quote::list(&unasked),
+                if only_case {
+                    " in these letters; clients that compare names exactly fail the connection, others take it"
+                } else {
+                    "; a conforming client fails the connection"
+                }
             ))
             .shows(request.seen, super::offer(request))
             .shows(response.seen, super::answer(response))
@@ -85,7 +90,9 @@ mod tests {
 
     #[test]
     fn another_case_is_information_and_an_unseen_offer_nothing() {
-        assert_eq!(Scene::session("x-mux", "X-Mux").finds(RULE.name).severity, Severity::Info);
+        let respelt = Scene::session("x-mux", "X-Mux").finds(RULE.name);
+        assert_eq!(respelt.severity, Severity::Info);
+        assert!(respelt.message.contains("in these letters"), "{}", respelt.message);
         Scene::session("", "permessage-deflate").unseen(Client).silent(RULE.name);
         Scene::session("", "permessage-deflate")
             .with(|connection| connection.quality.unknown_fields.client = 1)

@@ -23,7 +23,7 @@ rule! {
     /// `bbf-usp-protocol; eid="…"`, whose endpoint id is no token but is common and understood.
     pub static RULE = "WS-EX-005" "extension-header-malformed" {
         severity: Error, category: Extension, reference: "RFC 6455 §9.1",
-        explains: ["client-aborts-after-101", "extension-offered-not-accepted"], asked_on: [Extension], check: Check::Connection(check),
+        explains: ["client-aborts-after-101", "closed-without-close-frame", "extension-offered-not-accepted"], asked_on: [Extension], check: Check::Connection(check),
     }
 }
 
@@ -68,6 +68,7 @@ fn judge(
 #[cfg(test)]
 mod tests {
     use super::RULE;
+    use crate::role::Role::Client;
     use crate::rules::testing::Scene;
     use crate::rules::{Blame, Severity};
     use crate::websocket::{Extensions, Malformed};
@@ -87,6 +88,16 @@ mod tests {
         let offer = Scene::session("a,,b", "a").with(|c| spoil(&mut c.request.as_mut().unwrap().extensions));
         let finding = offer.finds(RULE.name);
         assert_eq!((finding.severity, finding.blame), (Severity::Warning, Blame::Client));
+    }
+
+    #[test]
+    fn a_client_leaves_over_a_bad_answer_and_not_over_its_own_offer() {
+        let left = |spoilt: fn(&mut crate::connection::Connection)| {
+            let findings = Scene::session("a", "a").fin(Client).with(spoilt).findings();
+            findings.iter().any(|finding| finding.rule.name == "closed-without-close-frame")
+        };
+        assert!(!left(|c| spoil(&mut c.response.as_mut().unwrap().extensions)));
+        assert!(left(|c| spoil(&mut c.request.as_mut().unwrap().extensions)));
     }
 
     #[test]

@@ -43,7 +43,11 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     required.retain(|name| !accepted.iter().any(|known| known.name.eq_ignore_ascii_case(name)));
     let (declined, unasked): (Vec<&str>, Vec<&str>) =
         required.iter().copied().partition(|name| has(&missing, name));
-    missing.retain(|name| !has(&required, name) && !name.eq_ignore_ascii_case("bbf-usp-protocol"));
+    // One that is there in other letters is told by a rule of its own.
+    let respelt = |name: &str| accepted.iter().any(|known| known.name.eq_ignore_ascii_case(name));
+    missing.retain(|name| {
+        !has(&required, name) && !name.eq_ignore_ascii_case("bbf-usp-protocol") && !respelt(name)
+    });
 
     if !declined.is_empty() {
         found.push(required_and_declined(&quote::list(&declined), connection, request, response));
@@ -61,7 +65,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
                     "the client offered {names} and the server did not accept, so the session runs without; this is allowed{}",
                     super::elsewhere(connection, context, &missing)
                 ))
-                .help(format!("if {names} is needed, switch it on at the server and check that no gateway removes Sec-WebSocket-Extensions")),
+                .help(format!("if {names} {} on at the server and check that no gateway removes Sec-WebSocket-Extensions", if missing.len() == 1 { "is needed, switch it" } else { "are needed, switch them" })),
         );
     }
 }
@@ -137,6 +141,7 @@ mod tests {
     fn an_accepted_one_is_not() {
         Scene::session("permessage-deflate", "permessage-deflate").silent(RULE.name);
         Scene::session("bbf-usp-protocol", "").silent(RULE.name);
+        Scene::session("permessage-deflate", "Permessage-Deflate").silent(RULE.name);
     }
 
     #[test]

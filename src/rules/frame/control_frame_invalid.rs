@@ -1,7 +1,7 @@
 use crate::connection::Connection;
 use crate::rules::rule::rule;
-use crate::rules::{Check, Finding};
-use crate::websocket::Violation;
+use crate::rules::{Check, Finding, quote};
+use crate::websocket::{FrameHeader, Opcode, Violation};
 
 rule! {
     /// # What it finds
@@ -27,14 +27,24 @@ rule! {
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     for anomaly in &connection.anomalies {
-        let what = match anomaly.kind {
-            Violation::ControlFragmented => "with FIN=0, expected FIN=1",
-            Violation::ControlTooLong => "of more than 125 bytes, expected at most 125",
+        let header = FrameHeader::parse(&anomaly.quote);
+        let what = match (anomaly.kind, header) {
+            (Violation::ControlFragmented, _) => String::from("with FIN=0, expected FIN=1"),
+            (Violation::ControlTooLong, Some(header)) => {
+                format!("of {}, expected at most 125", quote::bytes(header.len))
+            }
+            (Violation::ControlTooLong, None) => String::from("of more than 125 bytes, expected at most 125"),
             _ => continue,
+        };
+        let frame = match header.map(|header| header.opcode) {
+            Some(Opcode::Close) => "Close",
+            Some(Opcode::Ping) => "Ping",
+            Some(Opcode::Pong) => "Pong",
+            _ => "control frame",
         };
         found.push(
             super::violation(&RULE, connection, anomaly, "invalid control frame")
-                .message(format!("the {} sent a control frame {what}", anomaly.from.name()))
+                .message(format!("the {} sent a {frame} {what}", anomaly.from.name()))
                 .help(format!(
                     "let the {} send each Close, Ping and Pong as one frame of at most 125 bytes",
                     anomaly.from.name()
@@ -57,6 +67,17 @@ mod tests {
         assert!(finding.blame == Blame::Client && finding.message.contains("FIN=0"));
         let finding = Scene::session("", "").anomaly(Server, ControlTooLong, b"\x89\x7e").finds(RULE.name);
         assert!(finding.blame == Blame::Server && finding.message.contains("125"));
+    }
+
+    #[test]
+    fn the_frame_is_named_with_its_length() {
+        let says = |kind, bytes: &[u8]| {
+            Scene::session("", "").anomaly(Server, kind, bytes).finds(RULE.name).message.clone()
+        };
+        let long = says(ControlTooLong, b"\x89\x7e\x00\x7e");
+        assert_eq!(long, "the server sent a Ping of 126 bytes, expected at most 125");
+        let cut = says(ControlFragmented, b"\x08\x02\x03\xe8");
+        assert_eq!(cut, "the server sent a Close with FIN=0, expected FIN=1");
     }
 
     #[test]

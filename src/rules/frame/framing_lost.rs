@@ -1,4 +1,4 @@
-use crate::connection::Connection;
+use crate::connection::{Anomaly, Connection};
 use crate::rules::rule::rule;
 use crate::rules::{Check, Finding, quote};
 use crate::websocket::Violation;
@@ -45,12 +45,20 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             .shows(other.seen, format!("{} sends {}", other.from.name(), quote::hex(&other.quote)))
             .help("look at these bytes to see who wrote them, and compare them with a capture at the other end"),
         None => finding
-            .message(format!("the {} sent bytes that cannot be a frame", first.from.name()))
+            .message(format!("the {} sent bytes that cannot be a frame{}", first.from.name(), why(connection, first)))
             .help(format!(
                 "look at these bytes to see who wrote them, the {} or a hop before it",
                 first.from.name()
             )),
     });
+}
+
+/// What in them cannot be, where one thing alone tells.
+fn why(connection: &Connection, lost: &Anomaly) -> &'static str {
+    let top_bit = connection.anomalies.iter().any(|anomaly| {
+        anomaly.kind == Violation::LengthTopBit && anomaly.from == lost.from && anomaly.offset == lost.offset
+    });
+    if top_bit { ": its 64-bit length has the top bit set, expected 0" } else { "" }
 }
 
 #[cfg(test)]
@@ -59,7 +67,7 @@ mod tests {
     use crate::role::Role::{Client, Server};
     use crate::rules::Blame;
     use crate::rules::testing::Scene;
-    use crate::websocket::Violation::FramingLost;
+    use crate::websocket::Violation::{FramingLost, LengthTopBit};
 
     #[test]
     fn garbage_is_its_senders_error() {
@@ -67,6 +75,14 @@ mod tests {
             Scene::session("", "").anomaly(Server, FramingLost, b"\xff\xff").finds(RULE.name).blame,
             Blame::Server
         );
+    }
+
+    #[test]
+    fn a_length_that_cannot_be_is_named() {
+        let header = b"\x82\x7f\x80\x00\x00\x00\x00\x00\x00\x03";
+        let scene = Scene::session("", "").anomaly(Server, LengthTopBit, header);
+        let finding = scene.anomaly(Server, FramingLost, header).finds(RULE.name);
+        assert!(finding.message.ends_with("its 64-bit length has the top bit set, expected 0"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use crate::connection::Connection;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Finding, Severity};
-use crate::websocket::Violation;
+use crate::websocket::{FrameHeader, LengthForm, Violation};
 
 rule! {
     /// # What it finds
@@ -28,19 +28,33 @@ rule! {
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     for anomaly in &connection.anomalies {
         let (severity, what) = match anomaly.kind {
-            Violation::LengthNotMinimal => (Severity::Warning, "in more bytes than it needs"),
-            Violation::LengthTopBit => (Severity::Error, "with its top bit set, expected 0"),
+            Violation::LengthNotMinimal => (Severity::Warning, needless(&anomaly.quote)),
+            Violation::LengthTopBit => {
+                (Severity::Error, String::from("a payload length with its top bit set, expected 0"))
+            }
             _ => continue,
         };
         found.push(
             super::violation(&RULE, connection, anomaly, "payload length badly encoded")
                 .at_most(severity)
-                .message(format!("the {} wrote a payload length {what}", anomaly.from.name()))
+                .message(format!("the {} wrote {what}", anomaly.from.name()))
                 .help(format!(
                     "correct the frame writer of the {}: use the shortest length form",
                     anomaly.from.name()
                 )),
         );
+    }
+}
+
+/// What was written in too many bytes by the header that a frame begins with, and how many are enough.
+fn needless(header: &[u8]) -> String {
+    match FrameHeader::parse(header) {
+        Some(FrameHeader { len, length_form, .. }) => format!(
+            "the payload length {len} in {} bytes, expected {}",
+            if length_form == LengthForm::Long { 8 } else { 2 },
+            if len <= 125 { 1 } else { 2 }
+        ),
+        None => String::from("a payload length in more bytes than it needs"),
     }
 }
 
@@ -51,6 +65,17 @@ mod tests {
     use crate::rules::testing::Scene;
     use crate::rules::{Confidence, Severity};
     use crate::websocket::Violation::{LengthNotMinimal, LengthTopBit};
+
+    #[test]
+    fn the_length_is_told_with_the_bytes_it_took() {
+        let says = |bytes: &[u8]| {
+            Scene::session("", "").anomaly(Client, LengthNotMinimal, bytes).finds(RULE.name).message.clone()
+        };
+        let short = says(b"\x81\xfe\x00\x05\xf5\x15\xee\x00");
+        assert_eq!(short, "the client wrote the payload length 5 in 2 bytes, expected 1");
+        let medium = says(b"\x82\x7f\x00\x00\x00\x00\x00\x00\x01\x2c");
+        assert_eq!(medium, "the client wrote the payload length 300 in 8 bytes, expected 2");
+    }
 
     #[test]
     fn a_long_form_warns_and_a_top_bit_is_an_error() {

@@ -98,9 +98,13 @@ fn refused(rule: &'static Rule, request: &Request, response: &Response, title: S
         };
         finding = finding.origin(crate::rules::Origin::Gateway).shows(response.seen, text);
     }
-    match first_words(&response.body) {
-        Some(words) => finding.shows(response.seen, format!("body begins {words}")),
-        None => finding,
+    let encoding = head.text("Content-Encoding").filter(|coding| !coding.eq_ignore_ascii_case("identity"));
+    match (first_words(&response.body), encoding) {
+        (Some(_), Some(coding)) => {
+            finding.shows(response.seen, format!("body is compressed ({})", quote::short(&coding)))
+        }
+        (Some(words), None) => finding.shows(response.seen, format!("body begins {words}")),
+        (None, _) => finding,
     }
 }
 

@@ -34,9 +34,12 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     }
     let head = &response.head.head;
     let cached = super::cached(head) || response.head.status == 304;
+    // Nothing but a WebSocket server computes it.
+    let accepted = quote::field(head, "Sec-WebSocket-Accept");
     let kind = head.text("Content-Type").map_or(String::new(), |kind| format!(" of {}", quote::short(&kind)));
     found.push(
         super::refused(&RULE, request, response, format!("upgrade ignored, answered with {}", response.head.status))
+            .shows_all(response.seen, accepted.iter().cloned().collect())
             .confidence(Confidence::Likely)
             .blame(if cached { Blame::Gateway } else { Blame::Server })
             .message(format!(
@@ -44,12 +47,16 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                 quote::status(response),
                 if cached {
                     "a cache answered in place of a WebSocket server"
+                } else if accepted.is_some() {
+                    "it has Sec-WebSocket-Accept, so a WebSocket server took the upgrade, and it or a hop before it wrote the wrong status"
                 } else {
                     "nothing at this path speaks WebSocket, or a hop behind this point dropped Upgrade"
                 }
             ))
             .help(if cached {
                 "switch caching off for this path"
+            } else if accepted.is_some() {
+                "compare the status on both sides of every gateway, and let whoever writes it answer 101 Switching Protocols"
             } else {
                 "check the path against the routes of the server, and whether every gateway forwards Upgrade and Connection"
             }),
@@ -69,6 +76,14 @@ mod tests {
         assert!(finding.blame == Blame::Server && finding.message.contains("200 OK of text/html"));
         let cached = Scene::answered("HTTP/1.1 200 OK\r\nCF-Cache-Status: HIT\r\nCF-RAY: 8\r\n", "");
         assert_eq!(cached.finds(RULE.name).blame, Blame::Gateway);
+    }
+
+    #[test]
+    fn an_answer_of_a_websocket_server_has_the_wrong_status() {
+        let head =
+            "HTTP/1.1 200 OK\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+        let finding = Scene::answered(head, "").finds(RULE.name);
+        assert!(finding.message.contains("wrote the wrong status"), "{}", finding.message);
     }
 
     #[test]

@@ -1,5 +1,4 @@
-use crate::connection::Connection;
-use crate::http::without_query;
+use crate::connection::{Connection, Request};
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote};
 
@@ -37,17 +36,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         .head
         .text("Location")
         .map_or(String::from("nowhere"), |location| quote::target(&location));
-    // Who sends plain HTTP to TLS, and changes nothing else, is who ends TLS; any other place may be a page for people.
-    let same = |rest: &str| {
-        let at = rest.find('/').unwrap_or(rest.len());
-        let (host, path) = rest.split_at(at);
-        let asked = request.head.head.text("Host").unwrap_or_default();
-        let path = if path.is_empty() { "/" } else { path };
-        name(host).eq_ignore_ascii_case(name(&asked))
-            && without_query(path) == without_query(&request.head.target)
-    };
-    let tls = to.strip_prefix("https://").or_else(|| to.strip_prefix("wss://"));
-    let to_tls = connection.tls.is_none() && tls.is_some_and(same);
+    // Who sends plain HTTP to TLS is who ends TLS; a login page or another name of the host is of the server.
+    let (tls, elsewhere) = leads(request, &to);
+    let to_tls = connection.tls.is_none() && tls && !elsewhere;
     // The location may carry a token in its query, so it is not quoted as a field.
     let mut finding =
         super::refused(&RULE, request, response, format!("upgrade redirected with {}", response.head.status));
@@ -55,8 +46,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     if to_tls {
         finding = finding.origin(Origin::Gateway).blame(Blame::Gateway);
     } else {
-        let by_gateway = finding.origin == Some(Origin::Gateway);
-        finding = finding.blame(if by_gateway { Blame::Gateway } else { Blame::Server });
+        let own_page = finding.origin == Some(Origin::Gateway);
+        finding = finding.blame(if own_page { Blame::Gateway } else { Blame::Server });
     }
     found.push(
         finding
@@ -64,7 +55,13 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             .confidence(Confidence::Likely)
             .message(format!(
                 "the upgrade was redirected to {to}{}{}",
-                if to_tls { ", as whatever ends TLS there does with plain HTTP" } else { "" },
+                if to_tls {
+                    ", as whatever ends TLS there does with plain HTTP"
+                } else if elsewhere {
+                    ", which is another host"
+                } else {
+                    ""
+                },
                 if browser { ", and browsers do not follow redirects for WebSocket" } else { "" }
             ))
             .shows(response.seen, format!("redirects to {to}"))
@@ -72,12 +69,19 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     );
 }
 
-/// A host without its port.
-fn name(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    }
+/// Whether a location is one of TLS, and whether it is on another host than the one asked for, `www.` or not.
+fn leads(request: &Request, to: &str) -> (bool, bool) {
+    let Some((scheme, rest)) = to.split_once("://") else { return (false, false) };
+    let bare = |host: &str| {
+        // The colons of an IPv6 address stand in brackets.
+        let port = host.rfind(':').filter(|&at| !host[at..].contains(']'));
+        let host = host[..port.unwrap_or(host.len())].to_ascii_lowercase();
+        host.strip_prefix("www.").map_or(host.clone(), String::from)
+    };
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let asked = request.head.head.text("Host");
+    let elsewhere = asked.is_some_and(|asked| bare(&asked) != bare(authority));
+    (matches!(scheme, "https" | "wss"), elsewhere)
 }
 
 #[cfg(test)]
@@ -106,12 +110,12 @@ mod tests {
         assert_eq!(Scene::answered(MOVED, "").finds(RULE.name).blame, Blame::Gateway);
         let login = "HTTP/1.1 302 Found\r\nLocation: /login\r\n";
         assert_eq!(Scene::answered(login, "").finds(RULE.name).blame, Blame::Server);
-        for elsewhere in ["https://status.example.org/", "https://example.org/sorry", "https://example.org"] {
-            let sorry = format!("HTTP/1.1 302 Found\r\nLocation: {elsewhere}\r\n");
-            let finding = Scene::answered(&sorry, "").finds(RULE.name);
-            assert_eq!(finding.blame, Blame::Server);
-            assert!(!finding.message.contains("ends TLS"), "{}", finding.message);
-        }
+        let other = "HTTP/1.1 302 Found\r\nLocation: https://login.example/?next=/chat\r\n";
+        let finding = Scene::answered(other, "").finds(RULE.name);
+        assert_eq!(finding.blame, Blame::Server);
+        assert!(finding.message.contains("which is another host"), "{}", finding.message);
+        let named = "HTTP/1.1 301 Moved Permanently\r\nLocation: https://www.Example.org:443/chat\r\n";
+        assert_eq!(Scene::answered(named, "").finds(RULE.name).blame, Blame::Gateway);
     }
 
     #[test]

@@ -29,24 +29,32 @@ rule! {
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let Some((request, response)) = trust::handshake(connection) else { return };
     let Some(selected) = response.subprotocol.as_deref().filter(|value| !value.is_empty()) else { return };
-    if request.subprotocols.iter().any(|offered| offered == selected) {
+    let offers = |name: &str| request.subprotocols.iter().any(|offered| offered == name);
+    if offers(selected) {
         return;
     }
+    let several = selected.contains(',') && selected.split(',').all(|name| offers(name.trim()));
     let case = request.subprotocols.iter().any(|offered| offered.eq_ignore_ascii_case(selected));
+    let (title, why) = match (several, case) {
+        (true, _) => ("several subprotocols selected", ", expected one of those that the client offered"),
+        (_, true) => (NOT_OFFERED, ", which the client did not offer in this case of letters"),
+        _ => (NOT_OFFERED, ", which the client did not offer"),
+    };
     found.push(
-        Finding::new(&RULE, response.seen, "subprotocol selected that was not offered")
+        Finding::new(&RULE, response.seen, title)
             .origin(Role::Server)
             .blame(Role::Server)
             .message(format!(
-                "the server selected {}, which the client did not offer{}; a conforming client fails the connection",
-                quote::quoted(selected),
-                if case { " in this case of letters" } else { "" }
+                "the server selected {}{why}; a conforming client fails the connection",
+                quote::quoted(selected)
             ))
             .shows(request.seen, format!("offered {}", quote::field_or_none(&request.head.head, FIELD)))
             .shows(response.seen, quote::field_or_none(&response.head.head, FIELD))
             .help("let the server select one of the offered subprotocols, letter by letter"),
     );
 }
+
+const NOT_OFFERED: &str = "subprotocol selected that was not offered";
 
 #[cfg(test)]
 mod tests {
@@ -68,6 +76,15 @@ mod tests {
         assert_eq!(finding.blame, Blame::Server);
         assert!(finding.message.contains("case of letters"));
         assert!(selected("", "chat").finds(RULE.name).message.contains("chat"));
+    }
+
+    #[test]
+    fn several_of_the_offer_are_too_many() {
+        let finding = selected("Sec-WebSocket-Protocol: a, b\r\n", "a, b").finds(RULE.name);
+        assert_eq!(finding.title, "several subprotocols selected");
+        assert!(finding.message.contains("expected one of those"), "{}", finding.message);
+        let mixed = selected("Sec-WebSocket-Protocol: a, b\r\n", "a, c").finds(RULE.name);
+        assert!(mixed.message.contains("did not offer"));
     }
 
     #[test]
