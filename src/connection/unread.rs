@@ -3,7 +3,7 @@
 use super::facts::Connection;
 use crate::capture::Seen;
 use crate::limits;
-use crate::tls::Opened;
+use crate::tls::{Opened, Version};
 use std::collections::BTreeSet;
 
 /// TLS connections of which nothing could be read, by reason.
@@ -24,6 +24,8 @@ pub struct Unread {
     pub failed: u64,
     /// The first packet of the first one that a key might open.
     pub first: Option<Seen>,
+    /// Some of what is not supported: versions before TLS 1.2, and cipher suites; as [`Unread::names`].
+    pub unsupported_as: BTreeSet<String>,
     /// Some of the names that clients asked for: those that stand first in the order of letters, so that it does not
     /// matter in which order they came.
     pub names: BTreeSet<String>,
@@ -42,6 +44,12 @@ impl Unread {
         [self.no_keys, self.other_keys, self.wrong_keys, self.unsupported, self.lost]
             .iter()
             .fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// Why those are not read whose version or cipher suite is not supported.
+    pub fn unsupported_reason(&self) -> String {
+        let names: Vec<&str> = self.unsupported_as.iter().map(String::as_str).collect();
+        format!("this program cannot open {}", names.join(", "))
     }
 
     /// Counts one; false where it is one too many to be listed.
@@ -63,7 +71,16 @@ impl Unread {
             self.begins(connection.first);
         }
         if let Some(name) = &tls.server_name {
-            self.name(name);
+            keep(&mut self.names, name);
+        }
+        if let (Opened::Unsupported, Some(version), Some(suite)) = (tls.opened, tls.version, tls.cipher_suite)
+        {
+            let what = match version.0 {
+                0x0300 => version.to_string(),
+                _ if version < Version::TLS12 => format!("TLS {version}"),
+                _ => suite.to_string(),
+            };
+            keep(&mut self.unsupported_as, &what);
         }
         let listed = total < limits::TLS_UNREAD as u64;
         self.unlisted += u64::from(!listed);
@@ -79,7 +96,8 @@ impl Unread {
         self.lost += other.lost;
         self.failed += other.failed;
         self.unlisted += other.unlisted;
-        other.names.iter().for_each(|name| self.name(name));
+        other.names.iter().for_each(|name| keep(&mut self.names, name));
+        other.unsupported_as.iter().for_each(|what| keep(&mut self.unsupported_as, what));
         other.first.into_iter().for_each(|first| self.begins(first));
     }
 
@@ -88,15 +106,16 @@ impl Unread {
             self.first = Some(seen);
         }
     }
+}
 
-    fn name(&mut self, name: &str) {
-        let full = self.names.len() >= limits::TLS_NAMES;
-        if self.names.contains(name) || full && self.names.last().is_some_and(|last| last.as_str() < name) {
-            return;
-        }
-        self.names.insert(name.to_owned());
-        if full {
-            self.names.pop_last();
-        }
+/// Keeps a name, while those that stand first in the order of letters are not too many.
+fn keep(names: &mut BTreeSet<String>, name: &str) {
+    let full = names.len() >= limits::TLS_NAMES;
+    if names.contains(name) || full && names.last().is_some_and(|last| last.as_str() < name) {
+        return;
+    }
+    names.insert(name.to_owned());
+    if full {
+        names.pop_last();
     }
 }

@@ -189,8 +189,8 @@ pub(super) fn tls_warnings(unread: &Unread, log: &KeyLog) -> Vec<String> {
         "the key log has secrets of this connection that do not open it",
         "the key log has secrets of these connections that do not open them",
     );
-    let unsupported = "this version or cipher suite of TLS is not supported";
-    warn(unread.unsupported, unsupported, unsupported);
+    let unsupported = unread.unsupported_reason();
+    warn(unread.unsupported, &unsupported, &unsupported);
     let lost = "the capture lacks the hello messages, or the key came too late";
     warn(unread.lost, lost, lost);
     warn(

@@ -119,7 +119,7 @@ impl Finding {
 
     /// Whether another finding may follow from it.
     pub(super) fn explains(&self, below: &Finding) -> bool {
-        let left = below.rule.name == "closed-without-close-frame";
+        let left = matches!(below.rule.name, "closed-without-close-frame" | "close-unanswered");
         // Nobody refuses what it offered itself.
         let own = self.origin == below.origin
             && matches!(self.rule.category, Category::Extension | Category::Subprotocol);

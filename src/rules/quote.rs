@@ -131,6 +131,11 @@ pub(super) fn later(elapsed: Option<f64>) -> String {
     elapsed.map_or(String::from(" later"), |elapsed| format!(" {} later", seconds(elapsed)))
 }
 
+/// ` 4 ms before`; ` before` where no time is known.
+pub(super) fn before(elapsed: Option<f64>) -> String {
+    elapsed.map_or(String::from(" before"), |elapsed| format!(" {} before", seconds(elapsed)))
+}
+
 /// Names in a row: `a`, `a and b`, `a, b and c`.
 pub(super) fn list<T: AsRef<str>>(names: &[T]) -> String {
     match names {

@@ -13,7 +13,7 @@ use crate::net::Endpoint;
 use crate::role::{Role, Sides};
 use crate::rules::{Context, Finding, judge};
 use crate::time::Timestamp;
-use crate::tls::{Alert, AlertDescription, Facts, Opened, Sent, Version};
+use crate::tls::{Alert, AlertDescription, ClientCertificate, Facts, Opened, Sent, Version};
 use crate::websocket::{ClosePayload, Extensions, Subprotocols, Violation, accept_is_valid};
 use std::sync::Arc;
 
@@ -70,6 +70,7 @@ impl Scene {
                 server_name: None,
                 alpn: None,
                 alpn_offered: Vec::new(),
+                client_certificate: ClientCertificate::NotAsked,
                 opened: Opened::Nothing,
                 alerts: Vec::new(),
                 sent: Sides { client: sent, server: Sent::default() },

@@ -21,6 +21,8 @@ pub struct Facts {
     pub alpn: Option<String>,
     /// The protocols the client offered.
     pub alpn_offered: Vec<String>,
+    /// Whether the client was asked for a certificate; with TLS 1.3 that can be read with a key only.
+    pub client_certificate: ClientCertificate,
     /// Whether it could be opened.
     pub opened: Opened,
     /// Alerts that could be read, in order of time.
@@ -64,6 +66,20 @@ impl Facts {
 
 /// Bytes of the shortest upgrade request that any program sends: its six lines, which RFC 6455 §4.1 asks for.
 const SHORTEST_REQUEST: u64 = 128;
+
+/// What became of a server's wish for a certificate of the client (RFC 5246 §7.4.4, RFC 8446 §4.3.2).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
+pub enum ClientCertificate {
+    /// No such wish was seen.
+    #[default]
+    NotAsked,
+    /// It was asked for, and no answer was seen.
+    Asked,
+    /// The client answered that it has none.
+    Absent,
+    /// The client sent one.
+    Sent,
+}
 
 /// An answer to a client hello that is plain HTTP.
 #[derive(Clone, PartialEq, Eq, Debug)]

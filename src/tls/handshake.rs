@@ -10,6 +10,8 @@ pub(super) mod kind {
     pub(in crate::tls) const NEW_SESSION_TICKET: u8 = 4;
     pub(in crate::tls) const END_OF_EARLY_DATA: u8 = 5;
     pub(in crate::tls) const ENCRYPTED_EXTENSIONS: u8 = 8;
+    pub(in crate::tls) const CERTIFICATE: u8 = 11;
+    pub(in crate::tls) const CERTIFICATE_REQUEST: u8 = 13;
     pub(in crate::tls) const CLIENT_KEY_EXCHANGE: u8 = 16;
     pub(in crate::tls) const FINISHED: u8 = 20;
     pub(in crate::tls) const KEY_UPDATE: u8 = 24;
@@ -235,6 +237,12 @@ pub(super) fn ticket(body: &[u8]) -> Option<&[u8]> {
     let mut at = Cursor(body);
     at.array::<4>()?;
     at.vector16().filter(|ticket| !ticket.is_empty())
+}
+
+/// Whether a Certificate message holds a certificate. That of TLS 1.3 begins with the context of what asked for it.
+pub(super) fn has_certificate(body: &[u8], tls13: bool) -> bool {
+    let context = if tls13 { body.first().map_or(1, |len| usize::from(*len).saturating_add(1)) } else { 0 };
+    body.get(context..).and_then(|list| list.first_chunk()).is_some_and(|len: &[u8; 3]| *len != [0; 3])
 }
 
 /// The encrypted premaster secret in a ClientKeyExchange of RSA key exchange (RFC 5246 §7.4.7.1).

@@ -4,7 +4,7 @@ mod messages;
 mod protected;
 
 use super::alert::{Alert, AlertDescription};
-use super::facts::{Facts, Opened, PlainAnswer, Sent, Version};
+use super::facts::{ClientCertificate, Facts, Opened, PlainAnswer, Sent, Version};
 use super::handshake::{ClientHello, Messages, ServerHello};
 use super::keylog::{KeyLog, Secret};
 use super::keyring::Keyring;
@@ -33,6 +33,7 @@ pub struct Session {
     low: Direction,
     high: Direction,
     alerts: Vec<(Side, Seen, [u8; 2])>,
+    client_certificate: ClientCertificate,
     /// What the client hello was answered with instead of TLS.
     plain_answer: Option<Box<PlainAnswer>>,
     /// Whether any application data were opened.
@@ -158,6 +159,7 @@ impl Session {
             low: Direction::default(),
             high: Direction::default(),
             alerts: Vec::new(),
+            client_certificate: ClientCertificate::default(),
             plain_answer: None,
             readable: false,
             tries: limits::TLS_TRIES,
@@ -251,6 +253,7 @@ impl Session {
             server_name: client_hello.and_then(|hello| hello.server_name.clone()),
             alpn: self.alpn.clone().or_else(|| server_hello.and_then(|hello| hello.alpn.clone())),
             alpn_offered: client_hello.map(|hello| hello.alpn.clone()).unwrap_or_default(),
+            client_certificate: self.client_certificate,
             opened: self.opened(client, keys.log()),
             alerts: self.alerts.iter().map(alert).collect(),
             sent: match client {

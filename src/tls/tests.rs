@@ -543,3 +543,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn whether_the_client_has_the_certificate_that_it_is_asked_for_is_told() {
+    let asked = |answer: Option<&[u8]>| {
+        let mut play = Play::new(Keyring::default());
+        play.data(C, &client_hello(false));
+        // Of TLS 1.2, where all of this can be read.
+        let hello = [&[3, 3][..], &[2; 32], &[0, 0xC0, 0x2F, 0]].concat();
+        let wish = message(kind::CERTIFICATE_REQUEST, &[1, 1, 0, 0, 0, 0]);
+        play.data(S, &record(22, &[message(kind::SERVER_HELLO, &hello), wish].concat()));
+        if let Some(body) = answer {
+            play.data(C, &record(22, &message(kind::CERTIFICATE, body)));
+        }
+        play.finish().client_certificate
+    };
+    let all = [asked(None), asked(Some(&[0; 3])), asked(Some(&[0, 0, 4, 0, 0, 1, 7]))];
+    assert_eq!(all, [ClientCertificate::Asked, ClientCertificate::Absent, ClientCertificate::Sent]);
+    // In TLS 1.3 the context of the wish comes first.
+    assert!(!handshake::has_certificate(&[1, 9, 0, 0, 0], true));
+    assert!(handshake::has_certificate(&[1, 9, 0, 0, 6, 0, 0, 1, 7, 0, 0], true));
+}

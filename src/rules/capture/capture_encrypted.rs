@@ -39,7 +39,7 @@ pub fn capture_encrypted(unread: &Unread, secrets: usize, selection: &Selection)
         (unread.no_keys, String::from("no key log was given")),
         (unread.other_keys, format!("no key of that is in the key log ({given})")),
         (unread.wrong_keys, String::from("the keys in the key log do not match")),
-        (unread.unsupported, String::from("the version or cipher suite is not supported")),
+        (unread.unsupported, unread.unsupported_reason()),
         (unread.lost, String::from("the capture lacks the hellos, or the key came too late")),
     ];
     let all = unread.unopened();
@@ -99,6 +99,15 @@ mod tests {
             said(Unread { other_keys: 1, wrong_keys: 2, ..Unread::default() }, 5),
             "what 3 TLS connections carried is not known: of 1, no key of that is in the key log (5 secrets were given); \
              of 2, the keys in the key log do not match"
+        );
+    }
+
+    #[test]
+    fn what_this_program_cannot_open_is_named() {
+        let unsupported_as = ["TLS 1.1".to_owned(), "TLS_RSA_WITH_RC4_128_SHA".to_owned()].into();
+        assert_eq!(
+            said(Unread { unsupported: 2, unsupported_as, ..Unread::default() }, 0),
+            "what 2 TLS connections carried is not known: this program cannot open TLS 1.1, TLS_RSA_WITH_RC4_128_SHA"
         );
     }
 

@@ -1,6 +1,7 @@
 use crate::capture::Seen;
-use crate::connection::{CloseState, Connection, Outcome, ResetKind, Transport};
+use crate::connection::{Carrier, CloseState, Connection, Outcome, ResetKind, Transport};
 use crate::gateway::{Parting, Party, ending, relay};
+use crate::http::h2::ErrorCode;
 use crate::net::Endpoint;
 use crate::role::Role;
 use crate::rules::gateway::idle_timeout_close::Idle;
@@ -71,7 +72,10 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     } else {
         ""
     };
-    let at_work = (by == Role::Server && doubt.is_none()).then(|| at_work(connection, end)).flatten();
+    let announced = announced(connection, by, end);
+    let at_work = (by == Role::Server && doubt.is_none() && announced.is_none())
+        .then(|| at_work(connection, end))
+        .flatten();
     let one_sided = silence.is_empty().then(|| silent_client(connection, by)).flatten();
     let one_sided = one_sided.map_or(String::new(), |quiet| {
         format!(
@@ -90,6 +94,12 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         Some(_) => Before::Message,
         None => Before::Traffic,
     };
+    let goodbye = announced.map_or(String::new(), |(error, seen)| {
+        format!(
+            "; it had announced that with GOAWAY {error}{}",
+            quote::before(trust::elapsed(connection, seen, end))
+        )
+    });
     let after = late.map_or(String::new(), |close| {
         format!(
             "; {} of the {} came after it, too late to be the reason",
@@ -108,7 +118,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     .origin(by)
     .blame(if unclear || forgotten { Blame::Unknown } else { by.into() })
     .message(format!(
-        "the {} ended the session with {how}{silence}; both programs report 1006{work}{one_sided}{why}{after}",
+        "the {} ended the session with {how}{silence}; both programs report 1006{goodbye}{work}{one_sided}{why}{after}",
         by.name()
     ))
     .shows(end, format!("{how} from the {}, no Close before it in either direction", by.name()))
@@ -147,6 +157,9 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         )
         .into();
     }
+    if let Some((error, seen)) = announced {
+        finding = finding.shows(seen, format!("GOAWAY {error} from the {}", by.name()));
+    }
     let notified = connection.tls.iter().flat_map(|tls| &tls.alerts).filter(|alert| alert.description.0 == 0);
     for alert in notified.filter(|alert| alert.seen.packet <= end.packet) {
         finding = finding.shows(
@@ -161,6 +174,14 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         }
     }
     found.push(finding);
+}
+
+/// The GOAWAY with which a side of HTTP/2 told that it would end the connection, while it let the session go on.
+fn announced(connection: &Connection, by: Role, end: Seen) -> Option<(ErrorCode, Seen)> {
+    let Carrier::Http2(stream) = &connection.carrier else { return None };
+    let (from, error, seen) = stream.goaway?;
+    let before = from == by && seen.packet < end.packet;
+    (before && connection.ending.transport != Transport::StreamReset).then_some((error, seen))
 }
 
 /// Whoever ended the session, where both legs show it: the gateway, or what stands behind it.
@@ -247,7 +268,9 @@ const LONG: f64 = 20.0;
 #[cfg(test)]
 mod tests {
     use super::RULE;
+    use crate::connection::Carrier;
     use crate::connection::{Reset, ResetKind};
+    use crate::http::h2::ErrorCode;
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::{Scene, both};
     use crate::rules::{Blame, Confidence, Origin, Severity};
@@ -279,6 +302,24 @@ mod tests {
             assert_eq!((finding.confidence, finding.blame), (confidence, blame));
             assert_eq!(finding.message.contains("has no ACK"), kind == ResetKind::NoConnection);
         }
+    }
+
+    #[test]
+    fn an_end_that_goaway_announced_is_told_so_and_not_laid_to_a_message() {
+        let session = |announce: bool| {
+            let answered =
+                Scene::http2().request("CONNECT /chat HTTP/2.0\r\n").answer("HTTP/2.0 200 \r\n", "");
+            let scene = answered.messages(Client, 1).with(|connection| {
+                let said = announce.then_some((Server, ErrorCode::NO_ERROR, connection.last));
+                let Carrier::Http2(stream) = &mut connection.carrier else { panic!("not on HTTP/2") };
+                stream.goaway = said;
+            });
+            scene.fin(Server).finds(RULE.name)
+        };
+        let finding = session(true);
+        assert!(finding.message.contains("announced that with GOAWAY NO_ERROR"), "{}", finding.message);
+        assert!(!finding.message.contains("after a message"), "{}", finding.message);
+        assert!(session(false).message.contains("after a message"));
     }
 
     #[test]

@@ -73,16 +73,15 @@ fn reset(connection: &Connection, stream: &Http2, by: Role, end: Seen) -> Findin
     let how = quote::ending(connection);
     let session = connection.response.is_some();
     let left = by == Role::Client && matches!(error, Some(ErrorCode::CANCEL | ErrorCode::NO_ERROR));
+    // RFC 9113 §8.5: a gateway tells so that the TCP connection behind it was reset; a server may mean something else by it.
+    let broke = session && by == Role::Server && error == Some(ErrorCode::CANCEL);
     let when = if session { "inside the session" } else { "instead of an answer" };
     let mut finding = Finding::new(&RULE, end, format!("WebSocket stream reset by the {}", by.name()))
         .at_most(if left { Severity::Warning } else { Severity::Error })
         .doubted(&trust::doubt(connection, by.other()), Confidence::Likely)
+        .confidence(if broke { Confidence::Likely } else { Confidence::Certain })
         .origin(by)
-        .blame(match (by, error) {
-            // RFC 9113 §8.5: a gateway tells so that the TCP connection behind it was reset.
-            (Role::Server, Some(ErrorCode::CANCEL)) if session => Blame::Upstream,
-            (by, _) => by.into(),
-        })
+        .blame(if broke { Blame::Upstream } else { by.into() })
         .message(format!("the {} ended the stream with {how} {when}: {}", by.name(), meaning(by, error)))
         .shows(end, format!("{how} from the {} on stream {}", by.name(), stream.stream))
         .help(match error {
@@ -201,6 +200,7 @@ mod tests {
     #[test]
     fn a_reset_names_its_error_and_its_sender() {
         let finding = session().messages(Client, 3).reset_stream(Server, ErrorCode::CANCEL).finds(RULE.name);
+        assert_eq!(finding.confidence, Confidence::Likely);
         assert_eq!((finding.severity, finding.blame), (Severity::Error, Blame::Upstream));
         assert!(finding.message.contains("RST_STREAM CANCEL inside the session"), "{}", finding.message);
         assert_eq!(finding.consequences[0].rule.name, "closed-without-close-frame");

@@ -39,8 +39,15 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let body = String::from_utf8_lossy(&response.body);
     let speaks_of =
         |name: &str| body.contains(&format!("{name} header")) || body.contains(&format!("{name}' header"));
-    let named = FIELDS.iter().find(|(name, _, _)| status == 400 && speaks_of(name));
+    let subprotocol = !request.subprotocols.is_empty() && body.to_ascii_lowercase().contains("subprotocol");
+    let named = FIELDS
+        .iter()
+        .find(|(name, _, _)| status == 400 && (speaks_of(name) || (subprotocol && *name == SUBPROTOCOL)));
     let lost_session = status == 400 && body.contains("Session ID unknown");
+    // CDNs call the server behind them an origin, too.
+    let origin = quote::field(&request.head.head, "Origin").filter(|_| {
+        status == 400 && body.to_ascii_lowercase().replace("origin server", "").contains("origin")
+    });
     let (blame, confidence, why) = match status {
         400 if super::asks(request)
             && let Some((_, blame, why)) = named =>
@@ -56,6 +63,11 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             Blame::Unknown,
             Confidence::Likely,
             "the body says that this server of engine.io (Socket.IO) does not know the session: another server holds it, or it is over, as after a restart",
+        ),
+        400 if origin.is_some() => (
+            Blame::Server,
+            Confidence::Likely,
+            "the body speaks of the origin, so the origin policy is the first suspect",
         ),
         400 if super::asks(request) => (
             Blame::Unknown,
@@ -80,6 +92,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             .confidence(confidence)
             .blame(blame)
             .shows_all(request.seen, named.map_or(Vec::new(), |(name, ..)| quote::fields(&request.head.head, &[name])))
+            .shows_all(request.seen, origin.iter().cloned().collect())
             .message(format!("the upgrade was answered with {}: {why}{product}", quote::status(response)))
             .help(match codes::explain(status) {
                 _ if named.is_some_and(|(name, ..)| *name == EXTENSIONS) => String::from(
@@ -88,6 +101,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                 _ if lost_session => String::from(
                     "let the load balancer send all requests of a session to the same server (sticky sessions), or use WebSocket as the only transport",
                 ),
+                _ if origin.is_some() => String::from("allow this origin on the server, and let proxies forward the original Host"),
                 // How ws on Node refuses any path but its own.
                 _ if status == 400 && body == "Bad Request" => String::from(
                     "compare the path with the path option of ws, which refuses all others so, then the fields of the request on both sides of every gateway",
@@ -101,7 +115,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 /// Fields that the body of a refusal names, whom it concerns where the request was in order, and what it says.
 const FIELDS: [(&str, Blame, &str); 4] = [
     (EXTENSIONS, Blame::Client, "the body says that the server cannot accept the offer of extensions"),
-    ("Sec-WebSocket-Protocol", Blame::Client, "the body says that the server cannot accept the subprotocols"),
+    (SUBPROTOCOL, Blame::Client, "the body says that the server cannot accept the subprotocols"),
     (
         "Upgrade",
         Blame::Gateway,
@@ -115,6 +129,7 @@ const FIELDS: [(&str, Blame, &str); 4] = [
 ];
 
 const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
+const SUBPROTOCOL: &str = "Sec-WebSocket-Protocol";
 
 /// The first sentence of a text, as a message: lower case, no final stop.
 fn sentence(text: &str) -> String {
@@ -132,6 +147,30 @@ mod tests {
     use crate::connection::Connection;
     use crate::rules::testing::{REQUEST, Scene, both};
     use crate::rules::{Blame, Confidence};
+
+    #[test]
+    fn a_400_that_speaks_of_the_subprotocol_is_about_the_offer() {
+        let refused = |offer: &str| {
+            let body = "Received invalid WebSocket request: Unsupported WebSocket subprotocol";
+            let request = format!("{REQUEST}{offer}");
+            Scene::tcp().request(&request).answer("HTTP/1.1 400 Bad Request\r\n", body).finds(RULE.name)
+        };
+        let finding = refused("Sec-WebSocket-Protocol: other\r\n");
+        assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Likely));
+        assert_eq!(refused("").blame, Blame::Unknown);
+    }
+
+    #[test]
+    fn a_400_that_speaks_of_the_origin_is_the_policy_of_the_server() {
+        let refused = |body: &str| {
+            let request = format!("{REQUEST}Origin: https://evil.example\r\n");
+            Scene::tcp().request(&request).answer("HTTP/1.1 400 Bad Request\r\n", body).finds(RULE.name)
+        };
+        let finding = refused("Invalid Origin");
+        assert_eq!((finding.blame, finding.confidence), (Blame::Server, Confidence::Likely));
+        assert!(finding.evidence.iter().any(|line| line.text == "Origin: https://evil.example"));
+        assert_eq!(refused("the origin server is away").blame, Blame::Unknown);
+    }
 
     #[test]
     fn a_500_is_the_servers_and_its_words_are_quoted() {

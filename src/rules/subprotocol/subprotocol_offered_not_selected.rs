@@ -27,7 +27,7 @@ rule! {
     /// gorilla, OkHttp and Python's websockets go on without.
     pub static RULE = "WS-SP-001" "subprotocol-offered-not-selected" {
         severity: Error, category: Subprotocol, reference: "RFC 6455 §4.2.2; WHATWG WebSockets, establish a connection",
-        explains: ["client-aborts-after-101", "closed-without-close-frame"], asked_on: [Subprotocol], check: Check::Connection(check),
+        explains: ["client-aborts-after-101", "closed-without-close-frame", "close-unanswered"], asked_on: [Subprotocol], check: Check::Connection(check),
     }
 }
 
@@ -38,7 +38,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         return;
     }
     let browser = request.head.head.field("Origin").is_some();
-    let left = connection.ending.by.filter(|(by, _)| *by == Role::Client && connection.closes.is_empty());
+    let left = connection
+        .ending
+        .by
+        .filter(|(by, _)| *by == Role::Client && connection.first_close(Role::Client).is_none());
     let agent = request.head.head.text("User-Agent").unwrap_or_default().to_ascii_lowercase();
     // A client that goes on speaking has accepted it, whatever it calls itself.
     let tolerates = connection.frames.as_ref().is_some_and(|frames| frames.client.total() > 0);
@@ -76,6 +79,15 @@ mod tests {
         Scene::tcp()
             .request(&format!("{REQUEST}Sec-WebSocket-Protocol: a1, b2\r\n"))
             .answer(&format!("{ANSWER}{answer}"), "")
+    }
+
+    #[test]
+    fn a_client_that_leaves_without_a_word_owes_no_answer_to_a_close() {
+        let findings = offered("").close(Server, 4406, "").fin(Client).findings();
+        let hangs = |name: &str| findings.iter().all(|finding| finding.rule.name != name);
+        assert!(findings[0].rule.name == RULE.name && hangs("close-unanswered"));
+        let spoke = offered("").messages(Client, 1).after(2.0).close(Server, 4406, "").fin(Client).findings();
+        assert!(spoke.iter().any(|finding| finding.rule.name == "close-unanswered"));
     }
 
     #[test]

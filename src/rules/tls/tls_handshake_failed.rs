@@ -2,7 +2,7 @@ use crate::connection::{Connection, Outcome, Transport};
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Finding, Severity, quote};
-use crate::tls::{Alert, Facts, Opened};
+use crate::tls::{Alert, ClientCertificate, Facts, Opened};
 
 rule! {
     /// # What it finds
@@ -52,10 +52,38 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             None => return,
         },
     };
-    found.push(finding.at_most(severity).shows(connection.first, format!("client hello{name}")).help(
-        "check the server's certificate chain, the name in the wss URL, and the TLS versions of both sides",
-    ));
+    found.push(
+        finding
+            .at_most(severity)
+            .shows(connection.first, format!("client hello{name}"))
+            .help(failure.map_or(ANYTHING, |alert| help(alert, tls))),
+    );
 }
+
+/// What to do first where nothing tells what was refused.
+const ANYTHING: &str =
+    "check the server's certificate chain, the name in the wss URL, and the TLS versions of both sides";
+
+/// What to do first about an alert.
+fn help(alert: &Alert, tls: &Facts) -> &'static str {
+    match (alert.description.0, alert.from) {
+        (42..=46 | 48, Role::Client) => {
+            "install the whole certificate chain for the name in the wss URL on the server, or let the client trust its issuer"
+        }
+        (42..=46 | 48 | 116, Role::Server) => CLIENT_CERTIFICATE,
+        (40, Role::Server) if tls.client_certificate == ClientCertificate::Absent => CLIENT_CERTIFICATE,
+        (40 | 71, _) if tls.cipher_suite.is_none() => {
+            "allow a version and a cipher suite that both sides know, and look whether the server has a certificate for this name"
+        }
+        (70, _) => "allow a TLS version that both sides know",
+        (112, Role::Server) => "check the name in the wss URL, and that the server has a certificate for it",
+        (120, Role::Server) => "let the server speak http/1.1, or let the client offer what it speaks (ALPN)",
+        _ => ANYTHING,
+    }
+}
+
+const CLIENT_CERTIFICATE: &str =
+    "give the client a certificate whose issuer the server trusts, or let the server ask for none";
 
 /// How grave it is that this TLS failed: it may have been meant for a page.
 pub(super) fn severity(tls: &Facts) -> Severity {
@@ -117,6 +145,13 @@ pub(in crate::rules) fn meaning(alert: &Alert, tls: &Facts) -> (Blame, &'static 
         }
         (70, Role::Server) => (Blame::Client, "the client's versions are too old for it"),
         (70, Role::Client) => (Blame::Server, "it does not accept the version that the server chose"),
+        (40, Role::Server) if tls.client_certificate == ClientCertificate::Absent => {
+            (Blame::Client, "it asked for a client certificate and the client sent none")
+        }
+        (40 | 71, _) if tls.cipher_suite.is_some() => (
+            Blame::Unknown,
+            "version and cipher suite were agreed on by then, so what it refused is a certificate, a signature or a key",
+        ),
         (40 | 71, _) => (Blame::Unknown, "the two have no version, cipher suite or certificate in common"),
         (80, from) => (Blame::from(from), "it failed within itself"),
         (_, from) => (peer(from), "it did not accept what the other side sent"),
@@ -130,7 +165,7 @@ mod tests {
     use crate::role::Role::{Client, Server};
     use crate::role::Sides;
     use crate::rules::testing::Scene;
-    use crate::tls::{AlertDescription, Sent, Version};
+    use crate::tls::{AlertDescription, ClientCertificate, Sent, Version};
 
     fn facts(alert: Option<(Role, u8)>, seen: Seen, alpn: &[&str]) -> Facts {
         let sent = Sent { records: 1, bytes: 200, first: Some(seen), last: Some(seen), ..Sent::default() };
@@ -141,6 +176,7 @@ mod tests {
             server_name: Some(String::from("ws.example.org")),
             alpn: None,
             alpn_offered: alpn.iter().map(|name| (*name).to_owned()).collect(),
+            client_certificate: ClientCertificate::NotAsked,
             opened: Opened::Nothing,
             alerts: alert
                 .map(|(from, number)| Alert { from, seen, level: 2, description: AlertDescription(number) })
@@ -169,6 +205,20 @@ mod tests {
     #[test]
     fn a_server_without_a_common_version_lags_behind_a_modern_client() {
         assert_eq!(scene(Some((Server, 70)), &["http/1.1"]).finds(RULE.name).blame, Blame::Server);
+    }
+
+    #[test]
+    fn a_client_without_the_certificate_that_was_asked_for_is_told_so() {
+        let refused = |change: fn(&mut Facts)| {
+            let scene = scene(Some((Server, 40)), &[]);
+            scene.with(|connection| change(connection.tls.as_mut().unwrap())).finds(RULE.name)
+        };
+        let finding = refused(|tls| tls.client_certificate = ClientCertificate::Absent);
+        assert_eq!((finding.blame, finding.help), (Blame::Client, CLIENT_CERTIFICATE.into()));
+        assert!(finding.message.contains("the client sent none"), "{}", finding.message);
+        let agreed = refused(|tls| tls.cipher_suite = Some(crate::tls::CipherSuite(0xC02F)));
+        assert!(agreed.message.contains("were agreed on by then"), "{}", agreed.message);
+        assert!(refused(|_| ()).message.contains("no version, cipher suite or certificate in common"));
     }
 
     #[test]

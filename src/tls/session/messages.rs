@@ -4,7 +4,7 @@ use super::{EarlyData, Rsa, Session};
 use crate::capture::Seen;
 use crate::limits;
 use crate::net::Side;
-use crate::tls::facts::Version;
+use crate::tls::facts::{ClientCertificate, Version};
 use crate::tls::handshake::{self, ClientHello, Message, ServerHello, kind};
 use crate::tls::keylog::{KeyLog, Secret};
 use crate::tls::keyring::Keyring;
@@ -49,6 +49,15 @@ impl Session {
             kind::CLIENT_KEY_EXCHANGE => {
                 self.rsa.encrypted = handshake::encrypted_premaster(message.body).map(Into::into);
                 self.rsa.complete = true;
+            }
+            kind::CERTIFICATE_REQUEST if !self.is_client(from) => {
+                self.client_certificate = ClientCertificate::Asked;
+            }
+            kind::CERTIFICATE if self.is_client(from) => {
+                self.client_certificate = match handshake::has_certificate(message.body, tls13) {
+                    true => ClientCertificate::Sent,
+                    false => ClientCertificate::Absent,
+                };
             }
             kind::NEW_SESSION_TICKET if !tls13 => {
                 self.ticket = handshake::ticket(message.body).map(Into::into);
