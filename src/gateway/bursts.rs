@@ -2,7 +2,6 @@
 
 use super::pictures::Distinct;
 use super::record::Record;
-use crate::connection::Outcome;
 use crate::net::Endpoint;
 use crate::role::Role;
 use crate::time::Timestamp;
@@ -39,7 +38,7 @@ pub(super) fn around(bursts: &[(Endpoint, Burst)], server: Endpoint, at: Timesta
 /// Endings in a row, none more than a quarter of a second after the one before, a second in all. Only of servers that
 /// failed so many sessions.
 pub(super) fn bursts(records: Distinct<'_>) -> Vec<(Endpoint, Burst)> {
-    let sessions = || records.iter().filter(|record| record.outcome == Outcome::Established);
+    let sessions = || records.iter().filter(|record| record.is_session());
     let failure = |record: &Record| {
         let (by, how, at) = record.parted?;
         (by == Role::Server && how.is_failure()).then_some((record.server, at, record.opened))

@@ -1,6 +1,7 @@
 //! What many connections have in common: one small record of each, so that a rule can say "38 of 41 ended so".
 
 use super::bursts::{Burst, around, bursts};
+use super::parting::Parting;
 use super::patterns::{Group, Patterns, Retries, Reuse};
 use super::pictures::{Distinct, Run};
 use super::record::{Record, Records, digest};
@@ -25,9 +26,10 @@ pub struct Census {
 }
 
 impl Census {
-    /// Counts a connection in.
+    /// Counts a connection in; of TLS that no key opened only what may have been a session that ended.
     pub fn push(&mut self, connection: &Connection) {
-        if self.records.len() < limits::CENSUS {
+        let is_like = connection.outcome != Outcome::Encrypted || Parting::of(connection).is_some();
+        if is_like && self.records.len() < limits::CENSUS {
             self.records.push(Record::of(connection));
             // Growing by a half before it is looked at again keeps the work in proportion to the records.
             if self.patterns.get().is_some_and(|known| known.covers + known.covers / 2 <= self.records.len())

@@ -1,4 +1,5 @@
-//! The moment at which a session was given up, and how quiet it was before: what timers are known by.
+//! The moment at which a session was given up, and how quiet it was before: what timers are known by. Of TLS that no key
+//! opened, the times of its records tell as much.
 
 use crate::capture::Seen;
 use crate::connection::{Connection, Outcome, Transport};
@@ -38,7 +39,8 @@ impl Parting {
         let handshake = match connection.outcome {
             Outcome::Established | Outcome::Invalid => true,
             Outcome::Unseen => false,
-            Outcome::Rejected | Outcome::Garbled | Outcome::Unanswered | Outcome::Encrypted => return None,
+            Outcome::Encrypted => return Parting::of_sealed(connection),
+            Outcome::Rejected | Outcome::Garbled | Outcome::Unanswered => return None,
         };
         let frames = connection.frames.as_ref();
         if !handshake && frames.is_none() {
@@ -58,14 +60,47 @@ impl Parting {
         };
         last.client = last.client.or(connection.request.as_ref().map(|request| request.seen));
         last.server = last.server.or(connection.response.as_ref().map(|response| response.seen));
+        let whole = !connection.quality.late_start && connection.request.is_some();
+        Some(Parting::measured(connection, by, seen, how, last, whole))
+    }
+
+    /// Of TLS that no key opened, where it may have carried a WebSocket and lived longer than a page.
+    fn of_sealed(connection: &Connection) -> Option<Parting> {
+        let tls = connection.tls.as_deref().filter(|tls| tls.may_have_carried_websocket())?;
+        let (by, end) =
+            connection.ending.by.filter(|(_, end)| end.at.nanos_since(connection.first.at) >= PAGE)?;
+        let how = if connection.ending.transport == Transport::Reset { How::Reset } else { How::Fin };
+        let is_late = |seen: Seen| (seen.at, seen.packet) > (end.at, end.packet);
+        // What a side sends as it leaves, a Close or an alert, cannot be read, and is no sign of life; nor is what comes after.
+        let farewell = tls.pause.filter(|pause| {
+            let leaves = pause.by == by && end.at.nanos_since(pause.until.at) <= FAREWELL;
+            is_late(pause.until) || leaves && pause.answer.is_none_or(is_late)
+        });
+        let before = |role: Role| match farewell {
+            Some(pause) if pause.by == role => pause.own,
+            Some(pause) => pause.other,
+            None => tls.sent[role].last.filter(|last| !is_late(*last)),
+        };
+        let last = Sides { client: before(Role::Client), server: before(Role::Server) };
+        let seen = farewell.map(|pause| pause.until).filter(|until| !is_late(*until)).unwrap_or(end);
+        Some(Parting::measured(connection, by, seen, how, last, !connection.quality.late_start))
+    }
+
+    fn measured(
+        connection: &Connection,
+        by: Role,
+        seen: Seen,
+        how: How,
+        last: Sides<Option<Seen>>,
+        whole: bool,
+    ) -> Parting {
         let since = Role::BOTH.iter().filter_map(|&role| last[role]).map(|seen| seen.at).max();
         let quiet = since
             .filter(|&since| !hidden(connection, since))
             .map(|since| seen.at.nanos_since(since))
             .filter(|quiet| *quiet >= 0);
-        let whole = !connection.quality.late_start && connection.request.is_some();
         let age = whole.then(|| seen.at.nanos_since(connection.first.at)).filter(|age| *age >= 0);
-        Some(Parting { by, seen, how, last, quiet, age })
+        Parting { by, seen, how, last, quiet, age }
     }
 
     /// Nanoseconds from the last payload of one side to it; `None` where the capture may lack a later one.
@@ -74,6 +109,12 @@ impl Parting {
         self.quiet.map(|_| self.seen.at.nanos_since(last.at).max(0))
     }
 }
+
+/// Nanoseconds within which a page is there, and its connection given up again where that is not kept for the next one.
+const PAGE: i64 = 10_000_000_000;
+
+/// Nanoseconds that leaving takes: from the first record of it to the end of TCP.
+const FAREWELL: i64 = 1_000_000_000;
 
 /// Whether the capture may lack payload that was sent after `since`, or tells no time.
 fn hidden(connection: &Connection, since: crate::time::Timestamp) -> bool {
@@ -116,6 +157,36 @@ mod tests {
         assert_eq!(Parting::of(&scene.after(30.0).fin(Server).build()).unwrap().quiet, None);
         let scene = Scene::session("", "").gap(Client).messages(Client, 1).after(30.0);
         assert!(Parting::of(&scene.fin(Server).build()).unwrap().quiet.is_some());
+    }
+
+    #[test]
+    fn what_a_side_sends_as_it_leaves_tls_ends_the_silence_before_it() {
+        let talk = || Scene::sealed_at(0.0).record(Client).record(Server).after(60.0);
+        let told = |scene: Scene| Parting::of(&scene.build()).map(|parting| (parting.by, parting.how));
+        let quiet = |scene: Scene| seconds(Parting::of(&scene.build()).unwrap().quiet);
+        assert_eq!(told(talk().fin(Server)), Some((Server, How::Fin)));
+        assert!((60.0..60.1).contains(&quiet(talk().fin(Server))));
+        assert!((60.0..60.1).contains(&quiet(talk().record(Server).after(0.3).fin(Server))));
+        // Somebody answered, or TCP went on: then it was talk.
+        assert!(quiet(talk().record(Server).record(Client).fin(Server)) < 0.1);
+        assert!(quiet(talk().record(Server).after(5.0).fin(Server)) < 6.0);
+        assert!(quiet(talk().record(Client).fin(Server)) < 0.1);
+        // What the other side says to it after the end is none.
+        assert!((60.0..60.1).contains(&quiet(talk().record(Server).fin(Server).record(Client))));
+        assert!((60.0..60.1).contains(&quiet(talk().fin(Server).record(Client))));
+        let parting = Parting::of(&talk().record(Server).fin(Server).record(Client).build()).unwrap();
+        assert!(parting.quiet_of(Client) > parting.quiet_of(Server));
+    }
+
+    #[test]
+    fn tls_of_pages_and_of_the_short_lived_has_none() {
+        let page = Scene::sealed_at(0.0).after(60.0).fin(Server).with(|connection| {
+            let tls = connection.tls.as_mut().unwrap();
+            tls.alpn_offered = vec![String::from("h2"), String::from("http/1.1")];
+        });
+        assert_eq!(Parting::of(&page.build()), None);
+        assert_eq!(Parting::of(&Scene::sealed_at(0.0).after(5.0).fin(Server).build()), None);
+        assert_eq!(Parting::of(&Scene::tls_at(0.0).after(60.0).fin(Server).build()), None);
     }
 
     #[test]

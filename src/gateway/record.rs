@@ -109,6 +109,11 @@ impl Record {
         }
     }
 
+    /// Whether a WebSocket was opened, or may have been under TLS that no key opened.
+    pub(super) fn is_session(&self) -> bool {
+        matches!(self.outcome, Outcome::Established | Outcome::Encrypted)
+    }
+
     /// Nanoseconds from its first packet to the moment at which it was given up; `None` where the capture began later.
     pub fn age(&self) -> Option<i64> {
         let (.., parted) = self.parted.filter(|_| self.whole)?;

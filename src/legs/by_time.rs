@@ -168,6 +168,10 @@ fn go_together(parent: &Connection, child: &Connection) -> bool {
     }
     let is_open = |of: &Connection| of.outcome == Outcome::Established;
     if !is_open(child) {
+        // A session in which the server spoke did not wait for anybody's answer.
+        if said(parent, Role::Server) > 0 {
+            return false;
+        }
         // Whether it answers by that or has accepted before, what it was told ends the client's waiting.
         let told = answered(child).unwrap_or(child_over);
         let waited = answered(parent).filter(|&at| at >= began).unwrap_or(over);
@@ -198,8 +202,12 @@ enum Conversation {
     Other,
 }
 
+/// Messages that one side sent.
+fn said(connection: &Connection, role: Role) -> u64 {
+    connection.frames.as_ref().map_or(0, |frames| frames[role].messages)
+}
+
 fn conversation(one: &Connection, other: &Connection) -> Conversation {
-    let said = |of: &Connection, role| of.frames.as_ref().map_or(0, |frames| frames[role].messages);
     let lacks = |role| one.quality.missing[role] > 0 || other.quality.missing[role] > 0;
     if Role::BOTH.into_iter().any(|role| !lacks(role) && said(one, role) != said(other, role)) {
         return Conversation::Other;

@@ -269,6 +269,10 @@ fn what_does_not_go_together_from_beginning_to_end_is_no_session() {
     };
     only(&[ended(outer(REQUEST, "HTTP/1.1 403 Forbidden\r\n"), 60), refused(10)]);
     none(&[one(), refused(60)]);
+    // Nor does one end a session in which the server spoke.
+    let accepted = || ended(outer(REQUEST, ANSWER), 150);
+    only(&[said(accepted(), 1, 0), refused(85)]);
+    none(&[said(accepted(), 1, 1), refused(85)]);
 }
 
 #[test]

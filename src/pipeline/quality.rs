@@ -58,10 +58,10 @@ impl Quality {
         let mut told = Vec::new();
         if self.encrypted > 0 {
             told.push(format!(
-                "{} not opened: whether {} WebSocket, and how {} ended, cannot be said without keys",
+                "{} not opened: whether {} WebSocket, what was asked and answered, and whether a Close was sent, cannot be said \
+                 without keys",
                 counted(self.encrypted, "TLS connection was", "TLS connections were"),
                 which(self.encrypted, "it is", "they are"),
-                which(self.encrypted, "it", "they"),
             ));
         }
         if self.one_direction > 0 {

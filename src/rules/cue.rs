@@ -44,6 +44,8 @@ pub enum Cue {
     Http2,
     /// Masking keys that may follow a pattern.
     Masks,
+    /// It is TLS that no key opened, so that nothing but its records and TCP can be judged.
+    Sealed,
     /// It is the client's leg of a session of which the capture has the other leg.
     Legs,
     /// The run demands something of sessions.
@@ -61,8 +63,8 @@ pub enum Cue {
 pub struct Cues(u32);
 
 impl Cues {
-    /// No need to see anything: such a rule is always asked.
-    pub const ALWAYS: Cues = Cues(u32::MAX);
+    /// No need to see anything: such a rule is asked of whatever can be read.
+    pub const ALWAYS: Cues = Cues(!(1 << Cue::Sealed as u32));
 
     /// What even a connection in good order shows, so that a rule without a need meets it.
     const NOTHING: Cues = Cues(1 << 31);
@@ -80,6 +82,11 @@ impl Cues {
     /// Whether one of these is among the others.
     pub(super) const fn meet(self, others: Cues) -> bool {
         self.0 & others.0 != 0
+    }
+
+    /// Whether this is one of them.
+    pub(super) const fn has(self, cue: Cue) -> bool {
+        self.0 >> cue as u32 & 1 == 1
     }
 
     /// The rules that are asked on one of these, in their order.
@@ -142,6 +149,7 @@ impl Cues {
             note(Cue::Incomplete, trust::is_doubtful(connection, role));
         }
         note(Cue::Transport, connection.tcp.reset.is_some());
+        note(Cue::Sealed, connection.outcome == Outcome::Encrypted);
         note(Cue::Http2, connection.carrier != Carrier::Http1);
         note(
             Cue::Masks,

@@ -25,6 +25,7 @@ mod place;
 mod policy;
 mod quote;
 mod rule;
+mod sealed;
 mod subprotocol;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -176,10 +177,10 @@ pub fn judge_by_cues(connection: &Connection, cues: Cues, context: &Context<'_>)
 /// What the rules say of one connection, each by itself.
 fn find(connection: &Connection, cues: Cues, context: &Context<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    // Of what could not be read, only TLS itself can be judged.
-    let unread = || connection.outcome == Outcome::Encrypted;
-    let may_speak =
-        |rule: &Rule| context.selection.speaks(rule) && (rule.category == Category::Tls || !unread());
+    let may_speak = |rule: &Rule| {
+        let reads = connection.outcome != Outcome::Encrypted || rule.asked_on.has(Cue::Sealed);
+        reads && context.selection.speaks(rule)
+    };
     let seen = cues.within(context);
     for rule in seen.asked().filter(|rule| may_speak(rule)) {
         rule.check.ask(connection, context, &mut found);

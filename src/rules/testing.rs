@@ -13,7 +13,7 @@ use crate::net::Endpoint;
 use crate::role::{Role, Sides};
 use crate::rules::{Context, Finding, judge};
 use crate::time::Timestamp;
-use crate::tls::{Alert, AlertDescription, ClientCertificate, Facts, Opened, Sent, Version};
+use crate::tls::{Alert, AlertDescription, ClientCertificate, Facts, Opened, Pause, Sent, Version};
 use crate::websocket::{ClosePayload, Extensions, Subprotocols, Violation, accept_is_valid};
 use std::sync::Arc;
 
@@ -74,8 +74,31 @@ impl Scene {
                 opened: Opened::Nothing,
                 alerts: Vec::new(),
                 sent: Sides { client: sent, server: Sent::default() },
+                pause: None,
                 plain_answer: None,
             }));
+        })
+    }
+
+    /// TLS that no key opened, so many seconds after the start of the capture: each side sent what a request or an answer takes.
+    pub fn sealed_at(seconds: f64) -> Scene {
+        let mut scene = Scene::tls_at(seconds);
+        let seen = scene.step();
+        scene.with(|connection| {
+            let Some(tls) = connection.tls.as_mut() else { return };
+            let sent = &mut tls.sent.client;
+            (sent.protected, sent.protected_bytes, sent.last) = (2, 400, Some(seen));
+            (tls.sent.server, tls.opened) = (*sent, Opened::NoKeys);
+        })
+    }
+
+    /// A record of TLS that no key opens.
+    pub fn record(mut self, from: Role) -> Scene {
+        let seen = self.step();
+        self.with(|connection| {
+            let Some(tls) = connection.tls.as_mut() else { return };
+            tls.pause = Pause::after(tls.pause, tls.sent[from].last, tls.sent[from.other()].last, from, seen);
+            tls.sent[from].last = Some(seen);
         })
     }
 

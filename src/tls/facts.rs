@@ -29,6 +29,8 @@ pub struct Facts {
     pub alerts: Vec<Alert>,
     /// What each side sent.
     pub sent: Sides<Sent>,
+    /// The last time in which neither side sent a record for a second or longer, and what came then.
+    pub pause: Option<Pause<Role>>,
     /// The answer to the client hello, where that is plain HTTP.
     pub plain_answer: Option<Box<PlainAnswer>>,
 }
@@ -53,6 +55,16 @@ impl Facts {
         !self.opened.is_open() && sent.missing == 0 && sent.protected_bytes < SHORTEST_REQUEST
     }
 
+    /// Whether its client offered what clients of WebSocket offer: browsers `http/1.1` alone, most libraries nothing.
+    pub fn may_carry_websocket(&self) -> bool {
+        self.alpn_offered.iter().all(|name| name == "http/1.1")
+    }
+
+    /// Whether it may have carried a WebSocket: it has such a client, and that asked for something.
+    pub fn may_have_carried_websocket(&self) -> bool {
+        self.may_carry_websocket() && !self.asked_nothing()
+    }
+
     /// The first alert that tells of a failure.
     pub fn failure(&self) -> Option<&Alert> {
         self.alerts.iter().find(|alert| alert.is_failure())
@@ -66,6 +78,50 @@ impl Facts {
 
 /// Bytes of the shortest upgrade request that any program sends: its six lines, which RFC 6455 §4.1 asks for.
 const SHORTEST_REQUEST: u64 = 128;
+
+/// A time in which neither side sent a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pause<Side> {
+    /// Who ended it.
+    pub by: Side,
+    /// The record that ended it.
+    pub until: Seen,
+    /// The last record of that side before it.
+    pub own: Option<Seen>,
+    /// The last record of the other side before it.
+    pub other: Option<Seen>,
+    /// The first record of the other side since.
+    pub answer: Option<Seen>,
+}
+
+impl<Side: Copy + PartialEq> Pause<Side> {
+    /// The last pause as it is with the next record, where `own` and `other` were the last ones of its sender and of the other side.
+    pub fn after(
+        before: Option<Self>,
+        own: Option<Seen>,
+        other: Option<Seen>,
+        by: Side,
+        seen: Seen,
+    ) -> Option<Self> {
+        let last = [own, other].into_iter().flatten().map(|last| last.at).max()?;
+        if seen.at.nanos_since(last) >= PAUSE {
+            return Some(Pause { by, until: seen, own, other, answer: None });
+        }
+        before.map(|pause| match pause.by == by {
+            true => pause,
+            false => Pause { answer: pause.answer.or(Some(seen)), ..pause },
+        })
+    }
+
+    /// The same, with another name for each side.
+    pub fn map<Other>(self, name: impl FnOnce(Side) -> Other) -> Pause<Other> {
+        let Pause { by, until, own, other, answer } = self;
+        Pause { by: name(by), until, own, other, answer }
+    }
+}
+
+/// Nanoseconds from which it is a pause that nobody sent a record.
+const PAUSE: i64 = 1_000_000_000;
 
 /// What became of a server's wish for a certificate of the client (RFC 5246 §7.4.4, RFC 8446 §4.3.2).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
@@ -173,5 +229,28 @@ impl fmt::Display for Version {
             0x0304 => f.write_str("1.3"),
             other => write!(f, "0x{other:04x}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::PacketId;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn the_last_pause_tells_what_was_before_and_after_it() {
+        let at = |second: u64| Seen {
+            packet: PacketId::new(0, second),
+            at: Timestamp::from_nanos(second as i64 * PAUSE / 2),
+        };
+        let mut sent = [None, None];
+        let mut pause = None;
+        for (by, second) in [(0, 1), (1, 2), (0, 9), (0, 10), (1, 11), (0, 12)] {
+            pause = Pause::after(pause, sent[by], sent[1 - by], by, at(second));
+            sent[by] = Some(at(second));
+        }
+        let told = Pause { by: 0, until: at(9), own: Some(at(1)), other: Some(at(2)), answer: Some(at(11)) };
+        assert_eq!(pause, Some(told));
     }
 }

@@ -45,7 +45,7 @@ pub(crate) mod testing;
 mod tests;
 
 pub use alert::{Alert, AlertDescription};
-pub use facts::{ClientCertificate, Facts, Opened, PlainAnswer, Sent, Version};
+pub use facts::{ClientCertificate, Facts, Opened, Pause, PlainAnswer, Sent, Version};
 pub use keylog::KeyLog;
 pub use keyring::Keyring;
 pub use session::{Out, Plain, Session};

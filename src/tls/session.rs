@@ -4,7 +4,7 @@ mod messages;
 mod protected;
 
 use super::alert::{Alert, AlertDescription};
-use super::facts::{ClientCertificate, Facts, Opened, PlainAnswer, Sent, Version};
+use super::facts::{ClientCertificate, Facts, Opened, Pause, PlainAnswer, Sent, Version};
 use super::handshake::{ClientHello, Messages, ServerHello};
 use super::keylog::{KeyLog, Secret};
 use super::keyring::Keyring;
@@ -33,6 +33,7 @@ pub struct Session {
     low: Direction,
     high: Direction,
     alerts: Vec<(Side, Seen, [u8; 2])>,
+    pause: Option<Pause<Side>>,
     client_certificate: ClientCertificate,
     /// What the client hello was answered with instead of TLS.
     plain_answer: Option<Box<PlainAnswer>>,
@@ -159,6 +160,7 @@ impl Session {
             low: Direction::default(),
             high: Direction::default(),
             alerts: Vec::new(),
+            pause: None,
             client_certificate: ClientCertificate::default(),
             plain_answer: None,
             readable: false,
@@ -260,6 +262,7 @@ impl Session {
                 Side::Low => Sides { client: low, server: high },
                 Side::High => Sides { client: high, server: low },
             },
+            pause: self.pause.map(|pause| pause.map(role)),
             plain_answer: self.plain_answer.clone(),
         }
     }
@@ -316,6 +319,8 @@ impl Session {
 
     /// Deals with a record, or lets it wait.
     fn arrive(&mut self, from: Side, record: Record<'_>, seen: Seen, keys: &mut Keyring, out: &mut Out<'_>) {
+        let (own, other) = (self.direction(from).sent.last, self.direction(from.other()).sent.last);
+        self.pause = Pause::after(self.pause, own, other, from, seen);
         let direction = self.direction(from);
         let sent = &mut direction.sent;
         sent.records = sent.records.saturating_add(1);

@@ -134,8 +134,14 @@ impl Flow {
         };
         if let (Outcome::Encrypted, Some(tls)) = (connection.outcome, &connection.tls) {
             connection.first = tls.sent.client.first.unwrap_or(connection.first);
-            connection.quality.missing =
-                Sides { client: tls.sent.client.missing, server: tls.sent.server.missing };
+            let quality = &mut connection.quality;
+            for role in Role::BOTH {
+                quality.missing[role] = tls.sent[role].missing;
+                // What no key opened is no gap.
+                if tls.sent[role].missing == 0 {
+                    (quality.gaps[role], quality.last_gap[role]) = (0, None);
+                }
+            }
         }
         let ended =
             self.start.ended.map(|(side, transport, seen)| (role(self.client, side), transport, seen));

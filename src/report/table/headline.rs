@@ -76,7 +76,11 @@ pub(super) fn closing(summary: &Summary, taken: Taken, found: BySeverity, page: 
                 page.paint(page::severity(severity), &counted(found.of(severity), severity.name(), many))
             })
             .collect();
-        return format!("{} in {connections}", counts.join(", "));
+        let counts = counts.join(", ");
+        return match all {
+            0 => format!("{counts}\n{}", none_seen(summary.totals, page)),
+            _ => format!("{counts} in {connections}"),
+        };
     }
     if taken.connections > 0 {
         return format!("nothing found in {connections}, {} established", taken.established);
@@ -87,7 +91,12 @@ pub(super) fn closing(summary: &Summary, taken: Taken, found: BySeverity, page: 
             counted(all, "WebSocket connection", "WebSocket connections")
         );
     }
-    let (seen, advice) = instead(summary.totals);
+    none_seen(summary.totals, page)
+}
+
+/// What there was instead of WebSocket, and what would help.
+fn none_seen(totals: Totals, page: Page) -> String {
+    let (seen, advice) = instead(totals);
     format!(
         "{}\n{}",
         wrap(&format!("no WebSocket handshake or frame was seen: {seen}"), page.prose(), ""),
@@ -107,6 +116,10 @@ fn instead(totals: Totals) -> (String, &'static str) {
     if tcp_connections == 0 {
         let advice = "check the interface and the filter of the capture: WebSocket runs over TCP";
         return (format!("{} and no TCP", counted(packets, "packet", "packets")), advice);
+    }
+    if closed > 0 && quality.encrypted == 0 {
+        let advice = "a WebSocket is asked for when the handshake of TLS is over: that comes first";
+        return (format!("{tcp}, {closed} of them with TLS that carried nothing"), advice);
     }
     if closed > 0 {
         let advice = "TLS hides a WebSocket: capture where the traffic is in the clear, between the gateway that \

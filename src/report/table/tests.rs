@@ -215,8 +215,10 @@ fn a_capture_without_websocket_says_what_there_was_and_what_would_help() {
         closing(|_| ())
             .starts_with("no WebSocket handshake or frame was seen: 2 TCP connections, none of them")
     );
-    let tls = closing(|s| s.totals.tls_connections = 1);
+    let tls = closing(|s| (s.totals.tls_connections, s.totals.quality.encrypted) = (1, 1));
     assert!(tls.contains("2 TCP connections, 1 of them encrypted with TLS\nTLS hides"), "{tls}");
+    let failed = closing(|s| s.totals.tls_connections = 1);
+    assert!(failed.contains("1 of them with TLS that carried nothing\na WebSocket is asked for"), "{failed}");
     assert!(
         closing(|s| s.totals.tcp_connections = 0).contains("120 packets and no TCP\ncheck the interface")
     );

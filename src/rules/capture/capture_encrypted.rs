@@ -8,7 +8,7 @@ rule! {
     ///
     /// # Why it matters
     /// Whether they carry WebSocket is not known: of the handshake, the frames and the Close nothing can be said. What is
-    /// told of them rests on TCP, on the hellos and on alerts.
+    /// told of them rests on TCP, on the hellos, on alerts, and on when records were sent: an idle limit shows without keys.
     ///
     /// # What causes it
     /// No secrets were recorded; or those that were given are of other connections, or are not the right ones: a log that

@@ -2,6 +2,7 @@ use crate::connection::Connection;
 use crate::gateway::{Group, How, Kind, Parting, TIMERS, Timer, identify, relay};
 use crate::role::Role;
 use crate::rules::rule::rule;
+use crate::rules::sealed::{self, is_sealed};
 use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, Severity, quote};
 
 rule! {
@@ -26,10 +27,11 @@ rule! {
     /// # What it does not report
     /// Silences of which the capture lacks a part, and endings by the client. One ending at a usual time without a sign
     /// of the product is only possible: an application may have the same period. With a Close 1000 that is only
-    /// information.
+    /// information, and so is it of TLS that no key opened: its records show the silence, not whether it was a WebSocket. Such
+    /// connections are left out where the client offered other protocols than `http/1.1`, as browsers do for pages.
     pub static RULE = "WS-GW-004" "idle-timeout-close" {
         severity: Warning, category: Gateway, reference: "RFC 6455 §5.5.2, §7.2.1",
-        explains: ["closed-without-close-frame", "close-going-away"], asked_on: [ServerLeft], check: Check::InContext(check),
+        explains: ["closed-without-close-frame", "close-going-away"], asked_on: [ServerLeft, Sealed], check: Check::InContext(check),
     }
 }
 
@@ -37,11 +39,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     let Some(idle) = Idle::of(connection, context) else { return };
     let Idle { parting, quiet, best, agree, declared, .. } = &idle;
     let seconds = quote::seconds(*quiet);
-    let how = match parting.how {
-        How::Close(_) => connection.closes.first().map_or_else(|| String::from("a Close"), quote::close),
-        How::Fin => String::from("FIN and no Close"),
-        How::Reset => String::from("RST and no Close"),
-    };
+    let (what, how) = sealed::ended(connection, parting);
     let since = best.map_or("the last byte in either direction", |timer| timer.resets.since());
     let measured = quote::seconds(best.and_then(|timer| timer.measured(parting)).unwrap_or(*quiet));
     let like = best.map_or(String::new(), |timer| {
@@ -58,27 +56,33 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     let many = agree.map_or(String::new(), |group| format!("; {}", agreement(group)));
     let limit = best.map_or(*quiet, |timer| timer.seconds);
     let tunnel = !matches!(parting.how, How::Close(_));
-    let mut finding = Finding::new(&RULE, parting.seen, format!("ended after {limit:.0} s of silence"))
+    let title =
+        format!("{}ended after {limit:.0} s of silence", if is_sealed(connection) { "TLS " } else { "" });
+    let mut finding = Finding::new(&RULE, parting.seen, title)
         .confidence(idle.confidence)
-        .at_most(if idle.is_ordinary() { Severity::Info } else { Severity::Warning })
+        .at_most(if idle.is_ordinary() { Severity::Info } else { sealed::gravity(connection) })
         .origin(if idle.is_gateway { Origin::Gateway } else { Origin::Server })
         .blame(if tunnel { Blame::Gateway } else { Blame::Server })
         .message(format!(
-            "the server's side ended the session with {how} {measured} after {since}{like}{others}{many}{}",
+            "the server's side ended {what} with {how} {measured} after {since}{like}{others}{many}{}",
             if *declared { "; the reason says so itself" } else { "" }
         ))
-        .shows(parting.seen, format!("{how} from the server, {seconds} after the last byte of either side"))
-        .help(match best {
-            Some(timer) => format!(
-                "send a Ping every {:.0} s, or change the limit: {}",
-                (timer.seconds / 2.0).min(25.0),
-                timer.setting
-            ),
-            None => format!(
-                "send a Ping every {:.0} s, or raise the idle limit of this length on the server's side",
-                (limit / 2.0).clamp(1.0, 25.0)
-            ),
-        });
+        .help(format!(
+            "{}send a Ping every {:.0} s, or {}",
+            if is_sealed(connection) { "if it is a WebSocket, " } else { "" },
+            (limit / 2.0).clamp(1.0, 25.0),
+            best.map_or_else(
+                || String::from("raise the idle limit of this length on the server's side"),
+                |timer| format!("change the limit: {}", timer.setting)
+            )
+        ));
+    finding = sealed::shows_end(
+        finding,
+        connection,
+        parting,
+        &how,
+        &format!(", {seconds} after the last byte of either side"),
+    );
     for role in Role::BOTH {
         if let Some(last) = parting.last[role] {
             finding = finding.shows(last, format!("last data of the {}", role.name()));
@@ -158,7 +162,11 @@ impl Idle {
             declared,
             sign,
             is_gateway: tunnel && relayed && strong,
-            confidence: if strong { Confidence::Likely } else { Confidence::Possible },
+            confidence: if strong && !is_sealed(connection) {
+                Confidence::Likely
+            } else {
+                Confidence::Possible
+            },
         })
     }
 
@@ -276,6 +284,27 @@ mod tests {
         let finding = cowboy.fin(Server).finds(RULE.name);
         assert_eq!((finding.confidence, finding.severity), (Confidence::Possible, Severity::Info));
         assert!(finding.message.contains("Cowboy"));
+    }
+
+    #[test]
+    fn tls_that_no_key_opened_shows_the_silence_and_no_more() {
+        let finding = Scene::sealed_at(0.0).after(60.04).record(Server).fin(Server).finds(RULE.name);
+        assert_eq!(
+            (finding.confidence, finding.severity, &*finding.title),
+            (Confidence::Possible, Severity::Info, "TLS ended after 60 s of silence")
+        );
+        assert!(
+            finding.message.contains("may have been a WebSocket, with FIN 60.0 s"),
+            "{}",
+            finding.message
+        );
+        assert!(!finding.message.contains("Close"), "{}", finding.message);
+        let all: Vec<Connection> =
+            (0..4).map(|i| Scene::sealed_at(f64::from(i) * 100.0).after(17.0).fin(Server).build()).collect();
+        let judged = judged_together(&all, &[]);
+        let finding = named(&judged[0], RULE.name).unwrap();
+        assert_eq!((finding.confidence, finding.severity), (Confidence::Possible, Severity::Info));
+        assert!(finding.message.contains("4 of 4 such endings"), "{}", finding.message);
     }
 
     #[test]

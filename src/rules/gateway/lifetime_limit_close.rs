@@ -1,8 +1,9 @@
 use super::idle_timeout_close::agreement;
 use crate::connection::Connection;
-use crate::gateway::{Group, How, Kind, Parting, TIMERS, Timer, identify};
+use crate::gateway::{Group, Kind, Parting, TIMERS, Timer, identify};
 use crate::role::Role;
 use crate::rules::rule::rule;
+use crate::rules::sealed::{self, is_sealed};
 use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, quote};
 
 rule! {
@@ -24,10 +25,10 @@ rule! {
     ///
     /// # What it does not report
     /// Sessions that were quiet for the last third of their life, endings by the client, and equal ages of sessions that
-    /// were ended at the same moment.
+    /// were ended at the same moment. Of TLS that no key opened an equal age is only information.
     pub static RULE = "WS-GW-005" "lifetime-limit-close" {
         severity: Warning, category: Gateway, reference: "RFC 6455 §7.2.1",
-        explains: ["closed-without-close-frame", "close-going-away"], asked_on: [ServerLeft], check: Check::InContext(check),
+        explains: ["closed-without-close-frame", "close-going-away"], asked_on: [ServerLeft, Sealed], check: Check::InContext(check),
     }
 }
 
@@ -47,32 +48,29 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         return;
     }
     let seconds = quote::seconds(age as f64 / 1e9);
-    let how = match parting.how {
-        How::Close(_) => connection.closes.first().map_or_else(|| String::from("a Close"), quote::close),
-        How::Fin => String::from("FIN and no Close"),
-        How::Reset => String::from("RST and no Close"),
-    };
+    let (what, how) = sealed::ended(connection, &parting);
     let like = known.map_or(String::new(), |timer| {
         format!("; {} ends every session at {:.0} s", timer.product, timer.seconds)
     });
     let many = agree.map_or(String::new(), |group| format!("; {}", agreement(group)));
     let mut finding =
-        Finding::new(&RULE, parting.seen, format!("ended at an age of {:.0} s", age as f64 / 1e9))
-            .confidence(if agree.is_some() { Confidence::Likely } else { Confidence::Possible })
+        Finding::new(&RULE, parting.seen, format!("{}ended at an age of {:.0} s", if is_sealed(connection) { "TLS " } else { "" }, age as f64 / 1e9))
+            .at_most(sealed::gravity(connection))
+            .confidence(if agree.is_some() && !is_sealed(connection) { Confidence::Likely } else { Confidence::Possible })
             .origin(if known.is_some_and(|timer| named(&timer)) { Origin::Gateway } else { Origin::Server })
             .blame(Blame::Gateway)
             .message(format!(
-                "the server's side ended the session with {how} at an age of {seconds}, {} after its last data{like}{many}",
+                "the server's side ended {what} with {how} at an age of {seconds}, {} after its last data{like}{many}",
                 quote::seconds(quiet as f64 / 1e9)
             ))
             .shows(connection.first, "the connection begins")
-            .shows(parting.seen, format!("{how} from the server"))
-            .help(match known {
+                .help(match known {
                 Some(timer) => format!("heartbeats do not help; change {}", timer.setting),
                 None => String::from(
                     "heartbeats do not help; raise the limit on the server's side that ends sessions at this age, or reconnect before it",
                 ),
             });
+    finding = sealed::shows_end(finding, connection, &parting, &how, "");
     for role in Role::BOTH {
         if let Some(last) = parting.last[role] {
             finding = finding.shows(last, format!("last data of the {}", role.name()));
@@ -91,7 +89,7 @@ mod tests {
     use crate::gateway::{Kind, TIMERS, Way};
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::{ANSWER, REQUEST, Scene, judged_together, named};
-    use crate::rules::{Blame, Confidence};
+    use crate::rules::{Blame, Confidence, Severity};
 
     fn busy(start: f64, age: f64, fields: &str) -> Scene {
         let scene = Scene::tcp_at(start).request(REQUEST).answer(&format!("{ANSWER}{fields}"), "");
@@ -108,6 +106,17 @@ mod tests {
         assert!(finding.message.contains("4 of 4") && finding.help.contains("heartbeats do not help"));
         assert!(named(&judged[2], "idle-timeout-close").is_none());
         assert!(finding.consequences.iter().any(|f| f.rule.name == "closed-without-close-frame"));
+    }
+
+    #[test]
+    fn of_tls_that_no_key_opened_equal_ages_are_information() {
+        let busy = |start: f64| Scene::sealed_at(start).after(65.0).record(Client).record(Server).after(5.0);
+        let all: Vec<Connection> = (0..4).map(|i| busy(f64::from(i) * 80.0).fin(Server).build()).collect();
+        let judged = judged_together(&all, &[]);
+        let finding = named(&judged[2], RULE.name).unwrap();
+        assert_eq!((finding.confidence, finding.severity), (Confidence::Possible, Severity::Info));
+        assert_eq!(finding.title, "TLS ended at an age of 70 s");
+        assert!(!finding.message.contains("Close"), "{}", finding.message);
     }
 
     #[test]

@@ -3,6 +3,7 @@ use crate::connection::{Connection, Outcome};
 use crate::gateway::{BURST, Parting};
 use crate::role::Role;
 use crate::rules::rule::rule;
+use crate::rules::sealed::{self, is_sealed};
 use crate::rules::{Blame, Check, Confidence, Context, Finding, quote};
 
 rule! {
@@ -24,34 +25,39 @@ rule! {
     /// # What it does not report
     /// Sessions that end with 1000 or a code of the application, or after a silence that a known idle limit explains. Where
     /// servers at other addresses ended theirs in the same second, as after an outage of this side's network, nobody is
-    /// blamed; sessions that the path forgot while this host slept hang under `silent-drop`.
+    /// blamed; sessions that the path forgot while this host slept hang under `silent-drop`. Of TLS that no key opened it is only
+    /// information: what was ended at once may have been something else than WebSocket.
     pub static RULE = "WS-GW-011" "mass-disconnect" {
         severity: Warning, category: Gateway, reference: "RFC 6455 §7.2.3, §7.4.1",
-        explains: ["closed-without-close-frame", "close-going-away", "close-restart-or-overload", "gateway-injected-close"], asked_on: [ServerLeft], check: Check::InContext(check),
+        explains: ["closed-without-close-frame", "close-going-away", "close-restart-or-overload", "gateway-injected-close"], asked_on: [ServerLeft, Sealed], check: Check::InContext(check),
     }
 }
 
 fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let Some(parting) = Parting::of(connection) else { return };
     let failed = parting.by == Role::Server && parting.how.is_failure();
-    if !failed || connection.outcome != Outcome::Established || Idle::of(connection, context).is_some() {
+    let is_session = matches!(connection.outcome, Outcome::Established | Outcome::Encrypted);
+    if !failed || !is_session || Idle::of(connection, context).is_some() {
         return;
     }
+    let sessions = if is_sealed(connection) { "TLS connections" } else { "sessions" };
     let Some(burst) = context.census.burst(connection.tcp.server, parting.seen.at) else { return };
     let many = burst.count >= BURST && u64::from(burst.count) * 10 >= u64::from(burst.open) * 3;
     if !many || connection.first.at >= burst.from {
         return;
     }
     found.push(
-        Finding::new(&RULE, parting.seen, format!("{} sessions ended at once", burst.count))
-            .confidence(if burst.elsewhere { Confidence::Possible } else { Confidence::Likely })
+        Finding::new(&RULE, parting.seen, format!("{} {sessions} ended at once", burst.count))
+            .at_most(sealed::gravity(connection))
+            .confidence(if burst.elsewhere || is_sealed(connection) { Confidence::Possible } else { Confidence::Likely })
             .origin(Role::Server)
             .blame(if burst.elsewhere { Blame::Unknown } else { Blame::Server })
             .message(format!(
-                "the server's side ended {} of the {} sessions that were open to {} within {}, this one among them: {}",
+                "the server's side ended {} of the {} {sessions} that were open to {}{} within {}, this one among them: {}",
                 burst.count,
                 burst.open,
                 connection.tcp.server,
+                if is_sealed(connection) { " and may have carried WebSockets" } else { "" },
                 quote::seconds(burst.until.seconds_since(burst.from)),
                 if burst.elsewhere {
                     "sessions of servers at other addresses ended in the same second, so the cause may lie on this side or on the path"
@@ -70,7 +76,7 @@ mod tests {
     use crate::connection::Connection;
     use crate::role::Role::{self, Client, Server};
     use crate::rules::testing::{ANSWER, REQUEST, Scene, judged_together, named};
-    use crate::rules::{Blame, Confidence};
+    use crate::rules::{Blame, Confidence, Severity};
 
     /// Sessions begun a second apart, of which the first `ended` end 100 s later within 50 ms each.
     fn sessions(all: u32, ended: u32, end: impl Fn(Scene, Role) -> Scene) -> Vec<Connection> {
@@ -102,6 +108,23 @@ mod tests {
         assert_eq!(finding.confidence, Confidence::Likely);
         assert!(finding.message.contains("6 of the 8 sessions"), "{}", finding.message);
         assert!(finding.consequences.iter().any(|f| f.rule.name == "closed-without-close-frame"));
+    }
+
+    #[test]
+    fn tls_that_no_key_opened_ends_together_too() {
+        let session = |i: u32| {
+            let start = f64::from(i);
+            Scene::sealed_at(start)
+                .after(99.0 - start + f64::from(i) * 0.05)
+                .record(Client)
+                .record(Server)
+                .fin(Server)
+        };
+        let all: Vec<Connection> = (0..6).map(|i| session(i).build()).collect();
+        let judged = judged_together(&all, &[]);
+        let finding = named(&judged[0], RULE.name).unwrap();
+        assert_eq!((finding.confidence, finding.severity), (Confidence::Possible, Severity::Info));
+        assert!(finding.message.contains("6 of the 6 TLS connections"), "{}", finding.message);
     }
 
     #[test]

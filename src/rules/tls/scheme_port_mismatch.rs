@@ -25,7 +25,7 @@ rule! {
     /// many do on such bytes.
     pub static RULE = "WS-TL-002" "scheme-port-mismatch" {
         severity: Error, category: Tls, reference: "RFC 6455 §3; RFC 8446 §6",
-        explains: ["response-not-http", "response-not-101", "tls-handshake-failed"], asked_on: [Answer], check: Check::Connection(check),
+        explains: ["response-not-http", "response-not-101", "tls-handshake-failed"], asked_on: [Answer, Sealed], check: Check::Connection(check),
     }
 }
 

@@ -30,7 +30,7 @@ rule! {
     /// WebSocket, and the finding is info only.
     pub static RULE = "WS-TL-001" "tls-handshake-failed" {
         severity: Error, category: Tls, reference: "RFC 8446 §6.2",
-        explains: [], asked_on: [Answer], check: Check::Connection(check),
+        explains: [], asked_on: [Answer, Sealed], check: Check::Connection(check),
     }
 }
 
@@ -87,8 +87,7 @@ const CLIENT_CERTIFICATE: &str =
 
 /// How grave it is that this TLS failed: it may have been meant for a page.
 pub(super) fn severity(tls: &Facts) -> Severity {
-    // Browsers offer WebSocket connections http/1.1 alone, most libraries nothing.
-    match tls.alpn_offered.iter().all(|name| name == "http/1.1") {
+    match tls.may_carry_websocket() {
         true => Severity::Error,
         false => Severity::Info,
     }
@@ -183,6 +182,7 @@ mod tests {
                 .into_iter()
                 .collect(),
             sent: Sides { client: sent, server: sent },
+            pause: None,
             plain_answer: None,
         }
     }

@@ -1,7 +1,7 @@
 use crate::connection::Connection;
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote, sealed, trust};
 
 rule! {
     /// # What it finds
@@ -23,11 +23,11 @@ rule! {
     ///
     /// # What it does not report
     /// What was acknowledged in the end, a side that ended the connection itself, and captures that lack bytes of the silent
-    /// side. A silence of 30 s or more before it is a matter of its own.
+    /// side. A silence of 30 s or more before it is a matter of its own. Of TLS that no key opened it is information.
     pub static RULE = "WS-TR-006" "data-not-acknowledged" {
         severity: Error, category: Transport, reference: "RFC 9293 §3.8; RFC 6298 §5",
         explains: ["closed-without-close-frame", "close-unanswered", "ping-unanswered", "close-internal-error"],
-        asked_on: [Abrupt], check: Check::Connection(check),
+        asked_on: [Abrupt, Sealed], check: Check::Connection(check),
     }
 }
 
@@ -40,12 +40,11 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 /// Nothing more came from this side, and nothing reached it.
 fn vanished(connection: &Connection, silent: Role) -> Option<Finding> {
     let speaker = silent.other();
-    let frames = connection.frames.as_ref()?;
-    let last = frames[speaker].last?;
+    let last = sealed::last_sent(connection, speaker)?;
     let repeats = connection.tcp.repeats[speaker].as_ref()?;
     let lasts = trust::elapsed(connection, last, repeats.span.until)?;
     let is_in_vain = super::repeats_in_vain(connection, speaker, REPEATS) && lasts >= SHORTEST;
-    let came_back = frames[silent].last.is_some_and(|seen| seen.at > last.at);
+    let came_back = sealed::last_sent(connection, silent).is_some_and(|seen| seen.at > last.at);
     let left = connection.ending.by.is_some_and(|(by, _)| by == silent);
     if !is_in_vain || came_back || left || trust::doubt(connection, silent).is_some() {
         return None;
@@ -64,6 +63,7 @@ fn vanished(connection: &Connection, silent: Role) -> Option<Finding> {
     let (speaks, quiet) = (speaker.name(), silent.name());
     let finding = Finding::new(&RULE, last, format!("{quiet} no longer reached"))
         .at_most(if over.is_some() || lasts >= LONG { Severity::Error } else { Severity::Warning })
+        .at_most(sealed::gravity(connection))
         .confidence(Confidence::Likely)
         .origin(Origin::Network)
         .blame(Blame::Unknown)
@@ -104,8 +104,11 @@ mod tests {
 
     /// The server's last message, sent again so often until so many seconds later.
     fn repeated(count: u32, seconds: f64) -> Scene {
+        sent_again(Scene::session("", "").messages(Client, 1).messages(Server, 1), count, seconds)
+    }
+
+    fn sent_again(scene: Scene, count: u32, seconds: f64) -> Scene {
         let mut from = None;
-        let scene = Scene::session("", "").messages(Client, 1).messages(Server, 1);
         let scene = scene.after(0.2).packet(|seen| from = Some(seen)).after(seconds);
         scene.packet(|_| ()).with(|c: &mut Connection| {
             let span = from.map(|from| Span { from, until: c.last });
@@ -122,6 +125,14 @@ mod tests {
         assert_eq!((findings.len(), findings[0].rule.name), (1, RULE.name));
         assert_eq!(findings[0].consequences[0].rule.name, "closed-without-close-frame");
         assert!(findings[0].message.contains("the host of the client was gone"), "{}", findings[0].message);
+    }
+
+    #[test]
+    fn a_record_that_no_key_opened_is_sent_again_as_well() {
+        let scene = Scene::sealed_at(0.0).record(Client).record(Server);
+        assert_eq!(sent_again(scene, 6, 12.0).finds(RULE.name).severity, Severity::Info);
+        let scene = Scene::sealed_at(0.0).record(Client).record(Server);
+        sent_again(scene, 6, 12.0).record(Client).silent(RULE.name);
     }
 
     #[test]

@@ -9,12 +9,15 @@ pub(super) mod tcp_connect_failed;
 
 use crate::connection::Connection;
 use crate::role::Role;
+use crate::rules::sealed;
 
 /// Whether one side sends the same bytes again and again as TCP does that gets no acknowledgement: soon after the first
 /// time, and for longer than a moment. Keepalive probes come later.
 fn repeats_in_vain(connection: &Connection, from: Role, at_least: u32) -> bool {
-    let last = connection.frames.as_ref().and_then(|frames| frames[from].last);
-    let (Some(repeats), Some(last)) = (&connection.tcp.repeats[from], last) else { return false };
+    let (Some(repeats), Some(last)) = (&connection.tcp.repeats[from], sealed::last_sent(connection, from))
+    else {
+        return false;
+    };
     let soon = repeats.span.from.at.nanos_since(last.at);
     repeats.count >= at_least && (0..SOON).contains(&soon) && repeats.span.nanos() >= MOMENT
 }

@@ -1,7 +1,7 @@
 use crate::connection::Connection;
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Check, Confidence, Finding, quote, trust};
+use crate::rules::{Check, Confidence, Finding, quote, sealed, trust};
 
 rule! {
     /// # What it finds
@@ -21,15 +21,16 @@ rule! {
     ///
     /// # What it does not report
     /// Shorter stalls, which are ordinary flow control. Where the capture lacks packets of that side it is only possible:
-    /// the window may have opened in one of them. No scale is needed to know a window of zero.
+    /// the window may have opened in one of them. No scale is needed to know a window of zero. Of TLS that no key opened it is
+    /// information.
     pub static RULE = "WS-TR-005" "receiver-stalled" {
         severity: Warning, category: Transport, reference: "RFC 9293 §3.8.6",
-        explains: [], asked_on: [Transport], check: Check::Connection(check),
+        explains: [], asked_on: [Transport, Sealed], check: Check::Connection(check),
     }
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
-    for role in Role::BOTH {
+    for role in Role::BOTH.into_iter().filter(|_| sealed::may_be_session(connection)) {
         let stall = connection.tcp.stall[role].as_ref();
         let Some(stall) = stall.filter(|stall| stall.nanos() >= LONG) else { continue };
         let name = role.name();
@@ -38,6 +39,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         let doubt = trust::doubt(connection, role);
         found.push(
             Finding::new(&RULE, stall.from, format!("{name} stopped reading"))
+                .at_most(sealed::gravity(connection))
                 .doubted(&doubt, Confidence::Possible)
                 .origin(role)
                 .blame(role)
@@ -62,14 +64,15 @@ mod tests {
     use crate::connection::{Connection, Span};
     use crate::role::Role::Client;
     use crate::rules::testing::Scene;
-    use crate::rules::{Blame, Confidence};
+    use crate::rules::{Blame, Confidence, Severity};
 
     fn stalled(seconds: f64) -> Scene {
+        stalls(Scene::session("", ""), seconds)
+    }
+
+    fn stalls(scene: Scene, seconds: f64) -> Scene {
         let mut from = None;
-        let scene = Scene::session("", "")
-            .with(|c: &mut Connection| from = Some(c.last))
-            .after(seconds)
-            .messages(Client, 1);
+        let scene = scene.with(|c: &mut Connection| from = Some(c.last)).after(seconds).packet(|_| ());
         scene.with(|c: &mut Connection| {
             c.tcp.stall.client = from.map(|from| Box::new(Span { from, until: c.last }))
         })
@@ -85,6 +88,12 @@ mod tests {
     #[test]
     fn missing_packets_of_the_reader_make_it_possible() {
         assert_eq!(stalled(7.0).gap(Client).finds(RULE.name).confidence, Confidence::Possible);
+    }
+
+    #[test]
+    fn what_tls_may_have_carried_makes_it_information() {
+        assert_eq!(stalls(Scene::sealed_at(0.0), 7.0).finds(RULE.name).severity, Severity::Info);
+        stalls(Scene::tls_at(0.0), 7.0).silent(RULE.name);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use crate::connection::Connection;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Finding, Origin};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, sealed};
 
 rule! {
     /// # What it finds
@@ -20,15 +20,17 @@ rule! {
     /// # What it does not report
     /// Resets that look like their side's other packets: boxes near it, or those that keep the time to live, are not
     /// seen. A route that changed in that moment looks the same. A time to live of 64, 128 or 255 has passed no router: a
-    /// firewall on the captured host or beside it sent that.
+    /// firewall on the captured host or beside it sent that. Of TLS that no key opened it is information.
     pub static RULE = "WS-TR-003" "rst-foreign-origin" {
         severity: Warning, category: Transport, reference: "RFC 9293 §3.5.2; RFC 1812 §5.3.1",
-        explains: ["closed-without-close-frame", "mass-disconnect"], asked_on: [Transport], check: Check::Connection(check),
+        explains: ["closed-without-close-frame", "mass-disconnect"], asked_on: [Transport, Sealed], check: Check::Connection(check),
     }
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
-    let Some(reset) = &connection.tcp.reset else { return };
+    let Some(reset) = connection.tcp.reset.as_ref().filter(|_| sealed::may_be_session(connection)) else {
+        return;
+    };
     let Some(usual) = reset.usual_ttl.filter(|usual| usual.abs_diff(reset.ttl) > HOPS) else { return };
     // A reset after the session was over, or after the first end of TCP, ended nothing.
     let first = connection.ending.by.is_some_and(|(_, seen)| seen.packet == reset.seen.packet);
@@ -38,6 +40,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let from = reset.from.name();
     found.push(
         Finding::new(&RULE, reset.seen, format!("RST that the {from} did not send"))
+            .at_most(sealed::gravity(connection))
             .confidence(Confidence::Likely)
             .origin(Origin::Network)
             .blame(Blame::Network)
@@ -65,7 +68,7 @@ mod tests {
     use crate::connection::{Connection, Reset, ResetKind};
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::Scene;
-    use crate::rules::{Blame, Confidence};
+    use crate::rules::{Blame, Confidence, Severity};
 
     fn reset(scene: Scene, ttl: u8, usual_ttl: Option<u8>) -> Scene {
         scene.reset(Server).with(|c: &mut Connection| {
@@ -82,6 +85,13 @@ mod tests {
         assert_eq!((findings[0].blame, findings[0].confidence), (Blame::Network, Confidence::Likely));
         assert!(findings[0].message.contains("passed no router"), "{}", findings[0].message);
         assert_eq!(findings[0].consequences[0].rule.name, "closed-without-close-frame");
+    }
+
+    #[test]
+    fn what_tls_may_have_carried_makes_it_information() {
+        let finding = reset(Scene::sealed_at(0.0).record(Client), 255, Some(52)).finds(RULE.name);
+        assert_eq!((finding.severity, finding.confidence), (Severity::Info, Confidence::Likely));
+        reset(Scene::tls_at(0.0), 255, Some(52)).silent(RULE.name);
     }
 
     #[test]

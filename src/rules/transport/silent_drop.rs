@@ -2,7 +2,7 @@ use crate::connection::{Connection, Reset, ResetKind, Transport};
 use crate::gateway::{Kind, TIMERS, Way};
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote, sealed, trust};
 
 rule! {
     /// # What it finds
@@ -24,18 +24,20 @@ rule! {
     /// # What it does not report
     /// Shorter silences, captures that lack a part of the other side, TCP keepalive probes, and a RST with an ACK from the other
     /// host itself: that has the connection, and aborts it. Unless the silence was as
-    /// long as a limit that is known for it, this is only possible: the other host may be gone.
+    /// long as a limit that is known for it, this is only possible: the other host may be gone. Of TLS that no key opened it is
+    /// information.
     pub static RULE = "WS-TR-002" "silent-drop" {
         severity: Error, category: Transport, reference: "RFC 9293 §3.8; RFC 6455 §5.5.2",
         explains: ["data-not-acknowledged", "closed-without-close-frame", "ping-unanswered", "rst-foreign-origin", "mass-disconnect"],
-        asked_on: [Silence], check: Check::Connection(check),
+        asked_on: [Silence, Sealed], check: Check::Connection(check),
     }
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
-    let (Some(silence), Some(frames)) = (connection.silence, &connection.frames) else { return };
+    let Some(silence) = sealed::silence(connection) else { return };
     let pause = silence.nanos() as f64 / 1e9;
-    let spoke = |role: Role| frames[role].last.is_some_and(|seen| seen.at >= silence.until.at);
+    let spoke =
+        |role: Role| sealed::last_sent(connection, role).is_some_and(|seen| seen.at >= silence.until.at);
     let speaker = match (spoke(Role::Client), spoke(Role::Server)) {
         (true, false) => Role::Client,
         (false, true) => Role::Server,
@@ -75,6 +77,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         _ => String::from("its first packet was answered with RST"),
     };
     let mut finding = Finding::new(&RULE, silence.until, "connection forgotten during a silence")
+        .at_most(sealed::gravity(connection))
         .confidence(if sure { Confidence::Likely } else { Confidence::Possible })
         .origin(Origin::Network)
         .blame(Blame::Network)
@@ -122,7 +125,7 @@ mod tests {
     use crate::connection::{Connection, Repeats, Reset, ResetKind, Span};
     use crate::role::Role::{self, Client, Server};
     use crate::rules::testing::Scene;
-    use crate::rules::{Blame, Confidence};
+    use crate::rules::{Blame, Confidence, Severity};
 
     fn paused(seconds: f64) -> Scene {
         let mut from = None;
@@ -156,6 +159,21 @@ mod tests {
         assert!(finding.message.contains("sent again 6 times") && finding.message.contains("Azure"));
         let finding = repeated(paused(45.0), Client, 0.3, 3).finds(RULE.name);
         assert_eq!(finding.confidence, Confidence::Possible);
+    }
+
+    #[test]
+    fn the_records_of_tls_that_no_key_opened_show_it_too() {
+        let paused = |by| Scene::sealed_at(0.0).record(Client).record(Server).after(241.0).record(by);
+        let finding = repeated(paused(Client), Client, 0.3, 6).finds(RULE.name);
+        assert_eq!((finding.blame, finding.severity), (Blame::Network, Severity::Info));
+        assert!(
+            finding.message.contains("after 4 min 1 s of silence the client spoke"),
+            "{}",
+            finding.message
+        );
+        repeated(paused(Client).record(Server), Client, 0.3, 6).silent(RULE.name);
+        let page = repeated(paused(Client), Client, 0.3, 6);
+        page.with(|c| c.tls.as_mut().unwrap().alpn_offered = vec![String::from("h2")]).silent(RULE.name);
     }
 
     #[test]
