@@ -61,27 +61,30 @@ impl Hole {
 
     /// Offset and acknowledgment of the first thing that waits.
     pub(super) fn first(&self) -> Option<(u64, Ack)> {
-        let held = self.held.first_key_value().map(|(&at, held)| (at, held.ack));
-        held.or(self.fin.map(|fin| (fin.at, fin.ack)))
+        let held = || self.held.first_key_value().map(|(&at, held)| (at, held.ack));
+        self.next_fin().map(|fin| (fin.at, fin.ack)).or_else(held)
     }
 
     /// The packet of the first thing that waits.
     pub(super) fn first_seen(&self) -> Option<Seen> {
-        let held = self.held.first_key_value().map(|(_, held)| held.seen);
-        held.or(self.fin.map(|fin| fin.seen))
+        let held = || self.held.first_key_value().map(|(_, held)| held.seen);
+        self.next_fin().map(|fin| fin.seen).or_else(held)
     }
 
-    /// The packet of the FIN, where nothing else waits.
+    /// The packet of the FIN, where nothing waits before it.
     pub(super) fn only_fin(&self) -> Option<Seen> {
-        self.fin.filter(|_| self.held.is_empty()).map(|fin| fin.seen)
+        self.next_fin().map(|fin| fin.seen)
+    }
+
+    /// The FIN, where it is the first thing that waits. Nothing follows it: what lies behind it, as a stray segment far outside
+    /// of the window, is not of this stream.
+    fn next_fin(&self) -> Option<Fin> {
+        self.fin.filter(|fin| self.held.keys().next().is_none_or(|&at| at >= fin.at))
     }
 
     /// Takes out what can be told where all before `offset` was.
     pub(super) fn next(&mut self, offset: u64, told: Told, now: Seen) -> Next {
-        // Nothing follows a FIN: what lies behind it, as a stray segment far outside of the window, is not of this stream.
-        if let Some(fin) = self.fin
-            && self.held.keys().next().is_none_or(|&at| at >= fin.at)
-        {
+        if let Some(fin) = self.next_fin() {
             return match fin.at <= offset && told.covers(fin.ack) {
                 true => Next::Fin(fin.seen),
                 false => Next::Wait,
