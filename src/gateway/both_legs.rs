@@ -29,20 +29,21 @@ pub fn ending(legs: &Legs<'_>) -> Option<Verdict> {
     .collect::<Vec<_>>();
     // In one capture a packet's number breaks the tie of equal times.
     signs.sort_by_key(|sign| (sign.at, sign.seen.packet));
+    let unsure = pair.clock.uncertainty;
+    if let Some(place) = may_have_been_first(&signs, unsure) {
+        signs[..=place].rotate_right(1);
+    }
     let Some((first, rest)) = signs.split_first() else { return silence(legs) };
     let passed_on = rest.iter().find(|sign| sign.party != first.party);
     let gap = passed_on.map(|sign| sign.at.nanos_since(first.at));
 
     let mut confidence = Confidence::Certain;
     let mut counter = None;
-    if gap.is_some_and(|gap| gap <= pair.clock.uncertainty) && pair.clock.uncertainty > 0 {
+    if gap.is_some_and(|gap| gap <= unsure) && unsure > 0 {
         confidence = Confidence::Likely;
         counter = Some(Reason {
             seen: passed_on.map(|sign| sign.seen),
-            text: format!(
-                "the clocks of the two captures are only known to {}",
-                millis(pair.clock.uncertainty)
-            ),
+            text: format!("the clocks of the two captures are only known to {}", millis(unsure)),
         });
     }
     // What the capture lacks of one leg may be the ending that came first. A leg of which it lacks the end looks whole: where
@@ -74,8 +75,8 @@ pub fn ending(legs: &Legs<'_>) -> Option<Verdict> {
     let mut reasons = vec![Reason { seen: Some(first.seen), text: first.text() }];
     if let Some(later) = passed_on {
         let gap = later.at.nanos_since(first.at);
-        reasons
-            .push(Reason { seen: Some(later.seen), text: format!("{} {} later", later.text(), millis(gap)) });
+        let when = if gap < 0 { String::from("at that time") } else { format!("{} later", millis(gap)) };
+        reasons.push(Reason { seen: Some(later.seen), text: format!("{} {when}", later.text()) });
     } else {
         let leg = if first.on_upstream { "client leg" } else { "upstream leg" };
         reasons.push(Reason { seen: None, text: format!("nothing ended the {leg}") });
@@ -155,6 +156,15 @@ pub fn answer(legs: &Legs<'_>) -> Option<Verdict> {
 }
 
 /// The first thing one side of one leg did to end it.
+/// The sign of an endpoint that came first, although the gateway seems to have been a little earlier on the other leg by clocks
+/// that are not known as well as that: to pass an ending on is a gateway's work, and that both end a session at once is chance.
+fn may_have_been_first(signs: &[Sign], unsure: i64) -> Option<usize> {
+    let first = signs.first().filter(|first| first.party == Party::Gateway && unsure > 0)?;
+    let place = signs.iter().position(|sign| sign.on_upstream != first.on_upstream)?;
+    let other = signs.get(place)?;
+    (other.party != Party::Gateway && other.at.nanos_since(first.at) <= unsure).then_some(place)
+}
+
 struct Sign {
     at: Timestamp,
     seen: Seen,
@@ -194,7 +204,12 @@ fn first_sign(
 fn failed_upstream(legs: &Legs<'_>) -> Option<Verdict> {
     let (client, upstream) = (legs.client, legs.upstream);
     let session = matches!(client.outcome, Outcome::Established | Outcome::Invalid);
-    let failed = matches!(upstream.outcome, Outcome::Rejected | Outcome::Garbled | Outcome::Unanswered);
+    // Of a 101 that does not answer its request nothing can be used, and who sees that leaves without a frame.
+    let useless = upstream.outcome == Outcome::Invalid
+        && upstream.frames.as_ref().is_none_or(|frames| frames.client.first.is_none())
+        && upstream.ending.by.is_some_and(|(by, _)| by == Role::Client);
+    let failed =
+        matches!(upstream.outcome, Outcome::Rejected | Outcome::Garbled | Outcome::Unanswered) || useless;
     let asked = upstream.request.as_ref()?.seen;
     let end = first_sign(client, Role::Server, Party::Gateway, |seen| seen.at)?;
     let clients = first_sign(client, Role::Client, Party::Client, |seen| seen.at);
@@ -228,6 +243,7 @@ fn failed_upstream(legs: &Legs<'_>) -> Option<Verdict> {
 fn no_answer(upstream: &Connection) -> String {
     let how = if upstream.ending.transport == Transport::Reset { "RST" } else { "FIN" };
     match (&upstream.response, upstream.outcome, upstream.ending.by) {
+        (Some(_), Outcome::Invalid, _) => String::from("the upstream's 101 does not answer its request"),
         (Some(response), _, _) => format!("the upstream answered {}", response.head.status),
         (None, Outcome::Garbled, _) => {
             String::from(if upstream.garbled.as_deref().is_some_and(|garbled| garbled.unfinished) {
@@ -293,6 +309,18 @@ mod tests {
     }
 
     #[test]
+    fn a_101_that_a_gateway_cannot_use_is_a_failed_upstream() {
+        let useless = |c: &mut Connection| c.outcome = Outcome::Invalid;
+        let upstream = || Scene::tcp().request(REQUEST).answer(ANSWER, "").with(useless).fin(Client);
+        let verdict = ended(leg().after(0.05).close(Server, 1011, ""), upstream());
+        assert_eq!((verdict.origin, verdict.blame), (Party::Gateway, Party::Upstream));
+        assert_eq!(verdict.reasons[0].text, "the upstream's 101 does not answer its request");
+        // Who goes on with it took it for an answer.
+        let verdict = ended(leg().after(0.05).close(Server, 1011, ""), leg().with(useless).fin(Client));
+        assert_eq!(verdict.blame, Party::Gateway);
+    }
+
+    #[test]
     fn who_is_first_on_any_leg_ended_it() {
         let late = || leg().after(0.05);
         let cases = [
@@ -355,6 +383,24 @@ mod tests {
             ending(&Legs { pair: &pair, ..*legs })
         });
         assert_eq!(verdict.unwrap().confidence, Confidence::Likely);
+    }
+
+    #[test]
+    fn an_endpoint_that_may_have_been_first_was_not_ended_by_the_gateway() {
+        let verdict = |client: Scene, uncertainty| {
+            both(client, leg().fin(Client)).legs(|legs| {
+                let mut pair = legs.pair.clone();
+                pair.clock.uncertainty = uncertainty;
+                ending(&Legs { pair: &pair, ..*legs }).unwrap()
+            })
+        };
+        let late = || leg().after(0.005);
+        let found = verdict(late().reset(Client), 50_000_000);
+        assert_eq!((found.origin, found.confidence), (Party::Client, Confidence::Likely));
+        assert!(found.reasons[1].text.ends_with("at that time"), "{:?}", found.reasons);
+        assert_eq!(verdict(late().reset(Client), 1_000_000).origin, Party::Gateway);
+        // Here the gateway ended that leg as well.
+        assert_eq!(verdict(late().fin(Server), 50_000_000).origin, Party::Gateway);
     }
 
     #[test]

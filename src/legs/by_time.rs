@@ -158,7 +158,7 @@ fn is_plausible<'a>(
 /// same at one time do not: the shorter they live, the more has to agree.
 fn go_together(parent: &Connection, child: &Connection) -> bool {
     let (Some(asked), Some((_, over))) = (parent.request.as_ref(), ended(parent)) else { return false };
-    let Some((_, child_over)) = ended(child) else { return false };
+    let Some((child_by, child_over)) = ended(child) else { return false };
     let prompt = |from: Timestamp, to: Timestamp| (0..=PROMPT).contains(&to.nanos_since(from));
     let answered = |of: &Connection| of.response.as_ref().map(|answer| answer.seen.at);
     // A gateway goes on at once, be it when it is asked or when it has accepted by itself.
@@ -175,7 +175,9 @@ fn go_together(parent: &Connection, child: &Connection) -> bool {
         // Whether it answers by that or has accepted before, what it was told ends the client's waiting.
         let told = answered(child).unwrap_or(child_over);
         let waited = answered(parent).filter(|&at| at >= began).unwrap_or(over);
-        return prompt(told, waited);
+        // A gateway that gives up may tell its client before it ends what it waited for.
+        let gave_up = answered(child).is_none() && child_by == Role::Client;
+        return prompt(told, waited) || (gave_up && prompt(waited, told));
     }
     // The upstream answers first, unless the gateway has accepted before it asked.
     let nested =

@@ -29,8 +29,13 @@ pub(super) fn parents(group: &[usize], connections: &[&Connection], means: Means
     } else if one_clock {
         group.sort_by_key(|index| (order(first_frame(of(index)).unwrap_or(of(index).first)), *index));
     } else {
-        // Clocks cannot be compared, durations can: the outer leg waits for the inner one.
-        group.sort_by_key(|&index| (std::cmp::Reverse(waited(connections[index])), index));
+        // Clocks cannot be compared, durations can: the outer leg waits for the inner one. Of one that is told of a failure and
+        // one that was never answered, the latter is the failure, however long it took to be ended.
+        group.sort_by_key(|&index| {
+            let leg = connections[index];
+            let failed = leg.response.as_ref().is_some_and(|answer| answer.head.status >= 500);
+            (std::cmp::Reverse((failed, waited(leg))), index)
+        });
     }
     if let [one, other] = group[..]
         && is_behind(connections[one], connections[other])
@@ -48,7 +53,9 @@ pub(super) fn parents(group: &[usize], connections: &[&Connection], means: Means
             .filter(|&parent| {
                 let parent = connections[parent];
                 let compares = parent.tcp.capture == child.tcp.capture;
-                !are_siblings(parent, child) && (!compares || encloses(parent, child, means))
+                !are_siblings(parent, child)
+                    && (!compares || encloses(parent, child, means))
+                    && !was_dropped_before(parent, child)
             })
             .collect();
         // A leg that was answered already is the cause only of what is no part of its handshake: a gateway that asked
@@ -56,7 +63,12 @@ pub(super) fn parents(group: &[usize], connections: &[&Connection], means: Means
         let eligible = match means {
             Means::Key | Means::Accept | Means::TraceHeader => {
                 let waits = |&parent: &usize| !was_answered_before(connections[parent], child);
-                let waiting: Vec<usize> = eligible.iter().copied().filter(waits).collect();
+                let mut waiting: Vec<usize> = eligible.iter().copied().filter(waits).collect();
+                // So is one that had ended: a gateway whose first upstream broke off goes on for the leg that still is there.
+                let is_there = |&parent: &usize| !had_ended_before(connections[parent], child);
+                if waiting.iter().any(is_there) {
+                    waiting.retain(is_there);
+                }
                 // Packets captured out of order look so, too, where both were answered alike.
                 let alike = |&parent: &usize| {
                     let status = |of: &Connection| of.response.as_ref().map(|answer| answer.head.status);
@@ -127,6 +139,23 @@ fn was_answered_before(one: &Connection, other: &Connection) -> bool {
     match (&one.response, &other.request) {
         (Some(answer), Some(request)) if one.tcp.capture == other.tcp.capture => {
             order(answer.seen) < order(request.seen)
+        }
+        _ => false,
+    }
+}
+
+/// Whether the one was ended in place of an answer before the other asked: a gateway that has dropped its client asks nobody
+/// for it.
+fn was_dropped_before(one: &Connection, other: &Connection) -> bool {
+    let dropped = one.response.is_none() && one.ending.by.is_some_and(|(by, _)| by == Role::Server);
+    dropped && one.request.is_some() && had_ended_before(one, other)
+}
+
+/// Whether it had ended before the other asked, as far as one capture shows it.
+fn had_ended_before(one: &Connection, other: &Connection) -> bool {
+    match (one.ending.by, &other.request) {
+        (Some((_, end)), Some(request)) if one.tcp.capture == other.tcp.capture => {
+            order(end) < order(request.seen)
         }
         _ => false,
     }

@@ -249,6 +249,19 @@ fn what_does_not_go_together_from_beginning_to_end_is_no_session() {
     none(&[said(one(), 0, 0), said(other(10, 980), 0, 0)]);
     // It began long after it was asked for, and after the answer.
     none(&[said(one(), 3, 2), said(other(400, 901), 3, 2)]);
+    // A gateway that gives up may tell its client a little before it ends what it waited for.
+    let hung = |by, end: i64| {
+        let mut leg = ended(inner(1, 10, &key(OTHER), &unkeyed()), end);
+        (leg.response, leg.outcome) = (None, crate::connection::Outcome::Unanswered);
+        leg.ending.by = leg.ending.by.map(|(_, seen)| (by, seen));
+        leg
+    };
+    let refused_at =
+        outer(REQUEST, "HTTP/1.1 504 Gateway Timeout\r\n").response.unwrap().seen.at.as_nanos() / MILLI;
+    let timed_out = || ended(outer(REQUEST, "HTTP/1.1 504 Gateway Timeout\r\n"), refused_at + 1);
+    only(&[timed_out(), hung(crate::role::Role::Client, refused_at + 20)]);
+    none(&[timed_out(), hung(Server, refused_at + 20)]);
+    none(&[timed_out(), hung(crate::role::Role::Client, refused_at + 500)]);
     // A refusal that does not end the client's waiting was another's.
     let refused = |start: i64| {
         let leg = inner(1, start, &key(OTHER), "HTTP/1.1 403 Forbidden\r\n");
@@ -410,12 +423,33 @@ fn of_several_attempts_the_one_with_the_101_is_the_leg() {
 }
 
 #[test]
+fn an_upstream_that_broke_off_is_an_attempt_and_not_the_client_of_the_next() {
+    let mut second = inner(2, 30, REQUEST, ANSWER);
+    second.tcp.server = endpoint([10, 1, 0, 21], 8080);
+    let asked = second.request.as_ref().unwrap().seen.at.as_nanos() / MILLI;
+    let mut failed = ended(inner(1, 5, REQUEST, ANSWER), asked - 1);
+    (failed.response, failed.outcome) = (None, crate::connection::Outcome::Unanswered);
+    let pairs = matched(&[outer(REQUEST, ANSWER), failed, second]);
+    assert_eq!(pairs.len(), 1, "{pairs:#?}");
+    assert_eq!((pairs[0].client, pairs[0].upstream, pairs[0].attempts.as_slice()), (0, 2, &[1][..]));
+}
+
+#[test]
 fn clocks_of_two_captures_are_compared_by_cause_and_effect() {
     // The upstream leg's capture is 37.5 s behind.
     let pair = only(&[outer(REQUEST, ANSWER), moved(inner(1, 10, REQUEST, ANSWER), 1, -37_500 * MILLI)]);
     let wrong = pair.clock.offset - 37_500 * MILLI;
     assert!(wrong.abs() <= pair.clock.uncertainty, "{:?}", pair.clock);
     assert!(pair.clock.uncertainty <= 50 * MILLI, "{:?}", pair.clock);
+}
+
+#[test]
+fn of_two_captures_the_leg_that_was_never_answered_is_the_inner_one_of_a_failure() {
+    let mut hung = moved(inner(1, 10, REQUEST, ANSWER), 1, -37_500 * MILLI);
+    (hung.response, hung.outcome) = (None, crate::connection::Outcome::Unanswered);
+    // It lingers on after the client was told.
+    hung.last.at = Timestamp::from_nanos(hung.last.at.as_nanos() + 5_000 * MILLI);
+    only(&[outer(REQUEST, "HTTP/1.1 504 Gateway Timeout\r\n"), hung]);
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub struct Attempts<'a> {
     pub fate: Fate,
     /// Each attempt, by time.
     pub tried: Vec<&'a Unused>,
+    /// Whether the gateway began as soon as it was asked, and answered as soon as the last of them had failed.
+    pub is_at_once: bool,
 }
 
 /// What became of an attempt at a TCP connection.
@@ -137,7 +139,7 @@ pub fn unreached<'a>(client: &Connection, unconnected: &Unconnected<'a>) -> Opti
     } else {
         at_once || gave_up
     };
-    (sure && in_turn).then_some(Attempts { upstreams, fate, tried })
+    (sure && in_turn).then_some(Attempts { upstreams, fate, tried, is_at_once: at_once && gave_up })
 }
 
 /// The time in which a gateway has to do with its client's request, be it that it waits for the request or only for a client, as

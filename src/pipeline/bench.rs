@@ -119,25 +119,38 @@ impl<'a> Bench<'a> {
                 continue;
             }
             let links: Vec<&LegPair> = session.pairs.iter().map(|paired| &paired.pair).collect();
-            let findings = {
+            let mut findings = {
                 let chain: Vec<&Connection> = chain.iter().map(|connection| &**connection).collect();
                 rules::judge_chain(&chain, &links, &context)
             };
             session.pairs.iter().for_each(|paired| observer.legs(paired.pair.clone()));
+            let mut attempted: Vec<Judged> = Vec::new();
+            for (&index, connection) in session.attempts.iter().zip(attempts) {
+                let found = links.iter().find(|pair| pair.attempts.contains(&connection.serial));
+                // What a gateway asked of another service about an upgrade is no upgrade, and owes none; TLS that failed is
+                // told with the last attempt at it.
+                let is_told = connection.outcome == Outcome::Encrypted
+                    || found.is_some_and(|pair| pair.asides.contains(&connection.serial));
+                let place = |serial: u64| chain.iter().position(|leg| leg.serial == serial);
+                let said = match found.and_then(|pair| Some((pair, place(pair.client_leg)?))) {
+                    _ if is_told => Vec::new(),
+                    Some((pair, outer)) => {
+                        let upstream = place(pair.upstream_leg).and_then(|place| chain.get(place));
+                        let got = upstream.is_some_and(|leg| leg.outcome == Outcome::Established);
+                        let told = findings.get_mut(outer).map_or(&mut [][..], Vec::as_mut_slice);
+                        rules::judge_attempt(&connection, pair, got, told, &context)
+                    }
+                    None => rules::judge(&connection, &context),
+                };
+                attempted.push((index, connection, said));
+            }
             let places = session.chain.iter().copied();
             let mut judged: Vec<Judged> = places
                 .zip(chain)
                 .zip(findings)
                 .map(|((index, connection), findings)| (index, connection, findings))
                 .collect();
-            for (&index, connection) in session.attempts.iter().zip(attempts) {
-                // What a gateway asked of another service about an upgrade is no upgrade, and owes none; TLS that failed is
-                // told with the last attempt at it.
-                let is_told = connection.outcome == Outcome::Encrypted
-                    || links.iter().any(|pair| pair.asides.contains(&connection.serial));
-                let findings = if is_told { Vec::new() } else { rules::judge(&connection, &context) };
-                judged.push((index, connection, findings));
-            }
+            judged.extend(attempted);
             pictures.emit(judged, &mut waiting, &context, totals, observer);
         }
         let mut left = waiting.iter().map(Option::is_some);

@@ -38,7 +38,7 @@ pub use context::Context;
 pub use cue::{Cue, Cues};
 pub use finding::{Blame, Confidence, Evidence, Finding, Origin, Severity};
 pub use identity::{CauseKey, cause_key, fingerprint, fingerprint_of_run};
-pub use pair::judge_chain;
+pub use pair::{judge_attempt, judge_chain};
 pub use picture::fold;
 pub use place::Place;
 pub use policy::Standing;

@@ -1,12 +1,13 @@
 //! Judgement of the legs of one session together, so that one fault is told once, by the party it belongs to.
 
 use super::{
-    Blame, Confidence, Context, Cues, Evidence, Finding, Origin, Rule, Selection, arrange, find, gateway,
+    Blame, Confidence, Context, Cues, Evidence, Finding, Origin, Rule, Selection, Severity, arrange, find,
+    gateway,
 };
 use crate::capture::Seen;
-use crate::connection::Connection;
+use crate::connection::{Connection, Outcome};
 use crate::gateway::{Party, Verdict, answer, ending, one_leg};
-use crate::legs::{LegPair, Legs, Passage};
+use crate::legs::{LegPair, Legs, Passage, Place};
 use crate::role::Role;
 use crate::rules::extension::{stripped_acceptance, stripped_offers};
 use Subject::{Answer, Ending, Fields, Negotiation, Session, Time};
@@ -24,7 +25,9 @@ pub fn judge_chain(chain: &[&Connection], pairs: &[&LegPair], context: &Context<
         let mut findings = find(connection, Cues::of(connection), &Context { legs, ..*context });
         if place > 0 {
             // The client of an inner leg is a gateway: those who come back are many behind one address.
-            findings.retain(|finding| finding.rule.name != "reconnect-without-backoff");
+            // And the key is the one of its own client.
+            let of_clients = ["reconnect-without-backoff", KEY_REUSED];
+            findings.retain(|finding| !of_clients.contains(&finding.rule.name));
         }
         if let (Some(legs), Some(inner)) = (legs, judged.last_mut()) {
             drop_what_the_other_leg_refutes(&legs, &mut findings, inner);
@@ -41,6 +44,64 @@ pub fn judge_chain(chain: &[&Connection], pairs: &[&LegPair], context: &Context<
     judged.reverse();
     judged.into_iter().map(|found| arrange(found, context.selection)).collect()
 }
+
+/// What the rules say of a gateway's attempt at an upstream, beside the one that is the leg of `pair`, to whose client leg they
+/// say `told`. Where another upstream gave the gateway the session, the client only waited for longer; where none did, the
+/// attempt has its place under what the client was told.
+pub fn judge_attempt(
+    attempt: &Connection,
+    pair: &LegPair,
+    is_made_good: bool,
+    told: &mut [Finding],
+    context: &Context<'_>,
+) -> Vec<Finding> {
+    let mut found = super::judge(attempt, context);
+    // Who tries again for one client sends that client's key again.
+    found.retain(|finding| finding.rule.name != KEY_REUSED);
+    for finding in &mut found {
+        finding.blame = match finding.blame {
+            Blame::Client => Blame::Gateway,
+            Blame::Server => Blame::Upstream,
+            other => other,
+        };
+        if finding.origin == Some(Origin::Client) {
+            finding.origin = Some(Origin::Gateway);
+        }
+        if is_made_good {
+            finding.severity = finding.severity.min(Severity::Warning);
+            finding.message.push_str(&format!(
+                "; the client of this connection is a gateway, which then asked {} for the same session of {} and got it",
+                pair.upstream, pair.client
+            ));
+            finding.related.extend([pair.client_leg, pair.upstream_leg]);
+        }
+    }
+    if is_made_good {
+        return found;
+    }
+    let mut rest = Vec::new();
+    for finding in found {
+        let root = told.iter_mut().find(|root| {
+            root.explains(&finding) && may_hang(root, &finding) && context.selection.hides(root, &finding)
+        });
+        match root {
+            Some(root) => {
+                let text = format!("an attempt before it, at {}: {}", attempt.tcp.server, finding.title);
+                if root.evidence.len() < EVIDENCE {
+                    root.evidence.push(Evidence { packet: finding.seen.packet, text });
+                    root.evidence.sort_by_key(|evidence| evidence.packet);
+                }
+                root.related.push(attempt.serial);
+                root.consequences.push(finding);
+            }
+            None => rest.push(finding),
+        }
+    }
+    rest
+}
+
+/// The rule of keys that are not random.
+const KEY_REUSED: &str = "request-key-reused";
 
 /// Says of an end without a Close, of which one leg was captured, what speaks for a gateway, what against it, and what
 /// would settle it.
@@ -208,7 +269,12 @@ fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) 
     let shown: Vec<&str> = client.iter().map(|finding| finding.rule.code).collect();
     let is_sure = legs.pair.confidence > Confidence::Possible;
     let known = |finding: &&mut Finding| finding.related.is_empty();
+    // Whose client still waits may ask another upstream.
+    let goes_on = legs.client.outcome == Outcome::Unanswered && legs.client.ending.by.is_none();
     for finding in upstream.iter_mut().filter(known).filter(|_| is_sure) {
+        if goes_on && subject(finding.rule.name) == Answer {
+            finding.severity = finding.severity.min(Severity::Warning);
+        }
         inner(legs, finding, forwarded, is_whole && !shown.contains(&finding.rule.code));
     }
     for finding in client.iter_mut().filter(known) {
@@ -234,15 +300,41 @@ fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) 
                         gateway::gateway_error_before_upgrade::made_here(finding);
                     }
                     apply(finding, answer.as_ref());
+                    if answer.as_ref().is_some_and(|verdict| verdict.origin == Party::Upstream) {
+                        rewritten(legs, finding);
+                    }
+                    if legs.upstream.garbled.as_deref().is_some_and(|garbled| garbled.unfinished) {
+                        let upstream = legs.upstream.tcp.server;
+                        finding.help = format!("read the log of {upstream} at this second for why it ended the connection amid its answer").into();
+                    }
                 }
             }
-            Ending if servers || finding.origin != Some(Origin::Client) => apply(finding, ending.as_ref()),
+            Ending if servers || finding.origin != Some(Origin::Client) => {
+                let upstreams = |verdict: &Verdict| {
+                    verdict.origin == Party::Upstream && verdict.confidence == Confidence::Certain
+                };
+                if finding.rule.name == "close-1014-bad-gateway" && ending.as_ref().is_some_and(upstreams) {
+                    gateway::close_1014_bad_gateway::passed_on(finding, legs);
+                }
+                apply(finding, ending.as_ref());
+            }
             Negotiation if servers || finding.blame == Blame::Nobody => negotiated(legs, finding),
             Fields if servers && altered(legs, upstream, finding) => {
                 finding.origin = Some(Origin::Gateway);
                 finding.blame = Blame::Gateway;
                 finding.confidence = legs.pair.confidence;
-                finding.message.push_str("; both legs were captured: the upstream's 101 is in order here, so the gateway made it so");
+                let asked = finding.rule.name == "extension-accepted-not-offered"
+                    && legs
+                        .upstream
+                        .response
+                        .as_ref()
+                        .is_some_and(|answer| !answer.extensions.list.is_empty());
+                finding.message.push_str(if asked {
+                    "; both legs were captured: the gateway offered it to the upstream, which accepted"
+                } else {
+                    "; both legs were captured: the upstream's 101 is in order here, so the gateway made it so"
+                });
+                finding.help = "find what writes this field of the handshake in the gateway, and let it pass on what the client and the upstream sent".into();
             }
             Time => finding.blame = slow(upstream),
             _ if finding.rule.name == "http-bytes-in-stream" => {
@@ -267,6 +359,54 @@ fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) 
         }
     }
 }
+
+/// Says of an upstream's refusal which fields of the request it got from the gateway and not from the client: servers hold
+/// `Origin` against a list, or against `Host`.
+fn rewritten(legs: &Legs<'_>, finding: &mut Finding) {
+    let (Some(asked), Some(forwarded)) = (&legs.client.request, &legs.upstream.request) else { return };
+    if !matches!(finding.rule.name, "response-forbidden" | "response-not-101") {
+        return;
+    }
+    let status = legs.upstream.response.as_ref().map(|answer| answer.head.status);
+    if status == Some(400) && legs.upstream.proxied.is_some() {
+        finding.message.push_str("; the gateway puts a PROXY protocol header before the request, which a server that expects none refuses so");
+        finding.help = PROXY_HEADER.into();
+        finding.blame = Blame::Gateway;
+        finding.confidence = finding.confidence.min(Confidence::Likely);
+        return;
+    }
+    let changed = legs
+        .pair
+        .changes
+        .iter()
+        .filter(|change| change.place == Place::Request && matches!(change.field, "host" | "origin"));
+    let names: Vec<&str> =
+        changed.map(|change| if change.field == "host" { "Host" } else { "Origin" }).collect();
+    if names.is_empty() {
+        return;
+    }
+    finding.message.push_str(&format!(
+        "; of the request that it refused, {} {} written by the gateway",
+        super::quote::list(&names),
+        if names.len() == 1 { "was" } else { "were" }
+    ));
+    for name in &names {
+        for (leg, request) in [("client", asked), ("upstream", forwarded)] {
+            let text = format!("{leg} leg: {}", super::quote::field_or_none(&request.head.head, name));
+            finding.evidence.push(Evidence { packet: request.seen.packet, text });
+        }
+    }
+    // Where the client names no origin, only one that the gateway wrote can be refused.
+    let held = forwarded.head.head.field("Origin").is_some();
+    if finding.rule.name == "response-forbidden" && held {
+        finding.blame = Blame::Gateway;
+        finding.confidence = finding.confidence.min(Confidence::Likely);
+        finding.help = "let the gateway forward Host and Origin as the client sent them, in nginx with proxy_set_header Host $http_host, and then allow that origin on the upstream".into();
+    }
+}
+
+/// What there is to do where a server may not expect the header of the PROXY protocol.
+pub(super) const PROXY_HEADER: &str = "let both sides agree on the PROXY protocol: switch it off in the gateway (send-proxy in HAProxy, proxy_protocol in nginx), or on in the upstream";
 
 /// Whether the upstream's 101 lacks what is wrong with the gateway's.
 fn altered(legs: &Legs<'_>, upstream: &[Finding], finding: &Finding) -> bool {
@@ -388,7 +528,7 @@ fn negotiated(legs: &Legs<'_>, finding: &mut Finding) {
             "the upstream accepted it and the gateway removed it from the answer",
             "let the gateway forward Sec-WebSocket-Extensions in the answer: the upstream accepts the offer",
         )
-    } else if !offers.is_empty() {
+    } else if !offers.is_empty() && legs.pair.passage != Passage::Terminating {
         (
             Blame::Gateway,
             "the gateway did not pass the offer on",
@@ -493,3 +633,42 @@ fn tells(known: &Evidence, new: &Evidence) -> bool {
 
 /// Lines of evidence of one finding about a pair.
 const EVIDENCE: usize = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::judge_attempt;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::testing::{REQUEST, Scene, both};
+    use crate::rules::{Blame, Context, Severity};
+
+    #[test]
+    fn an_attempt_that_another_upstream_made_good_is_a_warning_that_names_it() {
+        let (pair, _) = both(Scene::session("", ""), Scene::session("", "")).into_parts();
+        let asked = || Scene::tcp().request(REQUEST);
+        for attempt in [asked().after(2.0).fin(Client), asked().reset(Server)] {
+            let found = judge_attempt(&attempt.build(), &pair, true, &mut [], &Context::alone());
+            assert_eq!(
+                (found[0].severity, found[0].blame),
+                (Severity::Warning, Blame::Upstream),
+                "{found:#?}"
+            );
+            assert!(found[0].message.contains("then asked 10.1.0.20:8080"), "{}", found[0].message);
+            assert_eq!(found[0].related, [pair.client_leg, pair.upstream_leg]);
+        }
+    }
+
+    #[test]
+    fn attempts_that_all_failed_are_told_once() {
+        let asked = || Scene::tcp().request(REQUEST);
+        let legs = both(asked().answer("HTTP/1.1 502 Bad Gateway\r\n", ""), asked().reset(Server));
+        let (mut told, _) = legs.findings();
+        let mut attempt = asked().reset(Server).build();
+        attempt.serial = 7;
+        let rest = judge_attempt(&attempt, &legs.pair(), false, &mut told, &Context::alone());
+        assert_eq!((told.len(), rest.len()), (1, 0), "{rest:#?}");
+        assert_eq!(told[0].rule.name, "upstream-not-reached");
+        assert!(told[0].related.contains(&7));
+        let line = |evidence: &super::Evidence| evidence.text.starts_with("an attempt before it, at");
+        assert!(told[0].evidence.iter().any(line), "{:#?}", told[0].evidence);
+    }
+}

@@ -61,21 +61,25 @@ impl Hole {
 
     /// Offset and acknowledgment of the first thing that waits.
     pub(super) fn first(&self) -> Option<(u64, Ack)> {
-        match self.next_fin() {
-            Some(fin) => Some((fin.at, fin.ack)),
-            None => self.held.first_key_value().map(|(&at, held)| (at, held.ack)),
-        }
+        let held = || self.held.first_key_value().map(|(&at, held)| (at, held.ack));
+        self.next_fin().map(|fin| (fin.at, fin.ack)).or_else(held)
     }
 
     /// The packet of the first thing that waits.
     pub(super) fn first_seen(&self) -> Option<Seen> {
         let held = || self.held.first_key_value().map(|(_, held)| held.seen);
-        self.only_fin().or_else(held)
+        self.next_fin().map(|fin| fin.seen).or_else(held)
     }
 
-    /// The packet of the FIN, where nothing before it waits.
+    /// The packet of the FIN, where nothing waits before it.
     pub(super) fn only_fin(&self) -> Option<Seen> {
         self.next_fin().map(|fin| fin.seen)
+    }
+
+    /// The FIN, where it is the first thing that waits. Nothing follows it: what lies behind it, as a stray segment far outside
+    /// of the window, is not of this stream.
+    fn next_fin(&self) -> Option<Fin> {
+        self.fin.filter(|fin| self.held.keys().next().is_none_or(|&at| at >= fin.at))
     }
 
     /// Takes out what can be told where all before `offset` was.
@@ -95,12 +99,6 @@ impl Hole {
         self.bytes = self.bytes.saturating_sub(held.cost());
         self.restart(now);
         Next::Bytes(at, held)
-    }
-
-    /// The FIN, where nothing before it waits. Nothing follows a FIN: what lies behind it, as a stray segment far outside of
-    /// the window, is not of this stream.
-    fn next_fin(&self) -> Option<Fin> {
-        self.fin.filter(|fin| self.held.keys().next().is_none_or(|&at| at >= fin.at))
     }
 
     /// Counts a segment of the flow that the missing bytes, already acknowledged, did not come with.

@@ -59,6 +59,16 @@ fn a_reset_behind_bytes_that_the_capture_lacks_tells_that_they_were_sent() {
 }
 
 #[test]
+fn a_fin_that_acknowledges_what_is_missing_ends_the_flow_whatever_lies_behind_it() {
+    let mut run = opened();
+    run.send(A, Flags::ACK | Flags::FIN, 100, 900, b"");
+    run.send(A, Flags::ACK, 150, 500, b"stray");
+    run.finish();
+    assert!(run.log.told.contains(&Told::Fin(A)), "{:?}", run.log.told);
+    assert!(!run.log.told.iter().any(|told| matches!(told, Told::Data(..))), "{:?}", run.log.told);
+}
+
+#[test]
 fn stray_segments_far_behind_a_fin_hold_up_no_end_and_are_no_gap() {
     let mut run = opened();
     run.send(A, Flags::ACK, 3_000_000, 500, b"of nobody");

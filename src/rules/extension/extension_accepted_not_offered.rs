@@ -58,7 +58,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 mod tests {
     use super::RULE;
     use crate::role::Role::{Client, Server};
-    use crate::rules::testing::Scene;
+    use crate::rules::testing::{Scene, both};
     use crate::rules::{Blame, Severity};
 
     #[test]
@@ -73,6 +73,19 @@ mod tests {
         let findings = Scene::session("", "permessage-deflate").fin(Client).findings();
         assert_eq!(findings.len(), 1);
         assert!(!findings[0].consequences.is_empty());
+    }
+
+    #[test]
+    fn an_offer_that_the_gateway_added_is_its_own_fault() {
+        let deflate = "permessage-deflate";
+        let finding = both(Scene::session("", deflate), Scene::session(deflate, deflate)).finds(RULE.name);
+        assert_eq!(finding.blame, Blame::Gateway);
+        assert!(
+            finding.message.ends_with("the gateway offered it to the upstream, which accepted"),
+            "{}",
+            finding.message
+        );
+        assert!(finding.help.starts_with("find what writes this field"), "{}", finding.help);
     }
 
     #[test]

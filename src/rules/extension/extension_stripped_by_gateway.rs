@@ -51,28 +51,34 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
             "the upstream accepted it, and the gateway removed it from the answer",
             "let the gateway pass Sec-WebSocket-Extensions of the answer, or remove it from the request as well",
         )
-    } else if !offers.is_empty() {
-        let severity = match legs.pair.passage {
-            Passage::Terminating => Severity::Info,
-            _ => Severity::Warning,
-        };
+    } else if !offers.is_empty() && legs.pair.passage == Passage::Terminating {
         (
             quote::list(&offers),
-            severity,
+            Severity::Info,
+            "the gateway speaks WebSocket itself, and neither accepts it from the client nor offers it to the upstream",
+            "nothing to mend, unless it is needed: then switch it on in the gateway, for either side by itself",
+        )
+    } else if !offers.is_empty() {
+        (
+            quote::list(&offers),
+            Severity::Warning,
             "the client offered it, and the gateway did not pass the offer on",
             "let the gateway forward Sec-WebSocket-Extensions of the request to its upstream",
         )
     } else {
         return;
     };
-    let mut finding =
-        pair::about(&RULE, &legs, answered.seen, "gateway removed an extension from the handshake")
-            .at_most(severity)
-            .origin(Origin::Gateway)
-            .blame(Blame::Gateway)
-            .message(format!("{names}: {what}"))
-            .shows(asked.seen, format!("client leg: {}", super::offer(asked)))
-            .shows(forwarded.seen, format!("upstream leg: {}", super::offer(forwarded)));
+    let title = match severity {
+        Severity::Info => "gateway goes without an extension on both sides",
+        _ => "gateway removed an extension from the handshake",
+    };
+    let mut finding = pair::about(&RULE, &legs, answered.seen, title)
+        .at_most(severity)
+        .origin(Origin::Gateway)
+        .blame(Blame::Gateway)
+        .message(format!("{names}: {what}"))
+        .shows(asked.seen, format!("client leg: {}", super::offer(asked)))
+        .shows(forwarded.seen, format!("upstream leg: {}", super::offer(forwarded)));
     if let Some(response) = &legs.upstream.response {
         finding = finding.shows(response.seen, format!("upstream leg: {}", super::answer(response)));
     }

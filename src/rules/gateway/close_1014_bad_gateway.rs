@@ -1,5 +1,6 @@
-use crate::connection::Connection;
+use crate::connection::{Close, Connection};
 use crate::gateway;
+use crate::legs::Legs;
 use crate::role::Role;
 use crate::rules::gateway::upstream_not_reached;
 use crate::rules::rule::rule;
@@ -40,14 +41,6 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let answered = connection.closes.iter().any(|close| close.from == Role::Client);
     let doubt = trust::doubt(connection, Role::Client).filter(|_| !answered);
     let misused = super::about_access(close);
-    let after = connection
-        .response
-        .as_ref()
-        .and_then(|response| trust::elapsed(connection, response.seen, close.seen));
-    let timing = after
-        .map_or(String::new(), |after| format!(" {} after it accepted the WebSocket", quote::seconds(after)));
-    let relayed = connection.frames.as_ref().map_or(0, |frames| frames[Role::Server].messages);
-
     let sign =
         connection.response.as_ref().and_then(|response| gateway::relay(&response.head, &response.body));
     let further = match &sign {
@@ -70,21 +63,14 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     finding = if misused {
         finding
             .message(format!(
-                "the server's side sent {}{timing}; the reason speaks of access rights, for which this code is often misused",
-                quote::close(close)
+                "the server's side sent {}{}; the reason speaks of access rights, for which this code is often misused",
+                quote::close(close),
+                timing(connection, close)
             ))
             .help("close with 1008, 3000 or a code from 4000 to 4999 where access is refused, and keep 1014 for a failed upstream")
     } else {
         finding
-            .message(format!(
-                "the gateway sent {}{timing}: its upstream failed{}{further}; before the 101 the same fault is HTTP 502, 503 or 504",
-                quote::close(close),
-                match relayed {
-                    0 => String::from(", and no message had come through it"),
-                    1 => String::from(" after 1 message had come through it"),
-                    count => format!(" after {count} messages had come through it"),
-                }
-            ))
+            .message(failed(connection, close, "the gateway", &further))
             .help("check the upstream of this gateway at this second: whether it runs, listens on the expected port and speaks WebSocket there")
     };
     if let Some(response) = &connection.response {
@@ -119,6 +105,42 @@ pub(in crate::rules) fn name_upstream(finding: &mut Finding) {
     }
 }
 
+/// Says that the Close is of a gateway further on, where the leg behind this one shows it first.
+pub(in crate::rules) fn passed_on(finding: &mut Finding, legs: &Legs<'_>) {
+    let Some(close) = super::bad_gateway(legs.client).filter(|close| !super::about_access(close)) else {
+        return;
+    };
+    let upstream = legs.upstream.tcp.server;
+    let who = format!("the upstream {upstream}, itself a gateway or a relay,");
+    finding.title = "gateway further on closed with 1014 Bad Gateway".into();
+    finding.message = failed(legs.client, close, &who, "");
+    finding.help = format!(
+        "look behind {upstream} at this second: whether what it relays to runs, listens on the expected port and speaks WebSocket there; the gateway before it only passed the Close on"
+    )
+    .into();
+}
+
+/// That whoever sent it lost what stands behind.
+fn failed(connection: &Connection, close: &Close, who: &str, further: &str) -> String {
+    let relayed = connection.frames.as_ref().map_or(0, |frames| frames[Role::Server].messages);
+    format!(
+        "{who} sent {}{}: its upstream failed{}{further}; before the 101 the same fault is HTTP 502, 503 or 504",
+        quote::close(close),
+        timing(connection, close),
+        match relayed {
+            0 => String::from(", and no message had come through it"),
+            1 => String::from(" after 1 message had come through it"),
+            count => format!(" after {count} messages had come through it"),
+        }
+    )
+}
+
+fn timing(connection: &Connection, close: &Close) -> String {
+    let answered = connection.response.as_ref();
+    let after = answered.and_then(|response| trust::elapsed(connection, response.seen, close.seen));
+    after.map_or(String::new(), |after| format!(" {} after it accepted the WebSocket", quote::seconds(after)))
+}
+
 /// Products that copy bytes after the 101 and never make a Close of their own.
 const TUNNELS: [&str; 3] = ["nginx", "Apache httpd", "Traefik"];
 
@@ -130,7 +152,7 @@ mod tests {
     use crate::legs::Unconnected;
     use crate::net::Endpoint;
     use crate::role::Role::{Client, Server};
-    use crate::rules::testing::{ANSWER, REQUEST, Scene};
+    use crate::rules::testing::{ANSWER, REQUEST, Scene, both};
     use crate::rules::{Blame, Confidence, Context, Origin, judge};
     use crate::time::Timestamp;
 
@@ -177,6 +199,23 @@ mod tests {
         assert_eq!(finding.rule.name, RULE.name);
         assert!(finding.message.contains("tried 10.1.0.99:8080 before"), "{}", finding.message);
         assert!(finding.help.starts_with("start the upstream"), "{}", finding.help);
+    }
+
+    #[test]
+    fn a_1014_that_came_through_is_not_said_to_be_of_the_gateway_before_it() {
+        let leg =
+            || Scene::session("", "").messages(Server, 1).close(Server, 1014, "").close(Client, 1014, "");
+        let finding =
+            both(leg(), leg().with(|c| c.closes.iter_mut().for_each(|close| close.seen.at = c.first.at)))
+                .finds(RULE.name);
+        assert_eq!(finding.blame, Blame::Upstream);
+        assert!(finding.title.contains("further on"), "{}", finding.title);
+        assert!(
+            finding.message.starts_with("the upstream 10.1.0.20:8080, itself a gateway"),
+            "{}",
+            finding.message
+        );
+        assert!(finding.help.starts_with("look behind 10.1.0.20:8080"), "{}", finding.help);
     }
 
     #[test]

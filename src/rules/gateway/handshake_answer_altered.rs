@@ -1,3 +1,4 @@
+use crate::capture::Seen;
 use crate::connection::{Connection, Outcome};
 use crate::legs::Legs;
 use crate::role::Role;
@@ -14,20 +15,21 @@ rule! {
     /// client holds a WebSocket with nothing behind it, which then breaks or is closed with 1014 or 1011.
     ///
     /// # What causes it
-    /// A gateway that checks headers or waits too short; one that answers before it asks its upstream; one that turns
+    /// A gateway that checks headers, whose length among them, or waits too short; one that answers before it asks its upstream; one that turns
     /// every refusal into a status of its own. One that forwards the request and was never told to forward upgrades, such as
     /// http-proxy on Node without `ws: true`.
     ///
     /// # How to fix
     /// Connect to the upstream first and pass its answer on. Raise the gateway's time limit for the upgrade, and look for
-    /// a rule in it that refuses this answer.
+    /// a rule in it that refuses this answer. Where the upstream's 101 has no valid `Sec-WebSocket-Accept`, the gateway is
+    /// right to refuse it, and the upstream is to be mended.
     ///
     /// # What it does not report
     /// A 502 or 504 for an upstream that gave no answer, which is how it should be, and HTTP/2, where 200 is success.
     pub static RULE = "WS-GW-015" "handshake-answer-altered" {
         severity: Error, category: Gateway, reference: "RFC 6455 §4.2.2; RFC 9110 §15.6.3",
         explains: ["handshake-unanswered", "client-aborts-after-101", "closed-without-close-frame", "gateway-accepted-before-upstream", "gateway-error-before-upgrade",
-            "response-not-101", "response-200-upgrade-ignored"], asked_on: [Legs], check: Check::InContext(check),
+            "response-not-101", "response-200-upgrade-ignored", "response-accept-invalid", "handshake-slow"], asked_on: [Legs], check: Check::InContext(check),
     }
 }
 
@@ -47,11 +49,23 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     // Each leg in the words of its own protocol: 101, or 2xx to an extended CONNECT.
     let (what, severity, blame, help) = match (trust::switched(legs.client), trust::switched(legs.upstream)) {
         (true, true) => return,
+        (false, true) if proves_nothing(legs.upstream) => (
+            "the gateway refused the client, because the upstream's 101 does not answer its request",
+            Severity::Error,
+            Blame::Upstream,
+            "let the upstream compute Sec-WebSocket-Accept from the key of the request: the gateway is right to refuse its 101",
+        ),
+        (false, true) if gave_up_before(legs.upstream, shown) => (
+            "the upstream agreed too late, after the gateway had given up and told the client so",
+            Severity::Error,
+            Blame::Upstream,
+            "find out what the upstream waits for before it answers an upgrade, or give the gateway more time: ProxyTimeout in Apache httpd, proxy_read_timeout in nginx, timeout server in HAProxy",
+        ),
         (false, true) => (
             "the upstream agreed, and the gateway refused the client",
             Severity::Error,
             Blame::Gateway,
-            "look in the gateway for what refuses the upstream's 101: a check of its fields, or a time limit",
+            "look in the gateway for what refuses the upstream's 101: a check of its fields, a limit for the length of its head (proxy_buffer_size in nginx, tune.bufsize in HAProxy), or a time limit",
         ),
         (true, false) => (
             "the gateway accepted the client although its upstream did not accept the gateway",
@@ -81,6 +95,19 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
             .shows(one.seen, format!("client leg: {}", quote::status(one)))
             .help(help),
     );
+}
+
+/// Whether the gateway had ended the connection before the upstream's answer came.
+fn gave_up_before(upstream: &Connection, answered: Seen) -> bool {
+    let left = upstream.ending.by.filter(|(by, _)| *by == Role::Client);
+    left.is_some_and(|(_, seen)| (seen.at, seen.packet) < (answered.at, answered.packet))
+}
+
+/// Whether an upstream's 101 lacks the proof that it understood the upgrade, which a gateway may demand as a client does.
+fn proves_nothing(upstream: &Connection) -> bool {
+    let asked = upstream.request.as_ref().filter(|request| trust::is_http1(request) && request.key.is_some());
+    let proven = upstream.response.as_ref().is_some_and(|answer| answer.accept_valid == Some(true));
+    asked.is_some() && !proven && trust::knows_fields(upstream)
 }
 
 /// The upstream's 101 never reached the client, although it was still there.
@@ -122,7 +149,7 @@ const PATIENCE: i64 = 500_000_000;
 mod tests {
     use super::RULE;
     use crate::role::Role::{Client, Server};
-    use crate::rules::testing::{CONNECT, REQUEST, Scene, both};
+    use crate::rules::testing::{ANSWER, CONNECT, REQUEST, Scene, both};
     use crate::rules::{Blame, Severity};
 
     fn refused(status: &str) -> Scene {
@@ -159,8 +186,27 @@ mod tests {
     fn a_refused_101_is_the_gateways() {
         let finding = both(refused("502 Bad Gateway"), Scene::session("", "")).finds(RULE.name);
         assert_eq!((finding.blame, finding.severity), (Blame::Gateway, Severity::Error));
+        let unproven = || {
+            Scene::session("", "")
+                .with(|c| c.response.iter_mut().for_each(|answer| answer.accept_valid = None))
+        };
+        let (findings, rest) = both(refused("502 Bad Gateway"), unproven()).findings();
+        assert_eq!((findings[0].rule.name, findings[0].blame), (RULE.name, Blame::Upstream));
+        assert!(findings[0].message.contains("does not answer its request"), "{}", findings[0].message);
+        assert_eq!(rest.len(), 0, "{rest:#?}");
         let finding = both(refused("502 Bad Gateway"), refused("403 Forbidden")).finds(RULE.name);
         assert_eq!((finding.blame, finding.severity), (Blame::Upstream, Severity::Warning));
+    }
+
+    #[test]
+    fn a_101_after_the_gateway_gave_up_is_the_upstreams() {
+        let late = || Scene::tcp().request(REQUEST).after(2.0).fin(Client).after(2.0).answer(ANSWER, "");
+        let client = || Scene::tcp().request(REQUEST).after(2.0).answer("HTTP/1.1 502 Bad Gateway\r\n", "");
+        let (findings, rest) = both(client(), late()).findings();
+        assert_eq!((findings[0].rule.name, findings[0].blame), (RULE.name, Blame::Upstream));
+        assert!(findings[0].message.contains("too late"), "{}", findings[0].message);
+        let rest: Vec<_> = rest.iter().filter(|finding| finding.severity > Severity::Info).collect();
+        assert_eq!(rest.len(), 0, "{rest:#?}");
     }
 
     #[test]

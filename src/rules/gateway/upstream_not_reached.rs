@@ -9,7 +9,7 @@ rule! {
     /// # What it finds
     /// A gateway that failed its client with an error, 1014 or without a word, and its own attempt at the upstream: a TCP
     /// connection that was refused, never answered, or accepted and ended at once; TLS that failed; or an upgrade that got no
-    /// answer.
+    /// answer. A page or a redirect in place of the error counts where the attempt was refused right before it.
     ///
     /// # Why it matters
     /// "Bad gateway" has several causes, and the packets behind the gateway tell them apart: a refused SYN is a program
@@ -33,7 +33,8 @@ rule! {
     /// unanswered, and clients that hardly waited.
     pub static RULE = "WS-GW-010" "upstream-not-reached" {
         severity: Error, category: Gateway, reference: "RFC 9110 §15.6.3 to §15.6.5; RFC 9293 §3.10.7",
-        explains: ["tls-handshake-failed", "scheme-port-mismatch", "gateway-error-before-upgrade", "handshake-unanswered", "response-not-http", "response-not-101"], asked_on: [Answer, Close], check: Check::InContext(check),
+        explains: ["tls-handshake-failed", "scheme-port-mismatch", "gateway-error-before-upgrade", "handshake-unanswered", "response-not-http", "response-not-101",
+            "response-200-upgrade-ignored", "response-redirect", "response-forbidden"], asked_on: [Answer, Close], check: Check::InContext(check),
     }
 }
 
@@ -46,15 +47,22 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     let silent = matches!(connection.outcome, Outcome::Unanswered | Outcome::Garbled);
     // Varnish in its pipe and http-proxy on Node end the client's connection without a word.
     let cut = silent && connection.ending.by.is_some_and(|(by, _)| by == Role::Server);
-    if !told && !silent {
+    // An error page of the gateway's own may have any status: error_page of nginx, a redirect to a page for people.
+    let other = connection.response.as_ref().is_some_and(|response| {
+        !told && !trust::switched(connection) && !matches!(response.head.status, 401 | 407)
+    });
+    if !told && !silent && !other {
         return;
     }
     if let Some(legs) = context.legs {
         found.extend(unanswered(&legs).or_else(|| not_encrypted(&legs)));
-    } else if told || cut {
-        found.extend(
-            unreached(connection, context.unused).and_then(|tried| not_connected(connection, &tried)),
-        );
+    } else if told || cut || other {
+        let tried = unreached(connection, context.unused);
+        // What says nothing of an upstream is its consequence only where one was refused right before it.
+        let tried = tried.filter(|tried| !other || tried.fate == Fate::Refused && tried.is_at_once);
+        let finding = tried.and_then(|tried| not_connected(connection, &tried));
+        let most = if other { Confidence::Likely } else { Confidence::Certain };
+        found.extend(finding.map(|finding| finding.confidence(most)));
     }
 }
 
@@ -69,7 +77,8 @@ fn unanswered(legs: &Legs<'_>) -> Option<Finding> {
     // Who left before the gateway gave up; where nobody has, there is nothing to say of it yet.
     let left = match (legs.client.ending.by, upstream.ending.by) {
         _ if legs.client.response.is_some() => None,
-        (None, None) => return None,
+        // Nor where its client waits on, for whom it may ask another one.
+        (None, None | Some((Role::Server, _))) => return None,
         (Some((Role::Client, left)), Some((Role::Client, closed)))
             if left.at <= legs.upstream_time(closed) =>
         {
@@ -84,6 +93,12 @@ fn unanswered(legs: &Legs<'_>) -> Option<Finding> {
         return None;
     }
     let (what, help) = match upstream.ending.by {
+        Some((Role::Server, _)) if upstream.proxied.is_some() => (
+            format!(
+                "the upstream ended TCP with {how} in place of an answer; the gateway puts a PROXY protocol header before the request, which a server that expects none may refuse so"
+            ),
+            pair::PROXY_HEADER,
+        ),
         Some((Role::Server, _)) => (
             format!("the upstream ended TCP with {how} in place of an answer"),
             "find out in the upstream's log why it ended the connection at this second",
@@ -319,6 +334,23 @@ mod tests {
         assert_eq!(findings[0].consequences[0].rule.name, "gateway-error-before-upgrade");
         assert!(findings[0].message.contains("refused"));
         assert!(judged(&[attempt(1, false)])[0].message.contains("did not answer the SYN"));
+    }
+
+    #[test]
+    fn a_refused_syn_explains_a_page_or_a_redirect_in_place_of_the_502() {
+        let judged = |answer: &str, opened, refused| {
+            let ended = Some((Server, Transport::Reset, seen(91, refused)));
+            let unused = [Unused { opened: seen(90, opened), ended, ..attempt(1, true) }];
+            let connection = Scene::answered(&format!("HTTP/1.1 {answer}\r\n"), "").build();
+            judge(&connection, &Context { unused: &Unconnected::new(&unused), ..Context::alone() }).remove(0)
+        };
+        for answer in ["200 OK", "302 Found\r\nLocation: https://status.example.org/", "404 Not Found"] {
+            let finding = judged(answer, 25, 26);
+            assert_eq!((finding.rule.name, finding.confidence), (RULE.name, Confidence::Likely), "{answer}");
+            assert_eq!(finding.consequences.len(), 1, "{answer}");
+        }
+        // An answer that asks for credentials is no error page.
+        assert_ne!(judged("401 Unauthorized", 25, 26).rule.name, RULE.name);
     }
 
     #[test]

@@ -130,11 +130,27 @@ fn without_usual_port(host: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::rules::testing::{ANSWER, REQUEST, Scene, judged_together, named};
-    use crate::rules::{Blame, Finding, Severity};
+    use crate::rules::testing::{ANSWER, REQUEST, Scene, both, judged_together, named};
+    use crate::rules::{Blame, Confidence, Finding, Severity};
 
     fn refused(request: &str, answer: &str) -> Finding {
         Scene::tcp().request(&format!("{REQUEST}{request}")).answer(answer, "").finds(RULE.name)
+    }
+
+    #[test]
+    fn an_upstream_that_refuses_what_the_gateway_wrote_is_told_with_both_requests() {
+        let refused = "HTTP/1.1 403 Forbidden\r\n";
+        let asked = format!("{REQUEST}Origin: https://example.org\r\n");
+        let leg = |request: &str| Scene::tcp().request(request).answer(refused, "");
+        let renamed = asked.replace("Host: example.org", "Host: backend:8080");
+        let finding = both(leg(&asked), leg(&renamed)).finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Gateway, Confidence::Likely));
+        assert!(finding.message.ends_with("Host was written by the gateway"), "{}", finding.message);
+        assert!(finding.evidence.iter().any(|line| line.text == "upstream leg: Host: backend:8080"));
+        // Without an origin there is nothing to hold the host against.
+        let renamed = REQUEST.replace("Host: example.org", "Host: backend:8080");
+        assert_eq!(both(leg(REQUEST), leg(&renamed)).finds(RULE.name).blame, Blame::Upstream);
+        assert_eq!(both(leg(&asked), leg(&asked)).finds(RULE.name).blame, Blame::Upstream);
     }
 
     #[test]

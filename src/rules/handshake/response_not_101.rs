@@ -144,7 +144,8 @@ fn sentence(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::rules::testing::{REQUEST, Scene};
+    use crate::connection::Connection;
+    use crate::rules::testing::{REQUEST, Scene, both};
     use crate::rules::{Blame, Confidence};
 
     #[test]
@@ -180,6 +181,17 @@ mod tests {
             finding.evidence.iter().any(|evidence| evidence.text == "body begins \"Internal Server Error\"")
         );
         assert!(finding.evidence[0].text.contains("GET /chat?token=… HTTP/1.1"));
+    }
+
+    #[test]
+    fn a_400_to_a_request_behind_a_proxy_header_is_told_with_it() {
+        let refused = || Scene::answered("HTTP/1.1 400 Bad Request\r\n", "");
+        let proxied = |c: &mut Connection| c.proxied = Some(Box::new((c.tcp.client, c.tcp.server)));
+        let finding = both(refused(), refused().with(proxied)).finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Gateway, Confidence::Likely));
+        assert!(finding.message.contains("PROXY protocol header"), "{}", finding.message);
+        assert!(finding.help.starts_with("let both sides agree"), "{}", finding.help);
+        assert_eq!(both(refused(), refused()).finds(RULE.name).blame, Blame::Upstream);
     }
 
     #[test]

@@ -46,7 +46,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     if to_tls {
         finding = finding.origin(Origin::Gateway).blame(Blame::Gateway);
     } else {
-        finding = finding.blame(Blame::Server);
+        let own_page = finding.origin == Some(Origin::Gateway);
+        finding = finding.blame(if own_page { Blame::Gateway } else { Blame::Server });
     }
     found.push(
         finding
