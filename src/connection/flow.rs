@@ -1,22 +1,20 @@
 //! One TCP connection as it turns from unknown to HTTP to WebSocket.
 
 mod hand_out;
+mod turn;
 
-use super::chunk::Waiting;
 use super::ending::Transport;
-use super::exchange::{Begun, Exchange, Heard};
+use super::exchange::Exchange;
 use super::facts::{Connection, RoleEvidence};
-use super::identify::{Identified, Identify, Version};
+use super::identify::Identify;
 use super::known::Known;
 use super::multiplex::Multiplex;
 use super::session::Session;
 use super::start::Start;
-use super::stream::Opening;
 use super::trouble::Troubles;
 use crate::capture::{PacketId, Seen};
-use crate::limits;
 use crate::net::{Endpoint, Side};
-use crate::role::{Role, Sides};
+use crate::role::Role;
 use crate::tcp::ResetKind;
 use crate::tls::{self, Keyring, Plain};
 use crate::websocket::Reading;
@@ -371,137 +369,6 @@ impl Flow {
     /// Whether it was counted as HTTP/2.
     pub(super) fn is_counted(&self) -> bool {
         self.counted
-    }
-
-    /// Enters the stage that was identified; tells how many of the bytes just taken are not part of it, or what the
-    /// flow is where that is no stage.
-    fn identified(&mut self, identified: Identified, keys: &mut Keyring) -> Result<usize, Protocol> {
-        let depth = self.tls.len();
-        match identified {
-            Identified::NotYet => Err(Protocol::Open),
-            Identified::Nothing if self.attempts.is_empty() => Err(Protocol::Nothing),
-            Identified::Nothing => {
-                self.stage = Stage::Over;
-                Err(Protocol::Open)
-            }
-            Identified::Tls { .. } if depth >= limits::TLS_LAYERS => {
-                self.bounded = true;
-                self.stage = Stage::Over;
-                Err(Protocol::Open)
-            }
-            Identified::Tls { waiting: [low, high], skip, proxied } => {
-                if let Some(proxied) = proxied {
-                    self.proxied.get_or_insert(Box::new(proxied));
-                }
-                if let Stage::Unknown(identify, _) = &mut self.stage {
-                    **identify = Identify::default();
-                }
-                self.tls.push(Some(Box::default()));
-                match self.replay(depth, Side::Low, low, Side::High, high, keys) {
-                    Protocol::Open | Protocol::Http2 => Ok(skip),
-                    other => Err(other),
-                }
-            }
-            Identified::Http { version, client, waiting, skip, proxied } => {
-                if let Some(proxied) = proxied {
-                    self.proxied.get_or_insert(Box::new(proxied));
-                }
-                let tunnel = match &mut self.stage {
-                    Stage::Unknown(_, tunnel) => tunnel.take(),
-                    _ => None,
-                };
-                let begun = match &*self.start {
-                    start if start.opener.is_none() || self.trouble.has_gaps() => Begun::Midway,
-                    start if start.accepted.is_none() => Begun::Perhaps,
-                    _ => Begun::Whole,
-                };
-                let reading = Arc::clone(&self.reading);
-                self.stage = match version {
-                    Version::Http1 => {
-                        let known = Arc::clone(&self.known);
-                        Stage::Http(Box::new(Exchange::new(tunnel, begun, known, reading)))
-                    }
-                    Version::Http2(begun) => Stage::Http2(Box::new(Multiplex::new(begun, tunnel, reading))),
-                };
-                self.client.get_or_insert((client, RoleEvidence::Http));
-                let [low, high] = waiting;
-                match self.replay(depth, Side::Low, low, Side::High, high, keys) {
-                    Protocol::Open | Protocol::Http2 => Ok(skip),
-                    other => Err(other),
-                }
-            }
-            Identified::Frames { client } => {
-                self.stage = Stage::Frames(Box::new(Session::joined(self.start.first, &self.reading)));
-                self.client.get_or_insert((client, RoleEvidence::Masking));
-                Ok(0)
-            }
-        }
-    }
-
-    /// Takes bytes that waited, those of one side first.
-    fn replay(
-        &mut self,
-        depth: usize,
-        first: Side,
-        mut its: Waiting,
-        second: Side,
-        mut others: Waiting,
-        keys: &mut Keyring,
-    ) -> Protocol {
-        let first = its.take().into_iter().map(|chunk| (first, chunk));
-        for (side, chunk) in first.chain(others.take().into_iter().map(|chunk| (second, chunk))) {
-            let protocol = self.inside(depth, side, chunk.offset, &chunk.bytes, chunk.seen, keys);
-            if !matches!(protocol, Protocol::Open | Protocol::Http2) {
-                return protocol;
-            }
-        }
-        Protocol::Open
-    }
-
-    fn heard(&mut self, heard: Heard, keys: &mut Keyring) -> Protocol {
-        if matches!(heard, Heard::More) {
-            return Protocol::Open;
-        }
-        if let Stage::Http(exchange) = std::mem::replace(&mut self.stage, Stage::Over) {
-            self.take_attempts(*exchange, true);
-        }
-        match heard {
-            Heard::Session(session) => self.stage = Stage::Frames(session),
-            Heard::Http2(tunnel, rest) => {
-                self.stage = Stage::Http2(Box::new(Multiplex::new(
-                    Opening::Upgrade,
-                    tunnel,
-                    Arc::clone(&self.reading),
-                )));
-                return self.resume(rest, keys);
-            }
-            Heard::Tunnel(..) if self.tunnels >= limits::TUNNELS => self.bounded = true,
-            Heard::Tunnel(authority, rest) => {
-                self.tunnels += 1;
-                self.stage = Stage::Unknown(Box::default(), Some(authority));
-                return self.resume(rest, keys);
-            }
-            // A client that goes on after it was refused has been refused all the same.
-            Heard::Nothing if self.attempts.is_empty() => return Protocol::Nothing,
-            Heard::More | Heard::Nothing => {}
-        }
-        Protocol::Open
-    }
-
-    /// Takes what each side sent already of what the connection became.
-    fn resume(&mut self, rest: Sides<Waiting>, keys: &mut Keyring) -> Protocol {
-        match self.client {
-            Some((client, _)) => {
-                self.replay(self.tls.len(), client, rest.client, client.other(), rest.server, keys)
-            }
-            None => Protocol::Open,
-        }
-    }
-
-    fn take_attempts(&mut self, exchange: Exchange, lost: bool) {
-        let (attempts, bounded) = exchange.into_attempts(lost);
-        self.attempts.extend(attempts);
-        self.bounded |= bounded;
     }
 }
 

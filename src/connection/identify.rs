@@ -1,7 +1,7 @@
 //! What a flow carries, told by its first bytes; and who is client where no SYN tells.
 
 use super::chunk::Waiting;
-use super::stream::Opening;
+use super::streams::Opening;
 use crate::capture::Seen;
 use crate::http::h2::{Midway, midway};
 use crate::http::{FirstBytes, ProxyHeader, looks_like, proxy_header};

@@ -14,7 +14,7 @@ mod known;
 mod multiplex;
 mod session;
 mod start;
-mod stream;
+mod streams;
 mod table;
 #[cfg(test)]
 mod tests;

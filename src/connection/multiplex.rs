@@ -3,7 +3,7 @@
 //! A capture may hold an answer before its request. The server's bytes wait then, from the answer on.
 
 use super::chunk::Waiting;
-use super::stream::{Answer, Finished, Opening, Streams};
+use super::streams::{Answer, Finished, Opening, Streams};
 use crate::capture::Seen;
 use crate::http::h2::{Frame, FrameReader, Hpack};
 use crate::limits;

@@ -2,7 +2,7 @@
 
 use super::super::carrier::Carrier;
 use super::super::facts::{Connection, Outcome, Quality, Reset, RoleEvidence, TcpFacts};
-use super::super::stream::Finished;
+use super::super::streams::Finished;
 use super::{Flow, ResetOf, Stage, role};
 use crate::net::{FlowKey, Side};
 use crate::role::{Role, Sides};

@@ -3,20 +3,23 @@
 //! A stream ends with END_STREAM of both sides, with RST_STREAM of one, with a GOAWAY that excludes it or that names an
 //! error of the connection, or with the connection.
 
-use super::attempts::quote_body;
+mod stream;
+
+pub(super) use stream::{Answer, Finished};
+
 use super::carrier::{Carrier, ConnectProtocol, Http2};
 use super::ending::Transport;
-use super::facts::{Connection, Outcome};
+use super::facts::Connection;
 use super::handshake;
 use super::session::Session;
 use crate::capture::Seen;
-use crate::http::ResponseHead;
 use crate::http::h2::{Asks, ErrorCode, Fields, Hpack, Pseudo, enables_connect};
 use crate::limits;
 use crate::role::{Role, Sides};
-use crate::websocket::{Masking, Reading, likely_frames};
+use crate::websocket::{Reading, likely_frames};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use stream::{Phase, Stream, masking};
 
 /// How a connection came to be HTTP/2.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,48 +52,6 @@ pub(super) struct Streams {
     tunnel: Option<String>,
     bounded: bool,
     reading: Arc<Reading>,
-}
-
-/// A connection that is final but for what only the flow tells.
-pub(super) struct Finished {
-    pub(super) connection: Box<Connection>,
-    /// How its stream ended, and who ended it first; `None` where the TCP connection did.
-    pub(super) ended: Option<(Role, Transport, Seen)>,
-}
-
-/// The answer to a request, as a header block told it.
-pub(super) struct Answer {
-    /// `None` where its status is not known.
-    head: Option<ResponseHead>,
-    unknown: u32,
-    first: Seen,
-    seen: Seen,
-}
-
-struct Stream {
-    session: Session,
-    phase: Phase,
-    /// Whether it is known to be a WebSocket.
-    sure: bool,
-    extended: bool,
-    /// Bytes of DATA of each side so far.
-    offsets: Sides<u64>,
-    /// Which sides will send nothing more.
-    over: Sides<bool>,
-    ended: Option<(Role, Transport, Seen)>,
-    /// The first DATA of the client before the answer.
-    early: Option<Seen>,
-    last: Seen,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// The answer has not come.
-    Asked,
-    /// It is a WebSocket now, or may be.
-    Open,
-    /// It was refused.
-    Refused,
 }
 
 impl Streams {
@@ -418,103 +379,5 @@ impl Streams {
         let lost = self.lost.server || self.midway;
         self.finished
             .extend(std::mem::take(&mut self.over).into_iter().filter_map(|stream| stream.finish(lost)));
-    }
-}
-
-impl Stream {
-    fn new(session: Session, seen: Seen) -> Stream {
-        Stream {
-            session,
-            phase: Phase::Asked,
-            sure: true,
-            extended: false,
-            offsets: Sides::default(),
-            over: Sides::default(),
-            ended: None,
-            early: None,
-            last: seen,
-        }
-    }
-
-    fn answer(&mut self, answer: Answer, reading: &Arc<Reading>) {
-        let connection = self.session.facts();
-        connection.quality.unknown_fields.server = answer.unknown;
-        let Some(head) = answer.head else {
-            // Frames may follow, or a refusal: only what comes shows it.
-            self.phase = Phase::Open;
-            return;
-        };
-        if (100..200).contains(&head.status) {
-            if connection.interim.len() < limits::INTERIM {
-                connection.interim.push(head.status);
-            }
-            return;
-        }
-        // Where it is not known what was asked for, frames will show it.
-        let accepted = (self.extended || !self.sure) && (200..300).contains(&head.status);
-        // Key and accept have no meaning here (RFC 8441 §5).
-        let response = handshake::response(head, answer.seen);
-        if let Some(request) = &mut connection.request
-            && let Some(early) = self.early.filter(|early| early.packet < answer.first.packet)
-        {
-            request.early_data = Some(early);
-        }
-        connection.outcome = match &connection.request {
-            // Where fields of the offer are not known, nothing can be said to be outside of it.
-            Some(_) if accepted && connection.quality.unknown_fields.client > 0 => Outcome::Established,
-            Some(request) if accepted => handshake::judge_offer(request, &response),
-            _ => Outcome::Rejected,
-        };
-        connection.response = Some(response);
-        self.phase = if accepted { Phase::Open } else { Phase::Refused };
-        self.session.answered(reading);
-    }
-
-    /// All that is known. `lost`: an answer may have been missed.
-    fn finish(self, lost: bool) -> Option<Finished> {
-        let Stream { mut session, phase, ended, last, .. } = self;
-        let mut connection = match phase {
-            Phase::Asked if !lost => {
-                session.facts().outcome = Outcome::Unanswered;
-                session.without_frames()
-            }
-            Phase::Asked | Phase::Open => session.finish()?,
-            Phase::Refused => session.without_frames(),
-        };
-        connection.last = last;
-        Some(Finished { connection, ended })
-    }
-
-    #[inline]
-    fn data(&mut self, from: Role, bytes: &[u8], seen: Seen) {
-        self.last = seen;
-        if self.phase == Phase::Refused {
-            if from == Role::Server {
-                quote_body(self.session.facts(), bytes);
-            }
-            return;
-        }
-        if self.phase == Phase::Asked && from == Role::Client {
-            self.early.get_or_insert(seen);
-        }
-        if !self.sure {
-            self.sure = likely_frames(bytes) == Some(masking(from));
-        }
-        self.session.data(from, self.offsets[from], bytes, seen);
-        self.offsets[from] = self.offsets[from].saturating_add(bytes.len() as u64);
-    }
-
-    fn gap(&mut self, from: Role, len: u64, seen: Seen) {
-        if self.phase != Phase::Refused {
-            self.session.gap(from, self.offsets[from], len, seen);
-        }
-        self.offsets[from] = self.offsets[from].saturating_add(len);
-    }
-}
-
-const fn masking(from: Role) -> Masking {
-    match from {
-        Role::Client => Masking::Masked,
-        Role::Server => Masking::Unmasked,
     }
 }
