@@ -261,7 +261,8 @@ pub const TLS_TICKET: usize = 4096;
 /// Alerts of one TLS connection that are kept; two are usual.
 pub const TLS_ALERTS: usize = 8;
 
-/// TLS connections that could not be opened and are listed one by one; the others are counted.
+/// TLS connections that could not be opened and are listed one by one, of clients that may have meant a WebSocket and again of
+/// others; what is beyond is counted.
 pub const TLS_UNREAD: usize = 1000;
 
 /// Server names of them that are named in a warning.

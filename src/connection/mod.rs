@@ -37,4 +37,4 @@ pub use facts::{
 };
 pub use known::Known;
 pub use table::{Carried, Connections, Counters, Parked, Told};
-pub use unread::Unread;
+pub use unread::{Roll, Unread};

@@ -3,7 +3,7 @@
 use super::facts::Connection;
 use crate::capture::Seen;
 use crate::limits;
-use crate::tls::{Opened, Version};
+use crate::tls::{Facts, Opened, Version};
 use std::collections::BTreeSet;
 
 /// TLS connections of which nothing could be read, by reason.
@@ -31,6 +31,26 @@ pub struct Unread {
     pub names: BTreeSet<String>,
     /// Of all these, those that were not listed because there were too many.
     pub unlisted: u64,
+    /// Those that were.
+    pub roll: Roll,
+}
+
+/// How many are listed: those of clients that may have meant a WebSocket, and others, so that pages leave room for what may
+/// matter.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Roll {
+    for_websocket: usize,
+    others: usize,
+}
+
+impl Roll {
+    /// Takes one more; false where it is one too many of its kind.
+    pub fn takes(&mut self, tls: &Facts) -> bool {
+        let count = if tls.may_carry_websocket() { &mut self.for_websocket } else { &mut self.others };
+        let is_one_too_many = *count >= limits::TLS_UNREAD;
+        *count += usize::from(!is_one_too_many);
+        !is_one_too_many
+    }
 }
 
 impl Unread {
@@ -55,7 +75,7 @@ impl Unread {
     /// Counts one; false where it is one too many to be listed.
     pub(super) fn count(&mut self, connection: &Connection) -> bool {
         let Some(tls) = connection.tls.as_deref() else { return false };
-        let (total, failed) = (self.total(), self.failed);
+        let failed = self.failed;
         let counter = match tls.opened {
             // Alerts tell of failure where the keys open nothing else; so does an end before anything was encrypted.
             Opened::Nothing | Opened::Yes | Opened::Only(_) => &mut self.failed,
@@ -82,7 +102,7 @@ impl Unread {
             };
             keep(&mut self.unsupported_as, &what);
         }
-        let listed = total < limits::TLS_UNREAD as u64;
+        let listed = self.roll.takes(tls);
         self.unlisted += u64::from(!listed);
         listed
     }
@@ -117,5 +137,22 @@ fn keep(names: &mut BTreeSet<String>, name: &str) {
     names.insert(name.to_owned());
     if full {
         names.pop_last();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_leave_room_for_what_may_be_a_websocket() {
+        let page =
+            Facts { alpn_offered: vec![String::from("h2"), String::from("http/1.1")], ..Facts::default() };
+        let mut roll = Roll::default();
+        let listed =
+            |roll: &mut Roll, tls: &Facts| (0..2 * limits::TLS_UNREAD).filter(|_| roll.takes(tls)).count();
+        assert_eq!(listed(&mut roll, &page), limits::TLS_UNREAD);
+        assert_eq!(listed(&mut roll, &Facts::default()), limits::TLS_UNREAD);
+        assert!(!roll.takes(&page) && !roll.takes(&Facts::default()));
     }
 }

@@ -3,7 +3,7 @@
 use super::bench::Bench;
 use super::streams::Streams;
 use super::{Observer, Totals, When};
-use crate::connection::{Carried, Told};
+use crate::connection::{Carried, Roll, Told};
 use crate::limits;
 use crate::rules::Selection;
 
@@ -11,8 +11,9 @@ use crate::rules::Selection;
 pub(super) struct Ledger<'a, O> {
     streams: Streams,
     bench: Bench<'a>,
-    /// TLS connections of which nothing could be read.
-    encrypted: u64,
+    /// TLS connections of which nothing could be read: those that are listed, and how many are not.
+    roll: Roll,
+    unlisted: u64,
     totals: Totals,
     when: When,
     /// How many waited a second ago.
@@ -26,7 +27,8 @@ impl<'a, O: Observer> Ledger<'a, O> {
         Ledger {
             streams: Streams::default(),
             bench: Bench::new(selection),
-            encrypted: 0,
+            roll: Roll::default(),
+            unlisted: 0,
             totals: Totals::default(),
             when,
             waited: 0,
@@ -56,8 +58,8 @@ impl<'a, O: Observer> Ledger<'a, O> {
         match &mut carried {
             Carried::WebSocket(connection) => connection.tcp.stream = stream,
             Carried::Encrypted(connection) => {
-                self.encrypted += 1;
-                if self.encrypted > limits::TLS_UNREAD as u64 {
+                if !connection.tls.as_deref().is_some_and(|tls| self.roll.takes(tls)) {
+                    self.unlisted += 1;
                     return;
                 }
                 connection.tcp.stream = stream;
@@ -80,7 +82,7 @@ impl<'a, O: Observer> Ledger<'a, O> {
     /// to be listed.
     pub(super) fn finish(mut self) -> (Totals, u64) {
         self.bench.finish(&mut self.totals, self.observer);
-        (self.totals, self.encrypted.saturating_sub(limits::TLS_UNREAD as u64))
+        (self.totals, self.unlisted)
     }
 }
 

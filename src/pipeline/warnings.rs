@@ -200,7 +200,8 @@ pub(super) fn tls_warnings(unread: &Unread, log: &KeyLog) -> Vec<String> {
     );
     if unread.unlisted > 0 {
         warnings.push(format!(
-            "{} of the TLS connections that could not be read are not listed: the limit is {}",
+            "{} of the TLS connections that could not be read are not listed: the limit is {} of those that may be WebSocket, and as many \
+             others",
             unread.unlisted,
             limits::TLS_UNREAD
         ));
