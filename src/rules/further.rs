@@ -1,6 +1,6 @@
 //! Faults of gateways further on, in a row of several: each is told once, where it is.
 
-use super::pair::{Subject, subject};
+use super::attribution::{Subject, subject};
 use super::{Blame, Finding, Selection};
 use crate::legs::Legs;
 

@@ -7,6 +7,7 @@ pub mod suppression;
 
 mod answers;
 mod attempt;
+mod attribution;
 mod capture;
 mod close;
 mod context;

@@ -3,7 +3,7 @@ use crate::legs::{Attempts, Fate, Legs, unreached};
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::tls::tls_handshake_failed;
-use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, pair, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, attribution, pair, quote, trust};
 
 rule! {
     /// # What it finds
@@ -97,7 +97,7 @@ fn unanswered(legs: &Legs<'_>) -> Option<Finding> {
             format!(
                 "the upstream ended TCP with {how} in place of an answer; the gateway puts a PROXY protocol header before the request, which a server that expects none may refuse so"
             ),
-            pair::PROXY_HEADER,
+            attribution::PROXY_HEADER,
         ),
         Some((Role::Server, _)) => (
             format!("the upstream ended TCP with {how} in place of an answer"),
