@@ -123,7 +123,21 @@ impl Finding {
         // Nobody refuses what it offered itself.
         let own = self.origin == below.origin
             && matches!(self.rule.category, Category::Extension | Category::Subprotocol);
-        self.rule.explains.contains(&below.rule.name) && !(left && (self.borne || own))
+        self.rule.explains.contains(&below.rule.name)
+            && !(left && (self.borne || own))
+            && !self.is_of_the_other(below)
+    }
+
+    /// Whether pings of one side were in vain, and what the other one ended or waited for is told below.
+    fn is_of_the_other(&self, below: &Finding) -> bool {
+        self.rule.name == "ping-unanswered"
+            && match below.rule.name {
+                "close-unanswered" => {
+                    !matches!(self.origin, Some(Origin::Network)) && self.origin != below.origin
+                }
+                "idle-timeout-close" => self.origin == below.origin,
+                _ => false,
+            }
     }
 
     /// At most this grave.

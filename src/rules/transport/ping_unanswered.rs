@@ -25,7 +25,8 @@ rule! {
     /// time.
     pub static RULE = "WS-TR-004" "ping-unanswered" {
         severity: Warning, category: Transport, reference: "RFC 6455 §5.5.2, §5.5.3",
-        explains: ["close-internal-error", "closed-without-close-frame"], asked_on: [Ping], check: Check::Connection(check),
+        explains: ["close-internal-error", "closed-without-close-frame", "close-unanswered", "idle-timeout-close"],
+        asked_on: [Ping], check: Check::Connection(check),
     }
 }
 
@@ -153,6 +154,19 @@ mod tests {
         assert_eq!((findings.len(), findings[0].rule.name), (1, RULE.name));
         assert!(findings[0].blame == Blame::Client && findings[0].message.contains("3 Pings of the server"));
         assert_eq!(findings[0].consequences[0].rule.name, "close-internal-error");
+    }
+
+    #[test]
+    fn who_answers_no_ping_answers_no_close_either() {
+        let pinged = |by| Scene::session("", "").messages(Client, 1).pings(by, 1).after(60.0);
+        let findings = pinged(Server).close(Server, 1001, "timeout").after(2.0).fin(Server).findings();
+        assert_eq!((findings.len(), findings[0].rule.name), (1, RULE.name), "{findings:#?}");
+        let below: Vec<&str> = findings[0].consequences.iter().map(|finding| finding.rule.name).collect();
+        assert!(below.contains(&"close-unanswered"), "{below:?}");
+        // The other side's Close is another matter.
+        let findings = pinged(Client).close(Server, 1001, "timeout").after(2.0).fin(Server).findings();
+        assert!(findings.iter().any(|finding| finding.rule.name == "close-unanswered"), "{findings:#?}");
+        assert!(findings.iter().any(|finding| finding.rule.name == RULE.name), "{findings:#?}");
     }
 
     #[test]
