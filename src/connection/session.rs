@@ -267,13 +267,16 @@ impl Session {
 
 /// What reads the messages of both sides, as far as the answer tells what they are.
 fn messages(connection: &Connection, reading: &Arc<Reading>) -> Sides<Messages> {
-    let of = |no_takeover| {
-        let answer = connection.response.as_ref().filter(|_| connection.quality.unknown_fields.server == 0);
-        let transform =
-            answer.map_or(Transform::Unknown, |answer| Transform::agreed(&answer.extensions, no_takeover));
+    let answer = connection.response.as_ref().filter(|_| connection.quality.unknown_fields.server == 0);
+    let of = |no_takeover, max_window_bits| {
+        let agreed = |extensions| Transform::agreed(extensions, no_takeover, max_window_bits);
+        let transform = answer.map_or(Transform::Unknown, |answer| agreed(&answer.extensions));
         Messages::new(transform, reading)
     };
-    Sides { client: of("client_no_context_takeover"), server: of("server_no_context_takeover") }
+    Sides {
+        client: of("client_no_context_takeover", "client_max_window_bits"),
+        server: of("server_no_context_takeover", "server_max_window_bits"),
+    }
 }
 
 /// Notes what is wrong with a message.

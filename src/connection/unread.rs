@@ -46,7 +46,7 @@ pub struct Roll {
 impl Roll {
     /// Takes one more; false where it is one too many of its kind.
     pub fn takes(&mut self, tls: &Facts) -> bool {
-        let count = if tls.may_carry_websocket() { &mut self.for_websocket } else { &mut self.others };
+        let count = if tls.offers_http1_at_most() { &mut self.for_websocket } else { &mut self.others };
         let is_one_too_many = *count >= limits::TLS_UNREAD;
         *count += usize::from(!is_one_too_many);
         !is_one_too_many

@@ -1,6 +1,6 @@
 //! Whether the extensions of an answer are a possible answer to the offer (RFC 6455 §9.1, RFC 7692 §7.1).
 
-use crate::websocket::{Extension, Extensions, Param};
+use crate::websocket::{Extension, Extensions, Param, Window};
 
 /// The extension of RFC 7692.
 pub(super) const DEFLATE: &str = "permessage-deflate";
@@ -80,7 +80,7 @@ fn parameter_faults(extension: &Extension, is_answer: bool) -> Vec<String> {
                 }
             }
             "server_max_window_bits" | "client_max_window_bits" => match &param.value {
-                Some(value) if window_bits(value).is_none() => {
+                Some(value) if Window::parse(value).is_none() => {
                     faults.push(format!("{name}={value}, expected 8 to 15"));
                 }
                 None if is_answer || name == "server_max_window_bits" => {
@@ -98,7 +98,8 @@ fn parameter_faults(extension: &Extension, is_answer: bool) -> Vec<String> {
 fn mismatches(offered: &Extension, accepted: &Extension) -> Vec<String> {
     let mut faults = Vec::new();
     let bits = |extension, name| {
-        parameter(extension, name).map(|param| param.value.as_deref().and_then(window_bits))
+        parameter(extension, name)
+            .map(|param| param.value.as_deref().and_then(Window::parse).map(Window::bits))
     };
     if parameter(offered, "server_no_context_takeover").is_some()
         && parameter(accepted, "server_no_context_takeover").is_none()
@@ -124,12 +125,6 @@ fn mismatches(offered: &Extension, accepted: &Extension) -> Vec<String> {
         _ => {}
     }
     faults
-}
-
-/// 8 to 15, in decimal without a leading zero (RFC 7692 §7.1.2).
-fn window_bits(value: &str) -> Option<u8> {
-    let bits = value.parse().ok().filter(|bits| (8..=15).contains(bits))?;
-    (!value.starts_with(['0', '+'])).then_some(bits)
 }
 
 #[cfg(test)]

@@ -56,13 +56,13 @@ impl Facts {
     }
 
     /// Whether its client offered what clients of WebSocket offer: browsers `http/1.1` alone, most libraries nothing.
-    pub fn may_carry_websocket(&self) -> bool {
+    pub fn offers_http1_at_most(&self) -> bool {
         self.alpn_offered.iter().all(|name| name == "http/1.1")
     }
 
     /// Whether it may have carried a WebSocket: it has such a client, and that asked for something.
     pub fn may_have_carried_websocket(&self) -> bool {
-        self.may_carry_websocket() && !self.asked_nothing()
+        self.offers_http1_at_most() && !self.asked_nothing()
     }
 
     /// The first alert that tells of a failure.

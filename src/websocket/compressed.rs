@@ -1,7 +1,7 @@
 //! The compressed messages of one direction (RFC 7692): kept until somebody must read them, or read as they end.
 
 use super::Violation;
-use super::deflate::{CONTEXT, Corrupt, Failure, Inflater};
+use super::deflate::{CONTEXT, Corrupt, Failure, Inflater, Window};
 use super::journal::{Content, Unreadable};
 use super::kept::{About, Kept};
 use super::reading::{Payloads, Reading};
@@ -15,6 +15,7 @@ pub(super) struct Compressed {
     kept: Kept,
     state: State,
     takeover: bool,
+    window: Window,
     /// Bytes that were taken from `reading`.
     held: usize,
     reading: Arc<Reading>,
@@ -68,7 +69,7 @@ pub enum Unread {
     TooLong,
 }
 
-/// A compressed message that does not inflate though all before it did.
+/// A compressed message that does not inflate as was agreed, though all before it did.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Undecodable {
     /// Its number among the compressed messages of its side, from 1.
@@ -82,6 +83,8 @@ pub struct Undecodable {
 /// As what a message can be read that does not inflate.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Instead {
+    /// It inflates with a larger window than this, which was agreed.
+    LargerWindow(Window),
     /// It inflates with the messages before it as context, which it was agreed not to use.
     Takeover,
     /// It has a zlib header (RFC 1950), which does not belong there.
@@ -117,7 +120,7 @@ struct Partial {
     room: u64,
     granted: u64,
     inflated: u64,
-    /// What the messages before inflated to, where this one must not refer to it.
+    /// What the messages before inflated to: where this one may refer to none of it, all; where to some of it, that.
     history: Vec<u8>,
     /// What it begins with, where that was asked for.
     excerpt: Option<Vec<u8>>,
@@ -125,11 +128,12 @@ struct Partial {
 }
 
 impl Compressed {
-    pub(super) fn new(takeover: bool, reading: Arc<Reading>) -> Compressed {
+    pub(super) fn new(takeover: bool, window: Window, reading: Arc<Reading>) -> Compressed {
         Compressed {
             kept: Kept::default(),
             state: State::Open,
             takeover,
+            window,
             held: 0,
             reading,
             sent: 0,
@@ -302,13 +306,15 @@ impl Compressed {
             }
             self.inflating().context = Some(Inflater::new());
         }
-        let (takeover, room) = (self.takeover, self.reading.room());
+        let (takeover, window, room) = (self.takeover, self.window, self.reading.room());
         let quoted = self.reading.listed() == Some(Payloads::Quoted);
         let Inflating { partial, context: Some(context), .. } = self.inflating() else { return };
         let mut history = Vec::new();
         if !takeover {
-            history.extend_from_slice(context.history());
+            history.extend_from_slice(context.history(Window::LARGEST));
             context.reset();
+        } else if window != Window::LARGEST {
+            history.extend_from_slice(context.history(window));
         }
         *partial = Some(Partial {
             pieces: false,
@@ -347,6 +353,13 @@ impl Compressed {
                 let text = partial.not_utf8.or_else(|| partial.text.end().err());
                 if let Some(fault) = text.filter(|_| about.text) {
                     tell(Violation::TextNotUtf8(fault), about);
+                }
+                let is_measured = self.takeover && self.window != Window::LARGEST && !partial.pieces;
+                let within = || Inflater::after(&partial.history);
+                if is_measured && !inflates(within(), payload, partial.granted, &mut |_| ()) {
+                    let (number, instead) = (*number, Some(Instead::LargerWindow(self.window)));
+                    let corrupt = Corrupt::Distance;
+                    tell(Violation::Undecodable(Undecodable { number, corrupt, instead }), about);
                 }
                 return;
             }
@@ -442,15 +455,18 @@ impl Partial {
     }
 }
 
+/// Whether a payload inflates in this context, to no more than `room` bytes.
+fn inflates(mut context: Inflater, payload: &[u8], mut room: u64, out: &mut impl FnMut(&[u8])) -> bool {
+    let done = context.push(payload, &mut room, out);
+    done.and_then(|()| context.finish(&mut room, out)).is_ok()
+}
+
 /// As what a payload can be read that does not inflate as it should.
 fn instead(payload: &[u8], text: bool, history: &[u8], room: u64) -> Option<Instead> {
-    let whole = |mut context: Inflater, payload: &[u8]| {
-        let (mut room, mut all) = (room, Utf8::default());
-        let mut valid = true;
+    let whole = |context: Inflater, payload: &[u8]| {
+        let (mut all, mut valid) = (Utf8::default(), true);
         let mut out = |bytes: &[u8]| valid = valid && all.push(bytes).is_ok();
-        let done = context.push(payload, &mut room, &mut out);
-        let done = done.and_then(|()| context.finish(&mut room, &mut out));
-        done.is_ok() && (!text || (valid && all.end().is_ok()))
+        inflates(context, payload, room, &mut out) && (!text || (valid && all.end().is_ok()))
     };
     if payload.len() >= LEAST_TEXT && std::str::from_utf8(payload).is_ok_and(is_plain) {
         return Some(Instead::Text);

@@ -1,7 +1,6 @@
 //! The inflating side of permessage-deflate (RFC 7692 §7.2.2) for one direction.
 //!
-//! zlib does the work. It does not hold a sender to its window: what lies further back than was agreed is found all the
-//! same. Each context is as large as the largest window.
+//! zlib does the work. It does not hold a sender to a smaller window than the largest, so that each context is as large.
 
 use flate2::{Decompress, FlushDecompress, Status};
 
@@ -12,6 +11,33 @@ pub(super) struct Inflater {
     /// many of these are kept.
     output: Box<[u8]>,
     end: usize,
+}
+
+/// How far back the messages of a sender may refer, among what they inflate to (RFC 7692 §7.1.2).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Window {
+    bits: u8,
+}
+
+impl Window {
+    /// The largest, which needs no agreement.
+    pub const LARGEST: Window = Window { bits: 15 };
+
+    /// As a parameter tells it: 8 to 15, in decimal without a leading zero.
+    pub fn parse(value: &str) -> Option<Window> {
+        let bits = value.parse().ok().filter(|bits| (8..=15).contains(bits))?;
+        (!value.starts_with(['0', '+'])).then_some(Window { bits })
+    }
+
+    /// The binary logarithm of its bytes, 8 to 15.
+    pub fn bits(self) -> u8 {
+        self.bits
+    }
+
+    /// Its size.
+    pub fn bytes(self) -> u32 {
+        1 << self.bits
+    }
 }
 
 /// Why a message cannot be inflated.
@@ -95,8 +121,9 @@ impl Inflater {
     }
 
     /// The output that a next message may refer to.
-    pub(super) fn history(&self) -> &[u8] {
-        self.output.get(self.end.saturating_sub(WINDOW)..self.end).unwrap_or_default()
+    pub(super) fn history(&self, window: Window) -> &[u8] {
+        let window = usize::try_from(window.bytes()).unwrap_or(WINDOW);
+        self.output.get(self.end.saturating_sub(window)..self.end).unwrap_or_default()
     }
 
     /// A context after messages that inflated to this.
@@ -239,9 +266,21 @@ mod tests {
         assert_eq!(inflate(&mut Inflater::new(), b"\xFFhello"), Err(Failure::Corrupt(Corrupt::Data)));
         let mut inflater = Inflater::new();
         inflate(&mut inflater, &first).unwrap();
-        assert_eq!(inflate(&mut Inflater::after(inflater.history()), &second).unwrap(), message);
+        assert_eq!(
+            inflate(&mut Inflater::after(inflater.history(Window::LARGEST)), &second).unwrap(),
+            message
+        );
         inflater.reset();
         assert!(inflate(&mut inflater, &second).is_err());
+    }
+
+    #[test]
+    fn a_window_has_8_to_15_bits_without_a_leading_zero() {
+        let bits = |value: &str| Window::parse(value).map(Window::bits);
+        assert_eq!([bits("8"), bits("10"), bits("15")], [Some(8), Some(10), Some(15)]);
+        for value in ["7", "16", "08", "+9", "", "9 ", "0x9", "300"] {
+            assert_eq!(bits(value), None, "{value}");
+        }
     }
 
     #[test]

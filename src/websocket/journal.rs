@@ -216,12 +216,12 @@ impl Drop for Journal {
 mod tests {
     use super::super::deflate::testing::{Deflater, text};
     use super::super::oracle::{Frame, packet};
-    use super::super::{Decoder, Depth, FrameEvent, Masking, Messages, Transform};
+    use super::super::{Decoder, Depth, FrameEvent, Masking, Messages, Transform, Window};
     use super::*;
     use proptest::prelude::*;
 
-    const TAKEOVER: Transform = Transform::Deflate { takeover: true };
-    const ALONE: Transform = Transform::Deflate { takeover: false };
+    const TAKEOVER: Transform = Transform::Deflate { takeover: true, window: Window::LARGEST };
+    const ALONE: Transform = Transform::Deflate { takeover: false, window: Window::LARGEST };
 
     /// One direction whose frames come each in a packet of its own, but for those that are lost.
     struct Play {
@@ -392,7 +392,7 @@ mod tests {
             pieces in proptest::collection::vec((proptest::collection::vec(any::<u8>(), 1..120), 0u64..3), 0..20),
             takeover in any::<bool>(),
         ) {
-            let play = Play::new(Transform::Deflate { takeover });
+            let play = Play::new(Transform::Deflate { takeover, window: Window::LARGEST });
             let sent: usize = pieces.iter().map(|(piece, _)| piece.len()).sum();
             let listed = pieces.iter().fold(play, |play, (piece, lost)| play.piece(piece, *lost)).listed();
             prop_assert!(listed.iter().map(|entry| entry.bytes).sum::<u64>() <= sent as u64);

@@ -1,6 +1,7 @@
 //! The messages of one direction: whether text is UTF-8, and whether what is compressed can be inflated.
 
 use super::compressed::{Compressed, Inflated, Unread};
+use super::deflate::Window;
 use super::journal::{Content, Entry, Journal, Unreadable};
 use super::kept::About;
 use super::reading::Reading;
@@ -36,6 +37,8 @@ pub enum Transform {
     Deflate {
         /// Whether a message may refer to those before it.
         takeover: bool,
+        /// How far back it may refer.
+        window: Window,
     },
 }
 
@@ -65,8 +68,9 @@ pub struct Fault {
 }
 
 impl Transform {
-    /// What an answer makes of the messages of one side, whose context takeover `no_takeover` forbids.
-    pub fn agreed(answer: &Extensions, no_takeover: &str) -> Transform {
+    /// What an answer makes of the messages of one side, whose context takeover `no_takeover` forbids and whose window
+    /// `max_window_bits` bounds.
+    pub fn agreed(answer: &Extensions, no_takeover: &str, max_window_bits: &str) -> Transform {
         let known = ["permessage-deflate", "bbf-usp-protocol"];
         let is_known = |element: &Extension| known.iter().any(|name| element.is(name));
         if answer.malformed.is_some() || !answer.list.iter().all(is_known) {
@@ -74,9 +78,14 @@ impl Transform {
         }
         match answer.get("permessage-deflate") {
             None => Transform::Plain,
-            Some(deflate) => Transform::Deflate {
-                takeover: deflate.params.iter().all(|param| !param.name.eq_ignore_ascii_case(no_takeover)),
-            },
+            Some(deflate) => {
+                let param = |name| deflate.params.iter().find(|param| param.name.eq_ignore_ascii_case(name));
+                let bits = param(max_window_bits).and_then(|param| param.value.as_deref());
+                Transform::Deflate {
+                    takeover: param(no_takeover).is_none(),
+                    window: bits.and_then(Window::parse).unwrap_or(Window::LARGEST),
+                }
+            }
         }
     }
 }
@@ -85,7 +94,9 @@ impl Messages {
     /// From the first message on.
     pub fn new(transform: Transform, reading: &Arc<Reading>) -> Messages {
         let compressed = match transform {
-            Transform::Deflate { takeover } => Some(Box::new(Compressed::new(takeover, Arc::clone(reading)))),
+            Transform::Deflate { takeover, window } => {
+                Some(Box::new(Compressed::new(takeover, window, Arc::clone(reading))))
+            }
             Transform::Unknown | Transform::Plain => None,
         };
         let journal = Journal::new(reading);

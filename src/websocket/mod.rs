@@ -51,7 +51,7 @@ pub use chain::{likely_frames, may_begin_frame};
 pub use close::{CloseClass, CloseFlaw, ClosePayload, close_class, close_name};
 pub use compressed::{Inflated, Instead, Undecodable, Unread};
 pub use decoder::Decoder;
-pub use deflate::Corrupt;
+pub use deflate::{Corrupt, Window};
 pub use event::{FrameEvent, FrameSink, Masking, Violation};
 pub use extension::{Extension, Extensions, Malformed, Param};
 pub use handshake::{KeyFault, accept_for, accept_is_valid, check_key};

@@ -5,29 +5,34 @@ use crate::websocket::{Corrupt, Instead, Undecodable, Violation};
 
 rule! {
     /// # What it finds
-    /// A compressed message that cannot be inflated, though all that its sender may refer to is in the capture.
+    /// A compressed message that cannot be inflated, though all that its sender may refer to is in the capture; or only
+    /// with a larger window than was agreed.
     ///
     /// # Why it matters
     /// The receiver cannot inflate it either. Libraries then fail the connection with 1002 or 1007, or without a Close,
     /// and say `invalid distance too far back`, `invalid stored block lengths`, `decompression failed` or `Could not
-    /// decode a text frame as UTF-8`.
+    /// decode a text frame as UTF-8`. A larger window than was agreed fails only receivers that keep no larger one, and
+    /// only once a message refers that far back: the fault seems to come and go with the traffic.
     ///
     /// # What causes it
     /// The two ends disagree about context takeover: the sender refers to earlier messages although it was agreed that
     /// it does not. Or the sender writes a zlib or gzip stream instead of bare DEFLATE data, or marks text as compressed
-    /// that is not. Or a hop between them changed bytes, dropped a message, or took `*_no_context_takeover` out of the
-    /// handshake.
+    /// that is not. Or a server compresses with the window of its library and ignores `server_max_window_bits`, which it
+    /// confirmed. Or a hop between them changed bytes, dropped a message, or took `*_no_context_takeover` or
+    /// `*_max_window_bits` out of the handshake.
     ///
     /// # How to fix
     /// Switch compression off at one end to confirm. Then make both ends agree: `client_no_context_takeover` and
-    /// `server_no_context_takeover` in the answer bind the side that they name. Compare `Sec-WebSocket-Extensions` on both
+    /// `server_no_context_takeover` in the answer bind the side that they name, and so do `client_max_window_bits` and
+    /// `server_max_window_bits`. Compare `Sec-WebSocket-Extensions` on both
     /// sides of every gateway.
     ///
     /// # What it does not report
     /// Messages after lost ones, or in sessions joined midway: what they refer to is not in the capture. Compressed
     /// messages are inflated where the end of the session asks for it (a Close with 1002, 1003, 1006, 1007, 1009 or 1011,
-    /// or a side without any Close) and no more than 8 KiB of them were sent by a side; with `--decode`, all are. A
-    /// sender that uses a larger window than was agreed is not found.
+    /// or a side without any Close) and no more than 8 KiB of them were sent by a side; with `--decode`, all are. Of a
+    /// larger window than was agreed, only what reaches from one message too far into those before it; references within
+    /// a message are not measured.
     pub static RULE = "WS-EX-011" "compressed-message-undecodable" {
         severity: Error, category: Extension, reference: "RFC 7692 §7.1.1, §7.2",
         explains: ["close-reports-peer-violation", "closed-without-close-frame", "close-internal-error"], asked_on: [Anomaly], check: Check::Connection(check),
@@ -39,6 +44,11 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         let Violation::Undecodable(Undecodable { number, corrupt, instead }) = anomaly.kind else { continue };
         let name = anomaly.from.name();
         let why = match (instead, corrupt) {
+            (Some(Instead::LargerWindow(window)), _) => format!(
+                "it refers further back than the {} bytes of {name}_max_window_bits={}, which was agreed",
+                window.bytes(),
+                window.bits()
+            ),
             (Some(Instead::Takeover), _) => format!(
                 "it inflates with the messages before it as context, though {name}_no_context_takeover was agreed"
             ),
@@ -57,6 +67,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             (None, Corrupt::Data) => String::from("it is no DEFLATE data, with or without context"),
         };
         let help = match instead {
+            Some(Instead::LargerWindow(window)) => format!(
+                "let the {name} compress with a window of {} bits, or take {name}_max_window_bits out of the handshake",
+                window.bits()
+            ),
             Some(Instead::Takeover) => format!(
                 "let the {name} forget its compression context after each message, or take {name}_no_context_takeover out of the handshake"
             ),
@@ -91,7 +105,7 @@ mod tests {
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::{Scene, flat, named};
     use crate::rules::{Blame, Confidence};
-    use crate::websocket::{Corrupt, Instead, Undecodable, Violation};
+    use crate::websocket::{Corrupt, Instead, Undecodable, Violation, Window};
 
     fn broken(instead: Option<Instead>) -> Violation {
         Violation::Undecodable(Undecodable { number: 2, corrupt: Corrupt::Distance, instead })
@@ -110,6 +124,18 @@ mod tests {
         assert!(finding.message.contains("server_no_context_takeover was agreed"), "{}", finding.message);
         assert_eq!((finding.blame, finding.confidence), (Blame::Server, Confidence::Certain));
         assert_eq!((findings.len(), flat(&findings).len()), (1, 2));
+    }
+
+    #[test]
+    fn a_larger_window_than_was_agreed_is_told_with_its_size() {
+        let answer = "permessage-deflate; server_max_window_bits=9";
+        let instead = Some(Instead::LargerWindow(Window::parse("9").unwrap()));
+        let finding = Scene::session("permessage-deflate", answer)
+            .compressed(Server)
+            .anomaly(Server, broken(instead), b"")
+            .finds(RULE.name);
+        assert!(finding.message.contains("the 512 bytes of server_max_window_bits=9"), "{}", finding.message);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Server, Confidence::Certain));
     }
 
     #[test]

@@ -87,7 +87,7 @@ const CLIENT_CERTIFICATE: &str =
 
 /// How grave it is that this TLS failed: it may have been meant for a page.
 pub(super) fn severity(tls: &Facts) -> Severity {
-    match tls.may_carry_websocket() {
+    match tls.offers_http1_at_most() {
         true => Severity::Error,
         false => Severity::Info,
     }

@@ -1,5 +1,5 @@
 use super::super::deflate::testing::{Deflater, text};
-use super::super::oracle::{Frame, packet};
+use super::super::oracle::{self, Frame, packet};
 use super::super::{Corrupt, Decoder, Depth, FrameEvent, Instead, Masking, Undecodable};
 use super::*;
 use crate::limits;
@@ -74,8 +74,8 @@ impl Play {
     }
 }
 
-const TAKEOVER: Transform = Transform::Deflate { takeover: true };
-const ALONE: Transform = Transform::Deflate { takeover: false };
+const TAKEOVER: Transform = Transform::Deflate { takeover: true, window: Window::LARGEST };
+const ALONE: Transform = Transform::Deflate { takeover: false, window: Window::LARGEST };
 const DEPTHS: [Depth; 2] = [Depth::WhereAsked, Depth::All];
 
 fn not_utf8(text: &[u8]) -> Violation {
@@ -244,13 +244,56 @@ fn room_is_given_back() {
 fn an_answer_tells_what_messages_are() {
     let agreed = |answer: &str| {
         let answer = Extensions::parse([answer].into_iter().filter(|a| !a.is_empty()).map(str::as_bytes));
-        Transform::agreed(&answer, "client_no_context_takeover")
+        Transform::agreed(&answer, "client_no_context_takeover", "client_max_window_bits")
     };
     assert_eq!(agreed(""), Transform::Plain);
     assert_eq!(agreed("Permessage-Deflate; server_no_context_takeover"), TAKEOVER);
     assert_eq!(agreed("permessage-deflate; client_no_context_takeover"), ALONE);
+    let narrow = |bits| Transform::Deflate { takeover: true, window: Window::parse(bits).unwrap() };
+    assert_eq!(
+        agreed("permessage-deflate; client_max_window_bits=10; server_max_window_bits=9"),
+        narrow("10")
+    );
+    assert_eq!(agreed("permessage-deflate; client_max_window_bits; server_max_window_bits=9"), TAKEOVER);
+    assert_eq!(agreed("permessage-deflate; client_max_window_bits=16"), TAKEOVER);
     assert_eq!(agreed("x-webkit-deflate-frame"), Transform::Unknown);
     assert_eq!(agreed("permessage-deflate, mystery"), Transform::Unknown);
+}
+
+#[test]
+fn a_message_that_refers_further_back_than_was_agreed_is_told_and_all_is_read_on() {
+    let noise: Vec<u8> = oracle::random().take(1500).collect();
+    // Zeros, for what does not compress at all is stored as it is.
+    let again = [&noise[..300], &[0; 400]].concat();
+    let (window, other) = (Window::parse("10").unwrap(), Window::parse("12").unwrap());
+    for (depth, takeover) in DEPTHS.into_iter().flat_map(|depth| [(depth, true), (depth, false)]) {
+        let mut deflater = Deflater::new();
+        let payloads = [&noise[..], &again, &again, b"caf\xC3"].map(|message| {
+            // Without takeover, each message is of a sender that remembers none.
+            if !takeover {
+                deflater = Deflater::new();
+            }
+            deflater.message(message)
+        });
+        let play = |window| {
+            let [first, second, third, last] = &payloads;
+            let (head, tail) = second.split_at(9);
+            Play::new(Transform::Deflate { takeover, window }, depth)
+                .frame(0xC2, first)
+                .frame(0x42, head)
+                .frame(0x80, tail)
+                .frame(0xC2, third)
+                .frame(0xC1, last)
+                .read()
+        };
+        let (faults, facts) = play(window);
+        let kinds: Vec<Violation> = faults.iter().map(|fault| fault.kind).collect();
+        let beyond = undecodable(2, Corrupt::Distance, Some(Instead::LargerWindow(window)));
+        let beyond = if takeover { vec![beyond] } else { vec![] };
+        assert_eq!(kinds, [beyond, vec![not_utf8(b"caf\xC3")]].concat(), "{depth:?} {takeover}");
+        assert_eq!((facts.sent, facts.messages, facts.unread), (4, 4, None));
+        assert_eq!(play(other).0.len(), 1, "{depth:?} {takeover}");
+    }
 }
 
 proptest! {
@@ -287,7 +330,8 @@ fn where_there_is_no_room_it_is_asked_for_again_after_so_many_messages() {
     let all = limits::COMPRESSED_TOTAL / limits::PARTS;
     assert!(reading.take(all), "others have it all");
     let message = || Deflater::new().message(b"each stands for itself");
-    let mut play = Play::sharing(Transform::Deflate { takeover: false }, &reading).frame(0xC1, &message());
+    let mut play = Play::sharing(Transform::Deflate { takeover: false, window: Window::LARGEST }, &reading)
+        .frame(0xC1, &message());
     reading.give_back(all);
     for _ in 0..limits::COMPRESSED_PAUSE {
         play = play.frame(0xC1, &message());
@@ -314,7 +358,7 @@ fn where_room_is_short_the_last_messages_are_kept() {
     let all = limits::COMPRESSED_TOTAL / limits::PARTS;
     // A direction takes room in steps of 4 KiB: there is one.
     assert!(reading.take(all - 4096));
-    let mut play = Play::sharing(Transform::Deflate { takeover: false }, &reading);
+    let mut play = Play::sharing(Transform::Deflate { takeover: false, window: Window::LARGEST }, &reading);
     for _ in 0..100 {
         play = play.frame(0xC1, &Deflater::new().message(&text(200)));
     }
