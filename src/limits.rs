@@ -307,6 +307,10 @@ pub const CENSUS: usize = 1 << 17;
 /// credentials comes back at once, and a flood of refusals must not make every one of them look at all others.
 pub const ATTEMPTS_AFTER: usize = 16;
 
+/// TLS connections without a key that are remembered once they ended: a gateway that ends TLS may have stood between one of
+/// them and a session in the clear. Each such session looks at all of them.
+pub const FRONTS: usize = 256;
+
 /// TCP connections without payload that are remembered: among them are a gateway's failed attempts at its upstream.
 pub const UNUSED: usize = 1 << 12;
 

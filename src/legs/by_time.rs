@@ -228,7 +228,7 @@ fn still_there(parent: &Connection, at: Timestamp) -> bool {
 }
 
 /// Addresses that the fields which gateways add name as the client's.
-fn forwarded_for(connection: &Connection) -> Vec<IpAddr> {
+pub(super) fn forwarded_for(connection: &Connection) -> Vec<IpAddr> {
     let Some(request) = &connection.request else { return Vec::new() };
     let head = &request.head.head;
     let mut found: Vec<IpAddr> = Vec::new();

@@ -3,7 +3,7 @@
 use super::{Observer, Totals};
 use crate::connection::{Carried, Connection, Outcome, Unused};
 use crate::gateway::Census;
-use crate::legs::{Again, Candidates, LegPair, Matched, Paired, Unconnected};
+use crate::legs::{Again, Candidates, Fronts, LegPair, Matched, Paired, Unconnected};
 use crate::limits;
 use crate::rules::{self, Context, Cues, Finding, Selection};
 use std::collections::{BTreeMap, VecDeque};
@@ -19,6 +19,7 @@ pub(super) struct Bench<'a> {
     candidates: Candidates,
     census: Census,
     unused: VecDeque<Unused>,
+    fronts: Fronts,
     taken: u64,
 }
 
@@ -33,6 +34,7 @@ impl<'a> Bench<'a> {
             candidates: Candidates::default(),
             census: Census::default(),
             unused: VecDeque::new(),
+            fronts: Fronts::default(),
             taken: 0,
         }
     }
@@ -86,8 +88,8 @@ impl<'a> Bench<'a> {
         let unused = self.unused.make_contiguous();
         unused.sort_by_key(|unused| (unused.opened.at, unused.opened.packet));
         let unused = Unconnected::new(unused);
-        let context =
-            Context { census: &self.census, unused: &unused, selection: self.selection, legs: None };
+        let (census, fronts) = (&self.census, &self.fronts);
+        let context = Context { census, unused: &unused, fronts, selection: self.selection, legs: None };
         let mut waiting: Vec<Option<Waiting>> =
             std::mem::take(&mut self.waiting).into_iter().map(Some).collect();
         let Matched { pairs, again } = {
@@ -166,6 +168,7 @@ impl<'a> Bench<'a> {
     fn seat(&mut self) {
         for connection in &self.arrived {
             self.census.push(connection);
+            self.fronts.push(connection);
         }
         for connection in &mut self.arrived {
             connection.serial = self.taken;

@@ -8,6 +8,7 @@ pub mod suppression;
 mod answers;
 mod attempt;
 mod attribution;
+mod behind;
 mod capture;
 mod close;
 mod context;

@@ -4,8 +4,8 @@ use crate::gateway::{Parting, Party, ending, relay};
 use crate::http::h2::ErrorCode;
 use crate::net::Endpoint;
 use crate::role::Role;
+use crate::rules::behind;
 use crate::rules::gateway::idle_timeout_close::Idle;
-use crate::rules::handshake;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, Severity, quote, trust};
 
@@ -34,7 +34,8 @@ rule! {
     /// Connections that are still open when the capture ends, and those of which only one side was captured. Where
     /// bytes are missing a Close may be among them: then it is only possible, and a warning. Where the silence before it is one that a
     /// known idle limit explains, it is a warning. Of a RST amid traffic, seen on one leg, it names who sent it and not who
-    /// is to blame; and of a client whose request a gateway sent, that the gateway is who ended it, or passed it on.
+    /// is to blame; and of a client whose request a gateway sent, that the gateway is who ended it, or passed it on. A gateway that
+    /// ends TLS is known as the client by a TLS connection that begins and ends together with the session.
     pub static RULE = "WS-CL-001" "closed-without-close-frame" {
         severity: Error, category: Close, reference: "RFC 6455 §7.1.1, §7.1.5",
         explains: ["client-aborts-after-101", "stream-ends-mid-frame"], asked_on: [Abrupt], check: Check::InContext(check),
@@ -124,6 +125,9 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     .shows(end, format!("{how} from the {}, no Close before it in either direction", by.name()))
     .shows_all(end, doubt.into_iter().collect())
     .help(match by {
+        Role::Client if !silence.is_empty() => String::from(
+            "send a Ping at half of this silence, and look for a timer of that length: in the client, such as a library that missed a Pong, or in a gateway, if one stands here as the client (nginx `proxy_read_timeout`)",
+        ),
         Role::Client => String::from(
             "find out why the client left without a Close: killed, closed hard, or a library that drops the connection",
         ),
@@ -140,22 +144,8 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         );
     }
     // On the leg behind a gateway that is the client.
-    let forwarded =
-        connection.request.as_ref().filter(|request| by == Role::Client && handshake::is_forwarded(request));
-    if let Some(request) = forwarded {
-        finding = finding.confidence(Confidence::Likely).origin(Origin::Gateway).blame(Blame::Unknown).shows_all(
-            request.seen,
-            handshake::forwarded(request)
-                .into_iter()
-                .take(1)
-                .map(|field| format!("a gateway stands for the client here, which may have ended it by itself or passed on the end: {field}"))
-                .collect(),
-        );
-        finding.help = format!(
-            "look in the log of the gateway {} at this second for who ended this session: its client, a timer, a reload or a stop; what would settle it: a capture between the client and the gateway",
-            connection.tcp.client.ip
-        )
-        .into();
+    if by == Role::Client {
+        finding = behind::weigh(connection, end, quiet.filter(|quiet| *quiet >= LONG), context, finding);
     }
     if let Some((error, seen)) = announced {
         finding = finding.shows(seen, format!("GOAWAY {error} from the {}", by.name()));
@@ -334,8 +324,11 @@ mod tests {
 
     #[test]
     fn a_long_silence_is_told() {
-        let finding = Scene::session("", "").messages(Client, 1).after(60.0).fin(Server).finds(RULE.name);
-        assert!(finding.message.contains("60.0 s of silence"), "{}", finding.message);
+        for by in [Server, Client] {
+            let finding = Scene::session("", "").messages(Client, 1).after(60.0).fin(by).finds(RULE.name);
+            assert!(finding.message.contains("60.0 s of silence"), "{}", finding.message);
+            assert!(finding.help.starts_with("send a Ping at half of this silence"), "{}", finding.help);
+        }
     }
 
     #[test]
