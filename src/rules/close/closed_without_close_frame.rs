@@ -108,6 +108,8 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
             close.from.name()
         )
     });
+    // Gateways have such timers more often than programs, and one may stand here as the client.
+    let timer_of_client = by == Role::Client && !silence.is_empty();
     let mut finding = Finding::new(
         &RULE,
         end,
@@ -115,7 +117,11 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     )
     .at_most(if timed || doubt.is_some() { Severity::Warning } else { Severity::Error })
     .doubted(&doubt, Confidence::Possible)
-    .confidence(if connection.ending.unseen || forgotten { Confidence::Likely } else { Confidence::Certain })
+    .confidence(if connection.ending.unseen || forgotten || timer_of_client {
+        Confidence::Likely
+    } else {
+        Confidence::Certain
+    })
     .origin(by)
     .blame(if unclear || forgotten { Blame::Unknown } else { by.into() })
     .message(format!(
@@ -125,7 +131,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     .shows(end, format!("{how} from the {}, no Close before it in either direction", by.name()))
     .shows_all(end, doubt.into_iter().collect())
     .help(match by {
-        Role::Client if !silence.is_empty() => String::from(
+        Role::Client if timer_of_client => String::from(
             "send a Ping at half of this silence, and look for a timer of that length: in the client, such as a library that missed a Pong, or in a gateway, if one stands here as the client (nginx `proxy_read_timeout`)",
         ),
         Role::Client => String::from(
@@ -328,6 +334,8 @@ mod tests {
             let finding = Scene::session("", "").messages(Client, 1).after(60.0).fin(by).finds(RULE.name);
             assert!(finding.message.contains("60.0 s of silence"), "{}", finding.message);
             assert!(finding.help.starts_with("send a Ping at half of this silence"), "{}", finding.help);
+            let sure = if by == Server { Confidence::Certain } else { Confidence::Likely };
+            assert_eq!(finding.confidence, sure);
         }
     }
 
