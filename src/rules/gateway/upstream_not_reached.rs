@@ -317,6 +317,7 @@ mod tests {
             server: endpoint([10, 1, 0, 99], 8080),
             opened: seen(90, 25),
             syns: 1,
+            undelivered: Vec::new(),
             accepted: None,
             ended: refused.then(|| (Server, Transport::Reset, seen(91, 26))),
         }

@@ -119,6 +119,7 @@ mod tests {
             server: like.tcp.server,
             opened,
             syns,
+            undelivered: Vec::new(),
             accepted: None,
             ended: refused.then_some((Server, Transport::Reset, opened)),
         }
