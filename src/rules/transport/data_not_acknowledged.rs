@@ -47,7 +47,7 @@ fn too_big(connection: &Connection, speaker: Role) -> Option<Finding> {
     let reason = undelivered::black_hole(connection, speaker)?;
     // Of TLS that asked for nothing yet, it stopped the handshake.
     let is_handshake = !sealed::may_be_session(connection);
-    let may_be = connection.tls.as_deref().is_some_and(Facts::may_carry_websocket);
+    let may_be = connection.tls.as_deref().is_some_and(Facts::offers_http1_at_most);
     if is_handshake && !may_be || trust::doubt(connection, speaker.other()).is_some() {
         return None;
     }
