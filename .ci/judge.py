@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Holds what is read of every fixture against tshark, which reads it by other code: .ci/judge.py PROGRAM
 
-What tshark sees, the program must see: of each TCP stream and side the frames by opcode, the codes of Close frames, and the
-final status of the answer to an upgrade. Where the program sees more, the fixture is listed below with the reason.
+What tshark sees, the program must see: of each TCP stream and side the frames by opcode, the codes of Close frames, the
+final status of the answer to an upgrade, and the ICMP errors about its packets. Where the program sees more, the fixture is listed below with the reason.
 """
 
 import collections
@@ -47,6 +47,9 @@ FIELDS = [
     "websocket.payload.close.status_code",
     "http.response.code",
 ]
+# Type, code and MTU, of the one that is there.
+ERRORS = [["icmp.type", "icmpv6.type"], ["icmp.code", "icmpv6.code"], ["icmp.mtu", "icmpv6.mtu"]]
+IS_ERROR = "(icmp.type in {3,11} or icmpv6.type in {1,2,3})"
 
 
 def main():
@@ -69,6 +72,9 @@ def compare(program, capture):
     missed, more = theirs - ours, ours - theirs
     # Which of several answers was one to an upgrade, tshark does not say, but for 101.
     missed = {seen: count for seen, count in missed.items() if seen[2] != "status" or seen[3] == 101}
+    # Attempts at TCP that carried nothing are no connections of the report.
+    listed = {stream for stream, *_ in ours}
+    missed = {seen: count for seen, count in missed.items() if seen[2] != "icmp" or seen[0] in listed}
     lines = []
     if missed and name not in SEES_TOO_MUCH:
         lines.append(f"{capture.name}: tshark alone sees {told(missed)}")
@@ -101,6 +107,9 @@ def read(program, capture, keys):
         for close in connection["closes"]:
             if close["code"] is not None:
                 seen[stream, ports[close["from"]], "code", close["code"]] += 1
+        for error in connection["tcp"].get("icmp", []):
+            what = f"{error['type']}/{error['code']} {error['mtu'] or ''}"
+            seen[stream, ports[error["about"]], "icmp", what] += error["count"]
         if connection["response"] and connection["carrier"] == "http/1.1":
             seen[stream, ports["server"], "status", connection["response"]["status"]] += 1
     return seen
@@ -108,14 +117,13 @@ def read(program, capture, keys):
 
 def judge(capture, keys):
     """The same as tshark sees it."""
-    command = ["tshark", "-2", "-r", str(capture), "-o", "tcp.reassemble_out_of_order:TRUE", "-Y", "websocket or http.response"]
-    command += ["-T", "fields", "-E", "occurrence=a", "-E", "aggregator=,", "-E", "separator=|"]
-    command += [arg for field in FIELDS for arg in ("-e", field)]
-    command += [arg for key in keys for arg in ("-o", f"tls.keylog_file:{key}")]
-    # A capture that is cut gives a status of its own, and what could be read.
-    lines = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
     seen = collections.Counter()
-    for line in lines:
+    for line in tshark(capture, keys, f"tcp and {IS_ERROR}", ["tcp.stream", "tcp.srcport", *sum(ERRORS, [])]):
+        stream, port, *fields = line.split("|")
+        kind, code, mtu = (four or six for four, six in zip(fields[::2], fields[1::2]))
+        seen[int(stream), int(port), "icmp", f"{kind}/{code} {mtu}"] += 1
+    # An error quotes a packet that is not sent with it.
+    for line in tshark(capture, keys, f"(websocket or http.response) and not {IS_ERROR}", FIELDS):
         streams, ports, opcodes, codes, statuses = ([*filter(None, field.split(","))] for field in line.split("|"))
         if not streams:
             continue
@@ -129,6 +137,16 @@ def judge(capture, keys):
             if int(status) == 101 or int(status) >= 200:
                 seen[stream, port, "status", int(status)] += 1
     return seen
+
+
+def tshark(capture, keys, wanted, fields):
+    """A line for each packet that is wanted, with these fields of it."""
+    command = ["tshark", "-2", "-r", str(capture), "-o", "tcp.reassemble_out_of_order:TRUE", "-Y", wanted]
+    command += ["-T", "fields", "-E", "occurrence=a", "-E", "aggregator=,", "-E", "separator=|"]
+    command += [arg for field in fields for arg in ("-e", field)]
+    command += [arg for key in keys for arg in ("-o", f"tls.keylog_file:{key}")]
+    # A capture that is cut gives a status of its own, and what could be read.
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 use crate::capture::{Item, Merged, Packet, PacketId};
 use crate::connection::Connection;
-use crate::net::{Decoded, Decoder, Endpoint, Flags};
+use crate::net::{Decoded, Decoder, Endpoint, Flags, FlowKey, Side};
 use std::io;
 
 /// What tells the packets of one TCP connection from all others.
@@ -28,11 +28,17 @@ impl Wanted {
             isn: tcp.isn.client,
         }
     }
+
+    fn is_between(&self, key: &FlowKey) -> bool {
+        let [low, high] = [Side::Low, Side::High].map(|side| key.endpoint(side));
+        [low, high] == self.ends || [high, low] == self.ends
+    }
 }
 
 /// Reads all of `input` and gives the packets of the wanted connection to `write`; tells how many there were.
 ///
-/// Packets between its endpoints count from its SYN on, up to a SYN that begins another connection between them. Of a
+/// Packets between its endpoints, and ICMP errors about them, count from its SYN on, up to a SYN that begins another connection
+/// between them. Of a
 /// fragmented datagram, the fragment that completes it is found.
 ///
 /// # Errors
@@ -45,11 +51,19 @@ pub fn extract(
     let (mut decoder, mut begun, mut count) = (Decoder::new(), false, 0);
     while let Some(item) = input.next() {
         let Item::Packet(packet) = item else { continue };
-        let Decoded::Tcp(segment) = decoder.decode(&packet) else { continue };
-        let [from, to] = [segment.from, segment.from.other()].map(|side| segment.key.endpoint(side));
-        if [from, to] != wanted.ends && [to, from] != wanted.ends {
+        let segment = match decoder.decode(&packet) {
+            Decoded::Tcp(segment) => segment,
+            Decoded::Icmp(error) if begun && wanted.is_between(&error.key) => {
+                write(&packet)?;
+                count += 1;
+                continue;
+            }
+            _ => continue,
+        };
+        if !wanted.is_between(&segment.key) {
             continue;
         }
+        let from = segment.key.endpoint(segment.from);
         let opens = segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::ACK) && from == wanted.ends[0];
         if opens && wanted.isn != Some(segment.seq) {
             if begun {

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!  file, stdin, .gz ──▶ capture/     ──Packet──▶      records of pcap and pcapng, damage
-//!                       net/         ──Segment──▶     link layer, tunnels, IP, fragments, TCP header
+//!                       net/         ──Segment──▶     link layer, tunnels, IP, fragments, TCP header, ICMP errors
 //!                       tcp/         ──StreamEvent──▶ bytes of each direction in order, gaps, FIN, RST
 //!                       tls/                          the same bytes opened, where a key is known
 //!                       http/                         heads and bodies of HTTP/1.1, PROXY headers; frames and HPACK of HTTP/2

@@ -107,6 +107,9 @@ pub const LINGER_NANOS: i64 = 1_000_000_000;
 /// longer than sessions keep silent between two pings.
 pub const DOUBTED_RESET_NANOS: i64 = 120_000_000_000;
 
+/// Kinds of ICMP errors that are kept of one flow: a path has two or three, a forger has all.
+pub const ICMP_KINDS: usize = 8;
+
 /// How far from the sender's next sequence number a RST may lie and still be believed.
 pub const RESET_DISTANCE: u32 = 1 << 20;
 

@@ -1,7 +1,9 @@
 //! The program as it is run: exit statuses, standard input and output, the page.
 
-use crate::support::{captures, program, read, root, run, run_with_input};
+use crate::support::{captures, program, read, report, root, run, run_with_input};
+use std::fs;
 use std::io::Read as _;
+use std::path::Path;
 use std::process::Stdio;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -291,4 +293,15 @@ fn the_readme_lists_the_statuses_and_runs_the_fixture_that_is_there() {
         assert!(readme.contains(&format!("\n| {status} ")), "{status}");
     }
     assert!(readme.contains(&format!("cargo run --release -- {FAULT}\n")));
+}
+
+#[test]
+fn an_extract_holds_the_icmp_errors_about_its_connection() {
+    let extracted = Path::new(env!("CARGO_TARGET_TMPDIR")).join("icmp.pcapng");
+    let _ = fs::remove_file(&extracted);
+    let (whole, extracted) = ("fixtures/captures/rec_path_mtu.pcap", extracted.to_str().unwrap());
+    assert_eq!(run(&["extract", "0", extracted, whole]).status, 0);
+    let errors = |path| report(path)["connections"][0]["tcp"]["icmp"].clone();
+    assert_eq!(errors(extracted)[0]["count"], 5);
+    assert_eq!(errors(extracted), errors(whole));
 }

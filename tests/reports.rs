@@ -18,13 +18,15 @@ enum Shape {
     /// One of these words.
     OneOf(&'static [&'static str]),
     OrNull(&'static Shape),
+    /// Or its key is not there.
+    OrAbsent(&'static Shape),
     List(&'static Shape),
     /// An address and a name, any number of them.
     Names,
     /// Exactly these keys.
     Object(&'static [(&'static str, Shape)]),
 }
-use Shape::{Bool, Count, Endpoint, List, Names, Object, OneOf, OrNull, Seconds, Text, Time};
+use Shape::{Bool, Count, Endpoint, List, Names, Object, OneOf, OrAbsent, OrNull, Seconds, Text, Time};
 
 const REPORT: Shape = Object(&[
     ("schema", OneOf(&["wsanalyze.report/1"])),
@@ -120,6 +122,19 @@ const TCP: Shape = Object(&[
     ("accepted", OrNull(&MARK)),
     ("fins", Object(&[("client", OrNull(&MARK)), ("server", OrNull(&MARK))])),
     ("reset", OrNull(&Object(&[("from", SIDE), ("packet", Count), ("time", Time)]))),
+    ("icmp", OrAbsent(&List(&ICMP))),
+]);
+
+const ICMP: Shape = Object(&[
+    ("about", SIDE),
+    ("by", Text),
+    ("type", Count),
+    ("code", Count),
+    ("name", Text),
+    ("mtu", OrNull(&Count)),
+    ("count", Count),
+    ("first", MARK),
+    ("last", MARK),
 ]);
 
 const TLS: Shape = Object(&[
@@ -301,6 +316,10 @@ impl Shape {
                 }
                 true
             }
+            OrAbsent(shape) => {
+                shape.check(value, place, wrong);
+                true
+            }
             List(shape) => {
                 for (index, item) in value.as_array().into_iter().flatten().enumerate() {
                     shape.check(item, &format!("{place}[{index}]"), wrong);
@@ -314,6 +333,7 @@ impl Shape {
                 for (name, shape) in fields {
                     match value.get(name) {
                         Some(value) => shape.check(value, &format!("{place}.{name}"), wrong),
+                        None if matches!(shape, OrAbsent(_)) => {}
                         None => wrong.push(format!("{place}.{name} is absent")),
                     }
                 }

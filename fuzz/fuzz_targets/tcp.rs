@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use std::collections::HashMap;
 use wsanalyze::capture::{PacketId, Seen};
-use wsanalyze::net::{Flags, FlowKey, Segment, Side};
+use wsanalyze::net::{Flags, FlowKey, Icmp, IcmpError, IcmpKind, Segment, Side};
 use wsanalyze::tcp::{Event, FlowId, Interest, Sink, StreamEvent, Table};
 use wsanalyze::time::Timestamp;
 
@@ -36,7 +36,7 @@ impl Sink for Judge {
             Event::Fin | Event::FinUnseen => assert!(!std::mem::replace(ended, true), "ended twice"),
             Event::Closed { .. } => drop(self.open.remove(&e.flow)),
             Event::Opened { .. } | Event::Syn { .. } | Event::SynAgain | Event::Conflict { .. } => {}
-            Event::Reset { .. } | Event::Window { .. } => {}
+            Event::Reset { .. } | Event::Window { .. } | Event::Icmp { .. } => {}
         }
         let asked = matches!(e.event, Event::Data { .. } | Event::Gap { .. });
         if asked && self.ignore {
@@ -66,6 +66,11 @@ fuzz_target!(|data: &[u8]| {
         at += i64::from(more >> 4) * 100_000_000;
         seen = Seen { packet: PacketId::new(0, number as u64 + 1), at: Timestamp::from_nanos(at) };
         judge.ignore = more & 12 == 12;
+        if who & 6 == 6 {
+            let says = Icmp { by: [10, 0, 0, 3].into(), kind: IcmpKind::Other, code: (3, flags) };
+            table.icmp(&IcmpError { key, from, seq: near(seq_high, seq_low), says }, seen, &mut judge);
+            continue;
+        }
         let segment = Segment {
             key,
             from,

@@ -7,6 +7,7 @@ pub use frames::{Close, FrameFacts, Glimpse, LARGE, Pings};
 use super::anomaly::Anomaly;
 use super::carrier::Carrier;
 use super::ending::{Ending, Transport};
+use super::undelivered::Undelivered;
 use crate::capture::Seen;
 use crate::http::{RequestHead, ResponseHead};
 use crate::net::Endpoint;
@@ -104,6 +105,7 @@ impl Connection {
                 reset: None,
                 stall: Sides::default(),
                 repeats: Sides::default(),
+                undelivered: Sides::default(),
             },
             carrier: Carrier::Http1,
             first,
@@ -203,6 +205,8 @@ pub struct TcpFacts {
     pub stall: Sides<Option<Box<Span>>>,
     /// What each side sent again since it last sent something new.
     pub repeats: Sides<Option<Box<Repeats>>>,
+    /// What ICMP errors say of packets that each side sent, in the order of their first ones.
+    pub undelivered: Sides<Vec<Undelivered>>,
 }
 
 /// A RST, and the time to live by which its sender is known.
@@ -265,6 +269,8 @@ pub struct Unused {
     pub accepted: Option<Seen>,
     /// The first FIN or RST: who sent it, and where.
     pub ended: Option<(Role, Transport, Seen)>,
+    /// What ICMP errors say of the client's SYNs.
+    pub undelivered: Vec<Undelivered>,
 }
 
 /// What tells client from server.

@@ -13,7 +13,7 @@ use super::session::Session;
 use super::start::Start;
 use super::trouble::Troubles;
 use crate::capture::{PacketId, Seen};
-use crate::net::{Endpoint, Side};
+use crate::net::{Endpoint, FlowKey, Icmp, Side};
 use crate::role::Role;
 use crate::tcp::ResetKind;
 use crate::tls::{self, Keyring, Plain};
@@ -359,6 +359,11 @@ impl Flow {
         let (from, seen) = (reset.side, reset.seen);
         self.reset.get_or_insert_with(|| Box::new(reset));
         self.end(from, Transport::Reset, seen);
+    }
+
+    /// An ICMP error about a packet of one side.
+    pub(super) fn icmp(&mut self, from: Side, said: (Icmp, u32), key: &FlowKey, seen: Seen) {
+        self.start.errors.note(from, said, key, seen);
     }
 
     /// The window of one side closed or opened.

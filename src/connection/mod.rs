@@ -25,6 +25,7 @@ mod tests_cuts;
 #[cfg(test)]
 mod tests_http2;
 mod trouble;
+mod undelivered;
 mod unread;
 
 pub use crate::tcp::ResetKind;
@@ -37,4 +38,5 @@ pub use facts::{
 };
 pub use known::Known;
 pub use table::{Carried, Connections, Counters, Parked, Told};
+pub use undelivered::{Place, Undelivered};
 pub use unread::{Roll, Unread};

@@ -2,6 +2,7 @@
 
 use super::ending::Transport;
 use super::facts::Unused;
+use super::undelivered::Errors;
 use crate::capture::{PacketId, Seen};
 use crate::net::{FlowKey, Side};
 use crate::role::Role;
@@ -29,6 +30,7 @@ pub(super) struct Start {
     pub(super) ended: Option<(Side, Transport, Seen)>,
     /// Whether that is a FIN which the capture lacks: the packet acknowledges it.
     pub(super) end_unseen: bool,
+    pub(super) errors: Errors,
 }
 
 impl Begun {
@@ -62,6 +64,7 @@ impl Begun {
             syns: 0,
             ended: None,
             end_unseen: false,
+            errors: Errors::default(),
         };
         if let Some(opener) = opener.filter(|_| is_syn) {
             start.synchronize(opener, Some(isn), first);
@@ -116,6 +119,7 @@ impl Start {
             syns: self.syns,
             accepted: self.accepted,
             ended: self.ended.map(|(side, transport, seen)| (role(side), transport, seen)),
+            undelivered: self.errors.by_role(client).client,
         })
     }
 }

@@ -394,6 +394,11 @@ impl Sink for Connections {
                 Entry::Idle(start) => start.end(e.from, Transport::Reset, e.seen),
                 Entry::Begun(_) | Entry::Vacant => {}
             },
+            Event::Icmp { says, acked } => match self.begun(&e) {
+                Entry::Busy(flow) => flow.icmp(e.from, (says, acked), e.key, e.seen),
+                Entry::Idle(start) => start.errors.note(e.from, (says, acked), e.key, e.seen),
+                Entry::Begun(_) | Entry::Vacant => {}
+            },
             Event::Closed { why, unseen } => match self.flows.get_mut(e.flow).map(std::mem::take) {
                 Some(Entry::Busy(flow)) => {
                     self.http2 -= u32::from(flow.is_counted());

@@ -486,6 +486,7 @@ fn a_refused_attempt_belongs_to_the_connection_that_waited() {
         server: endpoint([10, 1, 0, 20], 8080),
         opened: Seen { packet: PacketId::new(0, 50), at: Timestamp::from_nanos(millis * MILLI) },
         syns: 1,
+        undelivered: Vec::new(),
         accepted: None,
         ended: None,
     };
@@ -511,6 +512,7 @@ fn a_refused_attempt_beside_one_that_was_accepted_is_not_the_reason() {
         server: endpoint([10, 1, 0, host], 8080),
         opened: Seen { packet: PacketId::new(0, 50), at: Timestamp::from_nanos(millis * MILLI) },
         syns: 1,
+        undelivered: Vec::new(),
         accepted: None,
         ended: None,
     };

@@ -3,6 +3,7 @@
 use super::counters::Counters;
 use super::endpoint::FlowKey;
 use super::fragments::{Fragments, Key};
+use super::icmp::{self, IcmpError};
 use super::ip::{self, Addresses, Chain, Fragment, Header};
 use super::rest::Rest;
 use super::segment::{Flags, Segment};
@@ -25,6 +26,8 @@ pub struct Decoder {
 pub enum Decoded<'a> {
     /// A TCP segment.
     Tcp(Segment<'a>),
+    /// An ICMP error about one.
+    Icmp(IcmpError),
     /// Something else.
     Other(Other),
 }
@@ -70,6 +73,8 @@ pub enum Layer {
     Udp,
     /// TCP.
     Tcp,
+    /// ICMP and ICMPv6.
+    Icmp,
 }
 
 impl fmt::Display for Layer {
@@ -81,6 +86,7 @@ impl fmt::Display for Layer {
             Layer::Ipv6 => "IPv6",
             Layer::Udp => "UDP",
             Layer::Tcp => "TCP",
+            Layer::Icmp => "ICMP",
         })
     }
 }
@@ -124,17 +130,23 @@ impl Decoder {
     }
 
     /// Hands on the segment of a packet, where it holds one: as [`Decoder::decode`] finds it, but where it was made. A copy
-    /// would wait for the stores of its fields, which costs as much as finding it.
+    /// would wait for the stores of its fields, which costs as much as finding it. Gives the ICMP error, where it is one.
     #[inline(always)]
-    pub fn segment(&mut self, packet: &Packet<'_>, mut take: impl FnMut(&Segment<'_>)) {
+    pub fn segment(&mut self, packet: &Packet<'_>, mut take: impl FnMut(&Segment<'_>)) -> Option<IcmpError> {
         let counters = &mut self.counters;
         let is_plain = plain::segment(packet, |segment, bytes, addresses| {
             count(bytes, addresses, counters);
             take(segment);
         });
-        if !is_plain && let Decoded::Tcp(segment) = self.walk(packet) {
-            take(&segment);
+        if is_plain {
+            return None;
         }
+        match self.walk(packet) {
+            Decoded::Tcp(segment) => take(&segment),
+            Decoded::Icmp(error) => return Some(error),
+            Decoded::Other(_) => {}
+        }
+        None
     }
 
     /// The same for any packet.
@@ -142,9 +154,13 @@ impl Decoder {
     pub(super) fn walk<'a>(&'a mut self, packet: &Packet<'a>) -> Decoded<'a> {
         let Decoder { counters, fragments } = self;
         match walk(packet, counters, fragments) {
-            Ok(segment) => {
-                counters.tcp = counters.tcp.saturating_add(1);
-                Decoded::Tcp(segment)
+            Ok(decoded) => {
+                let field = match decoded {
+                    Decoded::Icmp(_) => &mut counters.other_ip,
+                    _ => &mut counters.tcp,
+                };
+                *field = field.saturating_add(1);
+                decoded
             }
             Err(other) => {
                 counters.count(other);
@@ -173,7 +189,7 @@ fn walk<'a>(
     packet: &Packet<'a>,
     counters: &mut Counters,
     fragments: &'a mut Fragments,
-) -> Result<Segment<'a>, Other> {
+) -> Result<Decoded<'a>, Other> {
     // One reassembly a packet: what it gives borrows from the table, and fragments in fragments do not occur.
     let mut fragments = Some(fragments);
     let mut rest = Rest::of(packet);
@@ -215,7 +231,7 @@ fn walk<'a>(
             (rest, header.chain) = reassemble(table, &header, fragment, tunnel.tag, rest, packet, counters)?;
         }
         next = match header.chain.protocol {
-            ip::TCP => return segment(rest, &header, tunnel, counters),
+            ip::TCP => return segment(rest, &header, tunnel, counters).map(Decoded::Tcp),
             ip::UDP => tunnel.enter(tunnel::udp(&mut rest)?),
             ip::IN_IPV4 => tunnel.enter((Next::Ipv4, None)),
             ip::IN_IPV6 => tunnel.enter((Next::Ipv6, None)),
@@ -223,6 +239,10 @@ fn walk<'a>(
             ip::MPLS => tunnel.enter((Next::Mpls, None)),
             // RFC 3378: two bytes of version and nothing.
             ip::ETHERNET => rest.skip(2, Layer::Tunnel).map(|()| tunnel.enter((Next::Ethernet, None)))?,
+            other @ (icmp::ICMP | icmp::ICMP6) => {
+                let error = icmp::error(rest, &header, tunnel.tag);
+                return error.map(Decoded::Icmp).ok_or(Other::Transport(other));
+            }
             other => return Err(Other::Transport(other)),
         };
     }

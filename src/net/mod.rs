@@ -1,4 +1,4 @@
-//! From a packet's first byte to its TCP segment: link layer, VLAN tags, tunnels, IP, fragments, TCP header.
+//! From a packet's first byte to its TCP segment, or to the ICMP error about one: link layer, VLAN tags, tunnels, IP, fragments, TCP header.
 //!
 //! Headers are read by etherparse's strict header slices. Lengths are judged here, once, in `rest`: what the packet
 //! still holds and what was sent beyond it. So a packet cut by a snap length, one with the length 0 of segmentation
@@ -31,6 +31,7 @@ mod counters;
 mod decode;
 mod endpoint;
 mod fragments;
+mod icmp;
 mod ip;
 mod link;
 mod link_name;
@@ -39,12 +40,15 @@ mod rest;
 mod segment;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_icmp;
 mod tunnel;
 mod wireless;
 
 pub use counters::Counters;
 pub use decode::{Decoded, Decoder, Layer, Other};
 pub use endpoint::{Endpoint, FlowKey, KeptKey, LongKey, ShortKey, Side};
+pub use icmp::{Icmp, IcmpError, IcmpKind};
 pub use link::is_supported;
 pub use link_name::link_name;
 pub use segment::{Flags, Segment};

@@ -6,11 +6,11 @@ use crate::time::Timestamp;
 use etherparse::{IpHeaders, IpNumber, Ipv6Header, PacketBuilder, TcpHeader};
 use proptest::prelude::*;
 
-const ETHERNET: u32 = 1;
-const RAW: u32 = 101;
+pub(super) const ETHERNET: u32 = 1;
+pub(super) const RAW: u32 = 101;
 const PAYLOAD: &[u8] = b"GET /chat HTTP/1.1\r\n";
 
-fn packet(link: u32, data: &[u8]) -> Packet<'_> {
+pub(super) fn packet(link: u32, data: &[u8]) -> Packet<'_> {
     let seen = Seen { packet: PacketId::new(0, 1), at: Timestamp::default() };
     Packet { seen, link: LinkType(link), original_len: data.len() as u32, fcs_len: 0, data }
 }
@@ -24,7 +24,7 @@ fn tcp() -> TcpHeader {
     }
 }
 
-fn v4() -> Vec<u8> {
+pub(super) fn v4() -> Vec<u8> {
     let mut out = Vec::new();
     let header = etherparse::Ipv4Header::new(0, 61, IpNumber::TCP, [10, 0, 0, 5], [10, 0, 0, 9]).unwrap();
     let header = etherparse::Ipv4Header { identification: 4711, dont_fragment: true, ..header };
@@ -35,28 +35,28 @@ fn v4() -> Vec<u8> {
     out
 }
 
-fn v6() -> Vec<u8> {
+pub(super) fn v6() -> Vec<u8> {
     let mut out = Vec::new();
     PacketBuilder::ipv6([1; 16], [2; 16], 55).tcp_header(tcp()).write(&mut out, PAYLOAD).unwrap();
     out
 }
 
-fn behind(head: &[u8], data: &[u8]) -> Vec<u8> {
+pub(super) fn behind(head: &[u8], data: &[u8]) -> Vec<u8> {
     [head, data].concat()
 }
 
-fn ethernet(ether_type: u16, data: &[u8]) -> Vec<u8> {
+pub(super) fn ethernet(ether_type: u16, data: &[u8]) -> Vec<u8> {
     [&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2][..], &ether_type.to_be_bytes(), data].concat()
 }
 
 /// An IPv4 packet from 192.0.2.1 to 192.0.2.2.
-fn in_ip(protocol: u8, data: &[u8]) -> Vec<u8> {
+pub(super) fn in_ip(protocol: u8, data: &[u8]) -> Vec<u8> {
     let header =
         etherparse::Ipv4Header::new(data.len() as u16, 9, IpNumber(protocol), [192, 0, 2, 1], [192, 0, 2, 2]);
     behind(&header.unwrap().to_bytes(), data)
 }
 
-fn in_udp(port: u16, data: &[u8]) -> Vec<u8> {
+pub(super) fn in_udp(port: u16, data: &[u8]) -> Vec<u8> {
     let len = data.len() as u16 + 8;
     in_ip(17, &[&40000u16.to_be_bytes()[..], &port.to_be_bytes(), &len.to_be_bytes(), &[0, 0], data].concat())
 }
@@ -65,11 +65,12 @@ fn in_udp(port: u16, data: &[u8]) -> Vec<u8> {
 fn decoded(link: u32, data: &[u8]) -> Result<(FlowKey, Side, u32, Vec<u8>), Other> {
     match Decoder::new().decode(&packet(link, data)) {
         Decoded::Tcp(s) => Ok((s.key, s.from, s.declared_len, s.payload.to_vec())),
+        Decoded::Icmp(error) => panic!("{error:?}"),
         Decoded::Other(other) => Err(other),
     }
 }
 
-fn key(tag: u32) -> FlowKey {
+pub(super) fn key(tag: u32) -> FlowKey {
     FlowKey::v4(([10, 0, 0, 5], 51234), ([10, 0, 0, 9], 80), tag).0
 }
 

@@ -5,7 +5,7 @@ use super::front::{Front, Target};
 use super::ledger::Ledger;
 use super::part::{self, Part};
 use crate::capture::{Merged, Seen};
-use crate::net::Segment;
+use crate::net::{IcmpError, Segment};
 use crate::tls::KeyLog;
 
 /// Reads all that `front` gives, or so many items, and tells whether that was all.
@@ -46,6 +46,13 @@ impl<O: Observer> Target for Alone<'_, '_, O> {
         if part.has_told() {
             part.tell().for_each(|told| self.ledger.take(told));
         }
+    }
+
+    #[cold]
+    fn icmp(&mut self, error: &IcmpError, seen: Seen) {
+        let part = &mut self.parts[part::of(&error.key)];
+        part.icmp(error, seen);
+        part.tell().for_each(|told| self.ledger.take(told));
     }
 
     fn pass(&mut self, now: Seen) {

@@ -1,7 +1,7 @@
-//! What comes before the flows: packets in one order, and the segments in them.
+//! What comes before the flows: packets in one order, and the segments and errors in them.
 
 use crate::capture::{Format, Item, Merged, Seen};
-use crate::net::{self, Segment};
+use crate::net::{self, IcmpError, Segment};
 use crate::time::Timestamp;
 use crate::tls::KeyLog;
 
@@ -21,6 +21,9 @@ pub(super) struct Front {
 pub(super) trait Target {
     /// The next segment, from the loaded item of `input`.
     fn segment(&mut self, segment: &Segment<'_>, seen: Seen, input: &Merged);
+
+    /// An error about a segment.
+    fn icmp(&mut self, error: &IcmpError, seen: Seen);
 
     /// It is as late as this, whatever flow that packet belongs to.
     fn pass(&mut self, now: Seen);
@@ -54,7 +57,10 @@ impl Front {
                     self.next_pass = Timestamp::from_nanos(seen.at.as_nanos().saturating_add(PASS_NANOS));
                     target.pass(seen);
                 }
-                self.net.segment(&packet, |segment| target.segment(segment, seen, &self.input));
+                let error = self.net.segment(&packet, |segment| target.segment(segment, seen, &self.input));
+                if let Some(error) = error {
+                    target.icmp(&error, seen);
+                }
             }
             Some(Item::Secrets(text)) => {
                 self.keys.read(text);

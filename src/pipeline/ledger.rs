@@ -132,7 +132,9 @@ mod tests {
             let opened = Seen { packet: PacketId::new(0, number), ..session.first };
             let (client, server) = (session.tcp.client, session.tcp.server);
             let (capture, stream, syns, accepted, ended) = (0, 0, 1, None, None);
-            let unused = Unused { capture, stream, client, server, opened, syns, accepted, ended };
+            let undelivered = Vec::new();
+            let unused =
+                Unused { capture, stream, client, server, opened, syns, accepted, ended, undelivered };
             ledger.take(Told::Carried(opened.packet, Carried::Nothing(unused)));
             assert!(ledger.bench.unused() <= limits::UNUSED);
             assert_eq!((ledger.totals.tcp_refused, ledger.totals.tcp_unanswered), (0, number));

@@ -4,7 +4,7 @@ use super::front::Front;
 use crate::capture::{PacketId, Seen};
 use crate::connection::{self, Connections, Known, Parked, Told, Unread};
 use crate::limits;
-use crate::net::{FlowKey, Segment};
+use crate::net::{FlowKey, IcmpError, Segment};
 use crate::tcp::{self, FlowId};
 use crate::tls::{KeyLog, Keyring, Sessions, Turn};
 use crate::websocket::Depth;
@@ -37,6 +37,11 @@ impl Part {
     #[inline]
     pub(super) fn push(&mut self, segment: &Segment<'_>, seen: Seen) {
         self.tcp.push(segment, seen, &mut self.connections);
+    }
+
+    /// Takes an error about a segment of its flows.
+    pub(super) fn icmp(&mut self, error: &IcmpError, seen: Seen) {
+        self.tcp.icmp(error, seen, &mut self.connections);
     }
 
     /// Time passes.

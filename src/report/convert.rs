@@ -1,5 +1,9 @@
 //! From facts and findings to the shape of the report ([`super::model`]).
 
+mod tcp;
+
+use self::tcp::tcp;
+
 use super::model::{self, BothSides, Counts};
 use super::{Secrets, escape};
 use crate::capture::{CaptureInfo, Compression, Format, Seen};
@@ -295,19 +299,6 @@ fn both<T, U>(sides: &Sides<T>, one: impl Fn(&T) -> U) -> BothSides<U> {
 
 fn mark(seen: Seen) -> model::Mark {
     model::Mark { capture: seen.packet.capture(), packet: seen.packet.number(), time: seen.at.to_string() }
-}
-
-fn tcp(tcp: &facts::TcpFacts) -> model::Tcp {
-    model::Tcp {
-        opened: tcp.opened.map(mark),
-        accepted: tcp.accepted.map(mark),
-        fins: both(&tcp.fins, |fin| fin.map(mark)),
-        reset: tcp.reset.as_ref().map(|reset| model::Reset {
-            from: reset.from.name(),
-            packet: reset.seen.packet.number(),
-            time: reset.seen.at.to_string(),
-        }),
-    }
 }
 
 fn tls(t: &tls::Facts) -> model::Tls {

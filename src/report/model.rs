@@ -10,7 +10,7 @@ mod leg_pair;
 mod message;
 mod tls;
 
-pub use connection::{Close, Connection, End, Frames, Reset, Sees, Silence, Tcp, Wording};
+pub use connection::{Close, Connection, End, Frames, IcmpError, Reset, Sees, Silence, Tcp, Wording};
 pub use finding::{Consequence, Evidence, Finding, Suppression};
 pub use handshake::{Extension, Param, Request, Response};
 pub use leg_pair::{Change, LegPair};

@@ -36,7 +36,7 @@ pub enum Cue {
     Silence,
     /// A ping without its pong.
     Ping,
-    /// A closed window, or a reset.
+    /// A closed window, a reset, or an ICMP error.
     Transport,
     /// The capture lacks some of it.
     Incomplete,
@@ -146,6 +146,7 @@ impl Cues {
             note(Cue::Compressed, frames.is_some_and(|frames| frames.compressed > 0));
             note(Cue::Ping, frames.is_some_and(|frames| is_unanswered(frames, over)));
             note(Cue::Transport, connection.tcp.stall[role].is_some());
+            note(Cue::Transport, !connection.tcp.undelivered[role].is_empty());
             note(Cue::Incomplete, trust::is_doubtful(connection, role));
         }
         note(Cue::Transport, connection.tcp.reset.is_some());

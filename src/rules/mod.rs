@@ -36,6 +36,7 @@ pub(crate) mod testing;
 mod tls;
 mod transport;
 mod trust;
+mod undelivered;
 
 pub use attempt::judge_attempt;
 pub use capture::capture_encrypted::capture_encrypted;

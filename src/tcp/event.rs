@@ -1,7 +1,7 @@
 //! What reassembly tells the stages above it.
 
 use crate::capture::Seen;
-use crate::net::{FlowKey, Side};
+use crate::net::{FlowKey, Icmp, Side};
 
 /// The number of an open flow: small, and given again to a later flow after [`Event::Closed`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
@@ -24,7 +24,8 @@ pub struct StreamEvent<'a> {
     /// The packet that brought it. For bytes that waited for earlier ones, or for what their packet acknowledges: the
     /// packet that carried them. So packets may be told out of the order of the capture, but causes before effects.
     pub seen: Seen,
-    /// Who sent it. For [`Event::Gap`]: whose bytes are missing. For [`Event::FinUnseen`]: whose FIN is missing. For [`Event::Closed`]: of no meaning.
+    /// Who sent it. For [`Event::Gap`]: whose bytes are missing. For [`Event::FinUnseen`]: whose FIN is missing. For
+    /// [`Event::Icmp`]: who sent the packet that it is about. For [`Event::Closed`]: of no meaning.
     pub from: Side,
     /// What happened.
     pub event: Event<'a>,
@@ -91,6 +92,13 @@ pub enum Event<'a> {
     Window {
         /// Whether its window is zero now.
         closed: bool,
+    },
+    /// An ICMP error about a packet that was sent and is not acknowledged.
+    Icmp {
+        /// Who says so, and what.
+        says: Icmp,
+        /// How far the other side has acknowledged.
+        acked: u32,
     },
     /// The last event of a flow; its id will be used again.
     Closed {

@@ -392,6 +392,15 @@ impl Flow {
         Interest::Keep
     }
 
+    /// How far the other side has acknowledged, where this side sent the number and it is not acknowledged.
+    pub(super) fn in_flight(&self, from: Side, seq: u32) -> Option<u32> {
+        let [low, high] = &self.halves;
+        match from {
+            Side::Low => low.in_flight(seq),
+            Side::High => high.in_flight(seq),
+        }
+    }
+
     /// The side of which the capture has no packet.
     pub(super) fn unseen(&self) -> Option<Side> {
         let [low, high] = &self.halves;

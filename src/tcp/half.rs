@@ -177,6 +177,18 @@ impl Half {
         }
     }
 
+    /// How far the other side has acknowledged, where this number was sent and is not acknowledged. One that lies more than 2³¹ back was not sent, as far as anybody
+    /// can tell.
+    pub(super) fn in_flight(&self, seq: u32) -> Option<u32> {
+        let behind = i64::from(ahead(self.next, seq));
+        let waits = self.hole.as_ref().map_or(0, |hole| hole.end().saturating_sub(self.offset));
+        // A SYN stands one before the first byte.
+        let began = i64::try_from(self.offset).unwrap_or(i64::MAX).saturating_add(1);
+        let is_sent = behind <= began && behind.saturating_add_unsigned(waits) > 0;
+        let is_acked = self.has_ack() && ahead(self.acked, seq) > 0;
+        (self.is_seen() && self.is_known() && is_sent && !is_acked).then_some(self.acked)
+    }
+
     /// How far `seq` lies ahead of the next byte in order.
     pub(super) const fn distance(&self, seq: u32) -> i32 {
         ahead(seq, self.next)

@@ -65,6 +65,11 @@ impl Hole {
         self.next_fin().map(|fin| (fin.at, fin.ack)).or_else(held)
     }
 
+    /// The offset behind the last bytes that wait; 0 where only a FIN does.
+    pub(super) fn end(&self) -> u64 {
+        self.held.last_key_value().map_or(0, |(&at, held)| at.saturating_add(held.sent))
+    }
+
     /// The packet of the first thing that waits.
     pub(super) fn first_seen(&self) -> Option<Seen> {
         let held = || self.held.first_key_value().map(|(_, held)| held.seen);

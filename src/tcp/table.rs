@@ -6,7 +6,7 @@ use super::keys::{Keys, Known};
 use super::places::Places;
 use crate::capture::Seen;
 use crate::limits;
-use crate::net::{Flags, Segment, Side};
+use crate::net::{Flags, IcmpError, Segment, Side};
 use crate::time::Timestamp;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -72,6 +72,18 @@ impl Table {
                 }
             }
             None => self.begin(segment, seen, sink),
+        }
+    }
+
+    /// Takes an ICMP error about a segment. One that quotes what its flow did not send, or what was acknowledged, is late or
+    /// forged (RFC 5927 §4.1); one of a flow that is not open says nothing.
+    pub fn icmp(&mut self, error: &IcmpError, seen: Seen, sink: &mut impl Sink) {
+        self.pass(seen, sink);
+        let Some(Known::Open(id)) = self.keys.get(&error.key) else { return };
+        let Some(Some(flow)) = self.flows.get(id) else { return };
+        if let Some(acked) = flow.in_flight(error.from, error.seq) {
+            let (key, from, event) = (&error.key, error.from, Event::Icmp { says: error.says, acked });
+            sink.event(StreamEvent { flow: id, key, seen, from, event });
         }
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::capture::{PacketId, Seen};
 use crate::limits;
-use crate::net::{Flags, FlowKey, Segment, Side};
+use crate::net::{Flags, FlowKey, Icmp, IcmpError, IcmpKind, Segment, Side};
 use crate::time::Timestamp;
 
 /// What was told, in words short enough to compare.
@@ -20,6 +20,7 @@ pub(super) enum Told {
     Fin(Side),
     FinUnseen(Side),
     Reset(Side),
+    Icmp(Side, IcmpKind),
     Closed(Closed),
 }
 
@@ -47,6 +48,7 @@ impl Sink for Log {
             Event::Fin => Told::Fin(e.from),
             Event::FinUnseen => Told::FinUnseen(e.from),
             Event::Reset { .. } => Told::Reset(e.from),
+            Event::Icmp { says, .. } => Told::Icmp(e.from, says.kind),
             Event::Closed { why, .. } => Told::Closed(why),
         });
         let data = matches!(e.event, Event::Data { .. })
@@ -130,6 +132,15 @@ impl Run {
         };
         let seen = self.seen();
         self.table.push(&segment, seen, &mut self.log);
+    }
+
+    /// An ICMP error that quotes a segment of this side; tells whether it is believed.
+    fn is_told_undelivered(&mut self, from: Side, seq: u32) -> bool {
+        let (key, _) = FlowKey::v4(([10, 0, 0, 1], 1000), ([10, 0, 0, 2], 80), 0);
+        let says = Icmp { by: [10, 0, 0, 9].into(), kind: IcmpKind::NoHost, code: (3, 1) };
+        let (seen, told) = (self.seen(), self.log.told.len());
+        self.table.icmp(&IcmpError { key, from, seq, says }, seen, &mut self.log);
+        self.log.told.get(told..) == Some(&[Told::Icmp(from, IcmpKind::NoHost)])
     }
 
     /// The three-way handshake, A to B, with these initial sequence numbers.
@@ -532,4 +543,40 @@ fn a_flow_ignored_at_its_last_gap_is_not_even_closed() {
     run.send(B, Flags::ACK, 500, 110, b"");
     run.finish();
     assert_eq!(run.log.told[3..], [Told::Gap(A, 0, 10, GapCause::Lost)]);
+}
+
+#[test]
+fn an_icmp_error_counts_where_it_quotes_what_is_on_the_way() {
+    let mut run = Run::default();
+    assert!(!run.is_told_undelivered(A, 99), "of a flow that nobody has seen");
+    run.send(A, Flags::SYN, 99, 0, b"");
+    assert!(run.is_told_undelivered(A, 99), "the SYN");
+    assert!(!run.is_told_undelivered(A, 98) && !run.is_told_undelivered(A, 100));
+    assert!(!run.is_told_undelivered(B, 499), "of a side that is silent");
+    run.send(B, Flags::SYN | Flags::ACK, 499, 100, b"");
+    assert!(!run.is_told_undelivered(A, 99), "it was acknowledged");
+    assert!(run.is_told_undelivered(B, 499));
+    run.send(A, Flags::ACK, 100, 500, b"hello");
+    assert!(run.is_told_undelivered(A, 100) && run.is_told_undelivered(A, 104));
+    assert!(!run.is_told_undelivered(A, 105), "not sent yet");
+    // What waits for missing bytes was sent as well.
+    run.send(A, Flags::ACK, 110, 500, b"later");
+    assert!(run.is_told_undelivered(A, 110) && run.is_told_undelivered(A, 107));
+    assert!(!run.is_told_undelivered(A, 115));
+    run.send(B, Flags::ACK, 500, 105, b"");
+    assert!(!run.is_told_undelivered(A, 104) && run.is_told_undelivered(A, 110));
+}
+
+#[test]
+fn what_was_sent_before_the_capture_or_half_the_numbers_ago_is_not_on_the_way() {
+    let mut run = Run::default();
+    run.send(A, Flags::ACK, 5, 500, b"midway");
+    assert!(run.is_told_undelivered(A, 5));
+    assert!(!run.is_told_undelivered(A, 3) && !run.is_told_undelivered(A, 5 + (1 << 31)));
+    // Numbers pass zero.
+    let mut run = Run::default();
+    run.open(u32::MAX - 2, 499);
+    run.send(A, Flags::ACK, u32::MAX - 1, 500, b"around");
+    assert!(run.is_told_undelivered(A, u32::MAX) && run.is_told_undelivered(A, 3));
+    assert!(!run.is_told_undelivered(A, 4));
 }

@@ -19,6 +19,7 @@ fn decoded(decoder: &mut Decoder, data: &[u8], nanos: i64) -> Result<(), Other> 
     let packet = Packet { seen, link: RAW, original_len: data.len() as u32, fcs_len: 0, data };
     match decoder.decode(&packet) {
         Decoded::Tcp(_) => Ok(()),
+        Decoded::Icmp(error) => panic!("{error:?}"),
         Decoded::Other(other) => Err(other),
     }
 }

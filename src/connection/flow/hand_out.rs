@@ -118,6 +118,7 @@ impl Flow {
                 server: of.server.stalled(self.last).map(Box::new),
             },
             repeats: Sides { client: of.client.repeats, server: of.server.repeats },
+            undelivered: self.start.errors.by_role(client),
         };
         connection.proxied.clone_from(&self.proxied);
         connection.tls =

@@ -4,7 +4,7 @@ use super::super::front::Target;
 use super::super::part;
 use crate::capture::{Chunk, Merged, Seen};
 use crate::limits;
-use crate::net::{Flags, FlowKey, LongKey, Segment, ShortKey, Side};
+use crate::net::{Flags, FlowKey, IcmpError, LongKey, Segment, ShortKey, Side};
 use crate::tls::KeyLog;
 use std::mem::take;
 use std::sync::mpsc::{Receiver, SyncSender};
@@ -66,9 +66,11 @@ impl Step {
 
 const _: () = assert!(size_of::<Step>() == 64);
 
-/// What concerns all parts.
+/// What is no segment.
 #[derive(Clone)]
 pub(super) enum Notice {
+    /// An error about a segment of a flow of this part, by its index among those of the worker.
+    Icmp(usize, Box<IcmpError>, Seen),
     /// The time of this packet was reached.
     Pass(Seen),
     /// There are more keys.
@@ -261,6 +263,16 @@ impl Target for Batches {
             chunk,
             part: part << 1 | segment.from as u8,
         });
+        self.order += 1;
+        self.count += 1;
+    }
+
+    #[cold]
+    fn icmp(&mut self, error: &IcmpError, seen: Seen) {
+        let (worker, part) = self.places[part::of(&error.key)];
+        let batch = &mut self.pending[usize::from(worker)];
+        let notice = Notice::Icmp(part.into(), Box::new(*error), seen);
+        batch.notices.push((batch.steps.len(), self.order, notice));
         self.order += 1;
         self.count += 1;
     }

@@ -103,10 +103,15 @@ impl Worker {
 
     fn notice(&mut self, order: u64, notice: &Notice, told: &mut Vec<(Place, Told)>) {
         self.turns.reach(order);
+        if let Notice::Icmp(part, error, seen) = notice {
+            self.parts[*part].icmp(error, *seen);
+            return self.told(*part, order, told);
+        }
         for index in 0..self.parts.len() {
             match notice {
                 Notice::Pass(now) => self.parts[index].pass(*now),
                 Notice::Renew(keys) => self.parts[index].renew(keys),
+                Notice::Icmp(..) => {}
             }
             self.told(index, order, told);
         }

@@ -2,7 +2,7 @@
 
 use super::sessions::{Leg, Session};
 use super::{Detail, Packet, Row, Shape};
-use crate::report::model::{Change, Close, Connection, Extension, Frames, Mark, Report};
+use crate::report::model::{Change, Close, Connection, Extension, Frames, IcmpError, Mark, Report};
 use crate::time::Timestamp;
 
 /// What happened on all legs, leg by leg.
@@ -72,6 +72,14 @@ impl Events<'_> {
         for close in &c.closes {
             let row = self.at(&mark(c.capture, close.packet, &close.time));
             self.rows.push(Row { shape: self.arrow(close.from), text: written(close), ..row });
+        }
+        for error in &c.tcp.icmp {
+            let mut row = Row { shape: self.note(), text: undelivered(error), ..self.at(&error.first) };
+            if error.count > 1 {
+                row.until = self.time(&error.last.time);
+                row.packets.push(Packet { capture: error.last.capture, number: error.last.packet });
+            }
+            self.rows.push(row);
         }
         self.ending();
         self.rows
@@ -323,6 +331,13 @@ fn written(close: &Close) -> String {
         (None, _) => String::from("Close without a code"),
     };
     if close.reason.is_empty() { code } else { format!("{code} \"{}\"", close.reason) }
+}
+
+/// `ICMP to the client from 192.0.2.1: fragmentation needed, MTU 1280, 5 times`.
+fn undelivered(error: &IcmpError) -> String {
+    let mtu = error.mtu.map_or(String::new(), |mtu| format!(", MTU {mtu}"));
+    let times = if error.count > 1 { format!(", {} times", error.count) } else { String::new() };
+    format!("ICMP to the {} from {}: {}{mtu}{times}", error.about, error.by, error.name)
 }
 
 /// `24 text ⇄ 22 text, 3 pings answered`, the client's on the left; `None` where there was nothing but Close.

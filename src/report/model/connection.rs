@@ -88,6 +88,34 @@ pub struct Tcp {
     pub fins: BothSides<Option<Mark>>,
     /// The first RST.
     pub reset: Option<Reset>,
+    /// ICMP errors about its packets, one of each kind and side; absent where there was none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub icmp: Vec<IcmpError>,
+}
+
+/// What routers, firewalls or hosts say of packets that did not arrive. Anybody can forge that.
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
+pub struct IcmpError {
+    /// Whose packets: `client` or `server`.
+    #[schemars(extend("enum" = ["client", "server"]))]
+    pub about: &'static str,
+    /// The address that says so.
+    pub by: String,
+    /// Type, of ICMP or of ICMPv6 as the address is.
+    #[serde(rename = "type")]
+    pub kind: u8,
+    /// Code.
+    pub code: u8,
+    /// What they are called, as `host unreachable`.
+    pub name: &'static str,
+    /// The size of packets that the next link takes, the smallest that was told; null where none was.
+    pub mtu: Option<u32>,
+    /// How many such errors there were.
+    pub count: u32,
+    /// The first of them.
+    pub first: Mark,
+    /// The last of them.
+    pub last: Mark,
 }
 
 /// A RST.

@@ -1,6 +1,6 @@
 use crate::connection::{Close, Connection, Outcome};
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Finding, Severity, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Finding, Severity, quote, trust, undelivered};
 
 rule! {
     /// # What it finds
@@ -21,7 +21,7 @@ rule! {
     /// # What it does not report
     /// Captures that end within 10 s of the Close, and sides that were not captured whole or of which nothing else was. A Close with 1002, 1003,
     /// 1007 or 1009: its sender has failed the connection, and an answer is worth nothing. A Close after pings without
-    /// answer: none can be expected. Where the sender itself ended TCP within a second, the other side had no time, and
+    /// answer: none can be expected. A side whose packets do not arrive, as ICMP says: what it answers waits behind them. Where the sender itself ended TCP within a second, the other side had no time, and
     /// it is only information.
     pub static RULE = "WS-CL-005" "close-unanswered" {
         severity: Warning, category: Close, reference: "RFC 6455 §5.5.1, §7.1.2",
@@ -45,7 +45,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         return;
     };
     let over_before = end.at < close.seen.at;
-    if failed || over_before {
+    if failed || over_before || undelivered::hold_back(connection, silent, close.seen) {
         return;
     }
     let waited = trust::elapsed(connection, close.seen, end);
@@ -111,6 +111,8 @@ const PATIENCE: f64 = 1.0;
 #[cfg(test)]
 mod tests {
     use super::RULE;
+    use crate::connection::{Connection, Place, Repeats, Span, Undelivered};
+    use crate::net::{Icmp, IcmpKind};
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::Scene;
     use crate::rules::{Blame, Severity};
@@ -147,5 +149,19 @@ mod tests {
         Scene::session("", "").gap(Client).close(Server, 1000, "").fin(Client).silent(RULE.name);
         Scene::session("", "").unseen(Client).close(Server, 1000, "").fin(Server).silent(RULE.name);
         Scene::session("", "").close(Server, 1000, "").close(Client, 1000, "").fin(Client).silent(RULE.name);
+    }
+
+    #[test]
+    fn what_a_side_answers_behind_packets_that_do_not_arrive_is_not_missed() {
+        let narrow = |c: &mut Connection| {
+            let says = Icmp { by: [10, 0, 0, 1].into(), kind: IcmpKind::TooBig { mtu: None }, code: (3, 4) };
+            let span = Span { from: c.last, until: c.last };
+            let (stuck, place) = (Repeats { count: 1, span }, Place::Path);
+            c.tcp.undelivered.server = vec![Undelivered { says, count: 1, span, stuck, place }];
+        };
+        let left = |scene: Scene| scene.after(10.0).fin(Client);
+        let closed = || Scene::session("", "").close(Client, 1000, "").packet(|_| ());
+        left(closed().with(narrow)).silent(RULE.name);
+        left(Scene::session("", "").with(narrow).close(Client, 1000, "")).finds(RULE.name);
     }
 }

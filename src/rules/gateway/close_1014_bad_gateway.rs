@@ -190,6 +190,7 @@ mod tests {
             server: endpoint([10, 1, 0, 99], 8080),
             opened: seen(90, 35),
             syns: 1,
+            undelivered: Vec::new(),
             accepted: None,
             ended: Some((Server, Transport::Reset, seen(91, 36))),
         }];

@@ -3,7 +3,9 @@ use crate::legs::{Attempts, Fate, Legs, unreached};
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::tls::tls_handshake_failed;
-use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, attribution, pair, quote, trust};
+use crate::rules::{
+    Blame, Check, Confidence, Context, Finding, Origin, attribution, pair, quote, trust, undelivered,
+};
 
 rule! {
     /// # What it finds
@@ -18,7 +20,7 @@ rule! {
     ///
     /// # What causes it
     /// RST: nothing listens on that port. No answer to the SYN: a firewall, a wrong address, a host that is down, a full
-    /// accept queue. Accepted and ended before a byte was sent: a list of allowed addresses that lacks the gateway's, a limit of
+    /// accept queue; a router or a firewall that says so by ICMP is named, with what it says. Accepted and ended before a byte was sent: a list of allowed addresses that lacks the gateway's, a limit of
     /// connections, a port that a proxy of containers holds open while nothing runs behind it, a program that fails as it
     /// accepts. TLS that failed: a certificate that the gateway does not trust, or a port that speaks no TLS. No answer to
     /// the request: a blocked program, no upgrade handler, or the program ended the connection.
@@ -232,6 +234,17 @@ fn not_connected(connection: &Connection, tried: &Attempts<'_>) -> Option<Findin
             "find out what listens there: a list of allowed addresses, a limit of connections, a port proxy of containers with no program behind it; then read its log at this second",
         ),
     };
+    // A router or a firewall may say why a SYN got no answer.
+    let reason = tried.tried.iter().filter(|_| tried.fate == Fate::Unanswered);
+    let reason = reason.filter_map(|one| undelivered::of_syn(&one.undelivered, one.server)).next();
+    let (title, what, help) = match &reason {
+        Some(reason) => (
+            format!("gateway's upstream not reached: {}", reason.name()),
+            format!("was not reached: {}", reason.told()),
+            reason.help(),
+        ),
+        None => (title.to_owned(), what.to_owned(), help.to_owned()),
+    };
     let times = if count == tried.upstreams.len() { String::new() } else { format!(" {count} times") };
     let upstreams: Vec<String> =
         tried.upstreams.iter().take(SHOWN).map(|upstream| upstream.to_string()).collect();
@@ -246,11 +259,11 @@ fn not_connected(connection: &Connection, tried: &Attempts<'_>) -> Option<Findin
     let same_host = first.client.ip == gateway && connection.tcp.client.ip != gateway;
     let mut finding = Finding::new(&RULE, first.opened, title)
         .confidence(match tried.fate {
-            Fate::Refused | Fate::Unanswered if same_host => Confidence::Certain,
+            Fate::Refused | Fate::Unanswered if same_host && reason.is_none() => Confidence::Certain,
             _ => Confidence::Likely,
         })
         .origin(Origin::Gateway)
-        .blame(Blame::Upstream)
+        .blame(reason.as_ref().map_or(Blame::Upstream, |reason| reason.blame(Blame::Upstream)))
         .message(format!(
             "the gateway tried {}{more}{times} before it {}; {that} {what}",
             quote::list(&upstreams),
@@ -279,6 +292,9 @@ fn not_connected(connection: &Connection, tried: &Attempts<'_>) -> Option<Findin
             }
             _ => {}
         }
+    }
+    if let Some(reason) = &reason {
+        finding = reason.shown(finding);
     }
     if let Some(answer) = connection.response.as_ref().filter(|answer| answer.head.status != 101) {
         finding = finding.shows(answer.seen, format!("client is answered {}", quote::status(answer)));
@@ -317,6 +333,7 @@ mod tests {
             server: endpoint([10, 1, 0, 99], 8080),
             opened: seen(90, 25),
             syns: 1,
+            undelivered: Vec::new(),
             accepted: None,
             ended: refused.then(|| (Server, Transport::Reset, seen(91, 26))),
         }

@@ -1,7 +1,7 @@
 use crate::connection::{Connection, Outcome};
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote, trust, undelivered};
 
 rule! {
     /// # What it finds
@@ -67,12 +67,16 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             format!("the client gave up with {how}{}", quote::after(waited)),
         ),
     };
+    let reason = lost.and_then(|_| undelivered::in_vain(connection, Role::Client, request.seen));
+    let why = reason.as_ref().map_or(String::new(), |reason| format!(": {}", reason.told()));
     let (origin, blame, arrived) = match lost {
-        Some(_) => {
-            (Origin::Network, Blame::Network, "; the request was sent again in vain, so it did not arrive")
-        }
-        None if hasty => (Origin::Client, Blame::Unknown, ""),
-        None => (Origin::Server, Blame::Server, ""),
+        Some(_) => (
+            Origin::Network,
+            reason.as_ref().map_or(Blame::Network, |reason| reason.blame(Blame::Server)),
+            format!("; the request was sent again in vain, so it did not arrive{why}"),
+        ),
+        None if hasty => (Origin::Client, Blame::Unknown, String::new()),
+        None => (Origin::Server, Blame::Server, String::new()),
     };
     let says = if joined {
         "the capture, which lacks the server's first packets, has no answer to the upgrade"
@@ -97,6 +101,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         });
     if let Some((by, seen)) = end {
         finding = finding.shows(seen, format!("{how} from the {}, no answer before it", by.name()));
+    }
+    if let Some(reason) = &reason {
+        finding = reason.shown(finding).help(reason.help());
     }
     if let Some(repeats) = lost {
         finding = finding

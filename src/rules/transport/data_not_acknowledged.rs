@@ -1,12 +1,14 @@
 use crate::connection::Connection;
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote, sealed, trust};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote, sealed, trust, undelivered};
+use crate::tls::Facts;
 
 rule! {
     /// # What it finds
     /// A session in whose midst one side vanished: what the other one sent was sent again and again, for 3 s or longer, and
-    /// nothing came back.
+    /// nothing came back. Or large packets alone vanished, as ICMP in the capture says; those of a TLS handshake,
+    /// with its certificates, count too.
     ///
     /// # Why it matters
     /// The sender's program believes in a session that is dead, and loses what it sends. TCP alone gives up after many
@@ -14,27 +16,57 @@ rule! {
     ///
     /// # What causes it
     /// A laptop that sleeps, a phone that lost its network, a host that crashed or was cut off; a route, a tunnel or a
-    /// firewall that began to drop the packets.
+    /// firewall that began to drop the packets. Packets that are too big for a link on the way, where the ICMP that says so
+    /// is filtered or not heeded: small messages pass, and a large one is the end. ICMP that the capture holds is quoted.
     ///
     /// # How to fix
     /// Find out what became of the silent host at this second. Send pings with a time limit from both sides, so that the end is
     /// noticed in seconds: `ping_interval` and `ping_timeout` of Python's websockets, a heartbeat with `terminate()` in ws;
-    /// and let clients connect anew.
+    /// and let clients connect anew. Where packets are too big: let ICMP type 3 code 4 (type 2 of ICMPv6) pass every
+    /// firewall, or clamp the MSS where the path is narrow (`TCPMSS --clamp-mss-to-pmtu` of iptables, `ip tcp adjust-mss`
+    /// of Cisco).
     ///
     /// # What it does not report
     /// What was acknowledged in the end, a side that ended the connection itself, and captures that lack bytes of the silent
     /// side. A silence of 30 s or more before it is a matter of its own. Of TLS that no key opened it is information.
     pub static RULE = "WS-TR-006" "data-not-acknowledged" {
         severity: Error, category: Transport, reference: "RFC 9293 §3.8; RFC 6298 §5",
-        explains: ["closed-without-close-frame", "close-unanswered", "ping-unanswered", "close-internal-error"],
-        asked_on: [Abrupt, Sealed], check: Check::Connection(check),
+        explains: ["closed-without-close-frame", "close-unanswered", "ping-unanswered", "close-internal-error", "handshake-unanswered", "tls-handshake-failed"],
+        asked_on: [Abrupt, Transport, Sealed], check: Check::Connection(check),
     }
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     for speaker in Role::BOTH {
-        found.extend(vanished(connection, speaker.other()));
+        found.extend(too_big(connection, speaker).or_else(|| vanished(connection, speaker.other())));
     }
+}
+
+/// Large packets of this side vanish. Small ones, and those of the other side, get through, so that either may go on for long.
+fn too_big(connection: &Connection, speaker: Role) -> Option<Finding> {
+    let reason = undelivered::black_hole(connection, speaker)?;
+    // Of TLS that asked for nothing yet, it stopped the handshake.
+    let is_handshake = !sealed::may_be_session(connection);
+    let may_be = connection.tls.as_deref().is_some_and(Facts::may_carry_websocket);
+    if is_handshake && !may_be || trust::doubt(connection, speaker.other()).is_some() {
+        return None;
+    }
+    let (stuck, speaks) = (reason.stuck(), speaker.name());
+    let lasts = stuck.span.nanos() as f64 / 1e9;
+    let finding = Finding::new(&RULE, stuck.span.from, format!("packets of the {speaks} too big for the path"))
+        .at_most(if lasts >= LONG { Severity::Error } else { Severity::Warning })
+        .at_most(if is_handshake { Severity::Error } else { sealed::gravity(connection) })
+        .confidence(Confidence::Likely)
+        .origin(Origin::Network)
+        .blame(Blame::Network)
+        .message(format!(
+            "for {} nothing of what the {speaks} sent was acknowledged: {}; it was said {} times, and the {speaks} went on sending packets that are too big, so it does not hear it",
+            quote::seconds(lasts),
+            reason.told(),
+            stuck.count
+        ))
+        .help(reason.help());
+    Some(reason.shown(finding))
 }
 
 /// Nothing more came from this side, and nothing reached it.
@@ -49,6 +81,7 @@ fn vanished(connection: &Connection, silent: Role) -> Option<Finding> {
     if !is_in_vain || came_back || left || trust::doubt(connection, silent).is_some() {
         return None;
     }
+    let reason = undelivered::in_vain(connection, speaker, last);
     let over = connection.ending.by;
     let then = match over {
         Some((_, seen)) => format!(
@@ -61,22 +94,36 @@ fn vanished(connection: &Connection, silent: Role) -> Option<Finding> {
         None => String::from("; the capture ended before anybody gave up"),
     };
     let (speaks, quiet) = (speaker.name(), silent.name());
-    let finding = Finding::new(&RULE, last, format!("{quiet} no longer reached"))
+    let (title, what, help) = match &reason {
+        Some(reason) => {
+            (format!("{quiet} no longer reached: {}", reason.name()), reason.told(), reason.help())
+        }
+        None => (
+            format!("{quiet} no longer reached"),
+            format!("the host of the {quiet} was gone or asleep, or the path dropped the packets"),
+            format!(
+                "find out whether the host of the {quiet} and its network were there at this second; pings with a time limit let the {speaks} notice it in seconds"
+            ),
+        ),
+    };
+    let finding = Finding::new(&RULE, last, title)
         .at_most(if over.is_some() || lasts >= LONG { Severity::Error } else { Severity::Warning })
         .at_most(sealed::gravity(connection))
         .confidence(Confidence::Likely)
         .origin(Origin::Network)
-        .blame(Blame::Unknown)
+        .blame(reason.as_ref().map_or(Blame::Unknown, |reason| reason.blame(silent.into())))
         .message(format!(
-            "what the {speaks} sent was sent again {} times in {} and nothing came back: the host of the {quiet} was gone or asleep, or the path dropped the packets{then}",
+            "what the {speaks} sent was sent again {} times in {} and nothing came back: {what}{then}",
             repeats.count,
-            quote::seconds(lasts)
+            quote::seconds(lasts),
         ))
         .shows(last, format!("the last that the {speaks} sent for the first time"))
         .shows(repeats.span.until, format!("sent again for the last time, {} in all", repeats.count))
-        .help(format!(
-            "find out whether the host of the {quiet} and its network were there at this second; pings with a time limit let the {speaks} notice it in seconds"
-        ));
+        .help(help);
+    let finding = match &reason {
+        Some(reason) => reason.shown(finding),
+        None => finding,
+    };
     Some(match over {
         Some((by, seen)) => {
             finding.shows(seen, format!("{} from the {}", quote::ending(connection), by.name()))
@@ -97,7 +144,8 @@ const LONG: f64 = 10.0;
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::{Connection, Repeats, Span};
+    use crate::connection::{Connection, Place, Repeats, Span, Undelivered};
+    use crate::net::{Icmp, IcmpKind};
     use crate::role::Role::{self, Client, Server};
     use crate::rules::testing::Scene;
     use crate::rules::{Blame, Severity};
@@ -133,6 +181,27 @@ mod tests {
         assert_eq!(sent_again(scene, 6, 12.0).finds(RULE.name).severity, Severity::Info);
         let scene = Scene::sealed_at(0.0).record(Client).record(Server);
         sent_again(scene, 6, 12.0).record(Client).silent(RULE.name);
+    }
+
+    #[test]
+    fn a_handshake_of_tls_that_is_too_big_for_the_path_is_as_grave_as_a_session() {
+        let stuck = |scene: Scene| {
+            let mut from = None;
+            let scene = scene.packet(|seen| from = Some(seen)).after(12.0).packet(|_| ());
+            scene.with(|c: &mut Connection| {
+                let Some(from) = from else { return };
+                let says =
+                    Icmp { by: [10, 0, 0, 1].into(), kind: IcmpKind::TooBig { mtu: None }, code: (3, 4) };
+                let span = Span { from, until: c.last };
+                let (stuck, place) = (Repeats { count: 5, span }, Place::Path);
+                c.tcp.undelivered.server = vec![Undelivered { says, count: 5, span, stuck, place }];
+            })
+        };
+        let finding = stuck(Scene::tls_at(0.0)).finds(RULE.name);
+        assert_eq!((finding.severity, finding.blame), (Severity::Error, Blame::Network));
+        assert_eq!(stuck(Scene::sealed_at(0.0)).finds(RULE.name).severity, Severity::Info);
+        let page = stuck(Scene::tls_at(0.0));
+        page.with(|c| c.tls.as_mut().unwrap().alpn_offered = vec![String::from("h2")]).silent(RULE.name);
     }
 
     #[test]

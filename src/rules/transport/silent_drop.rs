@@ -2,7 +2,7 @@ use crate::connection::{Connection, Reset, ResetKind, Transport};
 use crate::gateway::{Kind, TIMERS, Way};
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote, sealed, trust};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote, sealed, trust, undelivered};
 
 rule! {
     /// # What it finds
@@ -76,13 +76,18 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         ),
         _ => String::from("its first packet was answered with RST"),
     };
+    if undelivered::black_hole(connection, speaker).is_some() {
+        return;
+    }
+    let reason = undelivered::in_vain(connection, speaker, silence.from);
+    let says = reason.as_ref().map_or(String::new(), |reason| format!("; {}", reason.told()));
     let mut finding = Finding::new(&RULE, silence.until, "connection forgotten during a silence")
         .at_most(sealed::gravity(connection))
         .confidence(if sure { Confidence::Likely } else { Confidence::Possible })
         .origin(Origin::Network)
-        .blame(Blame::Network)
+        .blame(reason.as_ref().map_or(Blame::Network, |reason| reason.blame(silent.into())))
         .message(format!(
-            "after {} of silence the {} spoke and {then}: the path, or the host of the {}, no longer knew the connection{like}",
+            "after {} of silence the {} spoke and {then}: the path, or the host of the {}, no longer knew the connection{like}{says}",
             quote::seconds(pause),
             speaker.name(),
             silent.name()
@@ -93,6 +98,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     if let Some(repeats) = repeats {
         finding = finding
             .shows(repeats.span.until, format!("sent again for the last time, {} in all", repeats.count));
+    }
+    if let Some(reason) = &reason {
+        finding = reason.shown(finding);
     }
     if let Some(reset) = reset {
         finding = finding.shows(

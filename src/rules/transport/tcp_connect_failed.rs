@@ -1,19 +1,20 @@
 use crate::connection::{Connection, Transport, Unused};
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Context, Finding, Severity, quote};
+use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, Severity, quote, undelivered};
 
 rule! {
     /// # What it finds
-    /// TCP connections that a client tried to open to a server it uses for WebSocket, and that were refused with a RST
-    /// or never answered. They are told on that client's WebSocket connection which lies nearest in time.
+    /// TCP connections that a client tried to open to a server it uses for WebSocket, and that were refused with a RST,
+    /// never answered, or not delivered as ICMP says. They are told on that client's WebSocket connection which lies nearest in time.
     ///
     /// # Why it matters
     /// No WebSocket can begin without TCP. Browsers show only 1006.
     ///
     /// # What causes it
     /// Refused: nothing listened on the port at that time, as during a restart. Unanswered: a firewall, a full accept
-    /// queue, or a host that is gone.
+    /// queue, or a host that is gone. Not delivered: a router that finds no route or nobody at that address, or a firewall that
+    /// refuses and says so.
     ///
     /// # How to fix
     /// RST: start the listener, or correct the port; a program that listens on 127.0.0.1 cannot be reached from
@@ -45,21 +46,40 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         let Some(first) = failed.next() else { continue };
         let rest = failed.clone().count();
         let later = context.census.last_of(client, server).is_some_and(|last| last > first.opened.at);
-        let what = if refused { "refused with RST" } else { "never answered" };
-        let mut finding = Finding::new(&RULE, first.opened, format!("TCP connection {what}"))
+        let mut told = std::iter::once(first).chain(failed.clone()).filter(|_| !refused);
+        let reason = told.find_map(|unused| undelivered::of_syn(&unused.undelivered, server));
+        let (title, what) = match &reason {
+            Some(reason) => (
+                format!("TCP connection not delivered: {}", reason.name()),
+                format!("had no answer from there: {}", reason.told()),
+            ),
+            None if refused => {
+                (String::from("TCP connection refused with RST"), String::from("refused with RST"))
+            }
+            None => (String::from("TCP connection never answered"), String::from("never answered")),
+        };
+        let mut finding = Finding::new(&RULE, first.opened, title)
             .at_most(if later { Severity::Warning } else { Severity::Error })
             .confidence(if refused { Confidence::Certain } else { Confidence::Likely })
-            .origin(if refused { crate::rules::Origin::Server } else { crate::rules::Origin::Network })
-            .blame(if refused { Blame::Server } else { Blame::Network })
+            .origin(if refused { Origin::Server } else { Origin::Network })
+            .blame(match &reason {
+                Some(reason) => reason.blame(Blame::Server),
+                None if refused => Blame::Server,
+                None => Blame::Network,
+            })
             .message(format!(
                 "{} of {client} to {server} {what}{}",
                 if rest == 0 { String::from("a connection attempt") } else { format!("{} connection attempts", rest + 1) },
                 if later { "; a later one got through" } else { "" }
             ))
-            .help(if refused {
-                "find out why nothing listened on this port at this second: a restart, a crash, or the wrong port"
-            } else {
-                "look for a firewall, a full accept queue, or a host that is gone between this client and the server"
+            .help(match &reason {
+                Some(reason) => reason.help(),
+                None if refused => String::from(
+                    "find out why nothing listened on this port at this second: a restart, a crash, or the wrong port",
+                ),
+                None => String::from(
+                    "look for a firewall, a full accept queue, or a host that is gone between this client and the server",
+                ),
             });
         for unused in std::iter::once(first).chain(failed).take(SHOWN) {
             finding = finding
@@ -74,7 +94,10 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
                 );
             }
         }
-        found.push(finding);
+        found.push(match &reason {
+            Some(reason) => reason.shown(finding),
+            None => finding,
+        });
     }
 }
 
@@ -82,7 +105,11 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
 fn failure(unused: &Unused) -> Option<bool> {
     match (unused.accepted, unused.ended) {
         (None, Some((Role::Server, Transport::Reset, _))) => Some(true),
-        (None, None | Some((Role::Client, ..))) if unused.syns >= SYNS => Some(false),
+        (None, None | Some((Role::Client, ..)))
+            if unused.syns >= SYNS || undelivered::refusal(&unused.undelivered).is_some() =>
+        {
+            Some(false)
+        }
         _ => None,
     }
 }
@@ -119,6 +146,7 @@ mod tests {
             server: like.tcp.server,
             opened,
             syns,
+            undelivered: Vec::new(),
             accepted: None,
             ended: refused.then_some((Server, Transport::Reset, opened)),
         }
