@@ -384,6 +384,10 @@ impl Facts<'_> {
         let Notes { frames, begun, .. } = &mut *self.own;
         *begun = begun.saturating_add(1);
         frames.longest_frame = frames.longest_frame.max(header.len);
+        frames.latest_message = match header.opcode {
+            Opcode::Continuation => frames.latest_message.saturating_add(header.len),
+            _ => header.len,
+        };
         if header.rsv1() {
             frames.compressed += 1;
             frames.first_compressed.get_or_insert(seen);

@@ -118,6 +118,7 @@ const LIGHTTPD: &str = "lighttpd response.c; seen of 1.4.69";
 const TRAFFIC_SERVER: &str = "seen of Traffic Server 9.2.9";
 const NGHTTPX: &str = "seen of nghttpx 1.52.0";
 const H2O: &str = "seen of H2O 2.2.5";
+const WEBSOCKIFY: &str = "seen of websockify 0.13.0";
 const CLOUDFLARE: &str = "Cloudflare's documentation";
 
 /// The table. HAProxy and http-proxy on Node put nothing of their own into what they pass on, and the latter nothing
@@ -184,6 +185,8 @@ static SIGNATURES: &[Signature] = &[
     sign("H2O", Whole("I/O error (head)"), OwnAnswer, H2O),
     sign("H2O", Whole("I/O timeout"), OwnAnswer, H2O),
     sign("H2O", Whole("failed to parse the response"), OwnAnswer, H2O),
+    // A gateway to TCP, such as VNC's: the handshake is its own.
+    sign("websockify", field("Server", "WebSockify"), Named, WEBSOCKIFY),
     reported("AWS Application Load Balancer", field("Server", "awselb"), OwnAnswer),
     reported("Amazon API Gateway", field("x-amz-apigw-id", ""), Passed),
     reported("Amazon API Gateway", field("x-amzn-ErrorType", ""), OwnAnswer),
@@ -251,6 +254,13 @@ mod tests {
     fn a_plain_101_shows_no_gateway() {
         let head =
             response_head("HTTP/1.1 101 Switching Protocols\r\nServer: Python/3.11 websockets/17.4\r\n\r\n");
+        assert_eq!(relay(&head, b""), None);
+    }
+
+    #[test]
+    fn websockify_made_its_101_itself() {
+        let head = response_head("HTTP/1.1 101 X\r\nServer: WebSockify Python/3.11.7\r\n\r\n");
+        assert_eq!(identify(&head, b"")[0].signature.product, "websockify");
         assert_eq!(relay(&head, b""), None);
     }
 

@@ -126,6 +126,18 @@ impl Finding {
         self.rule.explains.contains(&below.rule.name)
             && !(left && (self.borne || own))
             && !self.is_of_the_other(below)
+            && !self.is_too_late(below)
+    }
+
+    /// Whether a fault in the stream came only after what the other side had done, or after a Close: that had another reason.
+    fn is_too_late(&self, below: &Finding) -> bool {
+        let framing = self.rule.category == Category::Frame
+            || matches!(
+                self.rule.name,
+                "rsv1-without-extension" | "rsv-bits-misused" | "compressed-message-undecodable"
+            );
+        let of_another = self.origin != below.origin || below.rule.category == Category::Close;
+        framing && of_another && below.seen.packet < self.seen.packet
     }
 
     /// Whether pings of one side were in vain, and what the other one ended or waited for is told below.
@@ -136,6 +148,8 @@ impl Finding {
                     !matches!(self.origin, Some(Origin::Network)) && self.origin != below.origin
                 }
                 "idle-timeout-close" => self.origin == below.origin,
+                // Only a Close that speaks of pings has this title, too.
+                "close-reports-peer-violation" => self.title != below.title,
                 _ => false,
             }
     }

@@ -22,6 +22,7 @@ mod further;
 mod gateway;
 mod handshake;
 mod identity;
+mod message_limit;
 mod negotiation;
 mod pair;
 mod picture;

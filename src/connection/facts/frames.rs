@@ -32,6 +32,8 @@ pub struct FrameFacts {
     pub longest_frame: u64,
     /// Payload bytes of the longest finished message.
     pub longest_message: u64,
+    /// Payload bytes, by the frames' headers, of the message begun last, finished or not.
+    pub latest_message: u64,
     /// Data frames with RSV1, which permessage-deflate sets on a compressed message.
     pub compressed: u64,
     /// The first of these.

@@ -1,6 +1,7 @@
 use crate::connection::Connection;
+use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Check, Confidence, Finding, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote, trust};
 
 rule! {
     /// # What it finds
@@ -12,7 +13,7 @@ rule! {
     /// # What causes it
     /// An exception that nobody caught. With the reason `keepalive ping timeout` the sender is in order: its pings
     /// stayed unanswered, because the other program was blocked or the path was dead. A relay that cannot express what
-    /// happened behind it sends 1011, too.
+    /// happened behind it sends 1011, too, as websockify does where it cannot connect.
     ///
     /// # How to fix
     /// Read the sender's log at that second. After a keepalive timeout find out what blocked the other program, and
@@ -29,6 +30,20 @@ rule! {
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     for close in super::own(connection).filter(|close| close.code == Some(1011)) {
         let (from, other) = (close.from, close.from.other());
+        if close.reason == WEBSOCKIFYS && from == Role::Server {
+            found.push(
+                super::said(&RULE, connection, close, "websockify did not reach the server behind it")
+                    .confidence(Confidence::Likely)
+                    .origin(Origin::Gateway)
+                    .blame(Blame::Upstream)
+                    .message(format!(
+                        "the gateway sent {}: websockify answers the upgrade first and connects then, and the TCP server behind it refused or was not there",
+                        quote::close(close)
+                    ))
+                    .help("start the TCP server behind websockify, and check the host and port that websockify was given for it"),
+            );
+            continue;
+        }
         if !super::ping_timeout(close) {
             found.push(
                 super::said(&RULE, connection, close, format!("internal error of the {}", from.name()))
@@ -60,6 +75,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     }
 }
 
+/// How websockify says that it found nobody behind it: seen of 0.13.0.
+const WEBSOCKIFYS: &str = "Failed to connect to downstream server";
+
 fn count(number: u64, name: &str) -> String {
     format!("{number} {name}{}", if number == 1 { "" } else { "s" })
 }
@@ -69,7 +87,7 @@ mod tests {
     use super::RULE;
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::Scene;
-    use crate::rules::{Blame, Confidence};
+    use crate::rules::{Blame, Confidence, Origin};
 
     #[test]
     fn the_sender_is_asked() {
@@ -97,5 +115,12 @@ mod tests {
             Scene::session("", "").gap(Client).close(Server, 1011, "keepalive ping timeout").finds(RULE.name);
         assert_eq!(finding.confidence, Confidence::Possible);
         Scene::session("", "").close(Server, 1000, "").silent(RULE.name);
+    }
+
+    #[test]
+    fn websockify_without_its_server_is_no_fault_of_its_own() {
+        let scene = Scene::session("", "").close(Server, 1011, super::WEBSOCKIFYS);
+        let finding = scene.finds(RULE.name);
+        assert_eq!((finding.blame, finding.origin), (Blame::Upstream, Some(Origin::Gateway)));
     }
 }

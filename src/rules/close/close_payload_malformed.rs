@@ -22,7 +22,7 @@ rule! {
     /// missing bytes of its sender it is only likely.
     pub static RULE = "WS-CL-003" "close-payload-malformed" {
         severity: Error, category: Close, reference: "RFC 6455 §5.5.1, §7.4.2",
-        explains: ["close-reports-peer-violation", "close-reply-differs"], asked_on: [Close], check: Check::Connection(check),
+        explains: ["close-reports-peer-violation", "close-reply-differs", "close-unanswered"], asked_on: [Close], check: Check::Connection(check),
     }
 }
 

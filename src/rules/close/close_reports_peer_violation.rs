@@ -1,6 +1,6 @@
 use crate::connection::{Close, Connection, FrameFacts};
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Finding, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Finding, message_limit, quote, trust};
 use crate::websocket::Unread;
 
 rule! {
@@ -17,8 +17,8 @@ rule! {
     /// a message above the receiver's limit.
     ///
     /// # How to fix
-    /// 1009: raise the limit (`maxPayload` in ws, `max_size` in Python's websockets, `SetReadLimit` in gorilla), or
-    /// split the message; Amazon API Gateway takes frames up to 32 KB and messages up to 128 KB. 1008: read the reason,
+    /// 1009: raise the limit (`maxPayload` in ws, `max_size` in Python's websockets, `SetReadLimit` in gorilla; where the
+    /// reason or the answer tells the library, its setting is named), or split the message; Amazon API Gateway takes frames up to 32 KB and messages up to 128 KB. 1008: read the reason,
     /// then check access rights, `Origin` and rate limits. 1003: send the other type, text or binary. 1002, 1007: look
     /// at the last frames before the Close.
     ///
@@ -55,6 +55,11 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                 accused.name()
             ),
         ),
+        (1008, None) if super::ping_timeout(close) => (
+            Blame::from(accused),
+            Confidence::Likely,
+            format!("its pings had no answer of the {}", accused.name()),
+        ),
         (1008, _) => (
             Blame::from(close.from),
             Confidence::Likely,
@@ -73,10 +78,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             Confidence::Likely,
             match frames {
                 Some(frames) => format!(
-                    "the longest frame of the {} had {}, its longest message {}{}",
+                    "the longest frame of the {} had {}, {}{}",
                     accused.name(),
                     quote::bytes(frames.longest_frame),
-                    quote::bytes(frames.longest_message),
+                    longest(frames),
                     inflated(frames)
                 ),
                 None => String::from("no frame could be read"),
@@ -88,21 +93,39 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             format!("it accuses the {} of {}{}", accused.name(), charge(code), frames.map_or("", unread)),
         ),
     };
-    let mut finding = Finding::new(&RULE, close.seen, format!("closed with {code} {}", name(code)))
+    let title = if super::ping_timeout(close) {
+        format!("pings unanswered by the {}", accused.name())
+    } else {
+        format!("closed with {code} {}", name(code))
+    };
+    let mut finding = Finding::new(&RULE, close.seen, title)
         .confidence(confidence)
         .origin(close.from)
         .blame(blame)
         .message(format!("the {} sent {}; {why}", close.from.name(), quote::close(close)))
         .shows(close.seen, format!("{} sends {}", close.from.name(), quote::close(close)))
         .help(if close.reason == TOMCATS {
-            "read the log of the server at this second: an exception in its endpoint, a write of two threads at once, or a stop of Tomcat"
+            String::from("read the log of the server at this second: an exception in its endpoint, a write of two threads at once, or a stop of Tomcat")
+        } else if super::ping_timeout(close) {
+            format!("find out what blocked the {} or the path to it, so that it did not answer pings", accused.name())
+        } else if let Some(setting) = message_limit::setting(connection, close).filter(|_| code == 1009) {
+            format!("raise {setting}, or split the message")
         } else {
-            help(code)
+            String::from(help(code))
         });
     if let Some(last) = frames.and_then(|frames| frames.last).filter(|last| last.packet < close.seen.packet) {
         finding = finding.shows(last, format!("last data of the {} before it", accused.name()));
     }
     found.push(finding);
+}
+
+/// The longest message, which may be the one that was never finished.
+fn longest(frames: &FrameFacts) -> String {
+    if frames.latest_message > frames.longest_message {
+        format!("its last message, which was not finished, {}", quote::bytes(frames.latest_message))
+    } else {
+        format!("its longest message {}", quote::bytes(frames.longest_message))
+    }
 }
 
 /// What the longest compressed message became.
@@ -224,5 +247,26 @@ mod tests {
             Scene::session("", "").messages(Client, 1).gap(Client).close(Server, 1009, "").finds(RULE.name);
         assert_eq!(finding.confidence, Confidence::Possible);
         Scene::session("", "").close(Server, 1011, "").silent(RULE.name);
+    }
+
+    #[test]
+    fn the_message_that_was_never_finished_is_measured() {
+        let told = |latest| {
+            let scene = Scene::session("", "").messages(Client, 1).with(|connection| {
+                let frames = &mut connection.frames.as_mut().unwrap().client;
+                (frames.longest_message, frames.latest_message) = (500, latest);
+            });
+            scene.close(Server, 1009, "").finds(RULE.name).message
+        };
+        assert!(told(180_000).ends_with("its last message, which was not finished, 180000 bytes"));
+        assert!(told(20).ends_with("its longest message 500 bytes"));
+    }
+
+    #[test]
+    fn a_policy_on_pings_is_the_silent_sides_matter() {
+        let scene = Scene::session("", "").messages(Client, 1);
+        let finding = scene.close(Server, 1008, "Ping/Pong timeout").finds(RULE.name);
+        assert_eq!(finding.blame, Blame::Client);
+        assert_eq!(finding.title, "pings unanswered by the client");
     }
 }

@@ -20,15 +20,16 @@ rule! {
     /// # What causes it
     /// A timer of a proxy or load balancer after a silence; a restart of a proxy or of the server; a crash; a handler of the
     /// server that failed on a message or returned, where the framework sends no Close then (uvicorn, aiohttp, Tornado,
-    /// gorilla); a client
+    /// gorilla); a message above a limit, where the library drops the connection (tungstenite, and so axum and warp); a client
     /// that was killed, or whose page was closed hard; code that drops a connection after missed pongs. Tunnelling
     /// proxies such as nginx and HAProxy never send a Close.
     ///
     /// # How to fix
     /// Send a Ping at half the shortest timeout on the path: `ping_interval` of Python's websockets, `pingInterval` of
     /// OkHttp, a timer with `ping()` in ws. If the end comes after the same silence every time, raise the timeout of
-    /// that length: nginx `proxy_read_timeout`, HAProxy `timeout tunnel`, AWS `idle_timeout.timeout_seconds`. Before
-    /// the server stops, send Close 1001 or 1012; in ws `close(1001)` in place of `terminate()`.
+    /// that length: nginx `proxy_read_timeout`, HAProxy `timeout tunnel`, AWS `idle_timeout.timeout_seconds`, Mojolicious
+    /// `inactivity_timeout` (30 s). Before the server stops, send Close 1001 or 1012; in ws `close(1001)` in place of
+    /// `terminate()`.
     ///
     /// # What it does not report
     /// Connections that are still open when the capture ends, and those of which only one side was captured. Where
@@ -90,7 +91,12 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
             quote::seconds(since)
         )
     });
+    let large = large(connection, end).filter(|_| by == Role::Server && doubt.is_none());
+    let size = large.map_or(String::new(), |bytes| {
+        format!("; the last message of the client was its longest, with {}", quote::bytes(bytes))
+    });
     let before = match at_work {
+        _ if large.is_some() && silence.is_empty() => Before::LargeMessage,
         _ if !silence.is_empty() => Before::Silence,
         Some(_) => Before::Message,
         None => Before::Traffic,
@@ -125,7 +131,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     .origin(by)
     .blame(if unclear || forgotten { Blame::Unknown } else { by.into() })
     .message(format!(
-        "the {} ended the session with {how}{silence}; both programs report 1006{goodbye}{work}{one_sided}{why}{after}",
+        "the {} ended the session with {how}{silence}; both programs report 1006{goodbye}{work}{size}{one_sided}{why}{after}",
         by.name()
     ))
     .shows(end, format!("{how} from the {}, no Close before it in either direction", by.name()))
@@ -198,6 +204,8 @@ enum Before {
     Silence,
     /// A message of the client, to which the server had sent nothing yet.
     Message,
+    /// A message of the client that none before it was as long as.
+    LargeMessage,
     /// Nothing that stands out.
     Traffic,
 }
@@ -216,6 +224,9 @@ fn help(before: Before, who: Option<(Party, Endpoint)>) -> String {
                 "read the log of {name} at this second: a timer, a reload, or a limit; it ended the session by itself"
             )
         }
+        (Before::LargeMessage, _) => format!(
+            "compare that message with the limits of {name}: tungstenite (axum, warp) sends no Close above max_message_size and max_frame_size; then read its log at this second"
+        ),
         (Before::Message, _) => format!(
             "read the log of {name} at this second for what became of that message: an exception in its handler, or a return without a Close; then look for a restart, a crash{}",
             if who.is_some() { ", or a kill" } else { ", or a proxy before it" }
@@ -249,11 +260,23 @@ fn at_work(connection: &Connection, end: Seen) -> Option<f64> {
     (silent && since < PROMPT).then_some(since)
 }
 
+/// Bytes of the client's last message, where it is a large one and the longest, and was on its way or just there at the end.
+fn large(connection: &Connection, end: Seen) -> Option<u64> {
+    let frames = &connection.frames.as_ref()?.client;
+    let bytes = frames.latest_message;
+    let longest = bytes >= LARGE && bytes >= frames.longest_message;
+    let on_its_way = frames.last.is_some_and(|last| last.packet > end.packet);
+    (longest && (on_its_way || at_work(connection, end).is_some())).then_some(bytes)
+}
+
 /// Seconds for which the client of a session that the server ended had sent nothing, where they are many.
 fn silent_client(connection: &Connection, by: Role) -> Option<f64> {
     let parting = Parting::of(connection).filter(|_| by == Role::Server)?;
     parting.quiet_of(Role::Client).map(|nanos| nanos as f64 / 1e9).filter(|seconds| *seconds >= LONG)
 }
+
+/// Bytes of a message that may be above a limit: the lowest that are common.
+const LARGE: u64 = 32 << 10;
 
 /// Seconds within which a handler that fails mostly does.
 const PROMPT: f64 = 0.5;
@@ -432,5 +455,22 @@ mod tests {
         Scene::session("", "").unseen(Server).fin(Client).silent(RULE.name);
         Scene::answered("HTTP/1.1 404 Not Found\r\n", "").fin(Server).silent(RULE.name);
         Scene::session("", "").close(Client, 1000, "").fin(Server).silent(RULE.name);
+    }
+
+    #[test]
+    fn a_message_that_is_the_longest_by_far_is_the_first_suspect() {
+        let told = |latest, longest, by| {
+            let scene = Scene::session("", "").messages(Server, 1).messages(Client, 1).with(|connection| {
+                let frames = &mut connection.frames.as_mut().unwrap().client;
+                (frames.latest_message, frames.longest_message) = (latest, longest);
+            });
+            scene.fin(by).finds(RULE.name)
+        };
+        let finding = told(100_000, 500, Server);
+        assert!(finding.message.contains("its longest, with 100000 bytes"), "{finding:#?}");
+        assert!(finding.help.contains("max_message_size"), "{}", finding.help);
+        for finding in [told(500, 500, Server), told(100_000, 200_000, Server), told(100_000, 500, Client)] {
+            assert!(!finding.help.contains("max_message_size"), "{}", finding.help);
+        }
     }
 }

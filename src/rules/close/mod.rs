@@ -87,8 +87,10 @@ fn quiet_before(connection: &Connection, end: crate::capture::Seen) -> Option<f6
     Some(end.at.seconds_since(start).max(0.0))
 }
 
-/// Whether the sender closed because its pings stayed unanswered.
+/// Whether the sender closed because its pings stayed unanswered, in the words of Python's websockets and, with other codes,
+/// of Tornado (1000 `ping timed out`), simple-websocket (1008 `Ping/Pong timeout`) or Phoenix (1000 `heartbeat timeout`).
 pub(super) fn ping_timeout(close: &Close) -> bool {
     let reason = close.reason.to_ascii_lowercase();
-    close.code == Some(1011) && reason.contains("ping") && reason.contains("timeout")
+    let heartbeat = ["ping", "pong", "heartbeat"].iter().any(|word| reason.contains(word));
+    heartbeat && ["timeout", "timed out"].iter().any(|word| reason.contains(word))
 }

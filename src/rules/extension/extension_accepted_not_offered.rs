@@ -20,7 +20,7 @@ rule! {
     /// and let the library negotiate on the other.
     ///
     /// # What it does not report
-    /// Answers whose request was not captured. A name that differs only in case is told as information.
+    /// Answers whose request was not captured, and a name in an offer that is malformed. A name that differs only in case is told as information.
     pub static RULE = "WS-EX-002" "extension-accepted-not-offered" {
         severity: Error, category: Extension, reference: "RFC 6455 §4.1, §9.1",
         explains: ["client-aborts-after-101", "closed-without-close-frame", "close-reports-peer-violation", "extension-response-params-illegal"], asked_on: [Extension], check: Check::Connection(check),
@@ -29,7 +29,12 @@ rule! {
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let Some((request, response)) = trust::handshake(connection) else { return };
-    let unasked = negotiation::unasked(&request.extensions, &response.extensions);
+    let mut unasked = negotiation::unasked(&request.extensions, &response.extensions);
+    // Of an offer that leaves its grammar nobody knows where an element ends: what it names was offered.
+    if request.extensions.malformed.is_some() {
+        let offer = super::offer(request).to_ascii_lowercase();
+        unasked.retain(|name| !offer.contains(&name.to_ascii_lowercase()));
+    }
     if unasked.is_empty() {
         return;
     }
@@ -98,5 +103,11 @@ mod tests {
             .with(|connection| connection.quality.unknown_fields.client = 1)
             .silent(RULE.name);
         Scene::session("permessage-deflate", "permessage-deflate").messages(Server, 1).silent(RULE.name);
+    }
+
+    #[test]
+    fn what_a_malformed_offer_names_was_offered() {
+        Scene::session("permessage-deflate; wat; =", "permessage-deflate").silent(RULE.name);
+        Scene::session("permessage-deflate; =", "superspeed").finds(RULE.name);
     }
 }

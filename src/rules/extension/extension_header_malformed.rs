@@ -1,4 +1,4 @@
-use crate::connection::Connection;
+use crate::connection::{Connection, Outcome};
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Finding, Severity, quote, trust};
@@ -23,14 +23,19 @@ rule! {
     /// `bbf-usp-protocol; eid="…"`, whose endpoint id is no token but is common and understood.
     pub static RULE = "WS-EX-005" "extension-header-malformed" {
         severity: Error, category: Extension, reference: "RFC 6455 §9.1",
-        explains: ["client-aborts-after-101", "closed-without-close-frame", "extension-offered-not-accepted"], asked_on: [Extension], check: Check::Connection(check),
+        explains: ["client-aborts-after-101", "closed-without-close-frame", "extension-offered-not-accepted",
+            "response-not-101", "handshake-unanswered"], asked_on: [Extension], check: Check::Connection(check),
     }
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     if let Some(request) = &connection.request {
         let finding = judge(&request.extensions, Role::Client, request.seen, || super::offer(request));
-        found.extend(finding.map(|finding| finding.at_most(Severity::Warning)));
+        // Most servers pass over it; one that refuses it, or drops the connection, shows how grave it is.
+        let fatal = connection.outcome == Outcome::Unanswered
+            || connection.response.as_ref().is_some_and(|response| response.head.status == 400);
+        let most = if fatal { Severity::Error } else { Severity::Warning };
+        found.extend(finding.map(|finding| finding.at_most(most)));
     }
     if let Some(response) = connection.response.as_ref().filter(|_| trust::switched(connection)) {
         found.extend(judge(&response.extensions, Role::Server, response.seen, || super::answer(response)));
@@ -68,8 +73,8 @@ fn judge(
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::role::Role::Client;
-    use crate::rules::testing::Scene;
+    use crate::role::Role::{Client, Server};
+    use crate::rules::testing::{REQUEST, Scene};
     use crate::rules::{Blame, Severity};
     use crate::websocket::{Extensions, Malformed};
     use std::sync::Arc;
@@ -105,5 +110,17 @@ mod tests {
         Scene::session("bbf-usp-protocol; eid=\"proto::x\"", "")
             .with(|c| spoil(&mut c.request.as_mut().unwrap().extensions))
             .silent(RULE.name);
+    }
+
+    #[test]
+    fn a_server_that_refuses_it_makes_it_an_error() {
+        let request = format!("{REQUEST}Sec-WebSocket-Extensions: permessage-deflate; =\r\n");
+        let sent = || Scene::tcp().request(&request);
+        for scene in [sent().answer("HTTP/1.1 400 Bad Request\r\n", ""), sent().after(1.0).fin(Server)] {
+            let findings = scene.findings();
+            assert_eq!((findings.len(), findings[0].rule.name), (1, RULE.name), "{findings:#?}");
+            assert_eq!(findings[0].severity, Severity::Error);
+            assert_eq!(findings[0].consequences.len(), 1, "{findings:#?}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-use crate::connection::Connection;
+use crate::connection::{Anomaly, Close, Connection};
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote, trust};
@@ -13,8 +13,9 @@ rule! {
     /// `Invalid frame header`, and a meaningful close code before it turns into 1006.
     ///
     /// # What causes it
-    /// A web framework that writes its normal response to a connection that was already upgraded; two upgrade handlers
-    /// on one server; or a proxy that sends its error page down an open tunnel.
+    /// A web framework that writes its normal response to a connection that was already upgraded, as Werkzeug, Flask's
+    /// development server, does at the end of every session of Flask-Sock; two upgrade handlers on one server; or a proxy
+    /// that sends its error page down an open tunnel.
     ///
     /// # How to fix
     /// Return no response from a handler that has upgraded. Node: one `upgrade` listener that answers a path, ws with
@@ -23,7 +24,7 @@ rule! {
     ///
     /// # What it does not report
     /// Text that begins with `HTTP/` inside a frame. Where bytes of either side are missing it is a warning,
-    /// and only possible.
+    /// and only possible. Behind a closing handshake in good order it is a warning: nobody reads there any more.
     pub static RULE = "WS-FR-010" "http-bytes-in-stream" {
         severity: Error, category: Frame, reference: "RFC 6455 §5.2",
         explains: ["rsv1-without-extension", "rsv-bits-misused", "opcode-reserved", "control-frame-invalid",
@@ -38,6 +39,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     for anomaly in connection.anomalies.iter().filter(|anomaly| anomaly.kind == Violation::HttpInStream) {
         let line = String::from_utf8_lossy(&anomaly.quote).replace(['\r', '\n'], " ");
         let page = is_error_page(&anomaly.quote);
+        let closed = closed(connection, anomaly);
         let mut finding =
             super::violation(&RULE, connection, anomaly, "HTTP message in the WebSocket stream");
         if page {
@@ -46,17 +48,30 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         found.push(
             finding
                 .confidence(if lacks.is_some() { Confidence::Possible } else { Confidence::Likely })
-                .at_most(if lacks.is_some() { Severity::Warning } else { Severity::Error })
+                .at_most(if lacks.is_some() || closed.is_some() { Severity::Warning } else { Severity::Error })
                 .shows_all(anomaly.seen, lacks.clone().into_iter().collect())
                 .message(format!(
-                    "the {} sent {} where a frame should begin; read as a frame it has RSV1 set and opcode 8{}",
+                    "the {} sent {} where a frame should begin; read as a frame it has RSV1 set and opcode 8{}{}",
                     anomaly.from.name(),
                     quote::quoted(line.trim_end()),
-                    if page { "; it is what a proxy says whose upstream failed" } else { "" }
+                    if page { "; it is what a proxy says whose upstream failed" } else { "" },
+                    closed.map_or(String::new(), |close| format!(
+                        "; it came behind its {}, and both sides closed with that code",
+                        quote::close(close)
+                    ))
                 ))
                 .help("return no HTTP response from a handler that has upgraded, and look for a proxy that writes error pages into open tunnels"),
         );
     }
+}
+
+/// The Close that the sender of the bytes had sent before them, where the other side closed with the same code and so was
+/// not disturbed.
+fn closed<'a>(connection: &'a Connection, anomaly: &Anomaly) -> Option<&'a Close> {
+    let close =
+        connection.first_close(anomaly.from).filter(|close| close.seen.packet <= anomaly.seen.packet)?;
+    let other = connection.first_close(anomaly.from.other())?;
+    (close.code == other.code).then_some(close)
 }
 
 /// Whether the bytes begin an answer with 502, 503 or 504.
@@ -69,8 +84,8 @@ mod tests {
     use super::RULE;
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::{Scene, both};
-    use crate::rules::{Blame, Origin};
-    use crate::websocket::Violation::{HttpInStream, Rsv23};
+    use crate::rules::{Blame, Origin, Severity};
+    use crate::websocket::Violation::{self, HttpInStream, Rsv23};
 
     #[test]
     fn a_response_after_a_close_is_the_root_of_what_follows() {
@@ -109,5 +124,32 @@ mod tests {
     #[test]
     fn messages_are_silent() {
         Scene::session("", "").messages(Server, 2).silent(RULE.name);
+    }
+
+    #[test]
+    fn what_came_before_it_had_another_reason() {
+        let page = |scene: Scene| scene.anomaly(Server, HttpInStream, b"HTTP/1.1 200 OK\r\n");
+        let findings =
+            page(Scene::session("", "").messages(Client, 1).close(Server, 1009, "too big")).findings();
+        assert!(findings.iter().all(|finding| finding.consequences.is_empty()), "{findings:#?}");
+        assert!(findings.iter().any(|finding| finding.rule.name == "close-reports-peer-violation"));
+        let opcode = Scene::session("", "").anomaly(Client, Violation::ReservedOpcode(3), b"\x83");
+        let findings = page(opcode.close(Server, 1002, "")).findings();
+        let root = findings.iter().find(|finding| finding.rule.name == "opcode-reserved").unwrap();
+        assert_eq!(root.consequences[0].rule.name, "close-reports-peer-violation");
+        let findings = page(Scene::session("", "").messages(Client, 1).fin(Client)).findings();
+        assert!(findings.iter().any(|finding| finding.rule.name == "closed-without-close-frame"));
+    }
+
+    #[test]
+    fn behind_a_closing_handshake_it_harmed_nobody() {
+        let told = |reply| {
+            let scene = Scene::session("", "").close(Server, 1000, "").close(Client, reply, "");
+            scene.anomaly(Server, HttpInStream, b"HTTP/1.1 200 OK\r\n").fin(Server).finds(RULE.name)
+        };
+        let finding = told(1000);
+        assert_eq!(finding.severity, Severity::Warning);
+        assert!(finding.message.ends_with("both sides closed with that code"), "{}", finding.message);
+        assert_eq!(told(1002).severity, Severity::Error);
     }
 }

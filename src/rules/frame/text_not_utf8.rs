@@ -24,7 +24,7 @@ rule! {
     /// looked at where compressed messages are, see `compressed-message-undecodable`.
     pub static RULE = "WS-FR-007" "text-not-utf8" {
         severity: Error, category: Frame, reference: "RFC 6455 §5.5.1, §5.6, §8.1",
-        explains: ["close-reports-peer-violation", "close-reply-differs", "closed-without-close-frame"], asked_on: [Anomaly], check: Check::Connection(check),
+        explains: ["close-reports-peer-violation", "close-reply-differs", "closed-without-close-frame", "close-unanswered"], asked_on: [Anomaly], check: Check::Connection(check),
     }
 }
 
@@ -116,5 +116,13 @@ mod tests {
             .close(Server, 1000, "")
             .fin(Server)
             .silent(RULE.name);
+    }
+
+    #[test]
+    fn a_close_that_cannot_be_read_is_not_answered() {
+        let scene = Scene::session("", "").anomaly(Client, CloseReasonNotUtf8, b"\x88");
+        let findings = scene.raw_close(Client, b"\x03\xe8\xff\xfe").after(2.0).fin(Server).findings();
+        assert_eq!((findings.len(), findings[0].rule.name), (1, RULE.name), "{findings:#?}");
+        assert_eq!(findings[0].consequences[0].rule.name, "close-unanswered");
     }
 }

@@ -3,6 +3,7 @@ use crate::legs::Legs;
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Context, Finding, Origin, pair, quote};
+use crate::websocket::{CloseClass, close_class};
 
 rule! {
     /// # What it finds
@@ -20,7 +21,8 @@ rule! {
     /// (1006) close with 1011 or 1014.
     ///
     /// # What it does not report
-    /// Two Closes that crossed each other, and a reason that was only cut at 123 bytes.
+    /// Two Closes that crossed each other, and a reason that was only cut at 123 bytes. A Close that must not be sent as it
+    /// is: a gateway that refuses it does right.
     pub static RULE = "WS-GW-008" "close-rewritten-between-legs" {
         severity: Warning, category: Gateway, reference: "RFC 6455 §5.5.1, §7.1.5",
         explains: ["close-going-away", "close-internal-error", "close-restart-or-overload", "close-application-code"], asked_on: [Legs], check: Check::InContext(check),
@@ -29,7 +31,8 @@ rule! {
 
 fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let Some(legs) = context.legs else { return };
-    let Some((from, sent, received)) = passed(&legs).filter(|(_, sent, received)| !same(sent, received))
+    let Some((from, sent, received)) =
+        passed(&legs).filter(|(_, sent, received)| !same(sent, received) && may_be_sent(sent))
     else {
         return;
     };
@@ -60,6 +63,11 @@ fn passed<'a>(legs: &Legs<'a>) -> Option<(Role, &'a Close, &'a Close)> {
         (Role::Server, Role::Server) => Some((Role::Server, other, one)),
         _ => None,
     }
+}
+
+/// Whether a Close is one that a gateway can pass on.
+fn may_be_sent(close: &Close) -> bool {
+    close.odd.is_empty() && close.code.is_none_or(|code| close_class(code) == CloseClass::Sendable)
 }
 
 /// Whether two Closes say the same, the second perhaps with less of the reason.
@@ -100,5 +108,16 @@ mod tests {
             Scene::session("", "").close(Server, 1001, ""),
         );
         crossed.silent(RULE.name);
+    }
+
+    #[test]
+    fn a_close_that_must_not_be_sent_is_rightly_not_passed_on() {
+        let passed = |code| {
+            let client = Scene::session("", "").messages(Client, 1).close(Client, code, "");
+            both(client, Scene::session("", "").messages(Client, 1).after(0.01).close(Client, 1002, ""))
+        };
+        passed(1005).silent(RULE.name);
+        passed(2000).silent(RULE.name);
+        passed(4000).finds(RULE.name);
     }
 }

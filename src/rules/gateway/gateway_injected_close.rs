@@ -1,5 +1,6 @@
-use crate::connection::Connection;
+use crate::connection::{Anomaly, Close, Connection};
 use crate::gateway::{Party, ending};
+use crate::legs::Legs;
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Context, Finding, Origin, pair, quote};
@@ -21,7 +22,8 @@ rule! {
     /// why its other leg ended.
     ///
     /// # What it does not report
-    /// A Close that came through, also with another code, and legs of which bytes are missing before it.
+    /// A Close that came through, also with another code, and legs of which bytes are missing before it. A Close with which
+    /// the gateway answers a fault in the frames it was sent: the fault is told.
     pub static RULE = "WS-GW-007" "gateway-injected-close" {
         severity: Warning, category: Gateway, reference: "RFC 6455 §5.5.1, §7.1.5",
         explains: ["close-going-away", "close-internal-error", "close-restart-or-overload", "close-application-code",
@@ -32,6 +34,9 @@ rule! {
 fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let Some(legs) = context.legs else { return };
     let (Some(close), Some(verdict)) = (super::injected(&legs), ending(&legs)) else { return };
+    if answers_fault(&legs, close) {
+        return;
+    }
     let (leg, other) = match close.from {
         Role::Server => ("client leg", "upstream"),
         Role::Client => ("upstream leg", "client"),
@@ -64,6 +69,16 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     ));
 }
 
+/// Whether it is with good reason that the gateway, an end of this leg, accuses the other end of its frames.
+fn answers_fault(legs: &Legs<'_>, close: &Close) -> bool {
+    let leg = match close.from {
+        Role::Server => legs.client,
+        Role::Client => legs.upstream,
+    };
+    let fault = |anomaly: &Anomaly| anomaly.from != close.from && anomaly.seen.packet <= close.seen.packet;
+    matches!(close.code, Some(1002 | 1003 | 1007)) && leg.anomalies.iter().any(fault)
+}
+
 #[cfg(test)]
 mod tests {
     use super::RULE;
@@ -71,6 +86,7 @@ mod tests {
     use crate::role::Role::{Client, Server};
     use crate::rules::Blame;
     use crate::rules::testing::{Scene, both};
+    use crate::websocket::Violation;
 
     fn leg() -> Scene {
         Scene::session("", "").messages(Client, 1)
@@ -102,5 +118,14 @@ mod tests {
         let unread =
             leg().gap(Server).fin(Server).with(|leg| (leg.outcome, leg.frames) = (Outcome::Unseen, None));
         both(unread, leg().after(0.01).close(Client, 1000, "")).silent(RULE.name);
+    }
+
+    #[test]
+    fn a_gateway_that_speaks_websocket_may_accuse_its_client() {
+        let client =
+            |from| leg().anomaly(from, Violation::ReservedOpcode(3), b"\x83").close(Server, 1002, "");
+        let upstream = || leg().after(0.1).close(Client, 1002, "");
+        both(client(Client), upstream()).silent(RULE.name);
+        assert_eq!(both(client(Server), upstream()).finds(RULE.name).blame, Blame::Gateway);
     }
 }

@@ -92,6 +92,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         .shows(request.seen, quote::request_line(request))
         .help(match end {
             _ if lost.is_some() => "find out where packets between client and server are lost: a firewall, a route, or a host that is gone",
+            Some((Role::Server, _)) if !request.subprotocols.is_empty() => {
+                "find out in the server's log why it ended the connection at this second; libwebsockets does so where it has none of the subprotocols that are offered"
+            }
             Some((Role::Server, _)) => "find out in the server's log why it ended the connection at this second",
             Some((Role::Client, _)) if hasty => "let the client wait for the answer; if it does, look at its log for why it left",
             _ => "find out whether the server has an upgrade handler for this path, or waits for something behind it",
@@ -168,5 +171,15 @@ mod tests {
         assert_eq!((finding.severity, finding.confidence), (Severity::Warning, Confidence::Possible));
         assert!(finding.message.starts_with("the capture, which lacks"), "{}", finding.message);
         joined().fin(Client).silent(RULE.name);
+    }
+
+    #[test]
+    fn a_server_that_drops_an_offer_of_subprotocols_may_have_none_of_them() {
+        let dropped = |offer: &str| {
+            let scene = Scene::tcp().request(&format!("{REQUEST}{offer}"));
+            scene.fin(Server).finds(RULE.name).help
+        };
+        assert!(dropped("Sec-WebSocket-Protocol: chat\r\n").contains("libwebsockets"));
+        assert!(!dropped("").contains("libwebsockets"));
     }
 }

@@ -31,14 +31,20 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         return;
     };
     let body = quote::fields(&request.head.head, &["Content-Length", "Transfer-Encoding"]);
-    if !body.is_empty() {
+    // A request with another method has a graver fault.
+    if !body.is_empty() && request.head.method == "GET" {
         let zero = request.head.head.field("Content-Length") == Some(b"0".as_slice());
+        let title = if zero {
+            "upgrade request with Content-Length: 0"
+        } else {
+            "upgrade request that announces a body"
+        };
         found.push(
-            Finding::new(&RULE, request.seen, "upgrade request that announces a body")
-                .confidence(if zero { Confidence::Likely } else { Confidence::Certain })
+            Finding::new(&RULE, request.seen, title)
+                .confidence(if zero { Confidence::Possible } else { Confidence::Certain })
                 .origin(Role::Client)
                 .blame(if zero { Blame::Gateway } else { Blame::Client })
-                .message(format!("the upgrade request has {}, which strict servers refuse", quote::list(&body)))
+                .message(format!("the upgrade request has {}, which some servers refuse", quote::list(&body)))
                 .shows_all(request.seen, body)
                 .help("send upgrade requests without Content-Length and Transfer-Encoding, and remove them at the gateway"),
         );
@@ -60,8 +66,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::rules::Blame;
     use crate::rules::testing::{REQUEST, Scene};
+    use crate::rules::{Blame, Confidence};
 
     #[test]
     fn an_announced_body_and_early_bytes_are_told() {
@@ -77,5 +83,17 @@ mod tests {
     #[test]
     fn a_client_that_waits_is_silent() {
         Scene::session("", "").messages(crate::role::Role::Client, 1).silent(RULE.name);
+    }
+
+    #[test]
+    fn a_length_of_zero_announces_no_body() {
+        let with = |method: &str| {
+            let request = REQUEST.replacen("GET", method, 1);
+            Scene::tcp().request(&format!("{request}Content-Length: 0\r\n"))
+        };
+        let finding = with("GET").finds(RULE.name);
+        assert_eq!(finding.title, "upgrade request with Content-Length: 0");
+        assert_eq!(finding.confidence, Confidence::Possible);
+        with("POST").silent(RULE.name);
     }
 }

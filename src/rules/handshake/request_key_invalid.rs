@@ -22,7 +22,7 @@ rule! {
     /// White space around the value, and requests that lack the upgrade itself.
     pub static RULE = "WS-HS-004" "request-key-invalid" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.1, §4.2.1, §11.3.1",
-        explains: ["response-not-101", "response-forbidden", "response-accept-invalid"], asked_on: [Request], check: Check::Connection(check),
+        explains: ["response-not-101", "response-forbidden", "response-accept-invalid", "handshake-unanswered"], asked_on: [Request], check: Check::Connection(check),
     }
 }
 
@@ -61,6 +61,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::RULE;
+    use crate::role::Role::Server;
     use crate::rules::Blame;
     use crate::rules::testing::{REQUEST, Scene};
 
@@ -87,5 +88,13 @@ mod tests {
         let spaced = REQUEST.replace("dGhlIHNhbXBsZSBub25jZQ==", "  dGhlIHNhbXBsZSBub25jZQ==\t ");
         Scene::tcp().request(&spaced).silent(RULE.name);
         Scene::tcp().request(REQUEST).silent(RULE.name);
+    }
+
+    #[test]
+    fn a_server_that_drops_it_without_an_answer_has_reason_to() {
+        let request = REQUEST.replace("dGhlIHNhbXBsZSBub25jZQ==", "x");
+        let findings = Scene::tcp().request(&request).fin(Server).findings();
+        assert_eq!((findings.len(), findings[0].rule.name), (1, RULE.name), "{findings:#?}");
+        assert_eq!(findings[0].consequences[0].rule.name, "handshake-unanswered");
     }
 }

@@ -22,7 +22,7 @@ rule! {
     /// Servers that list 13 among others, such as `13, 8`.
     pub static RULE = "WS-HS-006" "request-version-unsupported" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.1, §4.2.2, §4.4",
-        explains: ["response-not-101", "response-426-upgrade-lost"], asked_on: [Request, Answer], check: Check::Connection(check),
+        explains: ["response-not-101", "handshake-unanswered"], asked_on: [Request, Answer], check: Check::Connection(check),
     }
 }
 
@@ -32,11 +32,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     // A request that asks for no upgrade at all has a graver fault.
     let asks = !trust::is_http1(request) || request.head.head.names_websocket();
     if asks && version != Some("13") && (version.is_some() || trust::knows_request(connection)) {
-        let refusal = connection.response.as_ref().filter(|response| {
-            matches!(response.head.status, 400 | 426)
-                && response.head.head.field("Sec-WebSocket-Version").is_none()
-                && connection.quality.unknown_fields.server == 0
-        });
+        let refusal =
+            connection.response.as_ref().filter(|response| matches!(response.head.status, 400 | 426));
         let mut finding = Finding::new(&RULE, request.seen, "WebSocket version other than 13")
             .origin(Role::Client)
             .blame(Role::Client)
@@ -48,11 +45,18 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             }
             None => String::from("the client's request has no Sec-WebSocket-Version, expected 13"),
         };
-        finding = match refusal {
-            Some(response) => finding
-                .message(format!("{asked}; the server refused without telling which version it speaks"))
+        let speaks = refusal.and_then(|response| quote::field(&response.head.head, "Sec-WebSocket-Version"));
+        finding = match (refusal, speaks) {
+            (Some(response), Some(field)) => finding
+                .message(format!("{asked}; the server refused with {}", quote::status(response)))
+                .shows(response.seen, field),
+            (Some(response), None) if connection.quality.unknown_fields.server == 0 => finding
+                .message(format!(
+                    "{asked}; the server refused with {} without telling which version it speaks",
+                    quote::status(response)
+                ))
                 .shows(response.seen, format!("{} with no Sec-WebSocket-Version", quote::status(response))),
-            None => finding.message(asked),
+            _ => finding.message(asked),
         };
         found.push(finding);
         return;

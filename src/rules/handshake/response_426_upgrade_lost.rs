@@ -27,7 +27,8 @@ rule! {
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let Some((request, response)) = super::refusal(connection) else { return };
-    if response.head.status != 426 {
+    // It may be about the version, which a rule of its own tells.
+    if response.head.status != 426 || request.version.as_deref().map(str::trim) != Some("13") {
         return;
     }
     let lost_behind = super::asks(request);
@@ -53,7 +54,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::rules::testing::Scene;
+    use crate::rules::testing::{REQUEST, Scene};
     use crate::rules::{Blame, Confidence};
 
     #[test]
@@ -67,5 +68,15 @@ mod tests {
     #[test]
     fn other_answers_are_silent() {
         Scene::answered("HTTP/1.1 400 Bad Request\r\n", "").silent(RULE.name);
+    }
+
+    #[test]
+    fn a_refusal_of_the_version_loses_no_upgrade() {
+        let request = REQUEST.replace("Sec-WebSocket-Version: 13", "Sec-WebSocket-Version: 8");
+        let answer = "HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 13\r\n";
+        let scene = Scene::tcp().request(&request).answer(answer, "");
+        let finding = scene.finds("request-version-unsupported");
+        assert!(finding.message.ends_with("the server refused with 426 Upgrade Required"));
+        Scene::tcp().request(&request).answer(answer, "").silent(RULE.name);
     }
 }

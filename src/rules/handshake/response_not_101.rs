@@ -48,7 +48,15 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let origin = quote::field(&request.head.head, "Origin").filter(|_| {
         status == 400 && body.to_ascii_lowercase().replace("origin server", "").contains("origin")
     });
+    let demanded = status == 400
+        && request.subprotocols.is_empty()
+        && body.to_ascii_lowercase().contains("missing subprotocol");
     let (blame, confidence, why) = match status {
+        400 if super::asks(request) && demanded => (
+            Blame::Client,
+            Confidence::Likely,
+            "the body says that a subprotocol is missing, and the request offers none",
+        ),
         400 if super::asks(request)
             && let Some((_, blame, why)) = named =>
         {
@@ -97,6 +105,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             .help(match codes::explain(status) {
                 _ if named.is_some_and(|(name, ..)| *name == EXTENSIONS) => String::from(
                     "offer the extension without parameters, or let the server's limits be no narrower than the offer: the body says what it refuses",
+                ),
+                _ if demanded => String::from(
+                    "offer one of the subprotocols that the server is set to, or let the server demand none",
                 ),
                 _ if lost_session => String::from(
                     "let the load balancer send all requests of a session to the same server (sticky sessions), or use WebSocket as the only transport",
@@ -236,5 +247,18 @@ mod tests {
             Scene::answered(&format!("HTTP/1.1 {status}\r\n"), "").silent(RULE.name);
         }
         Scene::session("", "").silent(RULE.name);
+    }
+
+    #[test]
+    fn a_subprotocol_that_the_server_demands_is_missed_in_the_request() {
+        let refused = |offer: &str| {
+            let body = "Failed to open a WebSocket connection: missing subprotocol.";
+            let scene = Scene::tcp().request(&format!("{REQUEST}{offer}"));
+            scene.answer("HTTP/1.1 400 Bad Request\r\n", body).finds(RULE.name)
+        };
+        let finding = refused("");
+        assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Likely));
+        assert!(finding.help.starts_with("offer one of the subprotocols"), "{}", finding.help);
+        assert!(!refused("Sec-WebSocket-Protocol: other\r\n").message.contains("offers none"));
     }
 }

@@ -24,7 +24,7 @@ rule! {
     /// often are secrets.
     pub static RULE = "WS-SP-003" "subprotocol-malformed" {
         severity: Warning, category: Subprotocol, reference: "RFC 6455 §4.1, §11.3.4",
-        explains: ["response-not-101"], asked_on: [Subprotocol], check: Check::Connection(check),
+        explains: ["response-not-101", "handshake-unanswered"], asked_on: [Subprotocol], check: Check::Connection(check),
     }
 }
 

@@ -25,7 +25,8 @@ rule! {
     /// time.
     pub static RULE = "WS-TR-004" "ping-unanswered" {
         severity: Warning, category: Transport, reference: "RFC 6455 §5.5.2, §5.5.3",
-        explains: ["close-internal-error", "closed-without-close-frame", "close-unanswered", "idle-timeout-close"],
+        explains: ["close-internal-error", "closed-without-close-frame", "close-unanswered", "idle-timeout-close",
+            "close-reports-peer-violation"],
         asked_on: [Ping], check: Check::Connection(check),
     }
 }
@@ -54,13 +55,18 @@ fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
     if over.is_some_and(|over| over.packet <= ping.packet) {
         return None;
     }
-    let gave_up = connection.closes.first().filter(|close| close.from == from && close::ping_timeout(close));
     let waited = trust::elapsed(connection, ping, over.unwrap_or(connection.last))?;
+    let silent = late.is_some() || frames[to].last.is_none_or(|seen| seen.packet < ping.packet);
+    let first = connection.closes.first().filter(|close| close.from == from);
+    // Sanic closes with 1011 and no word of it.
+    let wordless = first
+        .filter(|close| close.code == Some(1011) && close.reason.is_empty() && silent && waited >= HEARTBEAT);
+    let gave_up = first.filter(|close| close::ping_timeout(close)).or(wordless);
     // A heartbeat that misses its Pong ends TCP, as the one that ws on Node recommends does.
-    let hung_up = connection.ending.by.filter(|&(by, _)| {
-        let silent = late.is_some() || frames[to].last.is_none_or(|seen| seen.packet < ping.packet);
-        by == from && connection.closes.is_empty() && silent && waited >= HEARTBEAT
-    });
+    let hung_up = connection
+        .ending
+        .by
+        .filter(|&(by, _)| by == from && connection.closes.is_empty() && silent && waited >= HEARTBEAT);
     if waited < PATIENCE && gave_up.is_none() && hung_up.is_none() {
         return None;
     }
@@ -87,7 +93,7 @@ fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
         (to.into(), format!("{system} and its program stood still"))
     };
     let mut finding = Finding::new(&RULE, ping, format!("pings unanswered by the {}", to.name()))
-        .confidence(if hung_up.is_some() && waited < TIME_TO_REPEAT {
+        .confidence(if (hung_up.is_some() || wordless.is_some()) && waited < TIME_TO_REPEAT {
             Confidence::Possible
         } else {
             Confidence::Likely
@@ -230,5 +236,28 @@ mod tests {
         Scene::session("", "").pings(Client, 1).gap(Server).after(30.0).fin(Client).silent(RULE.name);
         let closing = Scene::session("", "").close(Server, 1000, "").pings(Client, 1).after(30.0);
         closing.close(Client, 1000, "").fin(Server).silent(RULE.name);
+    }
+
+    #[test]
+    fn libraries_give_up_in_their_own_words() {
+        let gave_up = |code, reason| {
+            let scene = Scene::session("", "").messages(Client, 1).pings(Server, 1).after(3.0);
+            scene.close(Server, code, reason).fin(Server).findings()
+        };
+        for (code, reason) in [(1000, "ping timed out"), (1008, "Ping/Pong timeout"), (1011, "")] {
+            let findings = gave_up(code, reason);
+            assert_eq!((findings.len(), findings[0].rule.name), (1, RULE.name), "{code} {findings:#?}");
+            assert_eq!(findings[0].blame, Blame::Client);
+        }
+        let findings = gave_up(1002, "");
+        assert!(findings.iter().all(|finding| finding.rule.name != RULE.name), "{findings:#?}");
+    }
+
+    #[test]
+    fn an_internal_error_of_a_side_that_hears_the_other_is_its_own() {
+        let pinged = || Scene::session("", "").pings(Server, 1).after(3.0);
+        pinged().messages(Client, 1).close(Server, 1011, "").fin(Server).silent(RULE.name);
+        let hasty = Scene::session("", "").messages(Client, 1).pings(Server, 1).after(0.5);
+        hasty.close(Server, 1011, "").fin(Server).silent(RULE.name);
     }
 }
