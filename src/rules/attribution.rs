@@ -293,6 +293,8 @@ fn apply(finding: &mut Finding, verdict: Option<&Verdict>) {
         finding.blame = blame(verdict.blame);
     }
     finding.confidence = match finding.confidence {
+        // Whether it happened at all is no surer for two legs.
+        sure if finding.rule.name == "reset-around-close" => sure.min(verdict.confidence),
         Confidence::Possible => Confidence::Possible.max(verdict.confidence),
         _ => verdict.confidence,
     };

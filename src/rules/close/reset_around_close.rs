@@ -1,6 +1,6 @@
-use crate::connection::{Connection, Transport};
+use crate::connection::{Connection, ResetKind, Transport};
 use crate::rules::rule::rule;
-use crate::rules::{Check, Finding, quote, trust};
+use crate::rules::{Check, Confidence, Finding, quote, trust};
 
 rule! {
     /// # What it finds
@@ -33,8 +33,16 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     if !reset || !trust::unechoed(connection) || trust::doubt(connection, by.other()).is_some() {
         return;
     }
+    // One without ACK answers something that had arrived, and that the capture lacks if this is not here: the answering Close,
+    // maybe.
+    let answers = connection
+        .tcp
+        .reset
+        .as_ref()
+        .is_some_and(|reset| reset.seen == end && reset.kind == ResetKind::NoConnection);
     found.push(
         Finding::new(&RULE, end, "reset right after Close")
+            .confidence(if answers { Confidence::Possible } else { Confidence::Certain })
             .origin(by)
             .blame(by)
             .message(format!(
@@ -59,9 +67,10 @@ const NEAR: f64 = 2.0;
 #[cfg(test)]
 mod tests {
     use super::RULE;
+    use crate::connection::{Reset, ResetKind};
     use crate::role::Role::{Client, Server};
-    use crate::rules::Blame;
     use crate::rules::testing::Scene;
+    use crate::rules::{Blame, Confidence};
 
     #[test]
     fn a_reset_that_chases_its_own_close_is_told() {
@@ -69,6 +78,21 @@ mod tests {
             Scene::session("", "").close(Server, 1008, "go").reset(Server).finds(RULE.name).blame,
             Blame::Server
         );
+    }
+
+    #[test]
+    fn a_reset_that_answers_what_is_not_in_the_capture_is_only_possible() {
+        let told = |kind| {
+            let scene = Scene::session("", "").close(Server, 1008, "go").reset(Server);
+            let scene = scene.with(|c| {
+                let (ttl, usual_ttl) = (64, Some(64));
+                c.tcp.reset =
+                    c.ending.by.map(|(from, seen)| Box::new(Reset { from, seen, ttl, usual_ttl, kind }));
+            });
+            scene.finds(RULE.name).confidence
+        };
+        assert_eq!(told(ResetKind::Abort), Confidence::Certain);
+        assert_eq!(told(ResetKind::NoConnection), Confidence::Possible);
     }
 
     #[test]

@@ -2,7 +2,7 @@ use crate::connection::{Close, Connection};
 use crate::legs::Legs;
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Context, Finding, Origin, pair, quote};
+use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, pair, quote, trust};
 use crate::websocket::{CloseClass, close_class};
 
 rule! {
@@ -31,17 +31,21 @@ rule! {
 
 fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let Some(legs) = context.legs else { return };
-    let Some((from, sent, received)) =
-        passed(&legs).filter(|(_, sent, received)| !same(sent, received) && may_be_sent(sent))
+    let Some((from, sent, received)) = passed(&legs)
+        .filter(|(_, sent, received)| !same(sent, received) && may_be_sent(sent))
+        .filter(|&(from, sent, received)| came_first(&legs, from, sent, received))
     else {
         return;
     };
+    // What looks like the first Close may be the answer to one that the capture lacks.
+    let doubt = [legs.client, legs.upstream].into_iter().find_map(|leg| trust::doubt(leg, from.other()));
     let (sender, receiver) = match from {
         Role::Server => ("upstream", "client"),
         Role::Client => ("client", "upstream"),
     };
     found.push(
         pair::about(&RULE, &legs, received.seen, "gateway changed a Close")
+            .doubted(&doubt, Confidence::Possible)
             .origin(Origin::Gateway)
             .blame(Blame::Gateway)
             .message(format!(
@@ -65,6 +69,15 @@ fn passed<'a>(legs: &Legs<'a>) -> Option<(Role, &'a Close, &'a Close)> {
     }
 }
 
+/// Whether a Close was sent before the other leg got what is said to have become of it.
+fn came_first(legs: &Legs<'_>, from: Role, sent: &Close, received: &Close) -> bool {
+    let (sent, received) = match from {
+        Role::Client => (sent.seen.at, legs.upstream_time(received.seen)),
+        Role::Server => (legs.upstream_time(sent.seen), received.seen.at),
+    };
+    received.nanos_since(sent) >= -legs.pair.clock.uncertainty
+}
+
 /// Whether a Close is one that a gateway can pass on.
 fn may_be_sent(close: &Close) -> bool {
     close.odd.is_empty() && close.code.is_none_or(|code| close_class(code) == CloseClass::Sendable)
@@ -81,7 +94,7 @@ mod tests {
     use super::RULE;
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::{Scene, both};
-    use crate::rules::{Blame, Finding};
+    use crate::rules::{Blame, Confidence, Finding};
 
     fn legs(sent: (u16, &str), received: (u16, &str)) -> (Scene, Scene) {
         let leg = |(code, reason): (u16, &str), wait| {
@@ -108,6 +121,23 @@ mod tests {
             Scene::session("", "").close(Server, 1001, ""),
         );
         crossed.silent(RULE.name);
+    }
+
+    #[test]
+    fn what_was_sent_only_afterwards_was_not_passed_on() {
+        let (client, upstream) = legs((1002, "no mask"), (1002, ""));
+        both(client.after(1.0), upstream).finds(RULE.name);
+        let late = |wait, reason| Scene::session("", "").after(wait).close(Client, 1002, reason);
+        both(late(1.0, ""), late(0.5, "no mask")).silent(RULE.name);
+        both(late(0.5, ""), late(1.0, "no mask")).finds(RULE.name);
+    }
+
+    #[test]
+    fn an_answer_to_what_the_capture_lacks_may_look_like_the_first_one() {
+        let (client, upstream) = legs((4403, "forbidden"), (1011, ""));
+        let sure = |client| both(client, legs((4403, "forbidden"), (1011, "")).1).finds(RULE.name).confidence;
+        assert_eq!(both(client, upstream).finds(RULE.name).confidence, Confidence::Certain);
+        assert_eq!(sure(legs((4403, "forbidden"), (1011, "")).0.unseen(Client)), Confidence::Possible);
     }
 
     #[test]
