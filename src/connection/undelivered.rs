@@ -83,6 +83,9 @@ impl Errors {
 
     /// By whose packets they are about, where this side is the client.
     pub(super) fn by_role(&self, client: Side) -> Sides<Vec<Undelivered>> {
+        if self.0.is_empty() {
+            return Sides::default();
+        }
         let of = |side| self.0.iter().filter(|kind| kind.from == side).map(|kind| kind.told).collect();
         Sides { client: of(client), server: of(client.other()) }
     }

@@ -60,8 +60,8 @@ impl Gone {
 }
 
 impl Keys {
-    /// What is known of `key`.
-    #[inline]
+    /// What is known of `key`. Every segment asks: a call costs ten instructions more.
+    #[inline(always)]
     pub(super) fn get(&self, key: &FlowKey) -> Option<Known> {
         let slot = match key {
             FlowKey::Short(key) => self.short.get(key, self.hasher.hash_one(key)),
