@@ -7,7 +7,7 @@ use std::sync::Arc;
 use wsanalyze::capture::{PacketId, Seen};
 use wsanalyze::time::Timestamp;
 use wsanalyze::websocket::{
-    ClosePayload, Decoder, Depth, FrameEvent, FrameSink, LONGEST_CONTROL, Masking, Messages, Payloads, Reading, Transform,
+    ClosePayload, Decoder, Depth, FrameEvent, FrameSink, LONGEST_CONTROL, Masking, Messages, Payloads, Reading, Transform, Window,
     likely_frames,
 };
 
@@ -51,11 +51,13 @@ fuzz_target!(|data: &[u8]| {
     let mut rest = frames;
     let masking = [Masking::Masked, Masking::Unmasked, Masking::Unknown][usize::from(mode % 3)];
     let mut decoder = if mode & 4 == 0 { Decoder::new(masking) } else { Decoder::midway(masking, 0) };
+    let window = if mode & 128 == 0 { Some(Window::LARGEST) } else { Window::parse("9") };
+    let Some(window) = window else { return };
     let transform = match mode >> 4 & 3 {
         0 => Transform::Plain,
         1 => Transform::Unknown,
-        2 => Transform::Deflate { takeover: true },
-        _ => Transform::Deflate { takeover: false },
+        2 => Transform::Deflate { takeover: true, window },
+        _ => Transform::Deflate { takeover: false, window },
     };
     let depth = if mode & 64 == 0 { Depth::Listed(Payloads::Quoted) } else { Depth::WhereAsked };
     let messages = Messages::new(transform, &Arc::new(Reading::new(depth)));
