@@ -1,6 +1,7 @@
 //! TLS connections that no key opened, behind which a WebSocket in the clear may stand: a gateway that ends TLS.
 
 use super::by_time::forwarded_for;
+use crate::capture::Seen;
 use crate::confidence::Confidence;
 use crate::connection::{Connection, Outcome};
 use crate::limits;
@@ -23,7 +24,7 @@ pub struct Front {
     /// Where it reached the gateway.
     pub gateway: Endpoint,
     /// Who ended it, and with which packet.
-    pub ended: (Role, crate::capture::Seen),
+    pub ended: (Role, Seen),
     begun: Timestamp,
 }
 

@@ -15,10 +15,10 @@ pub(super) fn weigh(
     context: &Context<'_>,
     finding: Finding,
 ) -> Finding {
-    let forwarded = connection.request.as_ref().filter(|request| handshake::is_forwarded(request));
     if let Some((front, confidence)) = context.fronts.before(connection) {
         return joined(connection, end, silence, &front, finding.confidence(confidence));
     }
+    let forwarded = connection.request.as_ref().filter(|request| handshake::is_forwarded(request));
     let Some(request) = forwarded else { return finding };
     let mut finding = finding.confidence(Confidence::Likely).origin(Origin::Gateway).blame(Blame::Unknown).shows_all(
         request.seen,
@@ -66,7 +66,7 @@ fn joined(
         };
         let help = match silence {
             Some(_) => format!(
-                "send a Ping at half of this silence, or raise the timeout of that length on the gateway {gateway}: nginx `proxy_read_timeout`, HAProxy `timeout tunnel`"
+                "send a Ping at half of this silence, or raise the timeout of that length on the gateway {gateway}: proxy_read_timeout of nginx, timeout tunnel of HAProxy"
             ),
             None => format!(
                 "read the log of the gateway {gateway} at this second: a timer, a reload, a stop, or a limit"

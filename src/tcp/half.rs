@@ -177,8 +177,8 @@ impl Half {
         }
     }
 
-    /// How far the other side has acknowledged, where this number was sent and is not acknowledged. One that lies more than 2³¹ back was not sent, as far as anybody
-    /// can tell.
+    /// How far the other side has acknowledged, where this number was sent and is not acknowledged. One that lies more than
+    /// 2³¹ back was not sent, as far as anybody can tell.
     pub(super) fn in_flight(&self, seq: u32) -> Option<u32> {
         let behind = i64::from(ahead(self.next, seq));
         let waits = self.hole.as_ref().map_or(0, |hole| hole.end().saturating_sub(self.offset));

@@ -138,7 +138,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     .shows_all(end, doubt.into_iter().collect())
     .help(match by {
         Role::Client if timer_of_client => String::from(
-            "send a Ping at half of this silence, and look for a timer of that length: in the client, such as a library that missed a Pong, or in a gateway, if one stands here as the client (nginx `proxy_read_timeout`)",
+            "send a Ping at half of this silence, and look for a timer of that length: in the client, such as a library that missed a Pong, or in a gateway, if one stands here as the client (proxy_read_timeout of nginx)",
         ),
         Role::Client => String::from(
             "find out why the client left without a Close: killed, closed hard, or a library that drops the connection",
