@@ -1,9 +1,11 @@
 //! Zstandard and LZ4 files as one stream of bytes: both are sequences of frames, among which skippable ones may
 //! stand (RFC 8878 §3.1.2; LZ4 uses the same numbers), while both decoders know one frame at a time.
 
-use lz4_flex::frame::FrameDecoder as Lz4;
+use lz4_flex::frame::{Error as Lz4Error, FrameDecoder as Lz4};
+use ruzstd::decoding::errors::FrameDecoderError as ZstdError;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder, StreamingDecoder};
-use std::io::{self, BufReader, Read};
+use std::error::Error;
+use std::io::{self, BufReader, ErrorKind, Read};
 
 /// First bytes of a Zstandard frame.
 pub(super) const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -61,7 +63,7 @@ impl Read for Frames {
             let error = match result {
                 Ok(0) => None,
                 Ok(count) => return Ok(count),
-                Err(error) => Some(error),
+                Err(error) => Some(plain(error)),
             };
             self.state = match (std::mem::replace(&mut self.state, State::Ended), error) {
                 (State::Between(stored), _) => begin(stored)?,
@@ -90,16 +92,18 @@ fn begin(mut stored: Stored) -> io::Result<State> {
     while let Some(room) = magic.get_mut(have..).filter(|room| !room.is_empty()) {
         match stored.read(room) {
             Ok(0) if have == 0 => return Ok(State::Ended),
-            Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "cut inside a frame header")),
+            Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "cut inside a frame header")),
             Ok(count) => have = have.saturating_add(count),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
     match magic {
         ZSTD_MAGIC => {
             let frame = io::Cursor::new(magic).chain(stored);
-            Ok(State::Zstd(Box::new(StreamingDecoder::new(frame).map_err(io::Error::other)?)))
+            Ok(State::Zstd(Box::new(
+                StreamingDecoder::new(frame).map_err(|error| plain(io::Error::other(error)))?,
+            )))
         }
         LZ4_MAGIC => Ok(State::Lz4(Box::new(Lz4::new(io::Cursor::new(magic).chain(stored))))),
         magic if is_skippable(magic) => {
@@ -108,9 +112,56 @@ fn begin(mut stored: Stored) -> io::Result<State> {
             io::copy(&mut stored.by_ref().take(u64::from(u32::from_le_bytes(length))), &mut io::sink())?;
             Ok(State::Between(stored))
         }
-        magic => Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("{magic:02x?} follows the compressed data where another frame was expected"),
-        )),
+        _ => Err(invalid("bytes that are no Zstandard or LZ4 frame follow the compressed data")),
     }
+}
+
+/// What a decoder says, in words; errors of the system as they are, also those that a decoder wrapped.
+fn plain(error: io::Error) -> io::Error {
+    let Some(inner) = error.get_ref() else {
+        return match error.kind() {
+            ErrorKind::UnexpectedEof => too_early("LZ4"),
+            _ => error,
+        };
+    };
+    match (inner.downcast_ref(), inner.downcast_ref()) {
+        (
+            Some(
+                Lz4Error::HeaderChecksumError | Lz4Error::BlockChecksumError | Lz4Error::ContentChecksumError,
+            ),
+            _,
+        ) => invalid("the check sum of the LZ4 data is wrong"),
+        (Some(Lz4Error::DictionaryNotSupported), _) => invalid("LZ4 data that need a dictionary"),
+        (Some(_), _) => invalid("broken LZ4 data"),
+        (None, Some(ZstdError::DictNotProvided { .. })) => invalid("Zstandard data that need a dictionary"),
+        (None, Some(ZstdError::WindowSizeTooBig { .. })) => {
+            invalid("Zstandard data with a larger window than is kept here (zstd --long)")
+        }
+        (None, Some(found)) => match system(found) {
+            Some(found) if found.kind() == ErrorKind::UnexpectedEof => too_early("Zstandard"),
+            Some(found) => io::Error::new(found.kind(), found.to_string()),
+            None => invalid("broken Zstandard data"),
+        },
+        (None, None) => error,
+    }
+}
+
+/// The error of the system that `error` rests on.
+fn system(error: &ZstdError) -> Option<&io::Error> {
+    let mut cause = error.source();
+    while let Some(found) = cause {
+        if let Some(found) = found.downcast_ref() {
+            return Some(found);
+        }
+        cause = found.source();
+    }
+    None
+}
+
+fn too_early(kind: &str) -> io::Error {
+    io::Error::new(ErrorKind::UnexpectedEof, format!("the {kind} data end too early"))
+}
+
+fn invalid(reason: &'static str) -> io::Error {
+    io::Error::new(ErrorKind::InvalidData, reason)
 }
