@@ -201,6 +201,7 @@ impl Section {
     fn simple(&self, body: &[u8], window: &Window, tally: &mut Tally) -> Option<Content> {
         let original = self.order.u32(body, 0)?;
         let held = u32::try_from(body.len().saturating_sub(4)).ok()?;
+        tally.untimed = tally.untimed.saturating_add(1);
         let snap_len = self.interfaces.first().map(|i| i.snap_len).filter(|&len| len > 0).unwrap_or(u32::MAX);
         self.packet(0, None, original.min(snap_len).min(held), original, 4, body, window, tally)
     }

@@ -24,6 +24,8 @@ pub(super) struct Tally {
     pub(super) names: HostNames,
     /// Packets passed over because their section does not describe their interface.
     pub(super) without_interface: u64,
+    /// Packets whose blocks have no time.
+    pub(super) untimed: u64,
     /// Link types of packets, each once.
     links: Vec<LinkType>,
     last_link: Option<LinkType>,
@@ -142,9 +144,17 @@ impl Tally {
             None => told.extend(self.ending.clone()),
         }
         if self.without_interface > 0 {
+            let their = if self.without_interface == 1 { "its" } else { "their" };
             told.push(format!(
-                "{} skipped: the section does not describe their interface",
+                "{} skipped: the section does not describe {their} interface",
                 plural(self.without_interface, "packet")
+            ));
+        }
+        if self.untimed > 0 {
+            let have = if self.untimed == 1 { "has" } else { "have" };
+            told.push(format!(
+                "{} {have} no time (simple packet blocks): silences and durations there are unknown, and shown too short",
+                plural(self.untimed, "packet")
             ));
         }
         if self.cut > 0 {

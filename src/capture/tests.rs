@@ -252,6 +252,7 @@ fn simple_and_obsolete_packets_secrets_and_statistics_are_read_and_the_rest_is_p
         assert_eq!(
             info.warnings,
             [
+                "2 packets have no time (simple packet blocks): silences and durations there are unknown, and shown too short",
                 "1 packet was cut by a snap length of 4 bytes",
                 "the capturing system lost 7 packets: what looks missing may have been on the wire"
             ]
@@ -339,6 +340,31 @@ fn a_wrong_checksum_or_a_cut_of_compressed_data_is_one_warning() {
     let noise = [gzip(&pcap(3)), b"something else".to_vec()].concat();
     let (items, info) = read(&noise);
     assert!(items == expected(0..3) && !info.complete && info.warnings.len() == 1, "{info:?}");
+}
+
+#[test]
+fn what_is_wrong_with_compressed_data_is_told_in_words() {
+    let damaged = |mut stored: Vec<u8>, place: usize| {
+        stored[place] ^= 0xff;
+        stored
+    };
+    let (z, l) = (zstd(&pcap(4000)), lz4(&pcap(4000)));
+    let noise = b"something else";
+    for (stored, told) in [
+        (z[..z.len() - 20].to_vec(), "the Zstandard data end too early"),
+        (l[..l.len() - 20].to_vec(), "the LZ4 data end too early"),
+        (damaged(z.clone(), z.len() - 20), "broken Zstandard data"),
+        (damaged(l.clone(), 6), "the check sum of the LZ4 data is wrong"),
+        ([&z[..], noise].concat(), "bytes that are no Zstandard or LZ4 frame follow the compressed data"),
+        ([&l[..], noise].concat(), "bytes that are no Zstandard or LZ4 frame follow the compressed data"),
+    ] {
+        let found = match Reader::from_read("test", 0, Box::new(io::Cursor::new(stored))) {
+            Ok(reader) => drain(reader).1.warnings.concat(),
+            Err(error) => error.to_string(),
+        };
+        assert!(found.contains(told), "{told}: {found}");
+    }
+    assert_eq!(refused(&zstd(&pcap(400))[..40]), "Zstandard data cut before the first packet");
 }
 
 // ---- what is no capture

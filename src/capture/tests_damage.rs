@@ -90,7 +90,7 @@ fn a_block_whose_fields_contradict_each_other_costs_itself_only() {
         info.warnings,
         [
             "damaged at offset 48: a packet longer than its block; 36 bytes skipped up to the next believable record",
-            "1 packet skipped: the section does not describe their interface"
+            "1 packet skipped: the section does not describe its interface"
         ]
     );
 }
