@@ -31,6 +31,26 @@ pub enum Error {
         /// How many more there are.
         more: usize,
     },
+    /// A folder in which nothing is a capture.
+    #[error("{path}: no capture in this folder")]
+    EmptyFolder {
+        /// As given.
+        path: String,
+    },
+    /// A file whose name cannot be told in a report.
+    #[error("{path}: the name is not UTF-8")]
+    Name {
+        /// As far as it is text.
+        path: String,
+    },
+    /// More captures than a run can number.
+    #[error("{path}: more than {limit} captures at once")]
+    TooMany {
+        /// The first that is left out, as given.
+        path: String,
+        /// How many there may be.
+        limit: u16,
+    },
     /// A capture of which no packet can be read.
     #[error("{path}: packets of link type {found} are not supported")]
     LinkType {
@@ -39,6 +59,28 @@ pub enum Error {
         /// The name and number of the link type.
         found: String,
     },
+}
+
+impl Error {
+    /// The input, as given.
+    pub fn path(&self) -> &str {
+        match self {
+            Error::Io { path, .. }
+            | Error::NotACapture { path, .. }
+            | Error::TooManyAtOnce { path, .. }
+            | Error::EmptyFolder { path }
+            | Error::Name { path }
+            | Error::TooMany { path, .. }
+            | Error::LinkType { path, .. } => path,
+        }
+    }
+
+    /// What is wrong with it, without its path.
+    pub fn reason(&self) -> String {
+        let whole = self.to_string();
+        let reason = whole.strip_prefix(self.path()).unwrap_or(&whole);
+        reason.trim_start_matches([':', ' ']).to_owned()
+    }
 }
 
 fn others(count: usize) -> String {

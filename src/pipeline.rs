@@ -75,7 +75,8 @@ pub struct Summary {
     pub totals: Totals,
     /// What the rules say of the run as a whole.
     pub findings: Vec<Finding>,
-    /// Inputs of which no packet could be read, because nothing here knows their link type.
+    /// Inputs of which nothing could be read, and why: those that could not be opened, and those of a link type that
+    /// nothing here knows.
     pub unreadable: Vec<Error>,
 }
 

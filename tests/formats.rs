@@ -36,6 +36,29 @@ fn every_format_names_the_rule_and_changes_nothing_of_the_status() {
 }
 
 #[test]
+fn a_report_says_itself_which_input_is_not_in_it() {
+    let unread = "fixtures/broken/text.pcap";
+    for format in formats() {
+        let ran = run(&["--format", &format, FAULT, unread]);
+        assert_eq!(ran.status, 3, "{format}");
+        // Tables of findings have no place for it.
+        let expected = !["csv", "gitlab"].contains(&&*format);
+        assert_eq!(ran.out.contains("text.pcap"), expected, "{format}: {}", ran.out);
+    }
+    let json = |format: &str| -> Value {
+        serde_json::from_str(run(&["--format", format, FAULT, unread]).out.lines().last().unwrap())
+            .unwrap_or_else(|_| serde_json::from_str(&run(&["--format", format, FAULT, unread]).out).unwrap())
+    };
+    let told = &json("json")["quality"]["captures_unreadable"];
+    assert_eq!(told, &json("jsonl")["quality"]["captures_unreadable"]);
+    assert_eq!(told[0]["path"], unread);
+    assert!(told[0]["reason"].as_str().unwrap().starts_with("not a packet capture: a text"), "{told}");
+    assert_eq!(json("sarif")["runs"][0]["invocations"][0]["executionSuccessful"], false);
+    let junit = run(&["--format", "junit", FAULT, unread]).out;
+    assert!(junit.contains("tests=\"3\" failures=\"1\" errors=\"1\""), "{junit}");
+}
+
+#[test]
 fn secrets_and_payload_are_in_no_format() {
     let request = "GET /chat?token=s3cret-query HTTP/1.1\r\nHost: example.org\r\nCookie: sid=s3cret-cookie\r\n\
         Authorization: Bearer s3cret-bearer\r\nProxy-Authorization: Basic s3cret-basic\r\nUpgrade: websocket\r\n\

@@ -60,6 +60,7 @@ const QUALITY: Shape = Object(&[
     ("packets_lost", Count),
     ("packets_duplicated", Count),
     ("captures_incomplete", Count),
+    ("captures_unreadable", OrAbsent(&List(&Object(&[("path", Text), ("reason", Text)])))),
     ("late_start", Count),
     ("without_handshake", Count),
     ("one_direction", Count),

@@ -19,8 +19,8 @@ pub(super) fn extract(id: usize, output: &Path, captures: &[PathBuf]) -> Status 
         );
         return Status::Usage;
     }
-    let (readers, unreadable) = inputs::open(captures);
-    if unreadable {
+    let (readers, failed) = inputs::open(captures);
+    if !failed.is_empty() {
         return Status::Unreadable;
     }
     let mut all = All(Vec::new());

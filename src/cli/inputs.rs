@@ -1,56 +1,79 @@
 //! The captures that were named, opened.
 
+use super::args::Args;
 use super::complain;
+use super::suggest::nearest;
 use crate::capture::{self, Reader};
 use crate::error::Error;
+use clap::CommandFactory as _;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// The inputs that are captures, and whether one was not. A folder stands for the captures in it, told by their
-/// contents: what else lies there is passed over.
-pub(super) fn open(paths: &[PathBuf]) -> (Vec<Reader>, bool) {
+/// The inputs that are captures, and why others are none, which was complained of. A folder stands for the captures in it,
+/// told by their contents: what else lies there is passed over.
+pub(super) fn open(paths: &[PathBuf]) -> (Vec<Reader>, Vec<Error>) {
     let mut readers = Vec::with_capacity(paths.len());
-    let mut unreadable = false;
+    let mut failed = Vec::new();
     for path in paths {
-        if let Err(reason) = open_one(path, &mut readers) {
-            complain(&reason);
-            unreadable = true;
-        }
+        open_one(path, &mut readers, &mut failed);
     }
-    (readers, unreadable)
+    failed.iter().for_each(|error| complain(&format!("{error}{}", command(error))));
+    (readers, failed)
 }
 
-fn open_one(path: &Path, readers: &mut Vec<Reader>) -> Result<(), String> {
-    let name = text(path)?;
-    let Some(files) = capture::files_in(name).map_err(|error| error.to_string())? else {
-        push(readers, open_file(name, readers.len())?.map_err(|error| error.to_string())?);
-        return Ok(());
+/// The command that may have been meant by a name that is no file's.
+fn command(error: &Error) -> String {
+    let Error::Io { path, source } = error else { return String::new() };
+    let is_word = path.bytes().all(|byte| byte.is_ascii_lowercase());
+    if source.kind() != ErrorKind::NotFound || !is_word {
+        return String::new();
+    }
+    let commands = Args::command();
+    match nearest(path, commands.get_subcommands().map(clap::Command::get_name)).first() {
+        Some(name) => format!("; did you mean the command {name}?"),
+        None => String::new(),
+    }
+}
+
+/// Opens a file, or those of a folder: one that fails there takes nothing from the others.
+fn open_one(path: &Path, readers: &mut Vec<Reader>, failed: &mut Vec<Error>) {
+    let files = match text(path).and_then(capture::files_in) {
+        Ok(Some(files)) => files,
+        Ok(None) => return open_file(path, readers).unwrap_or_else(|error| failed.push(error)),
+        Err(error) => return failed.push(error),
     };
-    let before = readers.len();
+    let before = readers.len() + failed.len();
     for file in &files {
-        match open_file(text(file)?, readers.len())? {
-            Ok(reader) => push(readers, reader),
-            Err(Error::NotACapture { .. }) => {}
-            Err(error) => return Err(error.to_string()),
+        match open_file(file, readers) {
+            Ok(()) | Err(Error::NotACapture { .. }) => {}
+            Err(error) => {
+                let is_full = matches!(error, Error::TooMany { .. });
+                failed.push(error);
+                if is_full {
+                    return;
+                }
+            }
         }
     }
-    if readers.len() == before { Err(format!("{name}: no capture in this folder")) } else { Ok(()) }
+    if readers.len() + failed.len() == before {
+        failed.push(Error::EmptyFolder { path: path.display().to_string() });
+    }
 }
 
 /// Of several captures, the files are closed until their turn comes: there may be more of them than may be open at once.
-fn push(readers: &mut Vec<Reader>, mut reader: Reader) {
+fn open_file(path: &Path, readers: &mut Vec<Reader>) -> Result<(), Error> {
+    let path = text(path)?;
+    let Ok(index) = u16::try_from(readers.len()) else {
+        return Err(Error::TooMany { path: path.to_owned(), limit: u16::MAX });
+    };
+    let mut reader = capture::open(path, index)?;
     if !readers.is_empty() {
         reader.rest();
     }
     readers.push(reader);
+    Ok(())
 }
 
-fn open_file(path: &str, index: usize) -> Result<Result<Reader, Error>, String> {
-    match u16::try_from(index) {
-        Ok(index) => Ok(capture::open(path, index)),
-        Err(_) => Err(format!("{path}: more than {} captures at once", u16::MAX)),
-    }
-}
-
-fn text(path: &Path) -> Result<&str, String> {
-    path.to_str().ok_or_else(|| format!("{}: the name is not UTF-8", path.display()))
+fn text(path: &Path) -> Result<&str, Error> {
+    path.to_str().ok_or_else(|| Error::Name { path: path.display().to_string() })
 }

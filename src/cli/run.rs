@@ -54,7 +54,7 @@ pub(super) struct Told<O> {
 /// # Errors
 /// How the program ends where nothing can be read.
 pub(super) fn tell<O: Observer>(input: &Input, observer: O) -> Result<Told<O>, Status> {
-    let (readers, mut unreadable) = inputs::open(&input.captures);
+    let (readers, failed) = inputs::open(&input.captures);
     if readers.is_empty() {
         return Err(Status::Unreadable);
     }
@@ -67,12 +67,12 @@ pub(super) fn tell<O: Observer>(input: &Input, observer: O) -> Result<Told<O>, S
     let mut tally = Tally { worst: None, connections: 0, input, begins, observer };
     let mut progress = Progress::new(input.progress);
     let tell = &mut |read, total| progress.tell(read, total);
-    let summary = pipeline::analyze_with(&input.options, keys, merged, &mut tally, tell);
+    let mut summary = pipeline::analyze_with(&input.options, keys, merged, &mut tally, tell);
     drop(progress);
-    for error in &summary.unreadable {
-        complain(&error.to_string());
-        unreadable = true;
-    }
+    summary.unreadable.iter().for_each(|error| complain(&error.to_string()));
+    // Whoever is handed a report does not see what was complained of: it says itself which inputs are not in it.
+    summary.unreadable.splice(0..0, failed);
+    let unreadable = !summary.unreadable.is_empty();
     let of_run = summary.findings.iter().map(|finding| finding.severity).max();
     let outcome = Outcome { unreadable, worst: tally.worst, connections: tally.connections, of_run };
     Ok(Told { observer: tally.observer, summary, outcome })

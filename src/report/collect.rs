@@ -63,7 +63,7 @@ impl Collector {
             tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
             captures: summary.captures.iter().map(convert::capture).collect(),
             totals: convert::totals(&summary.totals, Counts::default()),
-            quality: convert::quality(&summary.totals.quality),
+            quality: convert::quality(summary),
             connections: Vec::with_capacity(self.collected.len()),
             leg_pairs: self.pairs.iter().filter_map(|pair| convert::leg_pair(pair, id)).collect(),
             findings: Vec::new(),

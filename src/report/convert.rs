@@ -9,7 +9,7 @@ use super::{Secrets, escape};
 use crate::capture::{CaptureInfo, Compression, Format, Seen};
 use crate::connection::{self as facts, CloseState, Outcome, Transport};
 use crate::legs::LegPair;
-use crate::pipeline;
+use crate::pipeline::{self, Summary};
 use crate::role::{Role, Sides};
 use crate::rules::codes::wording;
 use crate::rules::expectation::Account;
@@ -173,8 +173,14 @@ pub(super) fn display_filter(c: &facts::Connection) -> String {
 }
 
 /// What all captures lack.
-pub(super) fn quality(q: &pipeline::Quality) -> model::Quality {
+pub(super) fn quality(summary: &Summary) -> model::Quality {
+    let q = &summary.totals.quality;
+    let unreadable = summary
+        .unreadable
+        .iter()
+        .map(|error| model::UnreadableCapture { path: error.path().to_owned(), reason: error.reason() });
     model::Quality {
+        captures_unreadable: unreadable.collect(),
         packets_cut: q.cut,
         packets_lost: q.dropped,
         packets_duplicated: q.duplicates,

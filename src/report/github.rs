@@ -11,7 +11,13 @@ use std::io;
 /// # Errors
 /// Those of `out`.
 pub fn write(report: &Report, out: &mut impl io::Write) -> io::Result<()> {
-    let mut room = [("error", SHOWN), ("warning", SHOWN), ("info", SHOWN - 1)];
+    let unreadable = &report.quality.captures_unreadable;
+    for capture in unreadable.iter().take(SHOWN) {
+        let message = format!("{} could not be read: {}", capture.path, capture.reason);
+        writeln!(out, "::error title=wsanalyze::{}", github_message(&message))?;
+    }
+    let mut room =
+        [("error", SHOWN.saturating_sub(unreadable.len())), ("warning", SHOWN), ("info", SHOWN - 1)];
     let mut left_out = 0;
     for cause in causes(report) {
         let finding = cause.first;
@@ -47,6 +53,9 @@ pub fn write(report: &Report, out: &mut impl io::Write) -> io::Result<()> {
         "errors: {}, warnings: {}, information: {}, in WebSocket connections: {}",
         counts.error, counts.warning, counts.info, report.totals.websocket_connections
     );
+    if !unreadable.is_empty() {
+        told.push_str(&format!("; captures that could not be read: {}", unreadable.len()));
+    }
     if left_out > 0 {
         told.push_str(&format!("; causes not shown, for GitHub takes {SHOWN} of a level: {left_out}"));
     }

@@ -1,8 +1,9 @@
 //! `--format junit`: the XML of JUnit as Jenkins and others read it. A capture is a suite, a connection a test, a finding
-//! that makes the run fail a failure of it. Other findings, and suppressed ones, are its output.
+//! that makes the run fail a failure of it. Other findings, and suppressed ones, are its output. An input that could not
+//! be read is a suite with an error.
 
 use super::escape;
-use super::model::{Capture, Connection, Finding, Report};
+use super::model::{Capture, Connection, Finding, Report, UnreadableCapture};
 use crate::rules::Severity;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
@@ -24,13 +25,20 @@ pub fn write(report: &Report, failing: Option<Severity>, out: &mut impl io::Writ
         .collect();
     let is_failure = |finding: &Finding| is_failure(finding, failing);
     let failures: usize = suites.iter().map(|suite| suite.failures(is_failure)).sum();
-    let tests: usize = suites.iter().map(Suite::tests).sum();
+    let unreadable = &report.quality.captures_unreadable;
+    let tests = suites.iter().map(Suite::tests).sum::<usize>() + unreadable.len();
     xml.create_element("testsuites")
         .with_attribute(("name", report.tool.name))
         .with_attribute(("tests", tests.to_string().as_str()))
         .with_attribute(("failures", failures.to_string().as_str()))
-        .with_attribute(("errors", "0"))
-        .write_inner_content(|xml| suites.iter().try_for_each(|suite| suite.write(failing, xml)))?;
+        .with_attribute(("errors", unreadable.len().to_string().as_str()))
+        .write_inner_content(|xml| {
+            suites.iter().try_for_each(|suite| suite.write(failing, xml))?;
+            unreadable
+                .iter()
+                .enumerate()
+                .try_for_each(|(index, one)| not_read(one, suites.len() + index, xml))
+        })?;
     out.write_all(b"\n")
 }
 
@@ -116,6 +124,31 @@ impl<'a> Suite<'a> {
         })?;
         Ok(())
     }
+}
+
+/// The suite of an input that could not be read.
+fn not_read<W: io::Write>(input: &UnreadableCapture, id: usize, xml: &mut Writer<W>) -> io::Result<()> {
+    let path = escape::xml(&input.path);
+    let suite = xml
+        .create_element("testsuite")
+        .with_attribute(("name", path.as_str()))
+        .with_attribute(("id", id.to_string().as_str()))
+        .with_attribute(("tests", "1"))
+        .with_attribute(("failures", "0"))
+        .with_attribute(("errors", "1"))
+        .with_attribute(("skipped", "0"))
+        .with_attribute(("file", path.as_str()));
+    let case = |xml: &mut Writer<W>| {
+        xml.create_element("testcase")
+            .with_attribute(("name", "capture can be read"))
+            .with_attribute(("classname", path.as_str()))
+            .write_inner_content(|xml| {
+                let why = escape::xml(&format!("could not be read: {}", input.reason));
+                xml.create_element("error").with_attribute(("message", why.as_str())).write_empty().map(drop)
+            })
+            .map(drop)
+    };
+    suite.write_inner_content(case).map(drop)
 }
 
 /// `GET /chat of example.org, 10.0.0.5:51234 → 10.0.0.9:80 (stream 5)`.

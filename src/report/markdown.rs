@@ -3,7 +3,7 @@
 
 use super::causes::{Cause, causes};
 use super::escape::{markdown as plain, markdown_code as code};
-use super::model::{Capture, Finding, Report};
+use super::model::{Finding, Report};
 use super::page::counted;
 use std::io;
 
@@ -32,7 +32,7 @@ pub fn write(report: &Report, out: &mut impl io::Write) -> io::Result<()> {
         let suppressed = counted(suppressed as u64, "finding is", "findings are");
         writeln!(out, "{suppressed} suppressed and not shown.\n")?;
     }
-    captures(&report.captures, out)?;
+    captures(report, out)?;
     if !causes.is_empty() {
         table(&causes, out)?;
     } else if totals.websocket_connections > 0 {
@@ -53,7 +53,8 @@ pub fn write(report: &Report, out: &mut impl io::Write) -> io::Result<()> {
     writeln!(out, "_{} {}_", report.tool.name, report.tool.version)
 }
 
-fn captures(captures: &[Capture], out: &mut impl io::Write) -> io::Result<()> {
+fn captures(report: &Report, out: &mut impl io::Write) -> io::Result<()> {
+    let captures = &report.captures;
     writeln!(out, "| Capture | Packets | From | Until | Complete |")?;
     writeln!(out, "| --- | ---: | --- | --- | --- |")?;
     for capture in captures {
@@ -70,6 +71,11 @@ fn captures(captures: &[Capture], out: &mut impl io::Write) -> io::Result<()> {
     writeln!(out)?;
     let said = captures.iter().flat_map(|capture| capture.warnings.iter().map(move |text| (capture, text)));
     let mut any = false;
+    for unreadable in &report.quality.captures_unreadable {
+        any = true;
+        let (path, reason) = (code(&unreadable.path, false), plain(&unreadable.reason));
+        writeln!(out, "- **not in this report**: {path} could not be read: {reason}")?;
+    }
     for (capture, text) in said {
         any = true;
         writeln!(out, "- {}: {}", code(&capture.path, false), plain(text))?;

@@ -181,6 +181,10 @@ pub struct Quality {
     pub packets_duplicated: u64,
     /// Captures that are damaged or end inside a record.
     pub captures_incomplete: u64,
+    /// Inputs of which nothing could be read, so that the report tells nothing of what they hold; absent where there are
+    /// none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub captures_unreadable: Vec<UnreadableCapture>,
     /// WebSocket connections that were joined after their first packet.
     pub late_start: u64,
     /// Of these, those whose handshake is not in the captures.
@@ -197,6 +201,15 @@ pub struct Quality {
     pub encrypted: u64,
     /// What cannot be concluded because of it, one sentence each.
     pub cannot_conclude: Vec<String>,
+}
+
+/// An input of which nothing could be read.
+#[derive(Clone, PartialEq, Serialize, JsonSchema, Debug)]
+pub struct UnreadableCapture {
+    /// As given on the command line, or as found in a folder that was.
+    pub path: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// How many findings of each severity.

@@ -28,7 +28,7 @@ pub fn write(report: &Report, out: &mut impl io::Write) -> io::Result<()> {
                 "rules": rules.iter().map(|rule| descriptor(rule)).collect::<Vec<_>>(),
             }},
             "invocations": [{
-                "executionSuccessful": true,
+                "executionSuccessful": report.quality.captures_unreadable.is_empty(),
                 "toolExecutionNotifications": notifications(report),
             }],
             "artifacts": report.captures.iter().map(artifact).collect::<Vec<_>>(),
@@ -73,7 +73,7 @@ fn artifact(capture: &Capture) -> Value {
     })
 }
 
-/// What is wrong with the captures, and what is curious.
+/// Which captures could not be read, what is wrong with the others, and what is curious.
 fn notifications(report: &Report) -> Vec<Value> {
     let one = |level: &str, index: usize, text: &String| {
         json!({
@@ -86,9 +86,13 @@ fn notifications(report: &Report) -> Vec<Value> {
         let warnings = capture.warnings.iter().map(move |text| one("warning", index, text));
         warnings.chain(capture.notes.iter().map(move |text| one("note", index, text)))
     });
+    let unreadable = report.quality.captures_unreadable.iter().map(|capture| {
+        let text = format!("{} could not be read: {}", capture.path, capture.reason);
+        json!({ "level": "error", "message": { "text": escape::sarif(&text) } })
+    });
     let doubts = report.quality.cannot_conclude.iter();
     let doubts = doubts.map(|text| json!({ "level": "note", "message": { "text": escape::sarif(text) } }));
-    all.chain(doubts).collect()
+    unreadable.chain(all).chain(doubts).collect()
 }
 
 fn result(finding: &Finding, report: &Report, rules: &[&Rule], marked: bool) -> Value {

@@ -27,6 +27,12 @@ pub(super) fn captures(summary: &Summary, page: Page) -> String {
     let websocket = counted(websocket_connections, "WebSocket connection", "WebSocket connections");
     line.push_str(&format!(", {websocket}"));
     let mut text = wrap(&line, page.prose(), "");
+    for error in &summary.unreadable {
+        let told = format!("not in this report, for it could not be read: {error}");
+        let wrapped = wrap(&escape::terminal_at_most(&told, 500), page.prose(), "! ");
+        text.push('\n');
+        text.push_str(&page.paint(Style::new().fg_color(Some(AnsiColor::Red.into())), &wrapped));
+    }
     for capture in &summary.captures {
         for warning in warnings(capture, summary.captures.len() > 1) {
             let wrapped = wrap(&warning, page.prose(), "! ");
