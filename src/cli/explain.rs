@@ -248,6 +248,10 @@ fn reason(topic: &str) -> String {
     if let Ok(number) = topic.trim().parse::<u64>() {
         return match number {
             1016..=2999 => format!("{number}: a close code that nothing defines; it must not be sent"),
+            5000..=65535 => format!("{number}: no close code, which are 1000 to 4999{}", mistaken(number)),
+            100..=599 => {
+                format!("{number}: a status of which nothing is known that is peculiar to an upgrade")
+            }
             _ => format!(
                 "{number}: neither a close code, which are 1000 to 4999, nor a known status in answer to an upgrade"
             ),
@@ -255,6 +259,21 @@ fn reason(topic: &str) -> String {
     }
     let shown: String = topic.chars().take(80).collect();
     format!("{shown}: no code, rule or message that is known; {}", near_rules(topic))
+}
+
+/// What a number that is no code may come from: two bytes that were meant otherwise.
+fn mistaken(number: u64) -> String {
+    let [high, low] = u16::try_from(number).unwrap_or(0).to_be_bytes();
+    let swapped = u16::from_le_bytes([high, low]);
+    if codes::explain(swapped).is_some_and(|code| code.kind == Kind::Close) {
+        return format!(": it is {swapped} with its two bytes in the wrong order");
+    }
+    match (char::from(high), char::from(low)) {
+        (high, low) if high.is_ascii_digit() && low.is_ascii_digit() => {
+            format!(": it is the text \"{high}{low}\", with which a code begins that was written as text")
+        }
+        _ => String::new(),
+    }
 }
 
 struct Headings {
@@ -355,6 +374,9 @@ mod tests {
         let unknown = |word: &str| topics(&[word.to_owned()]).unwrap_err().remove(0);
         assert!(unknown("999").starts_with("999: neither a close code"));
         assert!(unknown("2000").contains("nothing defines"));
+        assert!(unknown("59395").ends_with("it is 1000 with its two bytes in the wrong order"));
+        assert!(unknown("12592").contains("it is the text \"10\""));
+        assert!(unknown("5000").ends_with("1000 to 4999") && unknown("418").contains("a status"));
         assert!(unknown("qqqqqqqq").ends_with("wsanalyze rules lists the rules"));
         assert!(
             unknown("close-1010-mandatory-extention").contains("did you mean close-1010-mandatory-extension")
@@ -411,7 +433,7 @@ mod tests {
                     assert!(text.lines().all(|line| line.chars().count() <= width), "{text}");
                 }
             }
-            for message in messages::MESSAGES {
+            for message in messages::all() {
                 let text = message_text(message, page);
                 assert!(text.lines().all(|line| line.chars().count() <= width), "{text}");
             }

@@ -1,8 +1,7 @@
 //! Messages that programs log, and what lies behind them on the wire.
 
+mod below;
 mod known;
-
-pub use known::MESSAGES;
 
 use std::ops::Range;
 
@@ -23,6 +22,11 @@ pub struct Message {
     pub rules: &'static [&'static str],
 }
 
+/// Every message that is known.
+pub fn all() -> impl Iterator<Item = &'static Message> {
+    known::MESSAGES.iter().chain(below::MESSAGES)
+}
+
 /// The message that `log` quotes, whole or in part, whatever its case and punctuation. Where several fit, the one
 /// that ends last: logs go from the general to the particular.
 pub fn find(log: &str) -> Option<&'static Message> {
@@ -37,14 +41,13 @@ pub fn find(log: &str) -> Option<&'static Message> {
         }
         Some((rest.start, length))
     };
-    let whole = MESSAGES
-        .iter()
+    let whole = all()
         .filter_map(|message| Some((message.texts.iter().filter_map(|text| quoted(text)).max()?, message)))
         .max_by_key(|(place, _)| *place);
     let is_telling = log.split(' ').filter(|word| !word.is_empty()).count() > 1;
     let part = || {
         let holds = |message: &&Message| message.texts.iter().any(|text| words(text).contains(&log));
-        MESSAGES.iter().find(holds).filter(|_| is_telling)
+        all().find(holds).filter(|_| is_telling)
     };
     whole.map(|(_, message)| message).or_else(part)
 }
@@ -60,7 +63,9 @@ pub fn codes(log: &str) -> Vec<u16> {
             digits if digits.len() < word.len() && word.starts_with("ws") => (true, digits),
             _ => (false, *word),
         };
-        let Some((number, code)) = digits.parse().ok().and_then(|n| Some((n, super::explain(n)?))) else {
+        // Of 101 messages say that it did not come.
+        let number = digits.parse().ok().filter(|number| *number != 101);
+        let Some((number, code)) = number.and_then(|n| Some((n, super::explain(n)?))) else {
             continue;
         };
         let before = index.checked_sub(1).and_then(|index| all.get(index));
@@ -107,7 +112,7 @@ mod tests {
 
     #[test]
     fn every_message_is_whole_and_what_it_names_exists() {
-        for message in MESSAGES {
+        for message in all() {
             assert!(!message.texts.is_empty() && !message.software.is_empty());
             for text in [message.meaning, message.fix] {
                 assert!(text.len() > 20 && text.ends_with('.'), "{:?}", message.texts);
@@ -124,7 +129,7 @@ mod tests {
 
     #[test]
     fn every_wording_leads_to_its_own_message() {
-        for message in MESSAGES {
+        for message in all() {
             for text in message.texts {
                 let log = format!("2026-11-22 ERROR {} at line 7", text.replace('…', " 57 "));
                 assert_eq!(find(&log).map(|found| found.texts), Some(message.texts), "{text}");
@@ -149,6 +154,29 @@ mod tests {
         ] {
             assert_eq!(first(log), Some(text), "{log}");
         }
+        for (log, text) in [
+            (
+                "SSL routines:ssl3_get_record:wrong version number:../ssl/record/ssl3_record.c:354",
+                "wrong version number",
+            ),
+            ("net::ERR_CERT_DATE_INVALID", "certificate verify failed"),
+            (
+                "[SSL: CERTIFICATE_VERIFY_FAILED] certificate has expired (_ssl.c:1006)",
+                "certificate verify failed",
+            ),
+            ("Error: socket hang up", "socket hang up"),
+            ("read tcp 10.0.0.5:51234->10.0.0.9:80: i/o timeout", "i/o timeout"),
+            (
+                "upstream timed out (110: Connection timed out) while proxying upgraded connection",
+                "upstream timed out…while proxying upgraded connection",
+            ),
+            (
+                "write tcp 10.0.0.5:51234->10.0.0.9:80: write: broken pipe",
+                "WebSocket is already in CLOSING or CLOSED state",
+            ),
+        ] {
+            assert_eq!(first(log), Some(text), "{log}");
+        }
         for nothing in ["", "websocket", "code 1006", "the weather is fine", "…"] {
             assert_eq!(first(nothing), None, "{nothing}");
         }
@@ -164,6 +192,7 @@ mod tests {
             ("WS1010", &[1010]),
             ("ws-1014", &[1014]),
             ("1006 abnormal closure", &[1006]),
+            ("The server returned status code '200' when status code '101' was expected.", &[200]),
             ("HTTP 403 on localhost:3000 in 200 ms", &[403]),
             ("2026-11-22 10:00:00 connection to port 4000 lost", &[]),
             ("close 999", &[]),

@@ -4,6 +4,7 @@ use super::{Code, Kind};
 
 const HTTP: &str = "RFC 9110 §15; RFC 6455 §4.1";
 const CLOUDFLARE: &str = "Cloudflare's own status, not registered";
+const NGINX: &str = "nginx's own status, not registered";
 const ANYONE: &str = "The server, or a gateway before it.";
 const GATEWAY: &str = "A gateway; an application may send it, too.";
 const EDGE: &str = "Cloudflare.";
@@ -22,7 +23,11 @@ const fn status(
     rules: &'static [&'static str],
     text: Text,
 ) -> Code {
-    let reference = if number >= 520 { CLOUDFLARE } else { HTTP };
+    let reference = match number {
+        499 => NGINX,
+        520.. => CLOUDFLARE,
+        _ => HTTP,
+    };
     let Text { brief, description, when, fix } = text;
     Code {
         codes: number..=number,
@@ -51,6 +56,18 @@ const ORIGIN_TLS_FIX: &str =
 /// In order of number.
 pub(super) static STATUSES: &[Code] = &[
     status(
+        101,
+        "Switching Protocols",
+        ANYONE,
+        &["response-upgrade-headers-invalid", "response-accept-invalid", "client-aborts-after-101"],
+        Text {
+            brief: "The server agrees to the upgrade; what follows on the connection are frames.",
+            description: "The only success over HTTP/1.1. The client still checks it: `Upgrade`, `Connection`, `Sec-WebSocket-Accept`, and whether extensions and subprotocol are among those that it offered. If one is wrong it ends TCP without a Close.",
+            when: "At the beginning of every WebSocket over HTTP/1.1. Programs do not show it.",
+            fix: "Nothing. Where a client leaves right after it, compare its fields with those of the request.",
+        },
+    ),
+    status(
         200,
         "OK",
         ANYONE,
@@ -64,6 +81,19 @@ pub(super) static STATUSES: &[Code] = &[
     ),
     status(301, "Moved Permanently", ANYONE, &["response-redirect"], REDIRECT),
     status(302, "Found", ANYONE, &["response-redirect"], REDIRECT),
+    status(303, "See Other", ANYONE, &["response-redirect"], REDIRECT),
+    status(
+        304,
+        "Not Modified",
+        ANYONE,
+        &["response-200-upgrade-ignored"],
+        Text {
+            brief: "The upgrade was taken for the question whether a stored page is still good.",
+            description: "It is no redirect: a cache or a file server answered a plain GET, and nothing there looked at `Upgrade`.",
+            when: "A cache stands on the path, or the path leads to static files, and the request carries `If-None-Match` or `If-Modified-Since`.",
+            fix: "Keep caches off the path, send it to the server that speaks WebSocket, and let every gateway forward `Upgrade` and `Connection`.",
+        },
+    ),
     status(307, "Temporary Redirect", ANYONE, &["response-redirect"], REDIRECT),
     status(308, "Permanent Redirect", ANYONE, &["response-redirect"], REDIRECT),
     status(
@@ -196,6 +226,18 @@ pub(super) static STATUSES: &[Code] = &[
             description: "The server's side has a limit for the size of a request head.",
             when: "Many or large cookies, or a token in the URL or in `Sec-WebSocket-Protocol`.",
             fix: "Make cookies and tokens smaller, or raise the limit of whoever answered.",
+        },
+    ),
+    status(
+        499,
+        "Client Closed Request",
+        "Nobody, as a rule: gateways write it into their logs.",
+        &["handshake-unanswered"],
+        Text {
+            brief: "The client gave up before the gateway had an answer for it.",
+            description: "A line in a log and hardly ever an answer: nginx, Caddy and Traefik write it down when the client ends the connection first.",
+            when: "The client waits a shorter time for the handshake than the upstream takes, or a user left meanwhile.",
+            fix: "Find out why the upstream takes so long. Give the gateway a shorter limit than the client has, so that a 504 tells of it.",
         },
     ),
     status(

@@ -50,10 +50,13 @@ impl Shown {
     /// What a code or status is shown as.
     pub const fn of_code(code: u16) -> Option<Shown> {
         match code {
+            // A 101 is success, and 499 is in logs only.
+            101 | 499 => None,
             100..=599 => Some(Refused),
             1005 => Some(Empty),
             1006 => Some(Cut),
-            1004 | 1015 => Some(Unsendable),
+            // 1015 is what a failed TLS handshake is called; what programs show of it is the TLS library's word.
+            1004 => Some(Unsendable),
             1014 => Some(BadGateway),
             _ => None,
         }

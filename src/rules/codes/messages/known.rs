@@ -2,7 +2,7 @@
 
 use super::Message;
 
-/// Every message that is known.
+/// Those about handshakes, frames and closes.
 pub static MESSAGES: &[Message] = &[
     Message {
         texts: &[
@@ -150,7 +150,7 @@ pub static MESSAGES: &[Message] = &[
         texts: &[
             "ECONNRESET",
             "connection reset by peer",
-            "socket hang up",
+            "ERR_CONNECTION_RESET",
             "forcibly closed by the remote host",
         ],
         software: "Node.js and every program that uses sockets",
@@ -313,8 +313,9 @@ pub static MESSAGES: &[Message] = &[
             "the client is not using the websocket protocol",
             "not a websocket handshake",
             "InvalidUpgrade",
+            "Can \"Upgrade\" only to \"WebSocket\"",
         ],
-        software: "ws (Node.js), Chrome, OkHttp, aiohttp, gorilla, Python's websockets",
+        software: "Spring, ws (Node.js), Chrome, OkHttp, aiohttp, gorilla, Python's websockets",
         meaning: "`Upgrade: websocket` or `Connection: Upgrade` is missing. Both are for one hop only, so every proxy must be told to pass them on. Said by a server it is about the request; said by a client, about the 101. OkHttp also refuses a legal `Connection: keep-alive, Upgrade`.",
         fix: "In the proxy before the one who complains forward both fields over HTTP/1.1; in nginx that is `proxy_http_version 1.1` and two `proxy_set_header`.",
         codes: &[400, 426],
@@ -361,8 +362,10 @@ pub static MESSAGES: &[Message] = &[
             "Malformed HTTP response",
             "Parse Error: Expected HTTP",
             "Status line does not begin with",
+            "upstream sent invalid header",
+            "upstream sent no valid HTTP/1.0 header",
         ],
-        software: "Python's websockets, Go, Node.js",
+        software: "Python's websockets, Go, Node.js; nginx of its upstream",
         meaning: "What answered the handshake does not speak HTTP here: another protocol listens on the port, TLS met plain text, or the connection ended before a whole answer.",
         fix: "Check port and scheme, `ws` or `wss`. A capture shows the first bytes: `15 03` is a TLS alert.",
         codes: &[],
@@ -440,8 +443,9 @@ pub static MESSAGES: &[Message] = &[
             "Maximum message size exceeded",
             "Message is too big",
             "A message was too large",
+            "Max frame length of…has been exceeded",
         ],
-        software: "ws (Node.js), Python's websockets, gorilla, Tomcat, Tornado, faye-websocket, websocket (Node.js), simple-websocket, WebSocket++",
+        software: "ws (Node.js), Python's websockets, gorilla, Tomcat, Tornado, faye-websocket, websocket (Node.js), simple-websocket, WebSocket++, netty",
         meaning: "A message was larger than the receiver's limit, and the receiver closed.",
         fix: "Raise the limit, or split the message: `maxPayload` of ws, `max_size` of Python's websockets (uvicorn `--ws-max-size`), `SetReadLimit` of gorilla, `websocket_max_message_size` of Tornado, `maxLength` of faye-websocket, `maxReceivedFrameSize` and `maxReceivedMessageSize` of websocket on Node, `max_message_size` of simple-websocket.",
         codes: &[1009],
@@ -540,6 +544,7 @@ pub static MESSAGES: &[Message] = &[
             "no live upstreams",
             "upstream connect error or disconnect/reset before headers",
             "no healthy upstream",
+            "upstream_reset_before_response_started",
         ],
         software: "nginx, Envoy",
         meaning: "The gateway has no upstream that answers: it is down, listens elsewhere, or ends connections at once. The client gets 502 or 503.",

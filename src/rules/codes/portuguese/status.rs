@@ -34,6 +34,17 @@ const fn status(
 /// Na ordem dos números.
 pub(super) static STATUSES: &[((u16, u16), Words)] = &[
     (
+        (101, 101),
+        status(
+            "troca de protocolos",
+            ANYONE,
+            "O servidor aceita o upgrade; o que vem depois na conexão são frames.",
+            "O único sucesso em HTTP/1.1. O cliente ainda o confere: `Upgrade`, `Connection`, `Sec-WebSocket-Accept`, e se as extensões e o subprotocolo estão entre os que ofereceu. Se algo está errado, ele encerra o TCP sem um Close.",
+            "No começo de todo WebSocket em HTTP/1.1. Os programas não o mostram.",
+            "Nada. Se um cliente sai logo depois dele, compare seus campos com os da requisição.",
+        ),
+    ),
+    (
         (200, 200),
         status(
             "OK",
@@ -46,6 +57,18 @@ pub(super) static STATUSES: &[((u16, u16), Words)] = &[
     ),
     ((301, 301), redirect("movido permanentemente")),
     ((302, 302), redirect("encontrado")),
+    ((303, 303), redirect("veja outro")),
+    (
+        (304, 304),
+        status(
+            "não modificado",
+            ANYONE,
+            "O upgrade foi tomado pela pergunta se uma página guardada ainda vale.",
+            "Não é um redirecionamento: um cache ou um servidor de arquivos respondeu a um GET comum, e nada ali olhou para `Upgrade`.",
+            "Há um cache no caminho, ou o caminho leva a arquivos estáticos, e a requisição traz `If-None-Match` ou `If-Modified-Since`.",
+            "Mantenha caches fora do caminho, mande-o ao servidor que fala WebSocket e faça todo gateway repassar `Upgrade` e `Connection`.",
+        ),
+    ),
     ((307, 307), redirect("redirecionamento temporário")),
     ((308, 308), redirect("redirecionamento permanente")),
     (
@@ -167,6 +190,17 @@ pub(super) static STATUSES: &[((u16, u16), Words)] = &[
             "O lado do servidor tem um limite para o tamanho do cabeçalho de uma requisição.",
             "Cookies muitos ou grandes, ou um token na URL ou em `Sec-WebSocket-Protocol`.",
             "Diminua cookies e tokens, ou aumente o limite de quem respondeu.",
+        ),
+    ),
+    (
+        (499, 499),
+        status(
+            "requisição encerrada pelo cliente",
+            "Em regra ninguém: gateways o escrevem em seus logs.",
+            "O cliente desistiu antes que o gateway tivesse uma resposta para ele.",
+            "Uma linha de log e quase nunca uma resposta: nginx, Caddy e Traefik o registram quando o cliente encerra a conexão primeiro.",
+            "O cliente espera pelo handshake menos tempo do que o upstream precisa, ou o usuário saiu nesse meio-tempo.",
+            "Descubra por que o upstream demora tanto. Dê ao gateway um limite mais curto que o do cliente, para que um 504 o conte.",
         ),
     ),
     (
