@@ -1,6 +1,6 @@
 //! The program as it is run: exit statuses, standard input and output, the page.
 
-use crate::support::{captures, program, read, report, root, run, run_with_input};
+use crate::support::{captures, program, read, report, root, run, run_with_input, scratch};
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
@@ -98,6 +98,34 @@ fn complaints_name_the_file_and_go_to_standard_error() {
 fn the_inputs_that_can_be_read_are_reported_beside_one_that_cannot() {
     let ran = run(&[NO_CAPTURE, FAULT]);
     assert!(ran.out.contains("1010 Mandatory Extension") && ran.err.contains("not a packet capture"));
+}
+
+#[test]
+#[cfg(unix)]
+fn one_file_of_a_folder_that_cannot_be_read_takes_nothing_from_the_others() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = scratch("one_unreadable");
+    let put = |name: &[u8], of: &str| {
+        fs::write(folder.join(std::ffi::OsStr::from_bytes(name)), read(of)).unwrap();
+    };
+    put(b"1.pcapng", CLEAN);
+    put(b"2-\xe9.pcapng", CLEAN);
+    put(b"3.pcapng", FAULT);
+    let ran = run(&["--format", "json", folder.to_str().unwrap()]);
+    assert_eq!(ran.status, 3);
+    assert!(ran.err.contains("the name is not UTF-8") && ran.err.lines().count() == 1, "{}", ran.err);
+    let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(report["captures"].as_array().unwrap().len(), 2);
+    assert_eq!(report["totals"]["findings"]["error"], 1);
+}
+
+#[test]
+fn a_slip_in_a_command_or_an_id_is_understood() {
+    let ran = run(&["connectons", FAULT]);
+    assert!(ran.err.ends_with("; did you mean the command connections?\n"), "{}", ran.err);
+    assert!(!run(&["there_is_none.pcap"]).err.contains("did you mean"));
+    let ran = run(&["ladder", FAULT]);
+    assert!(ran.status == 2 && ran.err.contains("expected the id of a connection"), "{}", ran.err);
 }
 
 #[test]

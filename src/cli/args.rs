@@ -6,6 +6,8 @@ pub(super) use values::{
     ColorWhen, FailOn, Format, GroupBy, Lang, ListFormat, MessageList, Output, SchemaFormat, TimeStyle,
 };
 
+use self::values::id;
+
 use super::scope::{Filter, Moment};
 use clap::{Parser, Subcommand};
 use clap_complete::Shell;
@@ -285,7 +287,7 @@ pub(super) enum Command {
     /// Draw one session: who sent what, when, on all its legs
     Ladder {
         /// Id of one of its connections, as in the JSON report and the list of connections
-        #[arg(value_name = "ID")]
+        #[arg(value_name = "ID", value_parser = id)]
         id: usize,
         #[command(flatten)]
         view: Box<View>,
@@ -296,7 +298,7 @@ pub(super) enum Command {
     /// Write the packets of one connection into a new pcapng file
     Extract {
         /// Its id in the JSON report without --filter, --since and --until
-        #[arg(value_name = "ID")]
+        #[arg(value_name = "ID", value_parser = id)]
         id: usize,
         /// The file to write, which must not exist
         #[arg(value_name = "OUTPUT")]

@@ -235,7 +235,7 @@ mod tests {
         let file = File::parse(text, "wsanalyze.toml", OPTIONS).unwrap();
         assert_eq!((file.expectations.len(), file.suppressions.len()), (2, 1));
         for (text, says) in [
-            ("\n[[expect]]\nhots = 1", "wsanalyze.toml:3: unknown key \"hots\": did you mean host, path?"),
+            ("\n[[expect]]\nhots = 1", "wsanalyze.toml:3: unknown key \"hots\": did you mean host?"),
             ("[[suppress]]\nrule = \"x\"", "wsanalyze.toml:1: missing field `reason`"),
             ("[[expect]]\nmin-life = 3", "wsanalyze.toml:2: invalid type: integer"),
             ("\n[[expect]]\nmin-life = \"x\"", "wsanalyze.toml:2: min-life: expected a length of time"),

@@ -36,7 +36,9 @@ pub(super) fn nearest<'a>(topic: &str, names: impl Iterator<Item = &'a str>) -> 
             let lower = name.to_ascii_lowercase();
             let away = distance(&topic, &lower);
             let shared = words.iter().filter(|word| lower.contains(**word)).count();
-            (shared > 0 || away <= 3).then_some((Reverse(shared), away, name))
+            // Where more than half of the letters differ it is another word.
+            let slip = away <= 3 && away * 2 <= lower.chars().count();
+            (shared > 0 || slip).then_some((Reverse(shared), away, name))
         })
         .collect();
     // Where one is a single letter away, one that is three away was hardly meant.
@@ -91,5 +93,7 @@ mod tests {
         assert_eq!(near("masked"), [names[2]]);
         assert_eq!(near("extension").len(), 2);
         assert!(near("qqqqqqqq").is_empty());
+        assert!(nearest("foo", ["tls", "close"].into_iter()).is_empty());
+        assert_eq!(nearest("tld", ["tls", "close"].into_iter()), ["tls"]);
     }
 }

@@ -3,6 +3,14 @@
 use clap::ValueEnum;
 use std::path::PathBuf;
 
+/// The id of a connection.
+pub(super) fn id(text: &str) -> Result<usize, String> {
+    let is_id = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_id).ok_or_else(|| {
+        String::from("expected the id of a connection, a number that wsanalyze connections shows, and then the captures")
+    })
+}
+
 /// See [`super::Analysis::format`].
 #[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum, Debug)]
 pub(in super::super) enum Format {
