@@ -31,34 +31,38 @@ pub(super) enum Protocol {
     Nothing,
 }
 
-/// See the module.
+/// See the module. What every packet with payload touches comes first, in one line of memory.
+#[repr(C, align(64))]
 pub(super) struct Flow {
-    start: Box<Start>,
-    /// Who is client, once that is known, and by what.
-    client: Option<(Side, RoleEvidence)>,
-    proxied: Option<Box<(Endpoint, Endpoint)>>,
+    /// What is inside all TLS.
+    stage: Stage,
     /// TLS, the outermost first: TLS to a proxy may carry a tunnel that carries TLS. A layer is out while it works.
     tls: Vec<Option<Box<tls::Session>>>,
-    /// What is inside all of that.
-    stage: Stage,
+    /// What else happened to each direction.
+    trouble: Troubles,
+    /// Who is client, once that is known, and by what.
+    client: Option<(Side, RoleEvidence)>,
+    bounded: bool,
+    /// Whether it was counted as HTTP/2.
+    counted: bool,
+    conflicts: u32,
+    /// The last thing that was told of it, but for frames without TLS: see [`Flow::last`].
+    last: Seen,
+    start: Box<Start>,
+    proxied: Option<Box<(Endpoint, Endpoint)>>,
     /// Upgrades that were answered without a session, before the one in `stage`.
     attempts: Vec<Box<Connection>>,
     /// The first FIN of each direction, in the order of the key.
     fins: [Option<Seen>; 2],
-    /// What else happened to each of them.
-    trouble: Troubles,
     /// The first reset.
     reset: Option<Box<ResetOf>>,
-    conflicts: u32,
     /// CONNECT tunnels in each other.
     tunnels: u32,
-    bounded: bool,
-    /// Whether it was counted as HTTP/2.
-    counted: bool,
-    last: Seen,
     known: Arc<Known>,
     reading: Arc<Reading>,
 }
+
+const _: () = assert!(std::mem::offset_of!(Flow, last) <= 64);
 
 /// A reset, before it is known who is the client.
 #[derive(Clone, Copy)]
@@ -71,8 +75,8 @@ pub(super) struct ResetOf {
 }
 
 enum Stage {
-    /// What this is, is not known yet; inside a CONNECT tunnel to this authority, or directly.
-    Unknown(Box<Identify>, Option<String>),
+    /// What this is, is not known yet.
+    Unknown(Box<Unknown>),
     /// HTTP/1.1, so far without an accepted upgrade.
     Http(Box<Exchange>),
     /// HTTP/2 with any number of WebSockets.
@@ -83,13 +87,21 @@ enum Stage {
     Over,
 }
 
+/// What is not known yet.
+#[derive(Default)]
+struct Unknown {
+    identify: Identify,
+    /// The authority of the CONNECT tunnel in which it is.
+    tunnel: Option<String>,
+}
+
 impl Flow {
     pub(super) fn new(start: Box<Start>, known: Arc<Known>, reading: Arc<Reading>) -> Flow {
         Flow {
             client: start.opener.map(|side| (side, RoleEvidence::Syn)),
             proxied: None,
             tls: Vec::new(),
-            stage: Stage::Unknown(Box::default(), None),
+            stage: Stage::Unknown(Box::default()),
             attempts: Vec::new(),
             fins: [None; 2],
             trouble: Troubles::default(),
@@ -110,6 +122,15 @@ impl Flow {
         self.start.first()
     }
 
+    /// The last packet that was told of.
+    fn last(&self) -> Seen {
+        let of_frames = match &self.stage {
+            Stage::Frames(session) => session.last(),
+            _ => None,
+        };
+        of_frames.filter(|seen| seen.packet > self.last.packet).unwrap_or(self.last)
+    }
+
     /// Takes the next bytes of one side where they are frames and not encrypted; false where only [`Flow::data`] can.
     #[inline]
     pub(super) fn frames(&mut self, from: Side, offset: u64, bytes: &[u8], seen: Seen) -> bool {
@@ -117,7 +138,6 @@ impl Flow {
         if !self.tls.is_empty() {
             return false;
         }
-        self.last = seen;
         self.trouble.forget_repeats(from);
         session.data(role(self.client, from), offset, bytes, seen);
         true
@@ -179,9 +199,9 @@ impl Flow {
                 let heard = exchange.data(role(self.client, from), offset, bytes, seen);
                 self.heard(heard, keys)
             }
-            Stage::Unknown(identify, _) => {
+            Stage::Unknown(unknown) => {
                 let client = self.client.map(|(side, _)| side);
-                let identified = identify.data(client, from, offset, bytes, seen);
+                let identified = unknown.identify.data(client, from, offset, bytes, seen);
                 let skip = match self.identified(identified, keys) {
                     Ok(skip) => skip,
                     Err(protocol) => return protocol,
@@ -248,7 +268,7 @@ impl Flow {
             Stage::Frames(_) | Stage::Over => 0,
             Stage::Http(exchange) => exchange.buffered(),
             Stage::Http2(multiplex) => multiplex.buffered(),
-            Stage::Unknown(identify, _) => identify.buffered(),
+            Stage::Unknown(unknown) => unknown.identify.buffered(),
         };
         // What a key opens is ours: only a stranger's records are counted.
         let records = self.tls.iter().flatten().filter(|session| !session.is_readable());
@@ -308,7 +328,7 @@ impl Flow {
                 multiplex.gap(role(self.client, from), len, seen);
                 return Protocol::Http2;
             }
-            Stage::Unknown(identify, _) => identify.gap(from),
+            Stage::Unknown(unknown) => unknown.identify.gap(from),
             Stage::Over => {}
         }
         Protocol::Open
@@ -325,7 +345,7 @@ impl Flow {
         let differs = match &self.stage {
             Stage::Http(exchange) => exchange.differs(role, offset, bytes),
             Stage::Frames(session) => session.differs(role, offset, bytes),
-            Stage::Unknown(..) | Stage::Http2(_) | Stage::Over => false,
+            Stage::Unknown(_) | Stage::Http2(_) | Stage::Over => false,
         };
         if differs {
             self.conflict();

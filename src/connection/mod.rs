@@ -16,6 +16,7 @@ mod session;
 mod start;
 mod streams;
 mod table;
+mod tally;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 use super::anomaly::Anomaly;
 use super::chunk::Chunk;
-use super::facts::{Close, Connection, FrameFacts, Glimpse, LARGE, Outcome, Pings, Span};
+use super::facts::{Close, Connection, FrameFacts, Outcome, Pings, Span};
 use super::handshake;
+use super::tally::Tally;
 use crate::capture::Seen;
 use crate::limits;
 use crate::role::{Role, Sides};
@@ -13,36 +14,29 @@ use crate::websocket::{
 };
 use std::sync::Arc;
 
-/// See the module.
+/// See the module. What every packet touches comes first.
+#[repr(C)]
 pub(super) struct Session {
-    connection: Box<Connection>,
     sides: Sides<Side>,
-    /// The last packet with payload of either side.
-    spoke: Option<Seen>,
-    /// The longest time in which neither side sent payload, and its nanoseconds: here, for every packet looks at it.
-    silence: Option<(Span, i64)>,
+    /// The last packet of each side with payload.
+    spoke: Sides<Option<Seen>>,
+    /// The longest time in which neither side sent payload.
+    silence: Option<Span>,
+    frames: Box<Sides<FrameFacts>>,
+    connection: Box<Connection>,
+    /// The pings of each side, where it sends some.
+    pings: Sides<Option<Box<Sent>>>,
     /// Where the heads of request and answer begin in their streams.
     heads: Sides<u64>,
 }
 
+const _: () = assert!(std::mem::offset_of!(Session, frames) == 7 * 64);
+
 /// One side, all together what a frame of it touches.
+#[repr(C)]
 struct Side {
     decoder: Decoder,
-    notes: Notes,
-}
-
-/// What is known of the frames of one side.
-#[derive(Default)]
-struct Notes {
-    frames: FrameFacts,
-    messages: Messages,
-    /// Payload bytes of the message in progress.
-    message: u64,
-    last_mask: Option<[u8; 4]>,
-    /// Data frames so far, as far as their first bytes matter.
-    begun: u8,
-    /// Its pings, where it sends some.
-    pings: Option<Box<Sent>>,
+    tally: Tally,
 }
 
 /// The pings of one side.
@@ -52,23 +46,6 @@ struct Sent {
     last: Option<Seen>,
     /// Those that no Pong has answered yet, oldest first.
     unanswered: Vec<Pinged>,
-}
-
-impl Notes {
-    /// Takes in the first bytes of a data frame. Sums do not depend on how segments cut them.
-    fn listen(&mut self, header: &FrameHeader, phase: u64, bytes: &[u8]) {
-        let mut word = [0; size_of::<u64>()];
-        let from = usize::try_from(phase).unwrap_or(usize::MAX);
-        let Some(room) = word.get_mut(from..) else { return };
-        let mask = header.mask.unwrap_or_default();
-        let mask = mask.iter().cycle().skip(from % mask.len());
-        for ((place, byte), key) in room.iter_mut().zip(bytes).zip(mask) {
-            *place = byte ^ key;
-        }
-        // Another odd factor for each frame, so that their order counts.
-        let factor = 0x9e37_79b9_7f4a_7c15_u64.wrapping_add(u64::from(self.begun) << 1);
-        self.frames.words = self.frames.words.wrapping_add(u64::from_le_bytes(word).wrapping_mul(factor));
-    }
 }
 
 /// A ping that waits for its pong.
@@ -81,18 +58,20 @@ impl Session {
     /// After a handshake; `heads` tells where its messages begin in their streams.
     pub(super) fn new(connection: Box<Connection>, heads: Sides<u64>, reading: &Arc<Reading>) -> Session {
         let messages = messages(&connection, reading);
-        let side = |masking, messages| Side {
+        let side = |from, masking, messages| Side {
             decoder: Decoder::new(masking),
-            notes: Notes { messages, ..Notes::default() },
+            tally: Tally::new(from, messages),
         };
         Session {
-            connection,
             sides: Sides {
-                client: side(Masking::Masked, messages.client),
-                server: side(Masking::Unmasked, messages.server),
+                client: side(Role::Client, Masking::Masked, messages.client),
+                server: side(Role::Server, Masking::Unmasked, messages.server),
             },
-            spoke: None,
+            spoke: Sides::default(),
             silence: None,
+            frames: Box::default(),
+            connection,
+            pings: Sides::default(),
             heads,
         }
     }
@@ -122,10 +101,9 @@ impl Session {
     /// that did not wait for it.
     pub(super) fn answered(&mut self, reading: &Arc<Reading>) {
         let known = messages(&self.connection, reading);
-        let Sides { client, server } = &mut self.sides;
-        for (side, messages) in [(client, known.client), (server, known.server)] {
-            if side.notes.frames.last.is_none() {
-                side.notes.messages = messages;
+        for (from, messages) in [(Role::Client, known.client), (Role::Server, known.server)] {
+            if self.spoke[from].is_none() {
+                self.sides[from].tally.messages = messages;
             }
         }
     }
@@ -145,10 +123,10 @@ impl Session {
     /// Takes the next bytes of one side.
     #[inline]
     pub(super) fn data(&mut self, from: Role, offset: u64, bytes: &[u8], seen: Seen) {
-        self.spoke(seen);
+        self.listen(seen);
         let (mut facts, decoder) = self.side(from);
         decoder.push(offset, bytes, seen, &mut facts);
-        facts.own.frames.last = Some(seen);
+        self.spoke[from] = Some(seen);
     }
 
     /// Takes a gap in the bytes of one side.
@@ -157,14 +135,20 @@ impl Session {
         decoder.gap(offset, len, seen, &mut facts);
     }
 
-    /// Notes that somebody sent payload, and how long nobody did.
+    /// The last packet with payload of either side.
     #[inline]
-    fn spoke(&mut self, seen: Seen) {
-        if let Some(before) = self.spoke.replace(seen) {
+    pub(super) fn last(&self) -> Option<Seen> {
+        let Sides { client, server } = self.spoke;
+        client.into_iter().chain(server).max_by_key(|seen| seen.packet)
+    }
+
+    /// Notes for how long nobody sent payload before this packet.
+    #[inline]
+    fn listen(&mut self, seen: Seen) {
+        if let Some(before) = self.last() {
             let span = Span { from: before, until: seen };
-            let nanos = span.nanos();
-            if self.silence.is_none_or(|(_, longest)| nanos > longest) {
-                self.silence = Some((span, nanos));
+            if self.silence.is_none_or(|longest| span.nanos() > longest.nanos()) {
+                self.silence = Some(span);
             }
         }
     }
@@ -172,13 +156,15 @@ impl Session {
     /// The decoder of one side, and where its events go.
     #[inline]
     fn side(&mut self, from: Role) -> (Facts<'_>, &mut Decoder) {
-        let Sides { client, server } = &mut self.sides;
-        let (own, other) = match from {
-            Role::Client => (client, server),
-            Role::Server => (server, client),
+        let own = &mut self.sides[from];
+        let facts = Facts {
+            from,
+            own: &mut own.tally,
+            spoke: &self.spoke,
+            frames: &mut self.frames,
+            connection: &mut self.connection,
+            pings: &mut self.pings,
         };
-        let facts =
-            Facts { from, connection: &mut self.connection, own: &mut own.notes, other: &mut other.notes };
         (facts, &mut own.decoder)
     }
 
@@ -207,29 +193,30 @@ impl Session {
     pub(super) fn lacks(&mut self, from: Role) {
         let side = &mut self.sides[from];
         side.decoder.forget_message();
-        side.notes.messages.lose();
+        side.tally.messages.lose();
     }
 
     /// All facts; `None` where the capture has no handshake and no frame could be read.
     pub(super) fn finish(mut self) -> Option<Box<Connection>> {
         for from in Role::BOTH {
-            let seen = self.sides[from].notes.frames.last.unwrap_or(self.connection.last);
+            let seen = self.spoke[from].unwrap_or(self.connection.last);
             let (mut facts, decoder) = self.side(from);
             decoder.end(seen, &mut facts);
-            let Notes { frames, pings, .. } = facts.own;
-            if let Some(sent) = pings.take() {
+            self.sides[from].tally.hand_over(&mut self.frames[from]);
+            self.frames[from].last = self.spoke[from];
+            if let Some(sent) = self.pings[from].take() {
                 let Sent { facts: mut pings, unanswered, .. } = *sent;
                 pings.unanswered = unanswered.first().map(|ping| ping.seen);
                 pings.unanswered_count = unanswered.len() as u64;
-                frames.pings = Some(pings);
+                self.frames[from].pings = Some(pings);
             }
         }
         let read = self.asks_for_messages();
         for from in Role::BOTH {
-            let Notes { messages, frames, .. } = &mut self.sides[from].notes;
+            let (messages, frames) = (&mut self.sides[from].tally.messages, &mut self.frames[from]);
             if read {
-                let anomalies = &mut self.connection.anomalies;
-                messages.read(&mut |fault| tell(anomalies, from, fault));
+                let connection = &mut self.connection;
+                messages.read(&mut |fault| tell(connection, from, fault));
             }
             frames.inflated = messages.inflated().map(Box::new);
             if let Some((entries, left_out)) = messages.listed() {
@@ -241,16 +228,14 @@ impl Session {
         if let Some(listed) = &mut self.connection.messages {
             listed.entries.sort_by_key(|(_, entry)| (entry.seen.at, entry.seen.packet));
         }
-        let Sides { client, server } = self.sides;
-        let frames = Sides { client: client.notes.frames, server: server.notes.frames };
-        let any = Role::BOTH.iter().any(|&from| frames[from].total() > 0);
-        let mut connection = self.connection;
-        connection.silence = self.silence.map(|(span, _)| span);
+        let any = Role::BOTH.iter().any(|&from| self.frames[from].total() > 0);
+        let Session { mut connection, frames, silence, .. } = self;
+        connection.silence = silence;
         if !any && connection.request.is_none() && connection.response.is_none() {
             return None;
         }
         if any || matches!(connection.outcome, Outcome::Established | Outcome::Invalid) {
-            connection.frames = Some(Box::new(frames));
+            connection.frames = Some(frames);
         }
         connection.anomalies.sort_by_key(|anomaly| (anomaly.seen.at, anomaly.seen.packet));
         Some(connection)
@@ -281,9 +266,10 @@ fn messages(connection: &Connection, reading: &Arc<Reading>) -> Sides<Messages> 
 
 /// Notes what is wrong with a message.
 #[cold]
-fn tell(anomalies: &mut Vec<Anomaly>, from: Role, fault: Fault) {
+#[inline(never)]
+fn tell(connection: &mut Box<Connection>, from: Role, fault: Fault) {
     let Fault { kind, offset, seen } = fault;
-    note(anomalies, Anomaly { kind, from, seen, offset, quote: Box::default(), count: 1 });
+    note(&mut connection.anomalies, Anomaly { kind, from, seen, offset, quote: Box::default(), count: 1 });
 }
 
 /// Notes something odd: each kind once a side, with a count.
@@ -297,26 +283,27 @@ fn note(anomalies: &mut Vec<Anomaly>, new: Anomaly) {
     }
 }
 
-/// Where the events of one side go.
+/// Where the events of one side go. What few packets touch is behind two pointers, for even the line of memory that holds a
+/// pointer takes its time.
 struct Facts<'a> {
     from: Role,
-    connection: &'a mut Connection,
-    own: &'a mut Notes,
-    other: &'a mut Notes,
+    own: &'a mut Tally,
+    spoke: &'a Sides<Option<Seen>>,
+    frames: &'a mut Box<Sides<FrameFacts>>,
+    connection: &'a mut Box<Connection>,
+    pings: &'a mut Sides<Option<Box<Sent>>>,
 }
 
 impl FrameSink for Facts<'_> {
     #[inline(always)]
     fn data_frame(&mut self, header: &FrameHeader, offset: u64, payload: &[u8], _: Seen, seen: Seen) {
-        self.count(header, seen);
-        self.begin(header, seen);
-        if self.own.begun <= limits::WORDS {
-            self.own.listen(header, 0, payload);
-        }
-        let (from, anomalies) = (self.from, &mut self.connection.anomalies);
-        let tell = &mut |fault| tell(anomalies, from, fault);
+        self.own.count(header, seen, self.frames);
+        self.own.begin(header, seen, self.frames);
+        self.own.listen(header, 0, payload, self.frames);
+        let (from, connection) = (self.from, &mut *self.connection);
+        let tell = &mut |fault| tell(connection, from, fault);
         self.own.messages.frame(header, payload, offset, seen, tell);
-        self.sum(header, header.len);
+        self.own.sum(header, header.len, self.frames);
     }
 
     // Each kind of event comes from its own place in the decoder, which has nothing left to decide.
@@ -324,25 +311,23 @@ impl FrameSink for Facts<'_> {
     fn frame(&mut self, event: FrameEvent<'_>) {
         match event {
             FrameEvent::Header { header, complete_in, .. } => {
-                self.count(header, complete_in);
+                self.own.count(header, complete_in, self.frames);
                 if !header.opcode.is_control() {
-                    self.begin(header, complete_in);
+                    self.own.begin(header, complete_in, self.frames);
                     self.own.messages.begin(header, complete_in);
                 }
             }
             FrameEvent::Payload { header, offset, phase, bytes, seen } => {
-                if self.own.begun <= limits::WORDS {
-                    self.own.listen(header, phase, bytes);
-                }
+                self.own.listen(header, phase, bytes, self.frames);
                 if let Some(kind) = self.own.messages.payload(header, phase, bytes) {
-                    tell(&mut self.connection.anomalies, self.from, Fault { kind, offset, seen });
+                    tell(self.connection, self.from, Fault { kind, offset, seen });
                 }
             }
             FrameEvent::End { header, offset, present, seen } => {
-                let (from, anomalies) = (self.from, &mut self.connection.anomalies);
-                let tell = &mut |fault| tell(anomalies, from, fault);
+                let (from, connection) = (self.from, &mut *self.connection);
+                let tell = &mut |fault| tell(connection, from, fault);
                 self.own.messages.end(header, present, offset, seen, tell);
-                self.sum(header, present);
+                self.own.sum(header, present, self.frames);
             }
             FrameEvent::Control { header, payload, whole, seen, .. } => {
                 self.control(header, payload, whole, seen);
@@ -353,66 +338,9 @@ impl FrameSink for Facts<'_> {
 }
 
 impl Facts<'_> {
-    /// Counts a frame.
-    #[inline]
-    fn count(&mut self, header: &FrameHeader, seen: Seen) {
-        let frames = &mut self.own.frames;
-        frames.first.get_or_insert(seen);
-        let count = match header.opcode {
-            Opcode::Text => &mut frames.text,
-            Opcode::Binary => &mut frames.binary,
-            Opcode::Continuation => &mut frames.continuation,
-            Opcode::Ping => &mut frames.ping,
-            Opcode::Pong => &mut frames.pong,
-            Opcode::Close => &mut frames.close,
-            Opcode::Reserved(_) => &mut frames.reserved,
-        };
-        *count += 1;
-        if let Some(mask) = header.mask {
-            frames.mask_repeats += u64::from(self.own.last_mask == Some(mask));
-            frames.mask_zero += u64::from(mask == [0; 4]);
-            self.own.last_mask = Some(mask);
-        }
-        if frames.opening.len() < limits::GLIMPSES {
-            frames.opening.push(Glimpse::of(header));
-        }
-    }
-
-    /// Notes that a data frame begins.
-    #[inline]
-    fn begin(&mut self, header: &FrameHeader, seen: Seen) {
-        let Notes { frames, begun, .. } = &mut *self.own;
-        *begun = begun.saturating_add(1);
-        frames.longest_frame = frames.longest_frame.max(header.len);
-        frames.latest_message = match header.opcode {
-            Opcode::Continuation => frames.latest_message.saturating_add(header.len),
-            _ => header.len,
-        };
-        if header.rsv1() {
-            frames.compressed += 1;
-            frames.first_compressed.get_or_insert(seen);
-        }
-    }
-
-    /// Adds up a data frame of which so many bytes of payload were there.
-    #[inline]
-    fn sum(&mut self, header: &FrameHeader, present: u64) {
-        let Notes { frames, message, .. } = &mut *self.own;
-        frames.payload_bytes += present;
-        *message = message.saturating_add(present);
-        if header.fin && !matches!(header.opcode, Opcode::Reserved(_)) {
-            frames.messages += 1;
-            frames.large += u64::from(*message >= LARGE);
-            frames.longest_message = frames.longest_message.max(*message);
-        }
-        if header.fin {
-            *message = 0;
-        }
-    }
-
     #[inline(never)]
     fn control(&mut self, header: &FrameHeader, payload: &[u8], whole: bool, seen: Seen) {
-        self.own.frames.payload_bytes += if whole { header.len } else { payload.len() as u64 };
+        self.own.add(if whole { header.len } else { payload.len() as u64 });
         match header.opcode {
             Opcode::Close => self.close(header, payload, seen),
             Opcode::Ping => self.ping(payload, seen),
@@ -429,11 +357,7 @@ impl Facts<'_> {
         }
         debug_assert!(payload.len() <= LONGEST_CONTROL);
         let parsed = ClosePayload::parse(payload);
-        let (own, other) = (self.own.frames.last, self.other.frames.last);
-        let after = match from {
-            Role::Client => Sides { client: own, server: other },
-            Role::Server => Sides { client: other, server: own },
-        };
+        let after = *self.spoke;
         // Nearly always there are two in the end.
         self.connection.closes.reserve_exact(2_usize.saturating_sub(self.connection.closes.len()));
         self.connection.closes.push(Close {
@@ -448,7 +372,7 @@ impl Facts<'_> {
     }
 
     fn ping(&mut self, payload: &[u8], seen: Seen) {
-        let Sent { facts, last, unanswered } = &mut **self.own.pings.get_or_insert_default();
+        let Sent { facts, last, unanswered } = &mut **self.pings[self.from].get_or_insert_default();
         if let Some(before) = last.replace(seen) {
             let nanos = seen.at.nanos_since(before.at).max(0);
             let (shortest, longest) = facts.interval.unwrap_or((nanos, nanos));
@@ -463,7 +387,7 @@ impl Facts<'_> {
     /// A pong answers the ping with its payload, and with it those before, of which only the last need be answered
     /// (RFC 6455 §5.5.3). Any other pong answers nothing.
     fn pong(&mut self, payload: &[u8], seen: Seen) {
-        let Some(pings) = &mut self.other.pings else { return };
+        let Some(pings) = &mut self.pings[self.from.other()] else { return };
         let Sent { facts, unanswered: pinged, .. } = &mut **pings;
         let Some(at) = pinged.iter().position(|ping| *ping.payload == *payload) else { return };
         let answer = Span { from: pinged[at].seen, until: seen };

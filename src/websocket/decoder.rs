@@ -16,6 +16,7 @@ use crate::limits;
 
 /// Reads one direction of a WebSocket.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub struct Decoder {
     state: State,
     /// Stream offset of the frame being read.

@@ -30,6 +30,7 @@ impl Flow {
             self.heard(heard, keys);
         }
         self.bounded |= why == Closed::Evicted;
+        self.last = self.last();
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Http2(mut multiplex) => {
                 self.bounded |= multiplex.is_bounded();
@@ -44,7 +45,7 @@ impl Flow {
                 self.take_attempts(*exchange, lost);
             }
             Stage::Frames(session) => self.attempts.extend(session.finish()),
-            Stage::Unknown(_, tunnel) => self.attempts.extend(self.unread(tunnel)),
+            Stage::Unknown(unknown) => self.attempts.extend(self.unread(unknown.tunnel)),
             Stage::Over => {}
         }
         for connection in std::mem::take(&mut self.attempts) {

@@ -7,7 +7,7 @@ use super::super::identify::{Identified, Identify, Version};
 use super::super::multiplex::Multiplex;
 use super::super::session::Session;
 use super::super::streams::Opening;
-use super::{Flow, Protocol, Stage};
+use super::{Flow, Protocol, Stage, Unknown};
 use crate::limits;
 use crate::net::Side;
 use crate::role::Sides;
@@ -39,8 +39,8 @@ impl Flow {
                 if let Some(proxied) = proxied {
                     self.proxied.get_or_insert(Box::new(proxied));
                 }
-                if let Stage::Unknown(identify, _) = &mut self.stage {
-                    **identify = Identify::default();
+                if let Stage::Unknown(unknown) = &mut self.stage {
+                    unknown.identify = Identify::default();
                 }
                 self.tls.push(Some(Box::default()));
                 match self.replay(depth, Side::Low, low, Side::High, high, keys) {
@@ -53,7 +53,7 @@ impl Flow {
                     self.proxied.get_or_insert(Box::new(proxied));
                 }
                 let tunnel = match &mut self.stage {
-                    Stage::Unknown(_, tunnel) => tunnel.take(),
+                    Stage::Unknown(unknown) => unknown.tunnel.take(),
                     _ => None,
                 };
                 let begun = match &*self.start {
@@ -124,7 +124,8 @@ impl Flow {
             Heard::Tunnel(..) if self.tunnels >= limits::TUNNELS => self.bounded = true,
             Heard::Tunnel(authority, rest) => {
                 self.tunnels += 1;
-                self.stage = Stage::Unknown(Box::default(), Some(authority));
+                let tunnel = Some(authority);
+                self.stage = Stage::Unknown(Box::new(Unknown { tunnel, ..Unknown::default() }));
                 return self.resume(rest, keys);
             }
             // A client that goes on after it was refused has been refused all the same.
