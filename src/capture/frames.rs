@@ -67,7 +67,15 @@ impl Read for Frames {
             };
             self.state = match (std::mem::replace(&mut self.state, State::Ended), error) {
                 (State::Between(stored), _) => begin(stored)?,
-                (State::Zstd(decoder), None) => State::Between(decoder.into_inner().into_inner().1),
+                (State::Zstd(decoder), None) => {
+                    // The decoder sums up what it gives and leaves the comparison to others.
+                    let frame = &decoder.decoder;
+                    let written = frame.get_checksum_from_data();
+                    if written.is_some() && written != frame.get_calculated_checksum() {
+                        return Err(invalid("the check sum of the Zstandard data is wrong"));
+                    }
+                    State::Between(decoder.into_inner().into_inner().1)
+                }
                 (State::Zstd(decoder), Some(error)) => {
                     // The decoder holds back what later blocks may refer to. None will come: tell it so.
                     let mut decoder = decoder.into_frame_decoder();

@@ -353,7 +353,8 @@ fn what_is_wrong_with_compressed_data_is_told_in_words() {
     for (stored, told) in [
         (z[..z.len() - 20].to_vec(), "the Zstandard data end too early"),
         (l[..l.len() - 20].to_vec(), "the LZ4 data end too early"),
-        (damaged(z.clone(), z.len() - 20), "broken Zstandard data"),
+        (damaged(z.clone(), z.len() - 24), "broken Zstandard data"),
+        (damaged(z.clone(), z.len() - 1), "the check sum of the Zstandard data is wrong"),
         (damaged(l.clone(), 6), "the check sum of the LZ4 data is wrong"),
         ([&z[..], noise].concat(), "bytes that are no Zstandard or LZ4 frame follow the compressed data"),
         ([&l[..], noise].concat(), "bytes that are no Zstandard or LZ4 frame follow the compressed data"),
