@@ -3,6 +3,7 @@
 use crate::role::Role;
 use crate::rules::Place;
 use crate::rules::expectation::{Demand, Expectation, Range};
+use crate::rules::selection::is_extension_name;
 use crate::time::duration;
 use serde::Deserialize;
 
@@ -60,6 +61,15 @@ impl Expect {
             duration(text)
                 .ok_or_else(|| format!("{key}: expected a length of time as 500ms or 30s, not {text:?}"))
         };
+        for (key, names) in
+            [("require-extensions", &self.require_extensions), ("forbid-extensions", &self.forbid_extensions)]
+        {
+            if let Some(name) = names.iter().find(|name| !is_extension_name(name)) {
+                return Err(format!(
+                    "{key}: {name:?} is not the name of an extension, such as permessage-deflate"
+                ));
+            }
+        }
         let mut demands = vec![match self.min_connections.unwrap_or(1) {
             0 => None,
             count => Some(Demand::Connections(count)),
@@ -169,6 +179,11 @@ mod tests {
             ("client-close-codes = [\"4999-4000\"]", "client-close-codes: expected codes as"),
             ("client-close-codes = [70000]", "expected a close code as 1000"),
             ("ping-interval = { min = \"2s\", max = \"1s\" }", "min is longer than max"),
+            (
+                "require-extensions = [\"permessage deflate\"]",
+                "require-extensions: \"permessage deflate\" is not",
+            ),
+            ("forbid-extensions = [\"x-a\", \"\"]", "forbid-extensions: \"\" is not the name"),
             ("min-conections = 1", "unknown field `min-conections`, expected one of `name`, `host`"),
         ] {
             let reason = demands(text).unwrap_err();

@@ -131,8 +131,7 @@ impl Requirement {
             Some((name, place)) => (name, Some(place)),
             None => (text, None),
         };
-        let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-        if name.is_empty() || !name.chars().all(is_token) {
+        if !is_extension_name(name) {
             return Err(format!(
                 "{text}: not the name of an extension, such as permessage-deflate, alone or with a place, such as permessage-deflate@example.org/chat*"
             ));
@@ -143,6 +142,12 @@ impl Requirement {
         let place = place.map(Place::parse).unwrap_or_default();
         Ok(Requirement { extension: name.to_owned(), place })
     }
+}
+
+/// Whether an extension can be called so: a token (RFC 6455 §9.1), without parameters.
+pub fn is_extension_name(text: &str) -> bool {
+    let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    !text.is_empty() && text.chars().all(is_token)
 }
 
 /// Rules of that code or name, of a category (`extension`), or of codes that begin so (`WS-EX`); empty where there is
