@@ -256,7 +256,7 @@ pub static TIMERS: &[Timer] = &[
         350.0,
         Either,
         &[Reset, Silence],
-        "the TCP idle timeout of the listener",
+        "tcp.idle_timeout.seconds of a TCP listener, for that of a TLS listener is fixed",
         "general knowledge",
     )),
     reported(idle(
@@ -307,7 +307,14 @@ pub static TIMERS: &[Timer] = &[
         "a heartbeat, for the limit is fixed",
         "Heroku error codes, H15",
     )),
-    reported(idle("Fly.io", 60.0, Either, &[Fin], "idle_timeout of the service", "reports of users")),
+    reported(idle(
+        "Fly.io",
+        60.0,
+        Either,
+        &[Fin],
+        "idle_timeout under http_options of the service",
+        "reports of users",
+    )),
     lifetime(
         "Google Cloud load balancer",
         30.0,
