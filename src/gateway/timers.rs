@@ -189,6 +189,14 @@ pub static TIMERS: &[Timer] = &[
         "Timeout, or timeout= of ProxyPass where that is longer",
         "mod_proxy_http.c, core.xml; with 3 s seen of 2.4",
     ),
+    idle(
+        "Apache httpd",
+        300.0,
+        Either,
+        &[Fin],
+        "Timeout, or timeout= of ProxyPass where that is longer",
+        "apache2.conf of Debian's package; mod_proxy_http.c",
+    ),
     idle("Jetty", 30.0, Either, &[Close(1001)], "setIdleTimeout", "WebSocketConstants.java"),
     idle(
         "Azure Load Balancer",

@@ -19,8 +19,8 @@ rule! {
     ///
     /// # What causes it
     /// A timer of a proxy or load balancer after a silence; a restart of a proxy or of the server; a crash; a handler of the
-    /// server that failed on a message or returned, where the framework sends no Close then (uvicorn, aiohttp, Tornado,
-    /// gorilla); a message above a limit, where the library drops the connection (tungstenite, and so axum and warp); a client
+    /// server that failed on a message (uvicorn, aiohttp, Tornado) or returned (uvicorn, gorilla), where the framework sends
+    /// no Close then; a message above a limit, where the library drops the connection (tungstenite, and so axum and warp); a client
     /// that was killed, or whose page was closed hard; code that drops a connection after missed pongs. Tunnelling
     /// proxies such as nginx and HAProxy never send a Close.
     ///

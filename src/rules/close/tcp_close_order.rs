@@ -9,7 +9,7 @@ rule! {
     ///
     /// # Why it matters
     /// The server must end TCP at once, so that the waiting state after it rests with the server. Otherwise clients
-    /// keep ports busy, and browsers wait two seconds before they end it themselves.
+    /// keep ports busy, and browsers wait a second or two before they end it themselves.
     ///
     /// # What causes it
     /// A server that closes its socket later or never, or a proxy that holds the FIN back.

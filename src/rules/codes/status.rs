@@ -367,7 +367,7 @@ pub(super) static STATUSES: &[Code] = &[
         &["gateway-error-before-upgrade"],
         Text {
             brief: "The origin behind Cloudflare accepted the connection and did not answer in time.",
-            description: "By default Cloudflare waits 100 seconds.",
+            description: "By default Cloudflare waits 120 seconds; in former years it was 100.",
             when: "The upgrade handler of the origin is blocked or missing.",
             fix: "Find out why the origin does not answer the upgrade.",
         },

@@ -19,7 +19,7 @@ rule! {
     /// offered. Or a relay that passes the answer of its upstream on to a client that made another offer.
     ///
     /// # How to fix
-    /// Send `client_max_window_bits` only where it was offered; in ws leave `clientMaxWindowBits` undefined. Confirm
+    /// Send `client_max_window_bits` only where it was offered. Confirm
     /// `server_max_window_bits` and `server_no_context_takeover` where they were demanded, or decline the offer. In a
     /// relay negotiate on each leg for itself. For gorilla answer with both `server_no_context_takeover` and
     /// `client_no_context_takeover`.

@@ -14,8 +14,9 @@ rule! {
     /// A crash or kill of the sender, a restart of a proxy, or a timeout while a large message stalled.
     ///
     /// # How to fix
-    /// Finish the message and send Close before the process ends. nginx: `proxy_send_timeout` and
-    /// `worker_shutdown_timeout` above the time of the largest message. Kubernetes: `terminationGracePeriodSeconds`
+    /// Finish the message and send Close before the process ends. nginx: `proxy_send_timeout` for an
+    /// upstream and `send_timeout` for a client above the longest stall, and `worker_shutdown_timeout`, where it is set, above
+    /// the time of the largest message. Kubernetes: `terminationGracePeriodSeconds`
     /// above the time that draining takes.
     ///
     /// # What it does not report

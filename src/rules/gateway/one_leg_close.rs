@@ -20,7 +20,8 @@ rule! {
     ///
     /// # How to fix
     /// Read the gateway's log at that moment. Raise its timeouts or send a Ping at half of the shortest; soften reloads:
-    /// nginx `worker_shutdown_timeout`, HAProxy `hard-stop-after`, Caddy `stream_close_delay`, Envoy's drain time.
+    /// raise nginx `worker_shutdown_timeout` and HAProxy `hard-stop-after` where they are set, for they cut what is still
+    /// open, Caddy `stream_close_delay`, Envoy's drain time.
     ///
     /// # What it does not report
     /// It is a warning where the capture lacks bytes of one of the legs. Endings that the gateway passed on, and those with a Close of the gateway's own, which is a rule of its own.

@@ -15,8 +15,8 @@ rule! {
     /// that lost them; whatever the upstream answered to a plain GET is a consequence.
     ///
     /// # What causes it
-    /// A proxy configured for plain HTTP. nginx without the two `proxy_set_header` lines sends HTTP/1.0 with
-    /// `Connection: close`. A setting that writes `Sec-WebSocket-Key` or `Sec-WebSocket-Version` anew.
+    /// A proxy configured for plain HTTP. nginx without the two `proxy_set_header` lines drops both fields, and
+    /// before 1.29.7 sends HTTP/1.0 with `Connection: close`. A setting that writes `Sec-WebSocket-Key` or `Sec-WebSocket-Version` anew.
     ///
     /// # How to fix
     /// nginx: `proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection

@@ -15,8 +15,8 @@ rule! {
     /// `Content-Length: 0` is added by some proxies, Envoy among them. Early frames come from clients that do not wait.
     ///
     /// # How to fix
-    /// Remove the field at the gateway: Envoy `request_headers_to_remove`, HAProxy `http-request del-header
-    /// Content-Length`. Clients: no body with a GET, and nothing before the 101 (`onopen`).
+    /// Remove the field at the gateway, for this path alone, as a POST needs it: Envoy `request_headers_to_remove` of the
+    /// route, HAProxy `http-request del-header Content-Length if { path /ws }`. Clients: no body with a GET, and nothing before the 101 (`onopen`).
     ///
     /// # What it does not report
     /// Extended CONNECT over HTTP/2, where data may follow at once, and captures that lack the server's SYN-ACK.

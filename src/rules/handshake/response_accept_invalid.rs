@@ -20,8 +20,8 @@ rule! {
     ///
     /// # How to fix
     /// Compute base64 of SHA-1 of the key as written followed by `258EAFA5-E914-47DA-95CA-C5AB0DC85B11`. Keep caches off
-    /// the path, and rewrite `Sec-WebSocket-Key` nowhere. HAProxy checks it by itself, unless
-    /// `accept-unsafe-violations-in-http-response` is set.
+    /// the path, and rewrite `Sec-WebSocket-Key` nowhere. HAProxy refuses a 101 without the
+    /// field, and compares its value only where it made the key itself, for a client on HTTP/2.
     ///
     /// # What it does not report
     /// Answers whose request was not captured, and HTTP/2, which has neither field.

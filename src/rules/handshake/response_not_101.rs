@@ -11,15 +11,16 @@ rule! {
     /// status, the fields and the first words of the body show who refused, and why.
     ///
     /// # What causes it
-    /// 400: a field was lost or changed on the way, or a session that another server holds. 404: no route for this path.
-    /// 429: too many attempts. 431: too many cookies. 5xx: the application failed. 505 to a request in HTTP/1.1: a hop
+    /// 400: a field was lost or changed on the way, or a session that another server holds. 404: no route for this path,
+    /// or in Rails an `Origin` that is not allowed. 429: too many attempts. 431: too many cookies. 5xx: the application failed. 505 to a request in HTTP/1.1: a hop
     /// behind this point issued it anew as HTTP/1.0.
     ///
     /// # How to fix
     /// 404: compare the path on both sides of every gateway, in nginx the `location` and the slash at the end of
     /// `proxy_pass`, in Socket.IO `path`. 400 with `Session ID unknown`: sticky sessions, nginx `ip_hash`, HAProxy
-    /// `balance source` or a cookie. 429: wait as `Retry-After` says. 431: smaller cookies, or nginx
-    /// `large_client_header_buffers`, Node `--max-http-header-size`. 500: the log of the server at that second.
+    /// `balance source` or a cookie. 429: wait as `Retry-After` says. 431: smaller cookies, or Node
+    /// `--max-http-header-size`, Envoy `max_request_headers_kb`, Jetty `requestHeaderSize`; nginx says 400 to them, until
+    /// `large_client_header_buffers` is raised. 500: the log of the server at that second.
     ///
     /// # What it does not report
     /// 2xx, 3xx, 401, 403, 407, 426 and answers that a gateway made itself: they have their own rules. 100 and 103 are

@@ -19,7 +19,8 @@ rule! {
     ///
     /// # How to fix
     /// Send a Ping at half the shortest limit on the path. Let the load balancer reset idle flows or keep them longer:
-    /// Azure `enableTcpReset` and `idleTimeoutInMinutes`, AWS Network Load Balancer `tcp.idle_timeout.seconds`.
+    /// Azure `enableTcpReset` and `idleTimeoutInMinutes`, AWS Network Load Balancer `tcp.idle_timeout.seconds`
+    /// of a TCP listener (the 350 s of a TLS listener are fixed).
     ///
     /// # What it does not report
     /// Shorter silences, captures that lack a part of the other side, TCP keepalive probes, and a RST with an ACK from the other

@@ -289,6 +289,14 @@ pub static MESSAGES: &[Message] = &[
         ],
     },
     Message {
+        texts: &["Invalid or unacceptable Sec-WebSocket-Extensions header"],
+        software: "ws (Node.js), in the body of a 400",
+        meaning: "The server refused the whole handshake because of the extensions that the client offers: the field is malformed, or the server's own `serverMaxWindowBits`, `clientMaxWindowBits` or `serverNoContextTakeover: false` does not fit the offer. Without these options it would go on uncompressed or take what is offered.",
+        fix: "Leave these options of `perMessageDeflate` undefined at the server, or correct the offer of the client.",
+        codes: &[400],
+        rules: &["extension-offer-illegal", "extension-header-malformed", "response-not-101"],
+    },
+    Message {
         texts: &[
             "Invalid Sec-WebSocket-Accept header",
             "Incorrect 'Sec-WebSocket-Accept' header value",
@@ -351,10 +359,10 @@ pub static MESSAGES: &[Message] = &[
             "CORS",
         ],
         software: "gorilla, Rails, many servers",
-        meaning: "The server refuses `Origin`. Behind a proxy the usual cause is a changed `Host`, with which the origin is compared. CORS itself does not apply to WebSockets.",
+        meaning: "The server refuses `Origin`. Behind a proxy the usual cause is a changed `Host`, with which the origin is compared. CORS itself does not apply to WebSockets. Rails answers 404 and says so in its log only.",
         fix: "Forward the original `Host`, or add the origin to those allowed.",
-        codes: &[403],
-        rules: &["response-forbidden"],
+        codes: &[403, 404],
+        rules: &["response-forbidden", "response-not-101"],
     },
     Message {
         texts: &[
@@ -492,7 +500,7 @@ pub static MESSAGES: &[Message] = &[
     Message {
         texts: &["Connection Idle Timeout", "idle timeout expired"],
         software: "Jetty, Tomcat, as the reason of a Close 1001",
-        meaning: "The server closed because nothing came for too long; in Jetty 30 seconds by default.",
+        meaning: "The server closed because nothing came for too long; in Jetty 30 seconds by default, before Jetty 10 five minutes.",
         fix: "Send a Ping at half that time, or raise the server's idle timeout.",
         codes: &[1001],
         rules: &["close-going-away"],

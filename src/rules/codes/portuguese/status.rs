@@ -319,7 +319,7 @@ pub(super) static STATUSES: &[((u16, u16), Words)] = &[
             "ocorreu um tempo limite",
             EDGE,
             "A origem atrás da Cloudflare aceitou a conexão e não respondeu a tempo.",
-            "Por padrão a Cloudflare espera 100 segundos.",
+            "Por padrão a Cloudflare espera 120 segundos; em anos anteriores eram 100.",
             "O handler de upgrade da origem está bloqueado ou não existe.",
             "Descubra por que a origem não responde ao upgrade.",
         ),
