@@ -67,6 +67,16 @@ fn manual_of(rule: &Rule, page: Page) -> String {
     text
 }
 
+/// Where to begin, when the gravest of several causes is told screens above the last line: what it is, and what to do first.
+pub(super) fn start(groups: &[Group], places: Places<'_>, page: Page) -> Option<String> {
+    let [gravest, _, ..] = groups else { return None };
+    let counts = gravest.suppressed.is_none() && gravest.severity > Severity::Info;
+    let example = gravest.examples.first().filter(|_| counts && !gravest.help.is_empty())?;
+    let [title, help] = [&gravest.title, &gravest.help].map(|text| escape::terminal_at_most(text, TEXT));
+    let packet = places.packet(example.seen.packet);
+    Some(wrap(&format!("{title} ({}, {packet}): {help}", gravest.rule.code), page.prose(), "start with: "))
+}
+
 /// A finding about the captures as a whole: its own facts, for its manual would say them again.
 pub(super) fn of_captures(finding: &Finding, page: Page) -> String {
     let mut lines = Lines { page, text: title(finding.rule, finding.severity, page) };

@@ -145,6 +145,9 @@ impl TableReport {
         if let Some(limitations) = headline::limitations(summary, page) {
             writeln!(out, "\n{limitations}")?;
         }
+        if let Some(start) = explanations::start(&groups, places, page) {
+            writeln!(out, "\n{start}")?;
+        }
         writeln!(out, "\n{}", headline::closing(summary, self.taken, total, page))?;
         if let Some(told) = self.suppressed.tell() {
             let hint = if self.show_suppressed { "" } else { " (--show-suppressed shows them)" };

@@ -308,6 +308,27 @@ fn what_cannot_be_told_stands_before_the_last_line() {
 }
 
 #[test]
+fn of_several_causes_the_end_says_with_which_to_start() {
+    let other = |severity| {
+        let (connection, mut findings) = info("another cause".to_owned());
+        findings[0].severity = severity;
+        (connection, findings)
+    };
+    let start = |all| {
+        let text = written(page(80), &summary(2), all);
+        let (_, last) = text.rsplit_once("\n\n").unwrap();
+        let before = text.strip_suffix(last).unwrap().trim_end();
+        before.rsplit_once("\n\n").unwrap().1.split_once("start with: ").map(|(_, start)| start.to_owned())
+    };
+    let told = start(vec![other(Severity::Info), refused(0)]).unwrap();
+    assert!(told.starts_with("client closed with 1010 Mandatory Extension (WS-XX-001, packet"), "{told}");
+    assert_eq!(start(vec![refused(0)]), None, "its facts stand right above");
+    let mut info_alone = refused(0);
+    info_alone.1[0].severity = Severity::Info;
+    assert_eq!(start(vec![other(Severity::Info), info_alone]), None, "nothing is urgent");
+}
+
+#[test]
 fn where_some_connections_were_selected_the_last_line_counts_those() {
     let last = |connections| written(page(80), &summary(3), connections).lines().last().unwrap().to_owned();
     assert_eq!(last(vec![refused(0)]), "1 error in 1 of 3 WebSocket connections");
