@@ -16,7 +16,8 @@ rule! {
     ///
     /// # How to fix
     /// Look at the sender's options: `threshold` of ws, which counts only where that side keeps no context
-    /// (`serverNoContextTakeover`, in a client `clientNoContextTakeover`), `EnableWriteCompression` of gorilla, and whether the library implements the extension at all. Or do not offer
+    /// (`serverNoContextTakeover`, in a client `clientNoContextTakeover`), `EnableWriteCompression` of gorilla, and whether
+    /// the library implements the extension at all. Or do not offer
     /// it.
     ///
     /// # What it does not report

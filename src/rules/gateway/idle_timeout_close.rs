@@ -22,7 +22,8 @@ rule! {
     /// Send a Ping every 25 s, or at half the limit, from the side that the timer listens to. Or raise the limit: nginx
     /// `proxy_read_timeout` (ingress-nginx: the annotation `nginx.ingress.kubernetes.io/proxy-read-timeout`, in seconds without
     /// a unit), HAProxy `timeout tunnel`, Envoy `stream_idle_timeout`, Apache httpd `Timeout` (60 s, 300 in Debian's file) or
-    /// `timeout=` of ProxyPass, whichever is longer, Varnish `pipe_timeout`, AWS `idle_timeout.timeout_seconds`, Azure Load Balancer `idleTimeoutInMinutes`.
+    /// `timeout=` of ProxyPass, whichever is longer, Varnish `pipe_timeout`, AWS `idle_timeout.timeout_seconds`, Azure Load
+    /// Balancer `idleTimeoutInMinutes`.
     ///
     /// # What it does not report
     /// Silences of which the capture lacks a part, and endings by the client. One ending at a usual time without a sign

@@ -16,7 +16,8 @@ rule! {
     ///
     /// # What causes it
     /// A proxy configured for plain HTTP. nginx without the two `proxy_set_header` lines drops both fields, and
-    /// before 1.29.7 sends HTTP/1.0 with `Connection: close`. A setting that writes `Sec-WebSocket-Key` or `Sec-WebSocket-Version` anew.
+    /// before 1.29.7 sends HTTP/1.0 with `Connection: close`. A setting that writes `Sec-WebSocket-Key` or
+    /// `Sec-WebSocket-Version` anew.
     ///
     /// # How to fix
     /// nginx: `proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection

@@ -16,7 +16,8 @@ rule! {
     ///
     /// # How to fix
     /// Remove the field at the gateway, for this path alone, as a POST needs it: Envoy `request_headers_to_remove` of the
-    /// route, HAProxy `http-request del-header Content-Length if { path /ws }`. Clients: no body with a GET, and nothing before the 101 (`onopen`).
+    /// route, HAProxy `http-request del-header Content-Length if { path /ws }`. Clients: no body with a GET, and nothing
+    /// before the 101 (`onopen`).
     ///
     /// # What it does not report
     /// Extended CONNECT over HTTP/2, where data may follow at once, and captures that lack the server's SYN-ACK.

@@ -12,7 +12,8 @@ rule! {
     ///
     /// # What causes it
     /// 400: a field was lost or changed on the way, or a session that another server holds. 404: no route for this path,
-    /// or in Rails an `Origin` that is not allowed. 429: too many attempts. 431: too many cookies. 5xx: the application failed. 505 to a request in HTTP/1.1: a hop
+    /// or in Rails an `Origin` that is not allowed. 429: too many attempts. 431: too many cookies. 5xx: the application
+    /// failed. 505 to a request in HTTP/1.1: a hop
     /// behind this point issued it anew as HTTP/1.0.
     ///
     /// # How to fix
