@@ -1,6 +1,6 @@
 //! What many connections have in common: one small record of each, so that a rule can say "38 of 41 ended so".
 
-use super::bursts::{Burst, around, bursts};
+use super::bursts::{Burst, around, bursts, failure};
 use super::parting::Parting;
 use super::patterns::{Group, Patterns, Retries, Reuse};
 use super::pictures::{Distinct, Run};
@@ -73,10 +73,14 @@ impl Census {
         let recent = self.recent_bursts.get_or_init(|| {
             let until = self.records.len();
             let run = Run { records: &self.records, from: until.saturating_sub(self.recent), until };
-            let all = bursts(Distinct::new(run, &[]));
+            let of = |pictures: &[u32]| {
+                let records = Distinct::new(run, pictures);
+                bursts(records.iter().filter_map(failure).collect(), records)
+            };
+            let all = of(&[]);
             // Where nothing ended together nothing did so twice.
-            let pictures = if all.is_empty() { Vec::new() } else { run.pictures(&run.repeats()) };
-            if pictures.is_empty() { all } else { bursts(Distinct::new(run, &pictures)) }
+            let pictures = if all.is_empty() { Vec::new() } else { run.pictures(&run.repeated()) };
+            if pictures.is_empty() { all } else { of(&pictures) }
         });
         known.into_iter().chain(around(recent, server, at)).max_by_key(|burst| burst.count)
     }
