@@ -31,9 +31,8 @@ impl Census {
         let is_like = connection.outcome != Outcome::Encrypted || Parting::of(connection).is_some();
         if is_like && self.records.len() < limits::CENSUS {
             self.records.push(Record::of(connection));
-            // Growing by a half before it is looked at again keeps the work in proportion to the records.
-            if self.patterns.get().is_some_and(|known| known.covers + known.covers / 2 <= self.records.len())
-            {
+            // Doubling before it is looked at again keeps the work in proportion to the records.
+            if self.patterns.get().is_some_and(|known| 2 * known.covers <= self.records.len()) {
                 self.patterns.take();
             }
         }
@@ -183,14 +182,14 @@ mod tests {
             census.push(&session(f64::from(i) * 50.0));
         }
         assert_eq!(count(&census), 4);
-        for i in 4..6 {
+        for i in 4..8 {
             census.push(&session(f64::from(i) * 50.0));
         }
-        assert_eq!(count(&census), 6);
-        census.push(&session(300.0));
-        assert_eq!(count(&census), 6);
+        assert_eq!(count(&census), 8);
+        census.push(&session(400.0));
+        assert_eq!(count(&census), 8);
         census.complete();
-        assert_eq!(count(&census), 7, "at the end all count");
+        assert_eq!(count(&census), 9, "at the end all count");
     }
 
     #[test]
