@@ -27,7 +27,7 @@ pub struct Request {
     pub key: Option<String>,
     /// `Sec-WebSocket-Version`.
     pub version: Option<String>,
-    /// `Sec-WebSocket-Protocol`.
+    /// `Sec-WebSocket-Protocol`, what may be a token of access hidden unless secrets are shown.
     pub subprotocols: Vec<String>,
     /// `Sec-WebSocket-Extensions`.
     pub extensions: Vec<Extension>,
@@ -49,7 +49,7 @@ pub struct Response {
     pub accept: Option<String>,
     /// Whether it answers the key; null where a key or the accept is absent.
     pub accept_valid: Option<bool>,
-    /// `Sec-WebSocket-Protocol`.
+    /// `Sec-WebSocket-Protocol`, hidden likewise.
     pub subprotocol: Option<String>,
     /// `Sec-WebSocket-Extensions`.
     pub extensions: Vec<Extension>,
