@@ -25,8 +25,9 @@ pub(super) fn setting(connection: &Connection, close: &Close) -> Option<&'static
 }
 
 /// Each was seen: of faye-websocket 0.11, websocket 1.0 on Node, websockets 17, Tornado 6.6, simple-websocket 1.1,
-/// WebSocket++ 0.8, aiohttp 3.14, Boost.Beast 345, Mojolicious 9.31.
-const SETTINGS: [(Sign, &str); 10] = [
+/// WebSocket++ 0.8, aiohttp 3.14, Boost.Beast 345, Mojolicious 9.31, Netty 4.1.48, nhooyr.io/websocket 1.8.7, QtWebSockets 5.15,
+/// Bun 1.4 (on uWebSockets), Cowboy 2.8.
+const SETTINGS: [(Sign, &str); 15] = [
     (Reason("WebSocket frame length too large"), "maxLength of faye-websocket, in Ruby max_length"),
     (Reason("exceeds maximum accepted frame size"), "maxReceivedFrameSize of websocket on Node"),
     (Reason("Maximum message size exceeded"), "maxReceivedMessageSize of websocket on Node"),
@@ -37,6 +38,11 @@ const SETTINGS: [(Sign, &str); 10] = [
     (Reason("message too big"), "websocket_max_message_size of Tornado"),
     (Reason("Message is too big"), "max_message_size of simple-websocket, in Flask-Sock SOCK_SERVER_OPTIONS"),
     (Reason("A message was too large"), "set_max_message_size of WebSocket++"),
+    (Reason("Max frame length of"), "maxFramePayloadLength of Netty"),
+    (Reason("read limited at"), "SetReadLimit of coder/websocket, 32 KiB by default"),
+    (Reason("Maximum framesize exceeded"), "setMaxAllowedIncomingFrameSize of QtWebSockets"),
+    (Reason("Received too big message"), "maxPayloadLength of Bun or uWebSockets"),
+    (Server("Cowboy"), "max_frame_size of Cowboy"),
     (Server("aiohttp"), "max_msg_size of aiohttp's WebSocketResponse"),
     (Server("Boost.Beast"), "read_message_max of Boost.Beast"),
     (Server("Mojolicious"), "max_websocket_size of Mojolicious"),

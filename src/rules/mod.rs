@@ -23,6 +23,7 @@ mod gateway;
 mod handshake;
 mod identity;
 mod message_limit;
+mod mqtt;
 mod negotiation;
 mod pair;
 mod picture;

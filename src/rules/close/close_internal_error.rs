@@ -88,6 +88,7 @@ mod tests {
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::Scene;
     use crate::rules::{Blame, Confidence, Origin};
+    use crate::websocket::Violation;
 
     #[test]
     fn the_sender_is_asked() {
@@ -96,6 +97,15 @@ mod tests {
             .close(Client, 1011, "db down")
             .finds(RULE.name);
         assert_eq!(finding.blame, Blame::Server);
+    }
+
+    #[test]
+    fn after_a_frame_that_breaks_the_protocol_it_is_no_fault_of_its_own() {
+        let scene = Scene::session("", "").anomaly(Client, Violation::Unmasked, &[0x81, 0x05]);
+        let findings = scene.close(Server, 1011, "the sky is falling").findings();
+        assert_eq!(findings.len(), 1, "{findings:#?}");
+        assert_eq!(findings[0].rule.name, "client-frame-unmasked");
+        assert_eq!(findings[0].consequences[0].rule.name, RULE.name);
     }
 
     #[test]

@@ -108,7 +108,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                 _ if named.is_some_and(|(name, ..)| *name == EXTENSIONS) => String::from(
                     "offer the extension without parameters, or let the server's limits be no narrower than the offer: the body says what it refuses",
                 ),
-                _ if demanded => String::from(
+                _ if demanded || named.is_some_and(|(name, ..)| *name == SUBPROTOCOL) => String::from(
                     "offer one of the subprotocols that the server is set to, or let the server demand none",
                 ),
                 _ if lost_session => String::from(
@@ -170,6 +170,7 @@ mod tests {
         };
         let finding = refused("Sec-WebSocket-Protocol: other\r\n");
         assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Likely));
+        assert!(finding.help.starts_with("offer one of the subprotocols"), "{}", finding.help);
         assert_eq!(refused("").blame, Blame::Unknown);
     }
 
