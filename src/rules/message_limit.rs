@@ -2,6 +2,7 @@
 
 use crate::connection::{Close, Connection};
 use crate::role::Role;
+use crate::rules::engine_io;
 use Sign::{Reason, Server};
 
 /// How a library shows itself.
@@ -21,8 +22,13 @@ pub(super) fn setting(connection: &Connection, close: &Close) -> Option<&'static
         Reason(text) => close.reason.contains(text),
         Server(name) => server.as_deref().is_some_and(|server| server.contains(name)),
     };
-    SETTINGS.iter().find(|(sign, _)| fits(*sign)).map(|(_, setting)| *setting)
+    let socket_io =
+        || (close.from == Role::Server && engine_io::version(connection).is_some()).then_some(SOCKET_IO);
+    SETTINGS.iter().find(|(sign, _)| fits(*sign)).map(|(_, setting)| *setting).or_else(socket_io)
 }
+
+/// Seen of Socket.IO 4, whose server leaves it to ws to refuse.
+const SOCKET_IO: &str = "maxHttpBufferSize of Socket.IO (1 MB by default)";
 
 /// Each was seen: of faye-websocket 0.11, websocket 1.0 on Node, websockets 17, Tornado 6.6, simple-websocket 1.1,
 /// WebSocket++ 0.8, aiohttp 3.14, Boost.Beast 345, Mojolicious 9.31, Netty 4.1.48, nhooyr.io/websocket 1.8.7, QtWebSockets 5.15,
@@ -52,7 +58,7 @@ const SETTINGS: [(Sign, &str); 15] = [
 mod tests {
     use super::{SETTINGS, Sign, setting};
     use crate::role::Role::{Client, Server};
-    use crate::rules::testing::Scene;
+    use crate::rules::testing::{ANSWER, REQUEST, Scene};
 
     #[test]
     fn every_library_is_known_by_its_own_sign() {
@@ -70,6 +76,12 @@ mod tests {
             // What the server calls itself says nothing of the client.
             assert_eq!(told(Client), matches!(sign, Sign::Reason(_)).then_some(expected));
         }
+        let request = REQUEST.replace("/chat?token=s3cret", "/socket.io/?EIO=4&transport=websocket");
+        let told = |from| {
+            let connection = Scene::tcp().request(&request).answer(ANSWER, "").close(from, 1009, "").build();
+            setting(&connection, &connection.closes[0])
+        };
+        assert_eq!((told(Server), told(Client)), (Some(super::SOCKET_IO), None));
         let plain = Scene::session("", "").close(Server, 1009, "").build();
         assert_eq!(setting(&plain, &plain.closes[0]), None);
     }

@@ -15,6 +15,7 @@ mod context;
 mod cue;
 #[cfg(test)]
 mod docs;
+mod engine_io;
 mod extension;
 mod finding;
 mod frame;

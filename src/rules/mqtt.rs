@@ -1,5 +1,6 @@
 //! Sessions of MQTT, which ends its own way: a client sends DISCONNECT, and whoever ends TCP then needs no Close.
 
+use super::trust;
 use crate::connection::Connection;
 
 /// Whether the server agreed to speak MQTT.
@@ -8,12 +9,19 @@ pub(super) fn is_spoken(connection: &Connection) -> bool {
     chosen.is_some_and(|name| name == "mqtt" || name.starts_with("mqttv3"))
 }
 
-/// Whether the client's last message may be DISCONNECT: no packet but that and PINGREQ, to which a server replies at once,
-/// has two or three bytes.
-pub(super) fn may_have_taken_leave(connection: &Connection) -> bool {
+/// Whether the client's last message, which came so many seconds before the server's end, may be DISCONNECT: that has two or three
+/// bytes, of which MQTT.js sends each by itself, and the server ends at once. As short are PINGREQ, to which a server replies, and
+/// pieces of others, such as an acknowledgement, after which it seldom ends at that very moment.
+pub(super) fn may_have_taken_leave(connection: &Connection, since: f64) -> bool {
     let frames = connection.frames.as_ref();
-    is_spoken(connection) && frames.is_some_and(|frames| (2..=3).contains(&frames.client.latest_message))
+    let prompt = since <= AT_ONCE + trust::round_trip(connection).unwrap_or_default();
+    prompt
+        && is_spoken(connection)
+        && frames.is_some_and(|frames| (1..=3).contains(&frames.client.latest_message))
 }
+
+/// Seconds in which a broker ends TCP after DISCONNECT.
+const AT_ONCE: f64 = 0.1;
 
 /// What to do about a server that ended a session of MQTT: seen of Mosquitto 2.0, which says all of it by ending TCP.
 pub(super) const HELP: &str = "read the log of the broker at this second: a second client with the same client identifier, a client that sent no packet for one and a half times its keep alive, or a packet that it refuses; then look for a restart, a crash, or a proxy before it";

@@ -13,7 +13,7 @@ rule! {
     /// # What causes it
     /// An exception that nobody caught. With the reason `keepalive ping timeout` the sender is in order: its pings
     /// stayed unanswered, because the other program was blocked or the path was dead. A relay that cannot express what
-    /// happened behind it sends 1011, too, as websockify does where it cannot connect.
+    /// happened behind it sends 1011, too, as websockify and @fastify/http-proxy do where they cannot connect.
     ///
     /// # How to fix
     /// Read the sender's log at that second. After a keepalive timeout find out what blocked the other program, and
@@ -41,6 +41,19 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                         quote::close(close)
                     ))
                     .help("start the TCP server behind websockify, and check the host and port that websockify was given for it"),
+            );
+            continue;
+        }
+        if from == Role::Server && UNREACHED.iter().any(|error| close.reason.contains(error)) {
+            found.push(
+                super::said(&RULE, connection, close, "server did not reach what stands behind it")
+                    .confidence(Confidence::Likely)
+                    .blame(Blame::Upstream)
+                    .message(format!(
+                        "the server sent {}: a connection of its own failed, as that of a relay to its upstream, which some open only after the 101",
+                        quote::close(close)
+                    ))
+                    .help("start what the reason names, or correct the address that the server, or the relay, uses for it"),
             );
             continue;
         }
@@ -74,6 +87,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         );
     }
 }
+
+/// How Node tells that a connection failed, which relays such as @fastify/http-proxy (seen of 11) pass on as a reason.
+const UNREACHED: [&str; 4] = ["ECONNREFUSED", "EHOSTUNREACH", "ETIMEDOUT", "ENOTFOUND"];
 
 /// How websockify says that it found nobody behind it: seen of 0.13.0.
 const WEBSOCKIFYS: &str = "Failed to connect to downstream server";
@@ -125,6 +141,15 @@ mod tests {
             Scene::session("", "").gap(Client).close(Server, 1011, "keepalive ping timeout").finds(RULE.name);
         assert_eq!(finding.confidence, Confidence::Possible);
         Scene::session("", "").close(Server, 1000, "").silent(RULE.name);
+    }
+
+    #[test]
+    fn a_relay_that_names_the_refused_connection_is_not_to_blame() {
+        let told = |from| {
+            Scene::session("", "").close(from, 1011, "connect ECONNREFUSED 127.0.0.1:9").finds(RULE.name)
+        };
+        assert_eq!((told(Server).blame, told(Server).confidence), (Blame::Upstream, Confidence::Likely));
+        assert_eq!(told(Client).blame, Blame::Client);
     }
 
     #[test]

@@ -21,8 +21,8 @@ rule! {
     /// # What causes it
     /// A timer of a proxy or load balancer after a silence; a restart of a proxy or of the server; a crash; a handler of the
     /// server that failed on a message (uvicorn, aiohttp, Tornado) or returned (uvicorn, gorilla), where the framework sends
-    /// no Close then; a message above a limit, where the library drops the connection (tungstenite, and so axum and warp; actix-ws); a broker of MQTT,
-    /// which says nothing more than that, such as Mosquitto; a client
+    /// no Close then; a message above a limit, where the library drops the connection (tungstenite, and so axum and warp; actix-ws); a broker of MQTT
+    /// such as Mosquitto, which ends every session so; a client
     /// that was killed, or whose page was closed hard; code that drops a connection after missed pongs. Tunnelling
     /// proxies such as nginx and HAProxy never send a Close.
     ///
@@ -88,9 +88,8 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
             quote::seconds(quiet)
         )
     });
-    let left = at_work.is_some()
-        && connection.ending.transport != Transport::Reset
-        && mqtt::may_have_taken_leave(connection);
+    let left = connection.ending.transport != Transport::Reset
+        && at_work.is_some_and(|since| mqtt::may_have_taken_leave(connection, since));
     let work = at_work.map_or(String::new(), |since| {
         let since = quote::seconds(since);
         if left {
@@ -187,9 +186,8 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
             format!("TLS close_notify from the {}: its TLS was shut down in good order", alert.from.name()),
         );
     }
-    let frames = connection.frames.as_ref();
     for role in Role::BOTH {
-        if let Some(last) = frames.and_then(|frames| frames[role].last) {
+        if let Some(last) = last_data(connection, role) {
             finding = finding.shows(last, format!("last data of the {}", role.name()));
         }
     }
@@ -250,7 +248,7 @@ fn help(before: Before, who: Option<(Party, Endpoint)>, is_mqtt: bool) -> String
             )
         }
         (Before::LargeMessage, _) => format!(
-            "compare that message with the limits of {name}: of those who send no Close above them, tungstenite (axum, warp) has max_message_size and max_frame_size, actix-ws max_frame_size, fastwebsockets set_max_message_size, libsoup max-incoming-payload-size; then read its log at this second"
+            "compare that message with the limits of {name}: of those who send no Close above them, tungstenite (axum, warp) has max_message_size and max_frame_size, actix-ws max_frame_size, fastwebsockets set_max_message_size, libsoup max-incoming-payload-size, uWSGI websocket-max-size; then read its log at this second"
         ),
         (Before::Message, _) => format!(
             "read the log of {name} at this second for what became of that message: an exception in its handler, or a return without a Close; then look for a restart, a crash{}",
@@ -275,11 +273,17 @@ fn hidden(connection: &Connection, role: Role) -> Option<String> {
     (!before || connection.quality.unseen[role] || connection.quality.bounded).then_some(doubt)
 }
 
+/// The last data of a side, or the last before the Close with which it answered the end.
+fn last_data(connection: &Connection, role: Role) -> Option<Seen> {
+    let late = connection.first_close(role).filter(|close| super::is_late(connection, close));
+    late.and_then(|close| close.after[role]).or(connection.frames.as_ref()?[role].last)
+}
+
 /// Seconds from a message of the client, to which the server sent nothing, to the end, where they are so few that the server
 /// ended while it was at work on it: servers of many frameworks do so where the handler of a message fails.
 fn at_work(connection: &Connection, end: Seen, within: f64) -> Option<f64> {
     let frames = connection.frames.as_ref()?;
-    let message = frames.client.last.filter(|_| frames.client.messages > 0)?;
+    let message = last_data(connection, Role::Client).filter(|_| frames.client.messages > 0)?;
     let silent = frames.server.last.is_none_or(|last| last.packet < message.packet);
     let since = trust::elapsed(connection, message, end)?;
     (silent && since < within).then_some(since)
@@ -435,6 +439,8 @@ mod tests {
     fn an_end_on_a_message_of_the_client_sends_to_the_handler() {
         let told = |scene: Scene| scene.finds(RULE.name);
         let failed = told(Scene::session("", "").messages(Server, 1).messages(Client, 1).fin(Server));
+        let answered = Scene::session("", "").messages(Client, 1).fin(Server).close(Client, 1000, "");
+        assert!(told(answered).help.contains("exception"));
         assert!(failed.message.contains("10 ms after a message of the client"), "{}", failed.message);
         assert!(failed.help.contains("exception"), "{}", failed.help);
         for other in [
@@ -481,12 +487,14 @@ mod tests {
     fn a_broker_that_ends_tcp_after_disconnect_is_in_order() {
         let told = |protocol: &str, bytes: u64, seconds: f64| {
             let line = format!("Sec-WebSocket-Protocol: {protocol}\r\n");
-            let scene = Scene::tcp().request(&format!("{REQUEST}{line}")).answer(&format!("{ANSWER}{line}"), "");
+            let scene =
+                Scene::tcp().request(&format!("{REQUEST}{line}")).answer(&format!("{ANSWER}{line}"), "");
             let scene = scene.messages(Server, 1).messages(Client, 1).with(|connection| {
                 connection.frames.as_mut().unwrap().client.latest_message = bytes;
             });
             scene.after(seconds).fin(Server).finds(RULE.name)
         };
+        assert_eq!(told("mqtt", 1, 0.0).severity, Severity::Info);
         let left = told("mqtt", 2, 0.0);
         assert_eq!(
             (left.severity, left.blame, left.confidence),
@@ -495,6 +503,7 @@ mod tests {
         assert!(left.message.contains("DISCONNECT"), "{}", left.message);
         for (protocol, bytes, seconds, help) in [
             ("mqtt", 40, 0.0, "client identifier"),
+            ("mqtt", 2, 0.3, "client identifier"),
             ("mqttv3.1", 2, 3.0, "client identifier"),
             ("mqtt", 2, 90.0, "PINGREQ"),
             ("v12.stomp", 2, 0.0, "exception"),
