@@ -164,6 +164,14 @@ impl Connection {
         Some(answer.filter(|answer| first.reason.is_empty() && !answer.reason.is_empty()).unwrap_or(first))
     }
 
+    /// The RST that ended the transport first, where that side did not send it, as another time to live than its usual one
+    /// tells; and the usual one.
+    pub fn foreign_reset(&self) -> Option<(&Reset, u8)> {
+        let reset = self.tcp.reset.as_deref()?;
+        let is_first = self.ending.by.is_some_and(|(_, end)| end.packet == reset.seen.packet);
+        reset.foreign().filter(|_| is_first).map(|usual| (reset, usual))
+    }
+
     /// The Close by which the session was given up; `None` where either side had ended the transport before it.
     pub fn parting_close(&self) -> Option<&Close> {
         self.closes
@@ -223,6 +231,17 @@ pub struct Reset {
     /// What it says of its sender.
     pub kind: ResetKind,
 }
+
+impl Reset {
+    /// The time to live of its side's other packets, where that tells that something else sent it, in the name of its side:
+    /// smaller differences are changes of route.
+    pub fn foreign(&self) -> Option<u8> {
+        self.usual_ttl.filter(|usual| usual.abs_diff(self.ttl) > HOPS)
+    }
+}
+
+/// Hops by which routes differ that change within a session.
+const HOPS: u8 = 2;
 
 /// From one packet to another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

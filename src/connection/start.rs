@@ -102,8 +102,9 @@ impl Start {
 
     /// Notes the end of one side by a FIN that the capture lacks, and the packet that acknowledges it.
     pub(super) fn end_unseen(&mut self, from: Side, seen: Seen) {
-        self.end_unseen = self.ended.is_none();
+        let is_first = self.ended.is_none();
         self.end(from, Transport::Fin, seen);
+        self.end_unseen |= is_first;
     }
 
     /// The facts of a flow that ends without a payload; `None` where its SYN was not seen.
@@ -121,5 +122,27 @@ impl Start {
             ended: self.ended.map(|(side, transport, seen)| (role(side), transport, seen)),
             undelivered: self.errors.by_role(client).client,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn a_fin_that_the_capture_lacks_is_known_as_such_where_it_is_the_first_end() {
+        let seen =
+            |number| Seen { packet: PacketId::new(0, number), at: Timestamp::from_nanos(number as i64) };
+        let mut start = Begun::new(None, seen(1)).start();
+        start.end_unseen(Side::High, seen(2));
+        start.end(Side::Low, Transport::Fin, seen(2));
+        assert_eq!(start.ended, Some((Side::High, Transport::Fin, seen(2))));
+        assert!(start.end_unseen);
+        let mut start = Begun::new(None, seen(1)).start();
+        start.end(Side::Low, Transport::Fin, seen(2));
+        start.end_unseen(Side::High, seen(3));
+        assert_eq!(start.ended, Some((Side::Low, Transport::Fin, seen(2))));
+        assert!(!start.end_unseen);
     }
 }

@@ -1,13 +1,12 @@
 //! Who ended a session, or made its answer, where the legs on both sides of the gateway were captured: whoever acted
 //! first.
 
+use super::sign::{Proof, first_sign, may_have_been_first};
 use super::verdict::{Party, Reason, Verdict};
-use crate::capture::Seen;
 use crate::confidence::Confidence;
 use crate::connection::{Connection, Outcome, Transport};
 use crate::legs::Legs;
 use crate::role::Role;
-use crate::time::Timestamp;
 
 /// Who ended a session of which both legs were captured; `None` while nobody has.
 ///
@@ -46,6 +45,16 @@ pub fn ending(legs: &Legs<'_>) -> Option<Verdict> {
             text: format!("the clocks of the two captures are only known to {}", millis(unsure)),
         });
     }
+    if let Some(sign) = signs.iter().find(|sign| sign.proof == Proof::Unseen) {
+        confidence = Confidence::Likely;
+        counter = Some(Reason {
+            seen: Some(sign.seen),
+            text: format!("the capture lacks the {}, so nobody knows when it came", sign.text()),
+        });
+    }
+    if first.proof == Proof::Foreign {
+        confidence = Confidence::Likely;
+    }
     // What the capture lacks of one leg may be the ending that came first. A leg of which it lacks the end looks whole: where
     // nothing ended it, and packets of the other one were lost, its own end was lost, too, or is still to come.
     let (this, other) =
@@ -81,9 +90,10 @@ pub fn ending(legs: &Legs<'_>) -> Option<Verdict> {
         let leg = if first.on_upstream { "client leg" } else { "upstream leg" };
         reasons.push(Reason { seen: None, text: format!("nothing ended the {leg}") });
     }
+    let party = if first.proof == Proof::Foreign { Party::Network } else { first.party };
     Some(Verdict {
-        origin: first.party,
-        blame: first.party,
+        origin: party,
+        blame: party,
         confidence: confidence.min(pair.confidence),
         reasons,
         counter,
@@ -153,50 +163,6 @@ pub fn answer(legs: &Legs<'_>) -> Option<Verdict> {
         counter: None,
         settle: (legs.pair.confidence < Confidence::Certain).then_some(SETTLE_PAIR),
     })
-}
-
-/// The first thing one side of one leg did to end it.
-/// The sign of an endpoint that came first, although the gateway seems to have been a little earlier on the other leg by clocks
-/// that are not known as well as that: to pass an ending on is a gateway's work, and that both end a session at once is chance.
-fn may_have_been_first(signs: &[Sign], unsure: i64) -> Option<usize> {
-    let first = signs.first().filter(|first| first.party == Party::Gateway && unsure > 0)?;
-    let place = signs.iter().position(|sign| sign.on_upstream != first.on_upstream)?;
-    let other = signs.get(place)?;
-    (other.party != Party::Gateway && other.at.nanos_since(first.at) <= unsure).then_some(place)
-}
-
-struct Sign {
-    at: Timestamp,
-    seen: Seen,
-    party: Party,
-    on_upstream: bool,
-    what: String,
-}
-
-impl Sign {
-    fn text(&self) -> String {
-        let leg = if self.on_upstream { "upstream leg" } else { "client leg" };
-        format!("{} from the {} on the {leg}", self.what, self.party.name())
-    }
-}
-
-fn first_sign(
-    connection: &Connection,
-    role: Role,
-    party: Party,
-    at: impl Fn(Seen) -> Timestamp,
-) -> Option<Sign> {
-    let close = connection.first_close(role).map(|close| {
-        let what = close.code.map_or(String::from("an empty Close"), |code| format!("Close {code}"));
-        (close.seen, what)
-    });
-    let end = connection.ending.by.filter(|(by, _)| *by == role).map(|(_, seen)| {
-        let what = if connection.ending.transport == Transport::Reset { "RST" } else { "FIN" };
-        (seen, String::from(what))
-    });
-    let (seen, what) = [close, end].into_iter().flatten().min_by_key(|(seen, _)| seen.at)?;
-    let on_upstream = matches!((party, role), (Party::Upstream, _) | (Party::Gateway, Role::Client));
-    Some(Sign { at: at(seen), seen, party, on_upstream, what })
 }
 
 /// The gateway gave the client a session, and its own attempt at the upstream came to nothing: it spoke, the upstream
@@ -297,8 +263,11 @@ const SETTLE_PAIR: &str =
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::connection::{Reset, ResetKind};
     use crate::role::Role::{Client, Server};
+    use crate::rules::Blame;
     use crate::rules::testing::{ANSWER, REQUEST, Scene, both};
+    use crate::time::Timestamp;
 
     fn ended(client: Scene, upstream: Scene) -> Verdict {
         both(client, upstream).legs(ending).unwrap()
@@ -336,6 +305,44 @@ mod tests {
             assert_eq!((verdict.origin, verdict.confidence), (origin, Confidence::Certain), "{verdict:?}");
             assert!(!verdict.reasons.is_empty() && verdict.reasons[0].seen.is_some());
         }
+    }
+
+    #[test]
+    fn a_fin_that_the_capture_lacks_may_have_been_first() {
+        let unseen = |c: &mut Connection| c.ending.unseen = true;
+        // The gateway acknowledges the upstream's FIN only with its own one there.
+        let verdict = ended(leg().fin(Server), leg().after(0.05).fin(Server).with(unseen));
+        assert_eq!(
+            (verdict.origin, verdict.confidence),
+            (Party::Upstream, Confidence::Likely),
+            "{verdict:?}"
+        );
+        assert!(verdict.counter.unwrap().text.starts_with("the capture lacks the FIN from the upstream"));
+        let verdict = ended(leg().after(0.05).fin(Server).with(unseen), leg().fin(Server));
+        assert_eq!((verdict.origin, verdict.confidence), (Party::Upstream, Confidence::Likely));
+    }
+
+    #[test]
+    fn a_reset_in_the_name_of_an_endpoint_is_the_networks() {
+        let reset = |ttl| {
+            leg().reset(Server).with(|c: &mut Connection| {
+                let (usual_ttl, kind) = (Some(57), ResetKind::Abort);
+                c.tcp.reset =
+                    c.ending.by.map(|(from, seen)| Box::new(Reset { from, seen, ttl, usual_ttl, kind }));
+            })
+        };
+        let told = |ttl| ended(leg().after(0.05).fin(Server), reset(ttl));
+        assert_eq!((told(57).blame, told(57).confidence), (Party::Upstream, Confidence::Certain));
+        let verdict = told(200);
+        assert_eq!((verdict.origin, verdict.blame), (Party::Network, Party::Network));
+        assert_eq!(verdict.confidence, Confidence::Likely);
+        let text = &verdict.reasons[0].text;
+        assert_eq!(
+            text,
+            "RST with time to live 200, expected 57, in the name of the upstream on the upstream leg"
+        );
+        let finding = both(leg().after(0.05).fin(Server), reset(200)).finds("closed-without-close-frame");
+        assert_eq!((finding.blame, finding.confidence), (Blame::Network, Confidence::Likely));
     }
 
     #[test]

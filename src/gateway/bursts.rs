@@ -35,15 +35,18 @@ pub(super) fn around(bursts: &[(Endpoint, Burst)], server: Endpoint, at: Timesta
     (*other == server && at <= burst.until).then_some(burst)
 }
 
+/// A session that failed: its server, when it did, and when it had begun.
+pub(super) type Failure = (Endpoint, Timestamp, Timestamp);
+
+/// What this record says of a session that failed.
+pub(super) fn failure(record: &Record) -> Option<Failure> {
+    let (by, how, at) = record.parted.filter(|_| record.is_session())?;
+    (by == Role::Server && how.is_failure()).then_some((record.server, at, record.opened))
+}
+
 /// Endings in a row, none more than a quarter of a second after the one before, a second in all. Only of servers that
-/// failed so many sessions.
-pub(super) fn bursts(records: Distinct<'_>) -> Vec<(Endpoint, Burst)> {
-    let sessions = || records.iter().filter(|record| record.is_session());
-    let failure = |record: &Record| {
-        let (by, how, at) = record.parted?;
-        (by == Role::Server && how.is_failure()).then_some((record.server, at, record.opened))
-    };
-    let mut failed: Vec<_> = sessions().filter_map(failure).collect();
+/// failed so many sessions. `failed` are all failures among these records.
+pub(super) fn bursts(mut failed: Vec<Failure>, records: Distinct<'_>) -> Vec<(Endpoint, Burst)> {
     failed.sort_unstable();
     let mut found = Vec::new();
     let mut places = Places::default();
@@ -56,19 +59,19 @@ pub(super) fn bursts(records: Distinct<'_>) -> Vec<(Endpoint, Burst)> {
         }
     }
     if !found.is_empty() {
-        count_open(&mut found, &places, sessions());
+        count_open(&mut found, &places, records.iter().filter(|record| record.is_session()));
     }
     mark_common(&mut found);
     found
 }
 
-/// The bursts in the failures of one server, which are in order: when each was, and when its session had begun.
-fn in_rows(failed: &[(Endpoint, Timestamp, Timestamp)]) -> impl Iterator<Item = Burst> {
+/// The bursts in the failures of one server, which are in order.
+fn in_rows(failed: &[Failure]) -> impl Iterator<Item = Burst> {
     let mut rest = failed;
     std::iter::from_fn(move || {
         let &(_, from, _) = rest.first()?;
         let mut until = from;
-        let is_near = |&&(_, at, _): &&(Endpoint, Timestamp, Timestamp)| {
+        let is_near = |&&(_, at, _): &&Failure| {
             let is_near = at.nanos_since(until) <= SECOND / 4 && at.nanos_since(from) <= SECOND;
             until = if is_near { at } else { until };
             is_near
@@ -163,7 +166,8 @@ mod tests {
     #[test]
     fn as_many_were_open_at_a_burst_as_had_begun_and_were_not_over() {
         let records = failures();
-        let bursts = bursts(Distinct::new(Run { records: &records, from: 0, until: records.len() }, &[]));
+        let all = Distinct::new(Run { records: &records, from: 0, until: records.len() }, &[]);
+        let bursts = bursts(all.iter().filter_map(failure).collect(), all);
         assert!(bursts.len() > 30 && bursts.iter().any(|(_, burst)| burst.open > 40));
         for (server, burst) in bursts {
             let end = |record: &Record| record.parted.map(|(.., at)| at).or(record.ended.time());

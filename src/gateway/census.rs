@@ -1,6 +1,6 @@
 //! What many connections have in common: one small record of each, so that a rule can say "38 of 41 ended so".
 
-use super::bursts::{Burst, around, bursts};
+use super::bursts::{Burst, around, bursts, failure};
 use super::parting::Parting;
 use super::patterns::{Group, Patterns, Retries, Reuse};
 use super::pictures::{Distinct, Run};
@@ -31,9 +31,8 @@ impl Census {
         let is_like = connection.outcome != Outcome::Encrypted || Parting::of(connection).is_some();
         if is_like && self.records.len() < limits::CENSUS {
             self.records.push(Record::of(connection));
-            // Growing by a half before it is looked at again keeps the work in proportion to the records.
-            if self.patterns.get().is_some_and(|known| known.covers + known.covers / 2 <= self.records.len())
-            {
+            // Doubling before it is looked at again keeps the work in proportion to the records.
+            if self.patterns.get().is_some_and(|known| 2 * known.covers <= self.records.len()) {
                 self.patterns.take();
             }
         }
@@ -73,10 +72,14 @@ impl Census {
         let recent = self.recent_bursts.get_or_init(|| {
             let until = self.records.len();
             let run = Run { records: &self.records, from: until.saturating_sub(self.recent), until };
-            let all = bursts(Distinct::new(run, &[]));
+            let of = |pictures: &[u32]| {
+                let records = Distinct::new(run, pictures);
+                bursts(records.iter().filter_map(failure).collect(), records)
+            };
+            let all = of(&[]);
             // Where nothing ended together nothing did so twice.
-            let pictures = if all.is_empty() { Vec::new() } else { run.pictures(&run.repeats()) };
-            if pictures.is_empty() { all } else { bursts(Distinct::new(run, &pictures)) }
+            let pictures = if all.is_empty() { Vec::new() } else { run.pictures(&run.repeated()) };
+            if pictures.is_empty() { all } else { of(&pictures) }
         });
         known.into_iter().chain(around(recent, server, at)).max_by_key(|burst| burst.count)
     }
@@ -179,14 +182,14 @@ mod tests {
             census.push(&session(f64::from(i) * 50.0));
         }
         assert_eq!(count(&census), 4);
-        for i in 4..6 {
+        for i in 4..8 {
             census.push(&session(f64::from(i) * 50.0));
         }
-        assert_eq!(count(&census), 6);
-        census.push(&session(300.0));
-        assert_eq!(count(&census), 6);
+        assert_eq!(count(&census), 8);
+        census.push(&session(400.0));
+        assert_eq!(count(&census), 8);
         census.complete();
-        assert_eq!(count(&census), 7, "at the end all count");
+        assert_eq!(count(&census), 9, "at the end all count");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod parting;
 mod patterns;
 mod pictures;
 mod record;
+mod sign;
 mod signatures;
 mod timers;
 mod verdict;

@@ -94,12 +94,14 @@ impl Parting {
         last: Sides<Option<Seen>>,
         whole: bool,
     ) -> Parting {
+        // Of a FIN that the capture lacks nobody knows when it was sent.
+        let timed = !(connection.ending.unseen && matches!(how, How::Fin));
         let since = Role::BOTH.iter().filter_map(|&role| last[role]).map(|seen| seen.at).max();
         let quiet = since
-            .filter(|&since| !hidden(connection, since))
+            .filter(|&since| timed && !hidden(connection, since))
             .map(|since| seen.at.nanos_since(since))
             .filter(|quiet| *quiet >= 0);
-        let age = whole.then(|| seen.at.nanos_since(connection.first.at)).filter(|age| *age >= 0);
+        let age = (whole && timed).then(|| seen.at.nanos_since(connection.first.at)).filter(|age| *age >= 0);
         Parting { by, seen, how, last, quiet, age }
     }
 

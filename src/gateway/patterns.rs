@@ -1,12 +1,11 @@
 //! What the records of a census have in common, found in one go so that every question is answered at once.
 
-use super::bursts::{Burst, around, bursts};
+use super::bursts::{Burst, around, bursts, failure};
 use super::parting::How;
-use super::pictures::{Distinct, Run};
+use super::pictures::{self, Distinct, Run};
 use super::record::{Record, Records};
 use crate::capture::PacketId;
 use crate::connection::Outcome;
-use crate::legs::Repeats;
 use crate::net::Endpoint;
 use crate::role::Role;
 use crate::time::Timestamp;
@@ -91,16 +90,25 @@ impl Patterns {
     pub(super) fn of(records: &Records) -> Patterns {
         let covers = records.len();
         let run = Run { records, from: 0, until: covers };
-        let repeats = run.repeats();
-        let pictures = run.pictures(&repeats);
+        let repeated = run.repeated();
+        let pictures = run.pictures(&repeated);
         let records = Distinct::new(run, &pictures);
+        let (mut silences, mut ages) = (Vec::new(), Vec::new());
+        let (mut failures, mut calls) = (Vec::new(), Vec::with_capacity(covers));
+        // All at once: the records of a long run fill the caches several times over.
+        for (index, record) in records.indexed() {
+            silences.extend(silence(record));
+            ages.extend(age(record));
+            failures.extend(failure(record));
+            calls.push((record.call().get(), index));
+        }
         Patterns {
             covers,
-            silences: silences(records),
-            ages: ages(records),
-            bursts: bursts(records),
-            retries: retries(records),
-            reuses: reuses(records, &repeats),
+            silences: Groups::of(silences),
+            ages: Groups::of(ages),
+            bursts: bursts(failures, records),
+            retries: retries(records.of(&pictures::repeated(&calls)).collect()),
+            reuses: reuses(records.of(&repeated)),
             accepts: OnceLock::new(),
             deflates: OnceLock::new(),
             clients: OnceLock::new(),
@@ -210,23 +218,19 @@ impl Groups {
     }
 }
 
-fn silences(records: Distinct<'_>) -> Groups {
-    let of = |record: &Record| {
-        let (by, how, at) = record.parted?;
-        let quiet = record.quiet.nanos().filter(|quiet| *quiet >= SHORTEST)?;
-        (by == Role::Server && how.is_impersonal()).then_some((record.server, quiet, at))
-    };
-    Groups::of(records.iter().filter_map(of).collect())
+/// How long it was silent before the server's side gave it up, and when that was.
+fn silence(record: &Record) -> Option<(Endpoint, i64, Timestamp)> {
+    let (by, how, at) = record.parted?;
+    let quiet = record.quiet.nanos().filter(|quiet| *quiet >= SHORTEST)?;
+    (by == Role::Server && how.is_impersonal()).then_some((record.server, quiet, at))
 }
 
-fn ages(records: Distinct<'_>) -> Groups {
-    let of = |record: &Record| {
-        let (by, how, at) = record.parted?;
-        let age = record.age().filter(|age| *age >= SHORTEST)?;
-        let busy = record.quiet.nanos()? < age / 10 * 3;
-        (by == Role::Server && how.is_impersonal() && busy).then_some((record.server, age, at))
-    };
-    Groups::of(records.iter().filter_map(of).collect())
+/// How old a busy session was that the server's side gave up, and when that was.
+fn age(record: &Record) -> Option<(Endpoint, i64, Timestamp)> {
+    let (by, how, at) = record.parted?;
+    let age = record.age().filter(|age| *age >= SHORTEST)?;
+    let busy = record.quiet.nanos()? < age / 10 * 3;
+    (by == Role::Server && how.is_impersonal() && busy).then_some((record.server, age, at))
 }
 
 impl How {
@@ -241,21 +245,19 @@ impl How {
     }
 }
 
-/// Runs of attempts that are all quick (less than a second after the failure before), or all equally slow.
-fn retries(records: Distinct<'_>) -> Map<PacketId, Retries> {
+/// Runs of attempts that are all quick (less than a second after the failure before), or all equally slow. `calls` are
+/// those of a client that called the same more than once.
+fn retries(mut calls: Vec<&Record>) -> Map<PacketId, Retries> {
     let key = |record: &Record| (record.client, record.server, record.path);
     let failed: HashSet<_, RandomState> =
-        records.iter().filter(|record| failed_at(record).is_some()).map(key).collect();
-    if failed.is_empty() {
-        return Map::default();
-    }
-    let mut order: Vec<&Record> = records.iter().filter(|record| failed.contains(&key(record))).collect();
-    order.sort_unstable_by_key(|record| {
+        calls.iter().filter(|record| failed_at(record).is_some()).map(|record| key(record)).collect();
+    calls.retain(|record| failed.contains(&key(record)));
+    calls.sort_unstable_by_key(|record| {
         (record.client, record.server, record.path, record.opened, record.packet)
     });
     let mut found = Map::default();
     let mut run: Option<(PacketId, Retries)> = None;
-    for pair in order.windows(2) {
+    for pair in calls.windows(2) {
         let &[before, next] = pair else { continue };
         let same = key(before) == key(next);
         let gap =
@@ -308,14 +310,10 @@ fn failed_at(record: &Record) -> Option<Timestamp> {
     }
 }
 
-fn reuses(records: Distinct<'_>, repeats: &Repeats) -> Map<(Endpoint, NonZeroU64), Reuse> {
-    let key = |record: &Record| record.key.filter(|key| repeats.may_have(key.get()));
-    let mut keys: Vec<(NonZeroU64, u32)> =
-        records.indexed().filter_map(|(at, record)| Some((key(record)?, at))).collect();
-    keys.sort_unstable();
-    let repeated = keys.chunk_by(|one, other| one.0 == other.0).filter(|same| same.len() > 1);
-    let record = |&(key, at): &(NonZeroU64, u32)| records.get(at).map(|record| (record.server, key, record));
-    let mut order: Vec<(Endpoint, NonZeroU64, &Record)> = repeated.flatten().filter_map(record).collect();
+/// Keys that one server got more than once. `repeated` are those whose key others have too.
+fn reuses<'a>(repeated: impl Iterator<Item = &'a Record>) -> Map<(Endpoint, NonZeroU64), Reuse> {
+    let mut order: Vec<(Endpoint, NonZeroU64, &Record)> =
+        repeated.filter_map(|record| Some((record.server, record.key?, record))).collect();
     order.sort_unstable_by_key(|&(server, key, record)| (server, key, record.opened, record.packet));
     let mut found = Map::default();
     for same in order.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {

@@ -28,21 +28,24 @@ impl<'a> Run<'a> {
         (self.from as u32..).zip(self.records.range(self.from, self.until))
     }
 
-    /// Which of their keys may be there more than once: nearly none is.
-    pub(super) fn repeats(self) -> Repeats {
-        Repeats::of(self.iter().filter_map(|(_, record)| Some(record.key?.get())), self.until - self.from)
+    /// Indices of those whose key others have too, in order: nearly none.
+    pub(super) fn repeated(self) -> Vec<u32> {
+        // Side by side, for records are much longer than what is looked at twice.
+        let keys: Vec<(u64, u32)> =
+            self.iter().filter_map(|(index, record)| Some((record.key?.get(), index))).collect();
+        repeated(&keys)
     }
 
     /// Indices of those that are second pictures of others, in order: both asked with one key for one path, and both sides
-    /// began at the same sequence numbers.
-    pub(super) fn pictures(self, repeats: &Repeats) -> Vec<u32> {
-        let key = |record: &Record| Some((record.key?, record.isn.client?, record.isn.server?));
-        let repeated = |record: &Record| key(record).filter(|(key, ..)| repeats.may_have(key.get()));
-        let mut order: Vec<_> = self
+    /// began at the same sequence numbers. `repeated` are those whose key others have too.
+    pub(super) fn pictures(self, repeated: &[u32]) -> Vec<u32> {
+        let marks = |record: &Record| Some((record.key?, record.isn.client?, record.isn.server?));
+        let mut order: Vec<_> = repeated
             .iter()
-            .filter_map(|(index, record)| {
+            .filter_map(|&index| {
+                let record = self.records.get(index)?;
                 let capture = record.packet.capture();
-                Some((repeated(record)?, record.path, capture, record.opened, record.packet, index))
+                Some((marks(record)?, record.path, capture, record.opened, record.packet, index))
             })
             .collect();
         order.sort_unstable();
@@ -60,6 +63,18 @@ impl<'a> Run<'a> {
         found.sort_unstable();
         found
     }
+}
+
+/// The indices of digests that are there more than once, in order.
+pub(super) fn repeated(digests: &[(u64, u32)]) -> Vec<u32> {
+    let repeats = Repeats::of(digests.iter().map(|&(digest, _)| digest), digests.len());
+    let mut again: Vec<(u64, u32)> =
+        digests.iter().filter(|&&(digest, _)| repeats.may_have(digest)).copied().collect();
+    again.sort_unstable();
+    let same = again.chunk_by(|one, other| one.0 == other.0).filter(|same| same.len() > 1);
+    let mut indices: Vec<u32> = same.flatten().map(|&(_, index)| index).collect();
+    indices.sort_unstable();
+    indices
 }
 
 /// Whether two records of the same marks, of which `first` was there first, are one connection under two pairs of addresses. Two
@@ -82,9 +97,14 @@ impl<'a> Distinct<'a> {
         self.indexed().map(|(_, record)| record)
     }
 
-    /// The one with this index.
-    pub(super) fn get(self, index: u32) -> Option<&'a Record> {
-        self.run.records.get(index)
+    /// Those of these indices, which are in order.
+    pub(super) fn of(self, indices: &[u32]) -> impl Iterator<Item = &'a Record> {
+        let mut left_out = self.pictures.iter().peekable();
+        let stays = move |index: &&u32| {
+            while left_out.next_if(|left_out| left_out < index).is_some() {}
+            left_out.peek() != Some(index)
+        };
+        indices.iter().filter(stays).filter_map(move |&index| self.run.records.get(index))
     }
 
     /// All of them, each with its index.
@@ -113,7 +133,7 @@ mod tests {
         let mut records = Records::default();
         connections.iter().for_each(|connection| records.push(Record::of(connection)));
         let run = Run { records: &records, from: 0, until: records.len() };
-        let found = run.pictures(&run.repeats());
+        let found = run.pictures(&run.repeated());
         let distinct = Distinct::new(run, &found);
         assert_eq!(distinct.iter().count() + found.len(), connections.len());
         assert!(distinct.indexed().all(|(index, _)| !found.contains(&index)));

@@ -8,7 +8,7 @@ use crate::role::{Role, Sides};
 use crate::time::Timestamp;
 use crate::websocket::accept_for;
 use foldhash::quality::RandomState;
-use std::hash::BuildHasher as _;
+use std::hash::{BuildHasher as _, Hash};
 use std::net::IpAddr;
 use std::num::{NonZeroU16, NonZeroU64};
 use std::sync::LazyLock;
@@ -109,6 +109,11 @@ impl Record {
         }
     }
 
+    /// A digest of who called whom, and for what.
+    pub(super) fn call(&self) -> NonZeroU64 {
+        digest((self.client, self.server, self.path))
+    }
+
     /// Whether a WebSocket was opened, or may have been under TLS that no key opened.
     pub(super) fn is_session(&self) -> bool {
         matches!(self.outcome, Outcome::Established | Outcome::Encrypted)
@@ -164,10 +169,11 @@ fn deflate(connection: &Connection) -> Option<bool> {
 
 const DEFLATE: &str = "permessage-deflate";
 
-/// Eight bytes that stand for a text of any length, within one run: no stranger can tell which texts stand alike.
-pub(super) fn digest(text: &[u8]) -> NonZeroU64 {
+/// Eight bytes that stand for a text of any length or for anything else, within one run: no stranger can tell which
+/// texts stand alike.
+pub(super) fn digest(of: impl Hash) -> NonZeroU64 {
     static SEEDED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
-    NonZeroU64::new(SEEDED.hash_one(text)).unwrap_or(NonZeroU64::MIN)
+    NonZeroU64::new(SEEDED.hash_one(of)).unwrap_or(NonZeroU64::MIN)
 }
 
 /// Records in one block.

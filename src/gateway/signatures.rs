@@ -7,6 +7,8 @@
 use crate::http::{FieldName, ResponseHead};
 use Proof::{Named, OwnAnswer, Passed};
 use Sign::{Body, Whole};
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 
 /// A sign of one product.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,7 +60,8 @@ pub struct Match {
 pub fn identify(response: &ResponseHead, body: &[u8]) -> Vec<Match> {
     let mut found: Vec<Match> = SIGNATURES
         .iter()
-        .filter_map(|signature| match signature.sign {
+        .zip(&*PHRASES)
+        .filter_map(|(signature, phrase)| match signature.sign {
             Sign::Field(name, text) => {
                 let mut values = response.head.values(name);
                 let value = values.find(|value| contains_in_any_case(value, text.as_bytes()))?;
@@ -67,7 +70,9 @@ pub fn identify(response: &ResponseHead, body: &[u8]) -> Vec<Match> {
                     found: format!("{}: {}", name.text(), String::from_utf8_lossy(value)),
                 })
             }
-            Body(text) => contains(body, text.as_bytes())
+            Body(text) => phrase
+                .as_ref()
+                .is_some_and(|phrase| phrase.find(body).is_some())
                 .then(|| Match { signature, found: format!("\"{}\" in the body", text.trim()) }),
             Whole(text) => (body == text.as_bytes())
                 .then(|| Match { signature, found: format!("the body is \"{}\"", text.trim()) }),
@@ -86,9 +91,14 @@ pub fn relay(response: &ResponseHead, body: &[u8]) -> Option<Match> {
     })
 }
 
-fn contains(body: &[u8], text: &[u8]) -> bool {
-    body.len() >= text.len() && memchr::memmem::find(body, text).is_some()
-}
+/// What finds the phrase of each signature in a body: made once, for that takes longer than to search most bodies.
+static PHRASES: LazyLock<Vec<Option<Finder<'static>>>> = LazyLock::new(|| {
+    let phrase = |signature: &Signature| match signature.sign {
+        Body(text) => Some(Finder::new(text)),
+        Sign::Field(..) | Whole(_) => None,
+    };
+    SIGNATURES.iter().map(phrase).collect()
+});
 
 fn contains_in_any_case(value: &[u8], text: &[u8]) -> bool {
     text.is_empty() || value.windows(text.len()).any(|part| part.eq_ignore_ascii_case(text))

@@ -33,7 +33,7 @@ pub(super) fn matches(
     // With room from the start: a list that grows is copied again and again.
     let mut asked: Vec<(Asked, usize)> = Vec::with_capacity(connections.len());
     asked.extend(free_ones);
-    asked.sort_unstable();
+    asked.sort_unstable_by_key(|(asked, _)| asked.order());
     let reaches = OnceCell::new();
     let reaches = || reaches.get_or_init(|| calls.clone().collect::<Reaches>());
     let mut found: Vec<Match> = Vec::new();
@@ -125,33 +125,31 @@ fn is_plausible<'a>(
     named: &[IpAddr],
     reaches: &'a impl Fn() -> &'a Reaches,
 ) -> bool {
-    if !same_target(parent, child)
-        || are_siblings(parent, child)
+    // What costs least comes first: most of those that are compared have nothing in common but their time.
+    let is_named = named.contains(&parent.tcp.client.ip);
+    // Two keys that a gateway keeps would be equal; that they differ says it makes its own, which needs its own host.
+    // Where all of them are one host, its address says nothing.
+    let from_gateway = child.tcp.client.ip == parent.tcp.server.ip;
+    let one_host = from_gateway && parent.tcp.client.ip == parent.tcp.server.ip;
+    let gateways_host = from_gateway && !one_host;
+    let may_be = match means {
+        Means::Forwarded => is_named,
+        _ => (named.is_empty() || is_named) && (gateways_host || company == Company::None),
+    };
+    if !may_be
         || parent.tcp.server == child.tcp.server
+        || !same_target(parent, child)
+        || are_siblings(parent, child)
         || !still_there(parent, begun(child))
     {
         return false;
     }
-    let is_named = named.contains(&parent.tcp.client.ip);
-    if means == Means::Forwarded {
-        return is_named;
-    }
-    if !named.is_empty() && !is_named {
-        return false;
-    }
-    // Two keys that a gateway keeps would be equal; that they differ says it makes its own, which needs its own host.
-    // Where all of them are one host, its address says nothing.
-    let gateways_host = child.tcp.client.ip == parent.tcp.server.ip;
-    let one_host = gateways_host && parent.tcp.client.ip == parent.tcp.server.ip;
-    if gateways_host && !one_host {
+    if means == Means::Forwarded || gateways_host {
         return true;
     }
     let clients_host = child.tcp.client.ip == parent.tcp.client.ip
         || reaches().contains(&call(child.tcp.client.ip, parent.tcp.server));
-    if company == Company::Others || (clients_host && !one_host) {
-        return false;
-    }
-    go_together(parent, child)
+    (one_host || !clients_host) && go_together(parent, child)
 }
 
 /// Whether the second one did what the first one had it do, from its beginning to its end. Two strangers who ask for the

@@ -28,7 +28,7 @@ pub struct Candidates {
 struct Digest(u64);
 
 /// A request, in brief.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Asked {
     /// Stands for the capture and the target.
     pub(super) target: u64,
@@ -38,6 +38,15 @@ pub(super) struct Asked {
     pub(super) packet: PacketId,
     /// Its connection.
     pub(super) id: u64,
+}
+
+impl Asked {
+    /// Groups of one target stand together, each in order of time. Target and time are one number, for sorting compares
+    /// little else.
+    pub(super) fn order(&self) -> (u128, PacketId) {
+        let since = self.begun.as_nanos().cast_unsigned() ^ 1 << 63;
+        (u128::from(self.target) << 64 | u128::from(since), self.packet)
+    }
 }
 
 /// What belongs together among connections.

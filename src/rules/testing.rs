@@ -405,8 +405,9 @@ fn renumber(mut connection: Connection, by: u64) -> Connection {
     let response = connection.response.iter_mut().map(|r| &mut r.seen);
     let closes = connection.closes.iter_mut().map(|c| &mut c.seen);
     let end = connection.ending.by.iter_mut().map(|(_, seen)| seen);
+    let reset = connection.tcp.reset.iter_mut().map(|reset| &mut reset.seen);
     let both = [&mut connection.first, &mut connection.last];
-    for seen in both.into_iter().chain(request).chain(response).chain(closes).chain(end) {
+    for seen in both.into_iter().chain(reset).chain(request).chain(response).chain(closes).chain(end) {
         seen.packet = PacketId::new(0, seen.packet.number() + by);
     }
     connection

@@ -123,6 +123,11 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
             close.from.name()
         )
     });
+    // Who has only ended its own direction may still read what comes.
+    let reports = match late {
+        Some(close) => format!("the {} reports", close.from.name()),
+        None => String::from("both programs report"),
+    };
     // Gateways have such timers more often than programs, and one may stand here as the client.
     let timer_of_client = by == Role::Client && !silence.is_empty();
     let mut finding = Finding::new(
@@ -148,7 +153,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         () => by.into(),
     })
     .message(format!(
-        "the {} ended the session with {how}{silence}; both programs report 1006{goodbye}{work}{size}{one_sided}{why}{after}",
+        "the {} ended the session with {how}{silence}; {reports} 1006{goodbye}{work}{size}{one_sided}{why}{after}",
         by.name()
     ))
     .shows(end, format!("{how} from the {}, no Close before it in either direction", by.name()))
@@ -425,6 +430,8 @@ mod tests {
         let finding = scene.finds(RULE.name);
         assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Certain));
         assert!(finding.message.contains("too late to be the reason"), "{}", finding.message);
+        // Who only ended its own direction may read it.
+        assert!(!finding.message.contains("both programs report"), "{}", finding.message);
         Scene::session("", "").close(Server, 1001, "").fin(Client).silent(RULE.name);
     }
 

@@ -18,7 +18,8 @@ rule! {
     /// Shut down sending, read to the end, then close. Do not set SO_LINGER to zero. HAProxy: no `option nolinger`.
     ///
     /// # What it does not report
-    /// A RST after both sides have sent Close, which is common with browsers and harmless.
+    /// A RST after both sides have sent Close, which is common with browsers and harmless; and one that something on the path
+    /// sent, see `rst-foreign-origin`.
     pub static RULE = "WS-CL-010" "reset-around-close" {
         severity: Warning, category: Close, reference: "RFC 6455 §1.4, §7.1.1",
         explains: ["close-unanswered"], asked_on: [Abrupt], check: Check::Connection(check),
@@ -31,6 +32,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let reset =
         connection.ending.transport == Transport::Reset && by == close.from && (0.0..NEAR).contains(&after);
     if !reset || !trust::unechoed(connection) || trust::doubt(connection, by.other()).is_some() {
+        return;
+    }
+    if connection.foreign_reset().is_some() {
         return;
     }
     // One without ACK answers something that had arrived, and that the capture lacks if this is not here: the answering Close,
@@ -93,6 +97,23 @@ mod tests {
         };
         assert_eq!(told(ResetKind::Abort), Confidence::Certain);
         assert_eq!(told(ResetKind::NoConnection), Confidence::Possible);
+    }
+
+    #[test]
+    fn a_reset_that_something_on_the_path_sent_is_no_fault_of_its_side() {
+        let told = |ttl| {
+            let scene = Scene::session("", "").close(Server, 1008, "go").reset(Server);
+            scene.with(|c| {
+                let (usual_ttl, kind) = (Some(57), ResetKind::Abort);
+                c.tcp.reset =
+                    c.ending.by.map(|(from, seen)| Box::new(Reset { from, seen, ttl, usual_ttl, kind }));
+            })
+        };
+        assert_eq!(told(57).finds(RULE.name).blame, Blame::Server);
+        told(240).silent(RULE.name);
+        let foreign = told(240).finds("rst-foreign-origin");
+        assert_eq!(foreign.blame, Blame::Network);
+        assert_eq!(foreign.consequences[0].rule.name, "close-unanswered");
     }
 
     #[test]

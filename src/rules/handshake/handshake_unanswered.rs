@@ -24,10 +24,11 @@ rule! {
     /// Captures that stop within ten seconds of the request, and those that lack part of the server's side. Of a connection
     /// that was joined midway silence is no proof: then it is only possible, and a warning. A client
     /// that left within a second, as scanners do, hardly waited: then it is only possible, and nobody is blamed. Where the
-    /// request itself was sent again and again it did not arrive, and the network is asked.
+    /// request itself was sent again and again it did not arrive, and the network is asked; as it is where another time to live
+    /// shows that the RST in place of an answer came from something on the path.
     pub static RULE = "WS-HS-017" "handshake-unanswered" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.1",
-        explains: [], asked_on: [Answer], check: Check::Connection(check),
+        explains: ["rst-foreign-origin"], asked_on: [Answer], check: Check::Connection(check),
     }
 }
 
@@ -43,7 +44,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let until = end.map_or(connection.last, |(_, seen)| seen);
     let waited = trust::elapsed(connection, request.seen, until);
     let (how, transport) = (quote::ending(connection), quote::transport(connection));
-    let hasty = end.is_some_and(|(by, _)| by == Role::Client) && waited.is_none_or(|waited| waited < HASTE);
+    let foreign = connection.foreign_reset();
+    let hasty = foreign.is_none()
+        && end.is_some_and(|(by, _)| by == Role::Client)
+        && waited.is_none_or(|waited| waited < HASTE);
     // Without a SYN-ACK nobody knows what the server had sent before its first packet here.
     let joined = connection.tcp.accepted.is_none();
     if joined && hasty {
@@ -55,6 +59,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let (confidence, what) = match end {
         None if waited.is_none_or(|waited| waited < PATIENCE) => return,
         None => (Confidence::Possible, format!("the capture ended{} without one", quote::after(waited))),
+        Some((by, _)) if foreign.is_some() => (
+            if joined { Confidence::Possible } else { Confidence::Likely },
+            format!("a RST in the name of the {} came{} instead", by.name(), quote::after(waited)),
+        ),
         Some((Role::Server, _)) => (
             if joined { Confidence::Possible } else { Confidence::Likely },
             format!("the server's side ended {transport} with {how}{} instead", quote::after(waited)),
@@ -70,6 +78,15 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let reason = lost.and_then(|_| undelivered::in_vain(connection, Role::Client, request.seen));
     let why = reason.as_ref().map_or(String::new(), |reason| format!(": {}", reason.told()));
     let (origin, blame, arrived) = match lost {
+        None if let Some((reset, usual)) = foreign => (
+            Origin::Network,
+            Blame::Network,
+            format!(
+                "; it has time to live {}, other packets of the {} {usual}: something on the path sent it",
+                reset.ttl,
+                reset.from.name()
+            ),
+        ),
         Some(_) => (
             Origin::Network,
             reason.as_ref().map_or(Blame::Network, |reason| reason.blame(Blame::Server)),
@@ -91,6 +108,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         .message(format!("{says}; {what}{arrived}"))
         .shows(request.seen, quote::request_line(request))
         .help(match end {
+            _ if foreign.is_some() => "look for a firewall or an inspecting proxy on the path that refuses upgrades",
             _ if lost.is_some() => "find out where packets between client and server are lost: a firewall, a route, or a host that is gone",
             Some((Role::Server, _)) if !request.subprotocols.is_empty() => {
                 "find out in the server's log why it ended the connection at this second; libwebsockets does so where it has none of the subprotocols that are offered"
@@ -100,7 +118,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             _ => "find out whether the server has an upgrade handler for this path, or waits for something behind it",
         });
     if let Some((by, seen)) = end {
-        finding = finding.shows(seen, format!("{how} from the {}, no answer before it", by.name()));
+        let from = if foreign.is_some() { "in the name of" } else { "from" };
+        finding = finding.shows(seen, format!("{how} {from} the {}, no answer before it", by.name()));
     }
     if let Some(reason) = &reason {
         finding = reason.shown(finding).help(reason.help());
@@ -124,10 +143,10 @@ const REPEATS: u32 = 2;
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::{Connection, Repeats, Span};
+    use crate::connection::{Connection, Repeats, Reset, ResetKind, Span};
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::{REQUEST, Scene};
-    use crate::rules::{Blame, Confidence, Severity};
+    use crate::rules::{Blame, Confidence, Origin, Severity};
 
     #[test]
     fn silence_is_the_servers_whoever_ends_it() {
@@ -135,6 +154,25 @@ mod tests {
         assert_eq!((finding.blame, finding.confidence), (Blame::Server, Confidence::Likely));
         assert!(finding.message.contains("gave up with FIN after 1.5 s"));
         assert!(Scene::tcp().request(REQUEST).reset(Server).finds(RULE.name).message.contains("RST"));
+    }
+
+    #[test]
+    fn a_reset_that_something_on_the_path_sent_is_the_networks() {
+        let told = |by, ttl| {
+            let scene = Scene::tcp().request(REQUEST).reset(by).with(|c: &mut Connection| {
+                let (usual_ttl, kind) = (Some(57), ResetKind::Abort);
+                c.tcp.reset =
+                    c.ending.by.map(|(from, seen)| Box::new(Reset { from, seen, ttl, usual_ttl, kind }));
+            });
+            scene.finds(RULE.name)
+        };
+        assert_eq!((told(Server, 57).blame, told(Client, 57).blame), (Blame::Server, Blame::Unknown));
+        for by in [Server, Client] {
+            let finding = told(by, 240);
+            assert_eq!((finding.blame, finding.origin), (Blame::Network, Some(Origin::Network)));
+            assert!(finding.message.contains("in the name of the"), "{}", finding.message);
+            assert_eq!(finding.consequences[0].rule.name, "rst-foreign-origin");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use crate::connection::Connection;
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Check, Finding, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote, trust};
 
 rule! {
     /// # What it finds
@@ -34,15 +34,27 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     if asks && version != Some("13") && (version.is_some() || trust::knows_request(connection)) {
         let refusal =
             connection.response.as_ref().filter(|response| matches!(response.head.status, 400 | 426));
+        let forwarded = super::forwarded(request);
+        // Clients do not forget the field; a proxy that wrote the request anew may.
+        let by_gateway = version.is_none() && !forwarded.is_empty();
         let mut finding = Finding::new(&RULE, request.seen, "WebSocket version other than 13")
-            .origin(Role::Client)
-            .blame(Role::Client)
+            .confidence(if by_gateway { Confidence::Likely } else { Confidence::Certain })
+            .origin(if by_gateway { Origin::Gateway } else { Origin::Client })
+            .blame(if by_gateway { Blame::Gateway } else { Blame::Client })
             .shows(request.seen, quote::field_or_none(&request.head.head, "Sec-WebSocket-Version"))
-            .help("update the client to RFC 6455, and check that Sec-WebSocket-Version passes every proxy");
+            .shows_all(request.seen, forwarded)
+            .help(if by_gateway {
+                "let the proxy that sent this request forward Sec-WebSocket-Version"
+            } else {
+                "update the client to RFC 6455, and check that Sec-WebSocket-Version passes every proxy"
+            });
         let asked = match version {
             Some(version) => {
                 format!("the client asks for WebSocket version {}, expected 13", quote::quoted(version))
             }
+            None if by_gateway => String::from(
+                "the request, which a proxy forwarded, has no Sec-WebSocket-Version, expected 13",
+            ),
             None => String::from("the client's request has no Sec-WebSocket-Version, expected 13"),
         };
         let speaks = refusal.and_then(|response| quote::field(&response.head.head, "Sec-WebSocket-Version"));
@@ -86,8 +98,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::rules::Blame;
     use crate::rules::testing::{REQUEST, Scene};
+    use crate::rules::{Blame, Confidence};
 
     #[test]
     fn drafts_and_absence_are_the_clients() {
@@ -96,6 +108,20 @@ mod tests {
         };
         assert!(finds("Sec-WebSocket-Version: 8\r\n").message.contains("\"8\""));
         assert_eq!(finds("").blame, Blame::Client);
+    }
+
+    #[test]
+    fn a_field_that_a_forwarded_request_lacks_was_lost_by_the_proxy() {
+        let finds = |version: &str| {
+            let lines = REQUEST.replace("Sec-WebSocket-Version: 13\r\n", version);
+            Scene::tcp().request(&format!("{lines}X-Forwarded-For: 192.0.2.1\r\n")).finds(RULE.name)
+        };
+        let finding = finds("");
+        assert_eq!((finding.blame, finding.confidence), (Blame::Gateway, Confidence::Likely));
+        assert!(finding.help.starts_with("let the proxy"), "{}", finding.help);
+        // No proxy makes a version up.
+        let finding = finds("Sec-WebSocket-Version: 8\r\n");
+        assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Certain));
     }
 
     #[test]

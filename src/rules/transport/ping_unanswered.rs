@@ -20,11 +20,12 @@ rule! {
     ///
     /// # How to fix
     /// Free the loop of the silent program from long work: `asyncio.to_thread` in Python, a worker thread on Node. If
-    /// bytes are sent again, look at the path instead.
+    /// bytes are sent again, look at the path instead. Send large messages in fragments, so that Pongs can go between them.
     ///
     /// # What it does not report
     /// Pings after a Close, pings that a later Pong covers, captures that end or lack bytes of the other side in that
-    /// time.
+    /// time. Where the pinging side had closed its own TCP window it is to blame itself; and where the other one was sending
+    /// large frames, inside of which no Pong can come, it is only possible that its program does not answer.
     pub static RULE = "WS-TR-004" "ping-unanswered" {
         severity: Warning, category: Transport, reference: "RFC 6455 §5.5.2, §5.5.3",
         explains: ["close-internal-error", "closed-without-close-frame", "close-unanswered", "idle-timeout-close",
@@ -59,7 +60,10 @@ fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
         return None;
     }
     let waited = trust::elapsed(connection, ping, over.unwrap_or(connection.last))?;
-    let silent = late.is_some() || frames[to].last.is_none_or(|seen| seen.packet < ping.packet);
+    // What came after the end is no sign of life in time.
+    let before = connection.closes.first().map(|close| close.after[to]);
+    let last = before.unwrap_or(frames[to].last.filter(|_| late.is_none()));
+    let silent = last.is_none_or(|seen| seen.packet < ping.packet);
     let first = connection.closes.first().filter(|close| close.from == from);
     // Sanic closes with 1011 and no word of it.
     let wordless = first
@@ -73,42 +77,69 @@ fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
     if waited < PATIENCE && gave_up.is_none() && hung_up.is_none() {
         return None;
     }
-    let talks = late.is_none() && frames[to].last.is_some_and(|seen| seen.at > ping.at);
-    let lost = super::repeats_in_vain(connection, from, 2);
+    let talks = last.is_some_and(|seen| seen.at > ping.at);
     let many = match pings.unanswered_count {
         0 | 1 => String::from("a Ping"),
         count => format!("{count} Pings"),
     };
-    let (blame, why) = if lost {
-        (
-            Blame::Network,
-            String::from("its bytes were sent again, so they did not arrive or nobody acknowledged them"),
-        )
-    } else if talks {
-        (
-            to.into(),
-            format!("the {} sent other data meanwhile, so its program does not answer pings", to.name()),
-        )
-    } else if waited < TIME_TO_REPEAT {
-        (to.into(), format!("the {} sent nothing at all in that time", to.name()))
-    } else {
-        let system = format!("no byte was sent again, so the system of the {} took them", to.name());
-        (to.into(), format!("{system} and its program stood still"))
+    let until = over.unwrap_or(connection.last);
+    let stalled = connection.tcp.stall[from].as_deref().is_some_and(|stall| {
+        let (begin, end) = (stall.from.at.max(ping.at), stall.until.at.min(until.at));
+        end.nanos_since(begin) >= super::MOMENT
+    });
+    let large = frames[to].longest_frame;
+    let reason = match () {
+        () if super::repeats_in_vain(connection, from, 2) => Reason::Lost,
+        () if stalled => Reason::Stalled,
+        () if talks && large >= LARGE => Reason::Busy,
+        () if talks => Reason::Deaf,
+        () if waited < TIME_TO_REPEAT => Reason::Silent,
+        () => Reason::Stopped,
     };
-    let mut finding = Finding::new(&RULE, ping, format!("pings unanswered by the {}", to.name()))
-        .confidence(if (hung_up.is_some() || wordless.is_some()) && waited < TIME_TO_REPEAT {
-            Confidence::Possible
-        } else {
-            Confidence::Likely
+    let (name, own) = (to.name(), from.name());
+    let why = match reason {
+        Reason::Lost => {
+            String::from("its bytes were sent again, so they did not arrive or nobody acknowledged them")
+        }
+        Reason::Stalled => format!(
+            "the {own} had closed its own TCP window meanwhile, so nothing that the {name} answers could come"
+        ),
+        Reason::Busy => format!(
+            "the {name} was sending meanwhile, frames of up to {}, inside of which no Pong can come: it waited behind one, or the program of the {name} does not answer pings",
+            quote::bytes(large)
+        ),
+        Reason::Deaf => {
+            format!("the {name} sent other data meanwhile, so its program does not answer pings")
+        }
+        Reason::Silent => format!("the {name} sent nothing at all in that time"),
+        Reason::Stopped => format!(
+            "no byte was sent again, so the system of the {name} took them and its program stood still"
+        ),
+    };
+    let guessed = (hung_up.is_some() || wordless.is_some()) && waited < TIME_TO_REPEAT;
+    let mut finding = Finding::new(&RULE, ping, format!("pings unanswered by the {name}"))
+        .confidence(if guessed || reason == Reason::Busy { Confidence::Possible } else { Confidence::Likely })
+        .origin(match reason {
+            Reason::Lost => Origin::Network,
+            Reason::Stalled => from.into(),
+            _ => to.into(),
         })
-        .origin(if lost { Origin::Network } else { to.into() })
-        .blame(blame)
-        .message(format!("{many} of the {} had no Pong for {}; {why}", from.name(), quote::seconds(waited)))
-        .shows(ping, format!("the first Ping of the {} without an answer", from.name()))
-        .help(if lost {
-            String::from("find out where packets are lost or dropped between the two")
-        } else {
-            format!("find out what blocked the {} at this time, so that it did not answer pings", to.name())
+        .blame(match reason {
+            Reason::Lost => Blame::Network,
+            Reason::Stalled => from.into(),
+            _ => to.into(),
+        })
+        .message(format!("{many} of the {own} had no Pong for {}; {why}", quote::seconds(waited)))
+        .shows(ping, format!("the first Ping of the {own} without an answer"))
+        .help(match reason {
+            Reason::Lost => String::from("find out where packets are lost or dropped between the two"),
+            Reason::Stalled => {
+                format!("find out why the program of the {own} did not read what the {name} sent")
+            }
+            Reason::Busy => format!(
+                "let the {name} send large messages in fragments, so that a Pong can go between them, or let the {own} wait longer"
+            ),
+            _ => format!("find out what blocked the {name} at this time, so that it did not answer pings"),
         });
     if let Some(close) = gave_up {
         finding =
@@ -168,6 +199,26 @@ fn heartbeat_of_engine_io(connection: &Connection) -> Option<Finding> {
     Some(finding)
 }
 
+/// Why no Pong came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// The Ping did not arrive.
+    Lost,
+    /// The sender of the Ping reads nothing.
+    Stalled,
+    /// The other side was sending frames so large that each may have been the one before the Pong.
+    Busy,
+    /// The other side sent something else.
+    Deaf,
+    /// It sent nothing.
+    Silent,
+    /// It sent nothing, and its system took the Ping.
+    Stopped,
+}
+
+/// Bytes of a frame behind which a Pong may wait for long on a slow path.
+const LARGE: u64 = 16 << 10;
+
 /// Seconds that common libraries wait for a Pong.
 const PATIENCE: f64 = 20.0;
 
@@ -179,12 +230,12 @@ const TIME_TO_REPEAT: f64 = 5.0;
 
 #[cfg(test)]
 mod tests {
-    use super::RULE;
+    use super::{LARGE, RULE};
     use crate::capture::{PacketId, Seen};
     use crate::connection::{Connection, Repeats, Span};
     use crate::role::Role::{Client, Server};
-    use crate::rules::Blame;
     use crate::rules::testing::{ANSWER, REQUEST, Scene};
+    use crate::rules::{Blame, Confidence, Origin};
     use crate::time::Timestamp;
 
     #[test]
@@ -261,6 +312,43 @@ mod tests {
         let finding =
             Scene::session("", "").pings(Client, 2).after(30.0).messages(Server, 3).finds(RULE.name);
         assert!(finding.message.contains("other data meanwhile"));
+    }
+
+    #[test]
+    fn who_reads_nothing_gets_no_pong() {
+        let told = |seconds| {
+            let mut from = None;
+            let scene =
+                Scene::session("", "").pings(Client, 1).packet(|seen| from = Some(seen)).after(seconds);
+            let scene = scene.packet(|_| ()).with(|c: &mut Connection| {
+                c.tcp.stall.client = Some(Box::new(Span { from: from.unwrap(), until: c.last }));
+            });
+            scene.after(25.0).close(Client, 1011, "keepalive ping timeout").finds(RULE.name)
+        };
+        let finding = told(24.0);
+        assert_eq!((finding.blame, finding.origin), (Blame::Client, Some(Origin::Client)));
+        assert!(finding.help.contains("client did not read"), "{}", finding.help);
+        assert_eq!(told(0.5).blame, Blame::Server);
+    }
+
+    #[test]
+    fn a_pong_may_wait_behind_a_large_frame() {
+        let told = |bytes| {
+            let scene = Scene::session("", "").pings(Server, 1).after(10.0).messages(Client, 1);
+            let scene = scene.with(|c: &mut Connection| {
+                c.frames.as_mut().unwrap().client.longest_frame = bytes;
+            });
+            // The answer comes after the end, when nobody waits for it any more.
+            let scene = scene.after(15.0).close(Server, 1011, "keepalive ping timeout");
+            scene.messages(Client, 1).finds(RULE.name)
+        };
+        let finding = told(50 << 20);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Possible));
+        assert!(finding.message.contains("frames of up to 52428800 bytes"), "{}", finding.message);
+        assert!(finding.help.contains("in fragments"), "{}", finding.help);
+        let finding = told(LARGE - 1);
+        assert_eq!(finding.confidence, Confidence::Likely);
+        assert!(finding.message.contains("other data meanwhile"), "{}", finding.message);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use crate::connection::Connection;
+use crate::connection::{CloseState, Connection};
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Finding, Origin, sealed};
 
@@ -23,18 +23,17 @@ rule! {
     /// firewall on the captured host or beside it sent that. Of TLS that no key opened it is information.
     pub static RULE = "WS-TR-003" "rst-foreign-origin" {
         severity: Warning, category: Transport, reference: "RFC 9293 §3.5.2; RFC 1812 §5.3.1",
-        explains: ["closed-without-close-frame", "mass-disconnect"], asked_on: [Transport, Sealed], check: Check::Connection(check),
+        explains: ["closed-without-close-frame", "close-unanswered", "mass-disconnect"], asked_on: [Transport, Sealed], check: Check::Connection(check),
     }
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
-    let Some(reset) = connection.tcp.reset.as_ref().filter(|_| sealed::may_be_session(connection)) else {
+    let Some((reset, usual)) = connection.foreign_reset().filter(|_| sealed::may_be_session(connection))
+    else {
         return;
     };
-    let Some(usual) = reset.usual_ttl.filter(|usual| usual.abs_diff(reset.ttl) > HOPS) else { return };
-    // A reset after the session was over, or after the first end of TCP, ended nothing.
-    let first = connection.ending.by.is_some_and(|(_, seen)| seen.packet == reset.seen.packet);
-    if !first || connection.ending.close == Some(crate::connection::CloseState::Clean) {
+    // A reset after the session was over ended nothing.
+    if connection.ending.close == Some(CloseState::Clean) {
         return;
     }
     let from = reset.from.name();
@@ -58,9 +57,6 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             .help("look at the logs and session tables of firewalls, NAT gateways and load balancers on the path"),
     );
 }
-
-/// Differences up to this are changes of route.
-const HOPS: u8 = 2;
 
 #[cfg(test)]
 mod tests {
