@@ -1,7 +1,9 @@
 //! Messages that programs log, and what lies behind them on the wire.
 
 mod below;
-mod known;
+mod ends;
+mod frames;
+mod handshakes;
 
 use std::ops::Range;
 
@@ -24,7 +26,7 @@ pub struct Message {
 
 /// Every message that is known.
 pub fn all() -> impl Iterator<Item = &'static Message> {
-    known::MESSAGES.iter().chain(below::MESSAGES)
+    [handshakes::MESSAGES, frames::MESSAGES, ends::MESSAGES, below::MESSAGES].into_iter().flatten()
 }
 
 /// The message that `log` quotes, whole or in part, whatever its case and punctuation. Where several fit, the one
