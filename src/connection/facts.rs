@@ -325,6 +325,26 @@ pub struct Request {
     pub early_data: Option<Seen>,
 }
 
+impl Request {
+    /// Whether it offers this subprotocol, letter by letter. Of a list that leaves its grammar every part between two commas was
+    /// offered, be it a token or not.
+    pub fn offers_subprotocol(&self, name: &str) -> bool {
+        let lines = self.head.head.values("sec-websocket-protocol");
+        let mut parts = lines.flat_map(|line| line.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+        self.subprotocols.iter().any(|offered| offered == name) || parts.any(|part| part == name.as_bytes())
+    }
+
+    /// Whether it offers this extension, whatever its case. Of a list that leaves its grammar nobody knows where an element
+    /// ends: what it names was offered.
+    pub fn offers_extension(&self, name: &str) -> bool {
+        let names = |line: &[u8]| {
+            String::from_utf8_lossy(line).to_ascii_lowercase().contains(&name.to_ascii_lowercase())
+        };
+        let mut lines = self.head.head.values("sec-websocket-extensions");
+        self.extensions.get(name).is_some() || self.extensions.malformed.is_some() && lines.any(names)
+    }
+}
+
 /// The final answer to an upgrade request.
 #[derive(Clone, Debug)]
 pub struct Response {
