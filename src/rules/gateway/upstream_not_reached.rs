@@ -259,7 +259,7 @@ fn not_connected(connection: &Connection, tried: &Attempts<'_>) -> Option<Findin
     let same_host = first.client.ip == gateway && connection.tcp.client.ip != gateway;
     let mut finding = Finding::new(&RULE, first.opened, title)
         .confidence(match tried.fate {
-            Fate::Refused | Fate::Unanswered if same_host && reason.is_none() => Confidence::Certain,
+            Fate::Refused if same_host => Confidence::Certain,
             _ => Confidence::Likely,
         })
         .origin(Origin::Gateway)
