@@ -12,7 +12,7 @@ rule! {
     /// No WebSocket can begin without TCP. Browsers show only 1006.
     ///
     /// # What causes it
-    /// Refused: nothing listened on the port at that time, as during a restart. Unanswered: a firewall, a full accept
+    /// Refused: nothing listened on the port at that time, as during a restart, or a firewall refuses with RST. Unanswered: a firewall, a full accept
     /// queue, or a host that is gone. Not delivered: a router that finds no route or nobody at that address, or a firewall that
     /// refuses and says so.
     ///
@@ -60,7 +60,8 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         };
         let mut finding = Finding::new(&RULE, first.opened, title)
             .at_most(if later { Severity::Warning } else { Severity::Error })
-            .confidence(if refused { Confidence::Certain } else { Confidence::Likely })
+            // A firewall may send the RST in the server's name.
+            .confidence(Confidence::Likely)
             .origin(if refused { Origin::Server } else { Origin::Network })
             .blame(match &reason {
                 Some(reason) => reason.blame(Blame::Server),
@@ -75,7 +76,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
             .help(match &reason {
                 Some(reason) => reason.help(),
                 None if refused => String::from(
-                    "find out why nothing listened on this port at this second: a restart, a crash, or the wrong port",
+                    "find out why nothing listened on this port at this second: a restart, a crash, the wrong port, or a firewall that refuses with RST",
                 ),
                 None => String::from(
                     "look for a firewall, a full accept queue, or a host that is gone between this client and the server",
@@ -162,7 +163,7 @@ mod tests {
         let finding = named(&judged[1], RULE.name).unwrap();
         assert_eq!(
             (finding.blame, finding.confidence, finding.severity),
-            (Blame::Server, Confidence::Certain, Severity::Warning)
+            (Blame::Server, Confidence::Likely, Severity::Warning)
         );
         assert!(finding.message.contains("4 connection attempts") && finding.message.contains("got through"));
     }
