@@ -37,6 +37,7 @@ SEES_LESS = {
 # Captures of which tshark reads something as frames that is none.
 SEES_TOO_MUCH = {
     "rec_flask_too_big": "an HTTP response in the stream",
+    "rec_socket_io_old_client": "an HTTP response in the stream",
 }
 
 OPCODES = {0: "continuation", 1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}

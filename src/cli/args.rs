@@ -130,7 +130,7 @@ pub(super) struct Reading {
     #[arg(long = "filter", value_name = "KEY=VALUE", value_parser = Filter::parse)]
     pub(super) filters: Vec<Filter>,
 
-    /// Print values of query parameters, which often are tokens
+    /// Print values of query parameters, and subprotocols that may be tokens
     #[arg(long)]
     pub(super) show_secrets: bool,
 

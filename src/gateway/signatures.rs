@@ -162,7 +162,6 @@ static SIGNATURES: &[Signature] = &[
     sign("Caddy", field("Server", "caddy"), Named, CADDY),
     sign("Traefik", Whole("Bad Gateway"), OwnAnswer, "traefik pkg/proxy"),
     sign("Traefik", Whole("Gateway Timeout"), OwnAnswer, "traefik pkg/proxy"),
-    reported("Traefik", Whole("404 page not found\n"), Named),
     sign("Varnish", field("Via", "varnish"), Passed, VARNISH),
     sign("Varnish", field("X-Varnish", ""), Passed, VARNISH),
     sign("Varnish", Body("Backend fetch failed"), OwnAnswer, VARNISH),
@@ -265,6 +264,14 @@ mod tests {
         let head =
             response_head("HTTP/1.1 101 Switching Protocols\r\nServer: Python/3.11 websockets/17.4\r\n\r\n");
         assert_eq!(relay(&head, b""), None);
+    }
+
+    #[test]
+    fn what_every_server_in_go_answers_names_no_product() {
+        let head = response_head(
+            "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n\r\n",
+        );
+        assert_eq!(identify(&head, b"404 page not found\n"), []);
     }
 
     #[test]

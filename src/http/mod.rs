@@ -40,4 +40,4 @@ pub use head::{Field, Head, HeadKind, Oddity, RequestHead, ResponseHead};
 pub use names::FieldName;
 pub use proxy::{ProxyHeader, proxy_header};
 pub use reader::{HeadProgress, HeadReader};
-pub use redact::{is_secret_field, redacted_target, without_query};
+pub use redact::{is_secret_field, redacted_subprotocols, redacted_target, without_query};

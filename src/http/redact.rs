@@ -14,6 +14,40 @@ pub fn redacted_target(target: &str) -> String {
     shown
 }
 
+/// A list of subprotocols (`Sec-WebSocket-Protocol`) as written, but without the credentials that its elements may be: a page
+/// can hand a token to its server in this field and in no other. Of an element that is as long as tokens are, or has as
+/// many digits, the beginning is left.
+pub fn redacted_subprotocols(list: &str) -> String {
+    let mut shown = String::with_capacity(list.len());
+    for element in list.split_inclusive([',', ' ', '\t']) {
+        let name = element.trim_end_matches([',', ' ', '\t']);
+        match name.char_indices().nth(BEGINNING) {
+            Some((end, _)) if may_be_credential(name) => {
+                shown.push_str(&name[..end]);
+                shown.push(HIDDEN);
+            }
+            _ => shown.push_str(name),
+        }
+        shown.push_str(&element[name.len()..]);
+    }
+    shown
+}
+
+fn may_be_credential(subprotocol: &str) -> bool {
+    let digits = || subprotocol.bytes().filter(u8::is_ascii_digit).count();
+    subprotocol.len() >= LONG_NAME || (subprotocol.len() >= NAME && digits() >= DIGITS)
+}
+
+/// Bytes from which a name is no name, whatever its letters: registered ones have 33 at most.
+const LONG_NAME: usize = 41;
+
+/// Bytes from which a name with so many digits is no name: a key in hexadecimal or a UUID.
+const NAME: usize = 20;
+const DIGITS: usize = 4;
+
+/// Characters of it that tell which it was.
+const BEGINNING: usize = 8;
+
 /// Whether the value of a field of this name (case-insensitive) is a credential.
 pub fn is_secret_field(name: &[u8]) -> bool {
     const SECRET: [&[u8]; 4] = [b"Cookie", b"Set-Cookie", b"Authorization", b"Proxy-Authorization"];
@@ -114,7 +148,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_token_among_subprotocols_is_hidden_and_names_are_kept() {
+        for (value, shown) in [
+            ("chat, graphql-transport-ws,v5.channel.k8s.io", "chat, graphql-transport-ws,v5.channel.k8s.io"),
+            ("com.microsoft.minecraft.wsencrypt", "com.microsoft.minecraft.wsencrypt"),
+            ("realtime, openai-insecure-api-key.sk-proj-abcdefghijklmnop", "realtime, openai-i…"),
+            ("access_token, eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln ", "access_token, eyJhbGci… "),
+            ("7d9f3f6e-2f4b-4f57-9d58-2b1f0a9c7d11,x", "7d9f3f6e…,x"),
+            ("bearer abcdefghij0123456789", "bearer abcdefgh…"),
+            ("ocpp2.0.1, ocpp1.6", "ocpp2.0.1, ocpp1.6"),
+            ("", ""),
+        ] {
+            assert_eq!(redacted_subprotocols(value), shown);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn redacted_subprotocols_stay_as_they_are(value in ".{0,60}") {
+            let once = redacted_subprotocols(&value);
+            prop_assert_eq!(redacted_subprotocols(&once), once);
+        }
+
         #[test]
         fn a_redacted_target_stays_as_it_is(target in ".{0,40}") {
             let once = redacted_target(&target);

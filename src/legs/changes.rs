@@ -1,7 +1,7 @@
 //! What a gateway changed, and whether it copies bytes or speaks WebSocket itself.
 
 use crate::connection::{Close, Connection, Request};
-use crate::http::{Head, redacted_target};
+use crate::http::{Head, redacted_subprotocols, redacted_target};
 use crate::role::Role;
 
 /// Something that is not the same on both legs.
@@ -11,7 +11,7 @@ pub struct Change {
     pub field: &'static str,
     /// Where it stands.
     pub place: Place,
-    /// Its value on the client leg; `None` where it is not there.
+    /// Its value on the client leg without secrets; `None` where it is not there.
     pub client_leg: Option<String>,
     /// Its value on the upstream leg.
     pub upstream_leg: Option<String>,
@@ -97,6 +97,10 @@ pub(super) fn between(client: &Connection, upstream: &Connection) -> Vec<Change>
     let mut changes = Vec::new();
     let mut add = |field, place, client_leg: Option<String>, upstream_leg: Option<String>| {
         if client_leg != upstream_leg {
+            let [client_leg, upstream_leg] = [client_leg, upstream_leg].map(|value| match field {
+                "sec-websocket-protocol" => value.map(|list| redacted_subprotocols(&list)),
+                _ => value,
+            });
             changes.push(Change { field, place, client_leg, upstream_leg });
         }
     };

@@ -84,7 +84,7 @@ pub(super) fn connection(c: &facts::Connection, secrets: Secrets) -> model::Conn
         same_as: None,
         request: c.request.as_ref().map(|r| request(r, secrets)),
         interim: c.interim.clone(),
-        response: c.response.as_ref().map(response),
+        response: c.response.as_ref().map(|it| response(it, secrets)),
         missing_extensions: c.missing_extensions().into_iter().map(String::from).collect(),
         outcome: match c.outcome {
             Outcome::Established => "established",
@@ -291,6 +291,13 @@ pub(super) fn leg_pair(pair: &LegPair, id: impl Fn(u64) -> Option<usize>) -> Opt
     })
 }
 
+fn subprotocols(list: &str, secrets: Secrets) -> String {
+    match secrets {
+        Secrets::Hidden => crate::http::redacted_subprotocols(list),
+        Secrets::Shown => list.to_owned(),
+    }
+}
+
 /// The request target as it may be shown.
 pub(super) fn target(target: &str, secrets: Secrets) -> String {
     match secrets {
@@ -357,12 +364,12 @@ fn request(r: &facts::Request, secrets: Secrets) -> model::Request {
         user_agent: r.head.head.text("user-agent").map(String::from),
         key: r.key.clone().map(String::from),
         version: r.version.clone().map(String::from),
-        subprotocols: r.subprotocols.iter().map(ToString::to_string).collect(),
+        subprotocols: r.subprotocols.iter().map(|name| subprotocols(name, secrets)).collect(),
         extensions: extensions(&r.extensions),
     }
 }
 
-fn response(r: &facts::Response) -> model::Response {
+fn response(r: &facts::Response, secrets: Secrets) -> model::Response {
     let Seen { packet, at } = r.seen;
     model::Response {
         packet: packet.number(),
@@ -371,7 +378,7 @@ fn response(r: &facts::Response) -> model::Response {
         reason: r.head.reason.to_string(),
         accept: r.accept().map(String::from),
         accept_valid: r.accept_valid,
-        subprotocol: r.subprotocol.clone().map(String::from),
+        subprotocol: r.subprotocol.as_deref().map(|name| subprotocols(name, secrets)),
         extensions: extensions(&r.extensions),
         server: r.head.head.text("server").map(String::from),
         via: r.head.head.text("via").map(String::from),

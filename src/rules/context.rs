@@ -22,7 +22,7 @@ pub struct Context<'a> {
 #[cfg(test)]
 impl Context<'_> {
     /// A run of which nothing else is known.
-    pub(super) fn alone() -> Context<'static> {
+    pub(crate) fn alone() -> Context<'static> {
         static ALONE: std::sync::LazyLock<Census> = std::sync::LazyLock::new(Census::default);
         static ALL: std::sync::LazyLock<Selection> = std::sync::LazyLock::new(Selection::default);
         static NONE: std::sync::LazyLock<Unconnected<'_>> = std::sync::LazyLock::new(Unconnected::default);

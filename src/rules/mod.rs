@@ -15,6 +15,7 @@ mod context;
 mod cue;
 #[cfg(test)]
 mod docs;
+mod engine_io;
 mod extension;
 mod finding;
 mod frame;
@@ -23,6 +24,7 @@ mod gateway;
 mod handshake;
 mod identity;
 mod message_limit;
+mod mqtt;
 mod negotiation;
 mod pair;
 mod picture;

@@ -1,12 +1,17 @@
 //! How rules quote the wire: lines as written, short, and without secrets.
 
 use crate::connection::{Carrier, Close, Connection, Request, Response, Transport};
-use crate::http::{Head, redacted_target};
+use crate::http::{Head, redacted_subprotocols, redacted_target};
 use crate::limits;
 
-/// `Name: value` for every line of that name, as written; `None` where there is no such line.
+/// `Name: value` for every line of that name, as written but without secrets; `None` where there is no such line.
 pub(super) fn field(head: &Head, name: &str) -> Option<String> {
-    let lines: Vec<String> = head.values(name).map(|value| short(&String::from_utf8_lossy(value))).collect();
+    let shown = |value: &[u8]| {
+        let value = String::from_utf8_lossy(value);
+        let subprotocols = name.eq_ignore_ascii_case("Sec-WebSocket-Protocol");
+        short(&if subprotocols { redacted_subprotocols(&value).into() } else { value })
+    };
+    let lines: Vec<String> = head.values(name).map(shown).collect();
     (!lines.is_empty()).then(|| format!("{name}: {}", lines.join(&format!(" | {name}: "))))
 }
 
@@ -134,6 +139,12 @@ pub(super) fn later(elapsed: Option<f64>) -> String {
 /// ` 4 ms before`; ` before` where no time is known.
 pub(super) fn before(elapsed: Option<f64>) -> String {
     elapsed.map_or(String::from(" before"), |elapsed| format!(" {} before", seconds(elapsed)))
+}
+
+/// Subprotocols in a row, without secrets.
+pub(super) fn subprotocols<T: AsRef<str>>(names: &[T]) -> String {
+    let shown: Vec<String> = names.iter().map(|name| redacted_subprotocols(name.as_ref())).collect();
+    short(&list(&shown))
 }
 
 /// Names in a row: `a`, `a and b`, `a, b and c`.

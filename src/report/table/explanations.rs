@@ -6,7 +6,7 @@ use super::{Detail, Places};
 use crate::report::page::{HEADING, Page, QUIET, severity, wrap};
 use crate::report::{escape, manual};
 use crate::rules::codes::wording::{Shown, wordings};
-use crate::rules::{Finding, Rule, Severity};
+use crate::rules::{Blame, Confidence, Finding, RULES, Rule, Severity};
 use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -67,14 +67,32 @@ fn manual_of(rule: &Rule, page: Page) -> String {
     text
 }
 
-/// Where to begin, when the gravest of several causes is told screens above the last line: what it is, and what to do first.
+/// Where to begin, when the causes are told screens above the last line: what it is, and what to do first.
 pub(super) fn start(groups: &[Group], places: Places<'_>, page: Page) -> Option<String> {
-    let [gravest, _, ..] = groups else { return None };
-    let counts = gravest.suppressed.is_none() && gravest.severity > Severity::Info;
-    let example = gravest.examples.first().filter(|_| counts && !gravest.help.is_empty())?;
-    let [title, help] = [&gravest.title, &gravest.help].map(|text| escape::terminal_at_most(text, TEXT));
+    let [gravest, others @ ..] = groups else { return None };
+    let example = gravest.examples.first().filter(|_| !others.is_empty() && is_urgent(gravest))?;
+    let before = others.iter().filter_map(|other| Some((other, cause(other, gravest, example)?)));
+    let (first, example) =
+        before.min_by_key(|(_, example)| example.seen.packet).unwrap_or((gravest, example));
+    let [title, help] = [&first.title, &first.help].map(|text| escape::terminal_at_most(text, TEXT));
     let packet = places.packet(example.seen.packet);
-    Some(wrap(&format!("{title} ({}, {packet}): {help}", gravest.rule.code), page.prose(), "start with: "))
+    Some(wrap(&format!("{title} ({}, {packet}): {help}", first.rule.code), page.prose(), "start with: "))
+}
+
+/// Whether there is something to be done about it.
+fn is_urgent(group: &Group) -> bool {
+    group.suppressed.is_none() && group.severity > Severity::Info && !group.help.is_empty()
+}
+
+/// Where this surely was wrong before the example of the gravest finding, on the same connection, where that may follow
+/// from it: what other rules explain, or what nobody can be blamed for, tells what happened and not why.
+fn cause<'a>(group: &'a Group, gravest: &Group, example: &Example) -> Option<&'a Example> {
+    let explained = RULES.iter().any(|rule| rule.explains.contains(&gravest.rule.name));
+    let follows = gravest.blame == Blame::Unknown || (explained && gravest.blame == group.blame);
+    let may_be = follows && group.confidence == Confidence::Certain && is_urgent(group);
+    let at = |example: &Example| (example.capture, example.stream);
+    let earlier = |one: &&Example| at(one) == at(example) && one.seen.packet < example.seen.packet;
+    group.examples.iter().filter(|_| may_be).find(earlier)
 }
 
 /// A finding about the captures as a whole: its own facts, for its manual would say them again.

@@ -2,7 +2,9 @@ use super::*;
 use crate::limits;
 use crate::report::Glyphs;
 use crate::report::testing::{OFFERED, finding, listed, refused, summary, well};
+use crate::role::Role;
 use crate::rules::Severity;
+use crate::rules::testing::{ANSWER, REQUEST, Scene};
 use std::borrow::Cow;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -326,6 +328,25 @@ fn of_several_causes_the_end_says_with_which_to_start() {
     let mut info_alone = refused(0);
     info_alone.1[0].severity = Severity::Info;
     assert_eq!(start(vec![other(Severity::Info), info_alone]), None, "nothing is urgent");
+}
+
+#[test]
+fn a_certain_fault_comes_before_the_end_that_may_follow_from_it() {
+    let start = |scene: Scene| {
+        let connection = scene.build();
+        let findings = crate::rules::judge(&connection, &crate::rules::Context::alone());
+        let text = written(page(80), &summary(1), vec![(connection, findings)]);
+        text.split_once("start with: ").map(|(_, start)| start.split_once(" (").unwrap().0.to_owned())
+    };
+    let offering = |list: &str| {
+        let request = format!("{REQUEST}Sec-WebSocket-Extensions: {list}\r\n");
+        Scene::tcp().request(&request).answer(ANSWER, "").messages(Role::Client, 1).fin(Role::Client)
+    };
+    assert_eq!(
+        start(offering("permessage-deflate;;")).as_deref(),
+        Some("malformed Sec-WebSocket-Extensions")
+    );
+    assert_eq!(start(offering("x-own")).as_deref(), Some("client ended TCP without a Close frame"));
 }
 
 #[test]

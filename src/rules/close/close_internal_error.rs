@@ -13,7 +13,7 @@ rule! {
     /// # What causes it
     /// An exception that nobody caught. With the reason `keepalive ping timeout` the sender is in order: its pings
     /// stayed unanswered, because the other program was blocked or the path was dead. A relay that cannot express what
-    /// happened behind it sends 1011, too, as websockify does where it cannot connect.
+    /// happened behind it sends 1011, too, as websockify and @fastify/http-proxy do where they cannot connect.
     ///
     /// # How to fix
     /// Read the sender's log at that second. After a keepalive timeout find out what blocked the other program, and
@@ -41,6 +41,19 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                         quote::close(close)
                     ))
                     .help("start the TCP server behind websockify, and check the host and port that websockify was given for it"),
+            );
+            continue;
+        }
+        if from == Role::Server && UNREACHED.iter().any(|error| close.reason.contains(error)) {
+            found.push(
+                super::said(&RULE, connection, close, "server did not reach what stands behind it")
+                    .confidence(Confidence::Likely)
+                    .blame(Blame::Upstream)
+                    .message(format!(
+                        "the server sent {}: a connection of its own failed, as that of a relay to its upstream, which some open only after the 101",
+                        quote::close(close)
+                    ))
+                    .help("start what the reason names, or correct the address that the server, or the relay, uses for it"),
             );
             continue;
         }
@@ -75,6 +88,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     }
 }
 
+/// How Node tells that a connection failed, which relays such as @fastify/http-proxy (seen of 11) pass on as a reason.
+const UNREACHED: [&str; 4] = ["ECONNREFUSED", "EHOSTUNREACH", "ETIMEDOUT", "ENOTFOUND"];
+
 /// How websockify says that it found nobody behind it: seen of 0.13.0.
 const WEBSOCKIFYS: &str = "Failed to connect to downstream server";
 
@@ -88,6 +104,7 @@ mod tests {
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::Scene;
     use crate::rules::{Blame, Confidence, Origin};
+    use crate::websocket::Violation;
 
     #[test]
     fn the_sender_is_asked() {
@@ -96,6 +113,15 @@ mod tests {
             .close(Client, 1011, "db down")
             .finds(RULE.name);
         assert_eq!(finding.blame, Blame::Server);
+    }
+
+    #[test]
+    fn after_a_frame_that_breaks_the_protocol_it_is_no_fault_of_its_own() {
+        let scene = Scene::session("", "").anomaly(Client, Violation::Unmasked, &[0x81, 0x05]);
+        let findings = scene.close(Server, 1011, "the sky is falling").findings();
+        assert_eq!(findings.len(), 1, "{findings:#?}");
+        assert_eq!(findings[0].rule.name, "client-frame-unmasked");
+        assert_eq!(findings[0].consequences[0].rule.name, RULE.name);
     }
 
     #[test]
@@ -115,6 +141,15 @@ mod tests {
             Scene::session("", "").gap(Client).close(Server, 1011, "keepalive ping timeout").finds(RULE.name);
         assert_eq!(finding.confidence, Confidence::Possible);
         Scene::session("", "").close(Server, 1000, "").silent(RULE.name);
+    }
+
+    #[test]
+    fn a_relay_that_names_the_refused_connection_is_not_to_blame() {
+        let told = |from| {
+            Scene::session("", "").close(from, 1011, "connect ECONNREFUSED 127.0.0.1:9").finds(RULE.name)
+        };
+        assert_eq!((told(Server).blame, told(Server).confidence), (Blame::Upstream, Confidence::Likely));
+        assert_eq!(told(Client).blame, Blame::Client);
     }
 
     #[test]

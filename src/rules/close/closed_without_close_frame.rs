@@ -6,6 +6,7 @@ use crate::net::Endpoint;
 use crate::role::Role;
 use crate::rules::behind;
 use crate::rules::gateway::idle_timeout_close::Idle;
+use crate::rules::mqtt;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, Severity, quote, trust};
 
@@ -20,7 +21,8 @@ rule! {
     /// # What causes it
     /// A timer of a proxy or load balancer after a silence; a restart of a proxy or of the server; a crash; a handler of the
     /// server that failed on a message (uvicorn, aiohttp, Tornado) or returned (uvicorn, gorilla), where the framework sends
-    /// no Close then; a message above a limit, where the library drops the connection (tungstenite, and so axum and warp); a client
+    /// no Close then; a message above a limit, where the library drops the connection (tungstenite, and so axum and warp; actix-ws); a broker of MQTT
+    /// such as Mosquitto, which ends every session so; a client
     /// that was killed, or whose page was closed hard; code that drops a connection after missed pongs. Tunnelling
     /// proxies such as nginx and HAProxy never send a Close.
     ///
@@ -34,7 +36,8 @@ rule! {
     /// # What it does not report
     /// Connections that are still open when the capture ends, and those of which only one side was captured. Where
     /// bytes are missing a Close may be among them: then it is only possible, and a warning. Where the silence before it is one that a
-    /// known idle limit explains, it is a warning. Of a RST amid traffic, seen on one leg, it names who sent it and not who
+    /// known idle limit explains, it is a warning; where MQTT was spoken and the client's last message is as short as DISCONNECT,
+    /// information. Of a RST amid traffic, seen on one leg, it names who sent it and not who
     /// is to blame; and of a client whose request a gateway sent, that the gateway is who ended it, or passed it on. A gateway that
     /// ends TLS is known as the client by a TLS connection that begins and ends together with the session.
     pub static RULE = "WS-CL-001" "closed-without-close-frame" {
@@ -76,7 +79,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     };
     let announced = announced(connection, by, end);
     let at_work = (by == Role::Server && doubt.is_none() && announced.is_none())
-        .then(|| at_work(connection, end))
+        .then(|| at_work(connection, end, PROMPT))
         .flatten();
     let one_sided = silence.is_empty().then(|| silent_client(connection, by)).flatten();
     let one_sided = one_sided.map_or(String::new(), |quiet| {
@@ -85,17 +88,23 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
             quote::seconds(quiet)
         )
     });
+    let left = connection.ending.transport != Transport::Reset
+        && at_work.is_some_and(|since| mqtt::may_have_taken_leave(connection, since));
     let work = at_work.map_or(String::new(), |since| {
-        format!(
-            "; the {how} came {} after a message of the client, to which the server sent nothing",
-            quote::seconds(since)
-        )
+        let since = quote::seconds(since);
+        if left {
+            return format!(
+                "; the {how} came {since} after a message of the client as short as DISCONNECT of MQTT, after which brokers such as Mosquitto end TCP without a Close"
+            );
+        }
+        format!("; the {how} came {since} after a message of the client, to which the server sent nothing")
     });
     let large = large(connection, end).filter(|_| by == Role::Server && doubt.is_none());
     let size = large.map_or(String::new(), |bytes| {
         format!("; the last message of the client was its longest, with {}", quote::bytes(bytes))
     });
     let before = match at_work {
+        _ if left => Before::Leave,
         _ if large.is_some() && silence.is_empty() => Before::LargeMessage,
         _ if !silence.is_empty() => Before::Silence,
         Some(_) => Before::Message,
@@ -126,15 +135,23 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         end,
         format!("{} ended {} without a Close frame", by.name(), quote::transport(connection)),
     )
-    .at_most(if timed || doubt.is_some() { Severity::Warning } else { Severity::Error })
+    .at_most(match () {
+        () if left => Severity::Info,
+        () if timed || doubt.is_some() => Severity::Warning,
+        () => Severity::Error,
+    })
     .doubted(&doubt, Confidence::Possible)
-    .confidence(if connection.ending.unseen || forgotten || timer_of_client {
+    .confidence(if connection.ending.unseen || forgotten || timer_of_client || left {
         Confidence::Likely
     } else {
         Confidence::Certain
     })
     .origin(by)
-    .blame(if unclear || forgotten { Blame::Unknown } else { by.into() })
+    .blame(match () {
+        () if left => Blame::Nobody,
+        () if unclear || forgotten => Blame::Unknown,
+        () => by.into(),
+    })
     .message(format!(
         "the {} ended the session with {how}{silence}; {reports} 1006{goodbye}{work}{size}{one_sided}{why}{after}",
         by.name()
@@ -148,7 +165,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         Role::Client => String::from(
             "find out why the client left without a Close: killed, closed hard, or a library that drops the connection",
         ),
-        Role::Server => help(before, who_ended(context)),
+        Role::Server => help(before, who_ended(context), mqtt::is_spoken(connection)),
     });
     let sign = connection.response.as_ref().and_then(|response| relay(&response.head, &response.body));
     if let (Role::Server, Some(sign), Some(response)) = (by, sign, &connection.response) {
@@ -174,9 +191,8 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
             format!("TLS close_notify from the {}: its TLS was shut down in good order", alert.from.name()),
         );
     }
-    let frames = connection.frames.as_ref();
     for role in Role::BOTH {
-        if let Some(last) = frames.and_then(|frames| frames[role].last) {
+        if let Some(last) = last_data(connection, role) {
             finding = finding.shows(last, format!("last data of the {}", role.name()));
         }
     }
@@ -211,15 +227,22 @@ enum Before {
     Message,
     /// A message of the client that none before it was as long as.
     LargeMessage,
+    /// What may be the client's word of leave in MQTT.
+    Leave,
     /// Nothing that stands out.
     Traffic,
 }
 
 /// What to do first about an end by the server's side; `who` ended it, where both legs show that.
-fn help(before: Before, who: Option<(Party, Endpoint)>) -> String {
+fn help(before: Before, who: Option<(Party, Endpoint)>, is_mqtt: bool) -> String {
     let name = who
         .map_or(String::from("the server"), |(party, endpoint)| format!("the {} {endpoint}", party.name()));
     match (before, who) {
+        (Before::Leave, _) => String::from(
+            "nothing to mend where the client meant to leave; see in its log whether it sent DISCONNECT",
+        ),
+        (Before::Silence, None) if is_mqtt => String::from(mqtt::HELP_SILENT),
+        (Before::Message | Before::Traffic, None) if is_mqtt => String::from(mqtt::HELP),
         (Before::Silence, _) => format!(
             "send a Ping at half of this silence, or raise the timeout of that length on {}",
             if who.is_some() { name.as_str() } else { "the server's side" }
@@ -230,7 +253,7 @@ fn help(before: Before, who: Option<(Party, Endpoint)>) -> String {
             )
         }
         (Before::LargeMessage, _) => format!(
-            "compare that message with the limits of {name}: tungstenite (axum, warp) sends no Close above max_message_size and max_frame_size; then read its log at this second"
+            "compare that message with the limits of {name}: of those who send no Close above them, tungstenite (axum, warp) has max_message_size and max_frame_size, actix-ws max_frame_size, fastwebsockets set_max_message_size, libsoup max-incoming-payload-size, uWSGI websocket-max-size; then read its log at this second"
         ),
         (Before::Message, _) => format!(
             "read the log of {name} at this second for what became of that message: an exception in its handler, or a return without a Close; then look for a restart, a crash{}",
@@ -255,14 +278,20 @@ fn hidden(connection: &Connection, role: Role) -> Option<String> {
     (!before || connection.quality.unseen[role] || connection.quality.bounded).then_some(doubt)
 }
 
+/// The last data of a side, or the last before the Close with which it answered the end.
+fn last_data(connection: &Connection, role: Role) -> Option<Seen> {
+    let late = connection.first_close(role).filter(|close| super::is_late(connection, close));
+    late.and_then(|close| close.after[role]).or(connection.frames.as_ref()?[role].last)
+}
+
 /// Seconds from a message of the client, to which the server sent nothing, to the end, where they are so few that the server
 /// ended while it was at work on it: servers of many frameworks do so where the handler of a message fails.
-fn at_work(connection: &Connection, end: Seen) -> Option<f64> {
+fn at_work(connection: &Connection, end: Seen, within: f64) -> Option<f64> {
     let frames = connection.frames.as_ref()?;
-    let message = frames.client.last.filter(|_| frames.client.messages > 0)?;
+    let message = last_data(connection, Role::Client).filter(|_| frames.client.messages > 0)?;
     let silent = frames.server.last.is_none_or(|last| last.packet < message.packet);
     let since = trust::elapsed(connection, message, end)?;
-    (silent && since < PROMPT).then_some(since)
+    (silent && since < within).then_some(since)
 }
 
 /// Bytes of the client's last message, where it is a large one and the longest, and was on its way or just there at the end.
@@ -273,7 +302,7 @@ fn large(connection: &Connection, end: Seen) -> Option<u64> {
     let bytes = frames.latest_message;
     let longest = bytes >= LARGE && bytes >= frames.longest_message;
     let on_its_way = frames.last.is_some_and(|last| last.packet > end.packet);
-    (longest && (on_its_way || at_work(connection, end).is_some())).then_some(bytes)
+    (longest && (on_its_way || at_work(connection, end, LINGER).is_some())).then_some(bytes)
 }
 
 /// Seconds for which the client of a session that the server ended had sent nothing, where they are many.
@@ -288,6 +317,9 @@ const LARGE: u64 = 32 << 10;
 /// Seconds within which a handler that fails mostly does.
 const PROMPT: f64 = 0.5;
 
+/// Seconds within which a server ends TCP that gave up on a message: actix-web looks once a second.
+const LINGER: f64 = 1.2;
+
 /// Seconds of silence that are worth a word: the shortest common timer is 30 s.
 const LONG: f64 = 20.0;
 
@@ -298,7 +330,7 @@ mod tests {
     use crate::connection::{Reset, ResetKind};
     use crate::http::h2::ErrorCode;
     use crate::role::Role::{Client, Server};
-    use crate::rules::testing::{Scene, both};
+    use crate::rules::testing::{ANSWER, REQUEST, Scene, both};
     use crate::rules::{Blame, Confidence, Origin, Severity};
 
     #[test]
@@ -416,6 +448,8 @@ mod tests {
     fn an_end_on_a_message_of_the_client_sends_to_the_handler() {
         let told = |scene: Scene| scene.finds(RULE.name);
         let failed = told(Scene::session("", "").messages(Server, 1).messages(Client, 1).fin(Server));
+        let answered = Scene::session("", "").messages(Client, 1).fin(Server).close(Client, 1000, "");
+        assert!(told(answered).help.contains("exception"));
         assert!(failed.message.contains("10 ms after a message of the client"), "{}", failed.message);
         assert!(failed.help.contains("exception"), "{}", failed.help);
         for other in [
@@ -459,6 +493,37 @@ mod tests {
     }
 
     #[test]
+    fn a_broker_that_ends_tcp_after_disconnect_is_in_order() {
+        let told = |protocol: &str, bytes: u64, seconds: f64| {
+            let line = format!("Sec-WebSocket-Protocol: {protocol}\r\n");
+            let scene =
+                Scene::tcp().request(&format!("{REQUEST}{line}")).answer(&format!("{ANSWER}{line}"), "");
+            let scene = scene.messages(Server, 1).messages(Client, 1).with(|connection| {
+                connection.frames.as_mut().unwrap().client.latest_message = bytes;
+            });
+            scene.after(seconds).fin(Server).finds(RULE.name)
+        };
+        assert_eq!(told("mqtt", 1, 0.0).severity, Severity::Info);
+        let left = told("mqtt", 2, 0.0);
+        assert_eq!(
+            (left.severity, left.blame, left.confidence),
+            (Severity::Info, Blame::Nobody, Confidence::Likely)
+        );
+        assert!(left.message.contains("DISCONNECT"), "{}", left.message);
+        for (protocol, bytes, seconds, help) in [
+            ("mqtt", 40, 0.0, "client identifier"),
+            ("mqtt", 2, 0.3, "client identifier"),
+            ("mqttv3.1", 2, 3.0, "client identifier"),
+            ("mqtt", 2, 90.0, "PINGREQ"),
+            ("v12.stomp", 2, 0.0, "exception"),
+        ] {
+            let other = told(protocol, bytes, seconds);
+            assert_eq!((other.severity, other.blame), (Severity::Error, Blame::Server), "{protocol} {bytes}");
+            assert!(other.help.contains(help), "{}", other.help);
+        }
+    }
+
+    #[test]
     fn open_unseen_and_refused_connections_are_silent() {
         Scene::session("", "").messages(Client, 1).silent(RULE.name);
         Scene::session("", "").unseen(Server).fin(Client).silent(RULE.name);
@@ -478,6 +543,10 @@ mod tests {
         let finding = told(100_000, 500, Server);
         assert!(finding.message.contains("its longest, with 100000 bytes"), "{finding:#?}");
         assert!(finding.help.contains("max_message_size"), "{}", finding.help);
+        let late = Scene::session("", "").messages(Client, 1).with(|connection| {
+            connection.frames.as_mut().unwrap().client.latest_message = 100_000;
+        });
+        assert!(late.after(1.0).fin(Server).finds(RULE.name).help.contains("max_message_size"));
         for finding in [told(500, 500, Server), told(100_000, 200_000, Server), told(100_000, 500, Client)] {
             assert!(!finding.help.contains("max_message_size"), "{}", finding.help);
         }

@@ -128,7 +128,12 @@ fn verdict(connection: &Connection, context: &Context<'_>, close: &Close, findin
             response.head.status,
             super::elsewhere(connection, context, &missing)
         ))
-        .help(format!("enable {names} on the {}, or make {them} optional in the client{}", side.name, side.advice))
+        .help(format!(
+            "enable {names} on the {}{}, or make {them} optional in the client{}",
+            side.name,
+            super::setting(connection, &missing),
+            side.advice
+        ))
 }
 
 /// The client insists on what its request does not offer. A request without any offer more probably lost it on the way.
@@ -219,6 +224,20 @@ mod tests {
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::{ANSWER, REQUEST, Scene, judged_together, named};
     use crate::rules::{Blame, Confidence, Finding};
+
+    #[test]
+    fn the_setting_of_a_server_that_names_itself_is_told() {
+        let help = |server: &str, offer: &str| {
+            let request = format!("{REQUEST}Sec-WebSocket-Extensions: {offer}\r\n");
+            let scene = Scene::tcp().request(&request).answer(&format!("{ANSWER}Server: {server}\r\n"), "");
+            scene.close(Client, 1010, offer).finds(RULE.name).help
+        };
+        assert!(
+            help("Cowboy", "permessage-deflate").contains("on the server (compress => true of Cowboy), or")
+        );
+        assert!(help("other", "permessage-deflate").contains("on the server, or"));
+        assert!(help("Cowboy", "bbf-usp-protocol").contains("on the server, or"));
+    }
 
     fn closed(offer: &str, answer: &str, reason: &str) -> Finding {
         Scene::session(offer, answer)

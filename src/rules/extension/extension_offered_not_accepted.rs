@@ -65,7 +65,11 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
                     "the client offered {names} and the server did not accept, so the session runs without; this is allowed{}",
                     super::elsewhere(connection, context, &missing)
                 ))
-                .help(format!("if {names} {} on at the server and check that no gateway removes Sec-WebSocket-Extensions", if missing.len() == 1 { "is needed, switch it" } else { "are needed, switch them" })),
+                .help(format!(
+                    "if {names} {} on at the server{} and check that no gateway removes Sec-WebSocket-Extensions",
+                    if missing.len() == 1 { "is needed, switch it" } else { "are needed, switch them" },
+                    super::setting(connection, &missing)
+                )),
         );
     }
 }

@@ -47,6 +47,24 @@ fn elsewhere(connection: &Connection, context: &Context<'_>, missing: &[&str]) -
     }
 }
 
+/// By which setting the server compresses, in brackets, where it names itself in its answer and does not.
+fn setting(connection: &Connection, missing: &[&str]) -> String {
+    let server = connection.response.as_ref().and_then(|response| response.head.head.text("Server"));
+    let server = server.filter(|_| missing.contains(&DEFLATE)).unwrap_or_default();
+    let known = SETTINGS.iter().find(|(name, _)| server.contains(name));
+    known.map_or(String::new(), |(_, setting)| format!(" ({setting})"))
+}
+
+/// Of Cowboy 2.8 seen, of the others read in the source of uvicorn 0.54, Daphne 4.2, Tornado 6.6, aiohttp 3.14 and websockets 17.
+const SETTINGS: [(&str, &str); 6] = [
+    ("Cowboy", "compress => true of Cowboy"),
+    ("uvicorn", "--ws-per-message-deflate of uvicorn"),
+    ("daphne", "Daphne has none"),
+    ("TornadoServer", "get_compression_options of Tornado's WebSocketHandler"),
+    ("aiohttp", "compress of aiohttp's WebSocketResponse"),
+    ("websockets/", "compression of Python's websockets"),
+];
+
 /// What stands on the server's side, as far as the answer shows.
 struct Side {
     blame: Blame,

@@ -21,7 +21,7 @@ rule! {
     /// Control frames between the fragments of a message, which are legal. After missing bytes it is only likely.
     pub static RULE = "WS-FR-004" "control-frame-invalid" {
         severity: Error, category: Frame, reference: "RFC 6455 §5.4, §5.5",
-        explains: ["close-reports-peer-violation", "close-reply-differs", "closed-without-close-frame"], asked_on: [Anomaly], check: Check::Connection(check),
+        explains: ["close-reports-peer-violation", "close-reply-differs", "closed-without-close-frame", "close-internal-error"], asked_on: [Anomaly], check: Check::Connection(check),
     }
 }
 

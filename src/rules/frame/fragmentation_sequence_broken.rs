@@ -22,7 +22,7 @@ rule! {
     /// missing bytes it is only likely.
     pub static RULE = "WS-FR-006" "fragmentation-sequence-broken" {
         severity: Error, category: Frame, reference: "RFC 6455 §5.4",
-        explains: ["close-reports-peer-violation", "close-reply-differs", "closed-without-close-frame"], asked_on: [Anomaly], check: Check::Connection(check),
+        explains: ["close-reports-peer-violation", "close-reply-differs", "closed-without-close-frame", "close-internal-error"], asked_on: [Anomaly], check: Check::Connection(check),
     }
 }
 

@@ -1,7 +1,7 @@
 use crate::connection::{Anomaly, Close, Connection};
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, engine_io, quote, trust};
 use crate::websocket::Violation;
 
 rule! {
@@ -60,7 +60,11 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                         quote::close(close)
                     ))
                 ))
-                .help("return no HTTP response from a handler that has upgraded, and look for a proxy that writes error pages into open tunnels"),
+                .help(if refused_late(connection, anomaly) {
+                    "let the client be as new as the server: Socket.IO answers so after the 101 to what it does not take, such as EIO=3 of a client of version 2 (allowEIO3 lets it in)"
+                } else {
+                    "return no HTTP response from a handler that has upgraded, and look for a proxy that writes error pages into open tunnels"
+                }),
         );
     }
 }
@@ -74,6 +78,13 @@ fn closed<'a>(connection: &'a Connection, anomaly: &Anomaly) -> Option<&'a Close
     (close.code == other.code).then_some(close)
 }
 
+/// Whether a server of Socket.IO refuses a client only after the 101: seen of engine.io 6.
+fn refused_late(connection: &Connection, anomaly: &Anomaly) -> bool {
+    anomaly.from == Role::Server
+        && anomaly.quote.starts_with(b"HTTP/1.1 400")
+        && engine_io::version(connection).is_some_and(|version| version != "4")
+}
+
 /// Whether the bytes begin an answer with 502, 503 or 504.
 fn is_error_page(bytes: &[u8]) -> bool {
     bytes.starts_with(b"HTTP/1.") && matches!(bytes.get(8..12), Some(b" 502" | b" 503" | b" 504"))
@@ -83,7 +94,7 @@ fn is_error_page(bytes: &[u8]) -> bool {
 mod tests {
     use super::RULE;
     use crate::role::Role::{Client, Server};
-    use crate::rules::testing::{Scene, both};
+    use crate::rules::testing::{ANSWER, REQUEST, Scene, both};
     use crate::rules::{Blame, Origin, Severity};
     use crate::websocket::Violation::{self, HttpInStream, Rsv23};
 
@@ -99,6 +110,17 @@ mod tests {
         assert_eq!((findings[0].rule.name, findings[0].blame), (RULE.name, Blame::Server));
         assert!(findings[0].message.contains("HTTP/1.1 204 No"));
         assert!(findings[0].consequences.iter().any(|below| below.rule.name == "rsv-bits-misused"));
+    }
+
+    #[test]
+    fn socket_io_that_refuses_an_old_client_after_the_101_is_told_so() {
+        let help = |version: u8| {
+            let request = REQUEST.replace("/chat?token=s3cret", &format!("/socket.io/?EIO={version}"));
+            let scene = Scene::tcp().request(&request).answer(ANSWER, "");
+            scene.anomaly(Server, HttpInStream, b"HTTP/1.1 400 Bad").finds(RULE.name).help
+        };
+        assert!(help(3).contains("allowEIO3"));
+        assert!(help(4).starts_with("return no HTTP response"));
     }
 
     #[test]

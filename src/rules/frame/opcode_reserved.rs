@@ -21,7 +21,7 @@ rule! {
     /// Connections without such a frame. After missing bytes, and in a session that was joined midway, it is only likely.
     pub static RULE = "WS-FR-003" "opcode-reserved" {
         severity: Error, category: Frame, reference: "RFC 6455 §5.2",
-        explains: ["close-reports-peer-violation", "close-reply-differs", "closed-without-close-frame"], asked_on: [Anomaly], check: Check::Connection(check),
+        explains: ["close-reports-peer-violation", "close-reply-differs", "closed-without-close-frame", "close-internal-error"], asked_on: [Anomaly], check: Check::Connection(check),
     }
 }
 

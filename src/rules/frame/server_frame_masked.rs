@@ -21,7 +21,7 @@ rule! {
     /// Connections where only the masks tell client from server. After missing bytes it is only likely.
     pub static RULE = "WS-FR-002" "server-frame-masked" {
         severity: Error, category: Frame, reference: "RFC 6455 §5.1",
-        explains: ["close-reports-peer-violation", "close-reply-differs", "closed-without-close-frame"], asked_on: [Anomaly], check: Check::Connection(check),
+        explains: ["close-reports-peer-violation", "close-reply-differs", "closed-without-close-frame", "close-internal-error"], asked_on: [Anomaly], check: Check::Connection(check),
     }
 }
 

@@ -127,7 +127,7 @@ fn help(legs: &Legs<'_>, seconds: f64) -> String {
             ping(seconds)
         ),
         (None, None) => format!(
-            "compare the idle limit of the gateway with this silence, such as timeout tunnel of HAProxy, proxy_read_timeout of nginx or pipe_timeout of Varnish, and read its log at this moment; a Ping every {} would keep such a session",
+            "compare the idle limit of the gateway with this silence, such as timeout tunnel of HAProxy, proxy_read_timeout of nginx (proxy_timeout in a stream block) or pipe_timeout of Varnish, and read its log at this moment; a Ping every {} would keep such a session",
             ping(seconds)
         ),
     }

@@ -1,6 +1,6 @@
 use crate::connection::Connection;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Context, Finding, Severity, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Context, Finding, Severity, engine_io, quote, trust};
 
 rule! {
     /// # What it finds
@@ -94,12 +94,18 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
             "the origin differs from the host, so the origin policy is the first suspect",
             "allow this origin on the server, and let proxies forward the original Host",
         )
+    } else if status == 403 && engine_io::version(connection).is_some_and(|version| version != "4") {
+        (
+            Blame::Client,
+            "the client asks for EIO=3, the protocol of Socket.IO 2, which newer servers refuse unless told otherwise",
+            "use a client of Socket.IO 3 or later, or let the server take the old ones",
+        )
     } else {
         (
             Blame::Server,
             "the answer does not say why",
             if status == 403 {
-                "read the server's log for the refused request: origin, credentials or access rights; with uvicorn, Hypercorn and Daphne also a path without a WebSocket route, or an application that closed before it accepted"
+                "read the server's log for the refused request: origin, credentials or access rights; with uvicorn, Hypercorn, Daphne and Granian also a path without a WebSocket route, or an application that closed (Granian: or failed) before it accepted"
             } else {
                 "read the server's log for the refused request: origin, credentials or access rights"
             },
@@ -165,6 +171,16 @@ mod tests {
         let finding = refused("", "HTTP/1.1 403 Forbidden\r\n");
         assert!(finding.message.ends_with("the answer does not say why"), "{}", finding.message);
         assert!(finding.help.contains("a path without a WebSocket route"), "{}", finding.help);
+    }
+
+    #[test]
+    fn an_old_client_of_socket_io_is_told_so() {
+        let told = |version: u8| {
+            let request = REQUEST.replace("/chat?token=s3cret", &format!("/socket.io/?EIO={version}"));
+            Scene::tcp().request(&request).answer("HTTP/1.1 403 Forbidden\r\n", "").finds(RULE.name)
+        };
+        assert_eq!((told(3).blame, told(4).blame), (Blame::Client, Blame::Server));
+        assert!(told(3).help.contains("Socket.IO 3"));
     }
 
     #[test]

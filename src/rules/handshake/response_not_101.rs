@@ -108,7 +108,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                 _ if named.is_some_and(|(name, ..)| *name == EXTENSIONS) => String::from(
                     "offer the extension without parameters, or let the server's limits be no narrower than the offer: the body says what it refuses",
                 ),
-                _ if demanded => String::from(
+                _ if demanded || named.is_some_and(|(name, ..)| *name == SUBPROTOCOL) => String::from(
                     "offer one of the subprotocols that the server is set to, or let the server demand none",
                 ),
                 _ if lost_session => String::from(
@@ -118,6 +118,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                 // How ws on Node refuses any path but its own.
                 _ if status == 400 && body == "Bad Request" => String::from(
                     "compare the path with the path option of ws, which refuses all others so, then the fields of the request on both sides of every gateway",
+                ),
+                _ if matches!(status, 404 | 410) && names_something(&request.head.target) => String::from(
+                    "see whether what the id in the path names still exists on this server, for it may be gone after a restart or be on another one behind a load balancer; then compare the path with the routes of the server",
                 ),
                 Some(code) => sentence(code.fix),
                 None => String::from("read the log of whoever answered, at this second"),
@@ -143,6 +146,15 @@ const FIELDS: [(&str, Blame, &str); 4] = [
 
 const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
 const SUBPROTOCOL: &str = "Sec-WebSocket-Protocol";
+
+/// Whether the path holds a UUID, as that of a kernel of Jupyter does: what it names comes and goes, while routes stay.
+fn names_something(target: &str) -> bool {
+    let is_uuid = |part: &str| {
+        let groups = part.split('-').map(|group| group.len());
+        groups.eq([8, 4, 4, 4, 12]) && part.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
+    };
+    target.split('?').next().is_some_and(|path| path.split('/').any(is_uuid))
+}
 
 /// The first sentence of a text, as a message: lower case, no final stop.
 fn sentence(text: &str) -> String {
@@ -170,7 +182,24 @@ mod tests {
         };
         let finding = refused("Sec-WebSocket-Protocol: other\r\n");
         assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Likely));
+        assert!(finding.help.starts_with("offer one of the subprotocols"), "{}", finding.help);
         assert_eq!(refused("").blame, Blame::Unknown);
+    }
+
+    #[test]
+    fn a_404_of_a_path_with_an_id_asks_whether_that_is_still_there() {
+        let help = |target: &str| {
+            let request = REQUEST.replace("/chat?token=s3cret", target);
+            Scene::tcp().request(&request).answer("HTTP/1.1 404 Not Found\r\n", "").finds(RULE.name).help
+        };
+        assert!(
+            help("/api/kernels/0b5d1c9e-6a1f-4f0e-9c1a-5d2a7c9f1b22/channels")
+                .starts_with("see whether what the id")
+        );
+        for plain in ["/api/kernels/channels", "/chat?id=0b5d1c9e-6a1f-4f0e-9c1a-5d2a7c9f1b22", "/a-b-c-d-e"]
+        {
+            assert!(help(plain).starts_with("compare the path"), "{plain}");
+        }
     }
 
     #[test]

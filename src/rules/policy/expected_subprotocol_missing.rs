@@ -1,5 +1,6 @@
 use super::Standing;
 use crate::connection::Connection;
+use crate::http::redacted_subprotocols;
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Context, Finding, quote};
@@ -45,7 +46,8 @@ pub(in crate::rules) fn standing(connection: &Connection, subprotocols: &[String
             Standing::met(response.seen, format!("{agreed} agreed"))
         }
         Some(other) => {
-            Standing::unmet(response.seen, format!("{} agreed", quote::quoted(other))).through(Role::Server)
+            Standing::unmet(response.seen, format!("{} agreed", quote::quoted(&redacted_subprotocols(other))))
+                .through(Role::Server)
         }
         None if subprotocols.iter().any(offered) => {
             Standing::unmet(response.seen, "it was offered, and the 101 selects none").through(Role::Server)

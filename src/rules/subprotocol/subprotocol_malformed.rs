@@ -1,5 +1,5 @@
 use super::FIELD;
-use crate::connection::{Connection, Request};
+use crate::connection::Connection;
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Finding, quote, trust};
@@ -29,26 +29,15 @@ rule! {
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
-    let offers = |request: &&Request| request.head.head.field(FIELD).is_some();
-    if let Some(request) = connection.request.as_ref().filter(offers) {
+    if let Some(request) = &connection.request {
         let offered = Subprotocols::parse(request.head.head.values(FIELD));
-        let list = &offered.list;
-        let repeated =
-            list.iter().enumerate().any(|(index, name)| list.iter().take(index).any(|other| other == name));
-        let what = if offered.malformed.is_some() {
-            Some("a value that is no token")
-        } else if repeated {
-            Some("the same value twice")
-        } else {
-            (list.is_empty() && offered.lines > 0).then_some("an empty list")
-        };
-        if let Some(what) = what {
+        if let Some(what) = fault(&offered) {
             found.push(
                 Finding::new(&RULE, request.seen, "malformed subprotocol list")
                     .origin(Role::Client)
                     .blame(Role::Client)
                     .message(format!("the client's {FIELD} has {what}"))
-                    .shows(request.seen, format!("{FIELD} with {} that are tokens", list.len()))
+                    .shows(request.seen, format!("{FIELD} with {} that are tokens", offered.list.len()))
                     .help("offer each subprotocol once and as a token, and encode tokens of access as base64url without padding"),
             );
         }
@@ -64,6 +53,20 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                 .shows(response.seen, quote::field_or_none(head, FIELD))
                 .help("answer with exactly one of the offered subprotocols"),
         );
+    }
+}
+
+/// What is wrong with an offer.
+pub(super) fn fault(offered: &Subprotocols) -> Option<&'static str> {
+    let list = &offered.list;
+    let repeated =
+        list.iter().enumerate().any(|(index, name)| list.iter().take(index).any(|other| other == name));
+    if offered.malformed.is_some() {
+        Some("a value that is no token")
+    } else if repeated {
+        Some("the same value twice")
+    } else {
+        (list.is_empty() && offered.lines > 0).then_some("an empty list")
     }
 }
 

@@ -1,8 +1,10 @@
 use super::FIELD;
+use super::subprotocol_malformed::fault;
 use crate::connection::Connection;
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Finding, Severity, quote, trust};
+use crate::websocket::Subprotocols;
 
 rule! {
     /// # What it finds
@@ -49,19 +51,26 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let unknown = trust::is_doubtful(connection, Role::Client);
     let browser = browser && !agent.contains("firefox/");
     let strict = !tolerates && !unknown && (browser || left.is_some() || agent.contains("tungstenite"));
+    // A server that reads such a list with care selects nothing of it.
+    let malformed = fault(&Subprotocols::parse(request.head.head.values(FIELD))).is_some();
     let mut finding = Finding::new(&RULE, response.seen, "no offered subprotocol selected")
         .at_most(if strict { Severity::Error } else { Severity::Warning })
-        .confidence(if strict { Confidence::Likely } else { Confidence::Possible })
+        .confidence(if strict && !malformed { Confidence::Likely } else { Confidence::Possible })
         .origin(Role::Server)
-        .blame(Blame::Server)
+        .blame(if malformed { Blame::Unknown } else { Blame::Server })
         .message(format!(
-            "the client offered {} and the server selected none, which Chrome, ws on Node and tungstenite refuse{}",
-            quote::short(&quote::list(&request.subprotocols)),
+            "the client offered {}{} and the server selected none, which Chrome, ws on Node and tungstenite refuse{}",
+            quote::subprotocols(&request.subprotocols),
+            if malformed { " in a malformed list" } else { "" },
             if tolerates { "; this client goes on without" } else { "" }
         ))
         .shows_all(request.seen, quote::fields(&request.head.head, &[FIELD]))
         .shows(response.seen, format!("{} with {}", response.head.status, quote::field_or_none(&response.head.head, FIELD)))
-        .help("let the server select one of the subprotocols that the client offers");
+        .help(if malformed {
+            "let the client offer a proper list, and the server select one of it"
+        } else {
+            "let the server select one of the subprotocols that the client offers"
+        });
     if let Some((_, seen)) = left.filter(|_| !tolerates) {
         finding = finding.shows(seen, "client ends TCP without a Close");
     }
@@ -98,6 +107,18 @@ mod tests {
             (1, Severity::Error, Blame::Server)
         );
         assert_eq!(offered("").messages(Client, 1).finds(RULE.name).severity, Severity::Warning);
+    }
+
+    #[test]
+    fn of_a_malformed_list_a_server_may_select_nothing() {
+        let offer = |list: &str| {
+            let request = format!("{REQUEST}Sec-WebSocket-Protocol: {list}\r\n");
+            let finding = Scene::tcp().request(&request).answer(ANSWER, "").fin(Client).finds(RULE.name);
+            (finding.blame, finding.confidence)
+        };
+        assert_eq!(offer("a1, b2"), (Blame::Server, Confidence::Likely));
+        assert_eq!(offer("a1, a1"), (Blame::Unknown, Confidence::Possible));
+        assert_eq!(offer("a1, b/2"), (Blame::Unknown, Confidence::Possible));
     }
 
     #[test]

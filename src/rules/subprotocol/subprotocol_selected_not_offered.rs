@@ -1,5 +1,6 @@
 use super::FIELD;
 use crate::connection::Connection;
+use crate::http::redacted_subprotocols;
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Finding, quote, trust};
@@ -47,7 +48,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             .blame(Role::Server)
             .message(format!(
                 "the server selected {}{why}; a conforming client fails the connection",
-                quote::quoted(selected)
+                quote::quoted(&redacted_subprotocols(selected))
             ))
             .shows(request.seen, format!("offered {}", quote::field_or_none(&request.head.head, FIELD)))
             .shows(response.seen, quote::field_or_none(&response.head.head, FIELD))

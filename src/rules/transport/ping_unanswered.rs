@@ -1,12 +1,14 @@
 use crate::connection::Connection;
+use crate::gateway::{How, Parting};
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Finding, Origin, close, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, close, engine_io, quote, trust};
 
 rule! {
     /// # What it finds
     /// A Ping that no Pong followed within 20 s, or until its sender gave up because of it: with a Close that says so, or,
-    /// as the heartbeat that ws on Node recommends, by ending TCP.
+    /// as the heartbeat that ws on Node recommends, by ending TCP. Also the heartbeat of engine.io (Socket.IO), whose ping is a
+    /// message, where the server closed after it and the client had sent nothing.
     ///
     /// # Why it matters
     /// It separates a dead path from a program that stands still, and comes before 1011 `keepalive ping timeout` and
@@ -28,7 +30,7 @@ rule! {
         severity: Warning, category: Transport, reference: "RFC 6455 §5.5.2, §5.5.3",
         explains: ["close-internal-error", "closed-without-close-frame", "close-unanswered", "idle-timeout-close",
             "close-reports-peer-violation"],
-        asked_on: [Ping], check: Check::Connection(check),
+        asked_on: [Ping, ServerLeft], check: Check::Connection(check),
     }
 }
 
@@ -36,6 +38,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     for from in Role::BOTH {
         found.extend(unanswered(connection, from));
     }
+    found.extend(heartbeat_of_engine_io(connection));
 }
 
 fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
@@ -170,6 +173,37 @@ fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
     Some(finding)
 }
 
+/// What a server of engine.io says without a word: its heartbeat is a text message of one byte, and it closes with no code, or in
+/// Python with 1000, where the client did not reply within pingTimeout.
+fn heartbeat_of_engine_io(connection: &Connection) -> Option<Finding> {
+    if engine_io::version(connection)? != "4" {
+        return None;
+    }
+    let parting = Parting::of(connection)?;
+    let gave_up = parting.by == Role::Server && matches!(parting.how, How::Close(1000 | 1005));
+    let (beat, heard) = (parting.last.server?, parting.last.client?);
+    let last_word = connection.frames.as_ref()?.server.latest_message == 1 && heard.packet < beat.packet;
+    // Of a Close that came in parts, the first is the last before it, and hides the heartbeat.
+    let since = if beat.at == parting.seen.at { heard } else { beat };
+    let waited = trust::elapsed(connection, since, parting.seen)?;
+    if !gave_up || !last_word || parting.quiet.is_none() || waited < HEARTBEAT {
+        return None;
+    }
+    let finding = Finding::new(&RULE, beat, "heartbeat of Socket.IO unanswered by the client")
+        .confidence(Confidence::Likely)
+        .origin(Role::Client)
+        .blame(Role::Client)
+        .message(format!(
+            "the last message of the server has one byte, as the heartbeat of engine.io (Socket.IO) has; the client sent nothing in the {} after it, and the server closed",
+            quote::seconds(waited)
+        ))
+        .shows(heard, "last data of the client before it")
+        .shows(beat, "the heartbeat of the server")
+        .shows(parting.seen, "Close of the server")
+        .help("find out what blocked the client at this time, such as a page in the background or a suspended machine; or raise pingTimeout of the server (20 s by default)");
+    Some(finding)
+}
+
 /// Why no Pong came.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reason {
@@ -205,7 +239,7 @@ mod tests {
     use crate::capture::{PacketId, Seen};
     use crate::connection::{Connection, Repeats, Span};
     use crate::role::Role::{Client, Server};
-    use crate::rules::testing::Scene;
+    use crate::rules::testing::{ANSWER, REQUEST, Scene};
     use crate::rules::{Blame, Confidence, Origin};
     use crate::time::Timestamp;
 
@@ -349,6 +383,31 @@ mod tests {
         }
         let findings = gave_up(1002, "");
         assert!(findings.iter().all(|finding| finding.rule.name != RULE.name), "{findings:#?}");
+    }
+
+    #[test]
+    fn a_heartbeat_of_engine_io_is_a_message() {
+        let session = |version: u8, bytes: u64| {
+            let request = REQUEST.replace("/chat?token=s3cret", &format!("/socket.io/?EIO={version}"));
+            let scene =
+                Scene::tcp().request(&request).answer(ANSWER, "").messages(Client, 1).messages(Server, 1);
+            scene.with(|c: &mut Connection| c.frames.as_mut().unwrap().server.latest_message = bytes)
+        };
+        let finding =
+            session(4, 1).after(20.0).raw_close(Server, b"").raw_close(Client, b"").finds(RULE.name);
+        assert_eq!(finding.blame, Blame::Client);
+        assert!(finding.message.contains("Socket.IO") && finding.help.contains("pingTimeout"));
+        session(4, 1).after(20.0).close(Server, 1000, "").fin(Server).finds(RULE.name);
+        for other in [
+            session(3, 1).after(20.0).close(Server, 1000, ""),
+            session(4, 7).after(20.0).close(Server, 1000, ""),
+            session(4, 1).messages(Client, 1).after(20.0).close(Server, 1000, ""),
+            session(4, 1).after(1.0).close(Server, 1000, ""),
+            session(4, 1).after(20.0).close(Client, 1000, ""),
+            session(4, 1).after(20.0).close(Server, 1001, ""),
+        ] {
+            other.silent(RULE.name);
+        }
     }
 
     #[test]
