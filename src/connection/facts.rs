@@ -174,9 +174,10 @@ impl Connection {
 
     /// The Close by which the session was given up; `None` where either side had ended the transport before it.
     pub fn parting_close(&self) -> Option<&Close> {
-        self.closes
-            .first()
-            .filter(|close| self.ending.by.is_none_or(|(_, end)| close.seen.packet <= end.packet))
+        self.closes.first().filter(|close| {
+            // Nobody sends a Close after the end of its own side, in whatever order a capture holds the two.
+            self.ending.by.is_none_or(|(by, end)| by == close.from || close.seen.packet <= end.packet)
+        })
     }
 
     /// The first Close frame that one side sent.

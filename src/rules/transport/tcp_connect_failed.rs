@@ -105,7 +105,11 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
 /// Whether an attempt was refused (`true`) or ignored (`false`); `None` where it was neither for sure.
 fn failure(unused: &Unused) -> Option<bool> {
     match (unused.accepted, unused.ended) {
-        (None, Some((Role::Server, Transport::Reset, _))) => Some(true),
+        // One that comes later ends a connection whose SYN-ACK the capture lacks.
+        (None, Some((Role::Server, Transport::Reset, end))) => {
+            let waited = end.at.nanos_since(unused.opened.at);
+            (unused.syns > 1 || waited < AT_ONCE).then_some(true)
+        }
         (None, None | Some((Role::Client, ..)))
             if unused.syns >= SYNS || undelivered::refusal(&unused.undelivered).is_some() =>
         {
@@ -114,6 +118,9 @@ fn failure(unused: &Unused) -> Option<bool> {
         _ => None,
     }
 }
+
+/// Nanoseconds within which a single SYN is refused.
+const AT_ONCE: i64 = 3_000_000_000;
 
 /// SYNs without an answer that are no accident.
 const SYNS: u32 = 3;
@@ -185,6 +192,14 @@ mod tests {
         let accepted = Some(here[0].first);
         silent(&here, Unused { accepted, ..attempt(5.0, 3, true, &here[0]) });
         silent(&here, attempt(5.0, 1, false, &here[0]));
+        // A SYN-ACK that the capture lacks: nobody is refused after a minute.
+        let late = |syns| {
+            let mut late = attempt(5.0, syns, true, &here[0]);
+            late.ended = late.ended.map(|(by, how, _)| (by, how, attempt(65.0, 1, true, &here[0]).opened));
+            late
+        };
+        silent(&here, late(1));
+        assert!(named(&judged_together(&here, &[late(2)])[0], RULE.name).is_some());
         let mut other = attempt(5.0, 3, true, &here[0]);
         other.server.port = 9;
         silent(&here, other);
