@@ -20,8 +20,8 @@ rule! {
     /// HAProxy `timeout tunnel`.
     ///
     /// # What it does not report
-    /// Shorter stalls, which are ordinary flow control. The packet that opened the window again may be one that the capture
-    /// lacks, so it is never more than likely, and only possible where other packets are missing. No scale is needed to know a window of zero. Of TLS that no key opened it is
+    /// Shorter stalls, which are ordinary flow control. Where the capture lacks packets of either side it is only possible:
+    /// the window may have opened in one of them. No scale is needed to know a window of zero. Of TLS that no key opened it is
     /// information.
     pub static RULE = "WS-TR-005" "receiver-stalled" {
         severity: Warning, category: Transport, reference: "RFC 9293 §3.8.6",
@@ -35,12 +35,11 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         let Some(stall) = stall.filter(|stall| stall.nanos() >= LONG) else { continue };
         let name = role.name();
         let seconds = quote::seconds(stall.nanos() as f64 / 1e9);
-        // An announcement that the window opened again may be among what the capture lacks; one without payload leaves no gap.
+        // An announcement that the window opened again may be among what the capture lacks; without payload it leaves no gap.
         let doubt = trust::doubt(connection, role).or_else(|| trust::doubt(connection, role.other()));
         found.push(
             Finding::new(&RULE, stall.from, format!("{name} stopped reading"))
                 .at_most(sealed::gravity(connection))
-                .confidence(Confidence::Likely)
                 .doubted(&doubt, Confidence::Possible)
                 .origin(role)
                 .blame(role)
@@ -82,7 +81,7 @@ mod tests {
     #[test]
     fn a_reader_that_stops_is_to_blame() {
         let finding = stalled(7.0).finds(RULE.name);
-        assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Likely));
+        assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Certain));
         assert!(finding.message.contains("7.0 s"));
     }
 
