@@ -57,7 +57,7 @@ impl Fronts {
         let named = forwarded_for(upstream);
         let fits = |front: &&Front| {
             front.stream.0 == upstream.tcp.capture
-                && front.gateway.ip == upstream.tcp.client.ip
+                && (front.gateway.ip == upstream.tcp.client.ip || is_of_one_host(upstream))
                 && front.gateway != upstream.tcp.server
                 && (0..=WINDOW).contains(&upstream.first.at.nanos_since(front.begun))
                 && end.at.nanos_since(front.ended.1.at).saturating_abs() <= ENDINGS
@@ -68,6 +68,11 @@ impl Fronts {
         let confidence = if named.is_empty() { Confidence::Possible } else { Confidence::Likely };
         fitting.next().is_none().then_some((front, confidence))
     }
+}
+
+/// Whether it never left the host that was captured: a gateway there has another address for its clients.
+fn is_of_one_host(connection: &Connection) -> bool {
+    connection.tcp.client.ip.is_loopback() && connection.tcp.server.ip.is_loopback()
 }
 
 /// Nanoseconds by which a gateway's connection upstream may follow its client's, which first agrees on keys and asks.

@@ -157,6 +157,16 @@ mod tests {
     }
 
     #[test]
+    fn a_gateway_that_reaches_its_upstream_on_its_own_host_has_two_addresses() {
+        let mut local = session("");
+        (local.tcp.client.ip, local.tcp.server.ip) =
+            (IpAddr::from([127, 0, 0, 1]), IpAddr::from([127, 0, 0, 1]));
+        let finding = told(&local, &[tls(Server, 12.0)]);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Gateway, Confidence::Possible));
+        assert_eq!(told(&local, &[tls(Server, 14.0)]).blame, Blame::Client);
+    }
+
+    #[test]
     fn what_does_not_go_together_proves_nothing() {
         let alone = told(&session(""), &[]);
         assert_eq!((alone.blame, alone.confidence), (Blame::Client, Confidence::Certain));

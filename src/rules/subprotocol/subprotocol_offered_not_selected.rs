@@ -68,6 +68,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         .shows(response.seen, format!("{} with {}", response.head.status, quote::field_or_none(&response.head.head, FIELD)))
         .help(if malformed {
             "let the client offer a proper list, and the server select one of it"
+        } else if request.subprotocols.iter().all(|name| GRAPHQL.contains(&name.as_str())) && request.subprotocols.len() == 1 {
+            "let both ends speak the same of GraphQL's two protocols: graphql-transport-ws of the library graphql-ws, or the older graphql-ws of subscriptions-transport-ws"
         } else {
             "let the server select one of the subprotocols that the client offers"
         });
@@ -76,6 +78,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     }
     found.push(finding);
 }
+
+/// GraphQL's two protocols, of which the older one has the name of the newer one's library.
+const GRAPHQL: [&str; 2] = ["graphql-transport-ws", "graphql-ws"];
 
 #[cfg(test)]
 mod tests {
@@ -97,6 +102,18 @@ mod tests {
         assert!(findings[0].rule.name == RULE.name && hangs("close-unanswered"));
         let spoke = offered("").messages(Client, 1).after(2.0).close(Server, 4406, "").fin(Client).findings();
         assert!(spoke.iter().any(|finding| finding.rule.name == "close-unanswered"));
+    }
+
+    #[test]
+    fn a_client_of_one_of_graphqls_protocols_is_told_of_the_other() {
+        let help = |offer: &str| {
+            let request = format!("{REQUEST}Sec-WebSocket-Protocol: {offer}\r\n");
+            Scene::tcp().request(&request).answer(ANSWER, "").finds(RULE.name).help
+        };
+        assert!(help("graphql-ws").contains("the same of GraphQL's two protocols"));
+        for other in ["graphql-transport-ws, graphql-ws", "chat"] {
+            assert!(help(other).starts_with("let the server select"), "{other}");
+        }
     }
 
     #[test]

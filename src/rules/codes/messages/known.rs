@@ -37,7 +37,7 @@ pub static MESSAGES: &[Message] = &[
         rules: &["close-reports-peer-violation"],
     },
     Message {
-        texts: &["1000…Bye"],
+        texts: &["1000 Bye", "1000…reason Bye"],
         software: "Netty and what is built on it, as the reason of a Close 1000",
         meaning: "The server's program closed its channel. Netty puts 1000 `Bye` on the way of every such end, also after an exception in a handler, a ReadTimeoutHandler, or text that is not UTF-8: it need not be a normal end.",
         fix: "Read the server's log at that second for an exception. Where none is there, look for a timeout handler in the pipeline, and for `close()` in the program.",
@@ -47,7 +47,7 @@ pub static MESSAGES: &[Message] = &[
     Message {
         texts: &["STOMP died"],
         software: "RabbitMQ (web_stomp), as the reason of a Close 1000",
-        meaning: "RabbitMQ ended the STOMP session by itself, most often because the client did not send the heart-beats that it had promised in CONNECT.",
+        meaning: "RabbitMQ ended the STOMP session by itself, as it does where the client does not send the heart-beats that it promised in CONNECT.",
         fix: "Find out what blocked the client, such as a page in the background, or let it promise fewer heart-beats (`heart-beat` in CONNECT, `heartbeatOutgoing` in stompjs). RabbitMQ's log tells the cause.",
         codes: &[1000],
         rules: &[],
