@@ -34,6 +34,8 @@ pub(super) struct Exchange {
     after_request: Waiting,
     /// Whether the answer to the oldest request may be in a gap.
     answer_lost: bool,
+    /// Whether requests may be in a gap, or before the capture.
+    request_lost: bool,
     begun: Begun,
     attempts: Attempts,
     /// Times that waiting bytes were read again, each of which may copy what is left of them.
@@ -154,6 +156,7 @@ impl Exchange {
             early_answer: Waiting::default(),
             after_request: Waiting::default(),
             answer_lost: false,
+            request_lost: begun == Begun::Midway,
             begun,
             attempts: Attempts::new(tunnel),
             rounds: 0,
@@ -186,7 +189,10 @@ impl Exchange {
             *reader = Reader::Lost;
             match from {
                 // Requests may be missing, so which answer is whose is no longer known by order alone.
-                Role::Client => return self.release_early_answer(),
+                Role::Client => {
+                    self.request_lost = true;
+                    return self.release_early_answer();
+                }
                 Role::Server => self.answer_lost = true,
             }
         }

@@ -174,9 +174,10 @@ impl Connection {
 
     /// The Close by which the session was given up; `None` where either side had ended the transport before it.
     pub fn parting_close(&self) -> Option<&Close> {
-        self.closes
-            .first()
-            .filter(|close| self.ending.by.is_none_or(|(_, end)| close.seen.packet <= end.packet))
+        self.closes.first().filter(|close| {
+            // Nobody sends a Close after the end of its own side, in whatever order a capture holds the two.
+            self.ending.by.is_none_or(|(by, end)| by == close.from || close.seen.packet <= end.packet)
+        })
     }
 
     /// The first Close frame that one side sent.
@@ -323,6 +324,26 @@ pub struct Request {
     /// The first packet with bytes after the request that was captured before the answer (RFC 6455 §4.1 bids the
     /// client wait).
     pub early_data: Option<Seen>,
+}
+
+impl Request {
+    /// Whether it offers this subprotocol, letter by letter. Of a list that leaves its grammar every part between two commas was
+    /// offered, be it a token or not.
+    pub fn offers_subprotocol(&self, name: &str) -> bool {
+        let lines = self.head.head.values("sec-websocket-protocol");
+        let mut parts = lines.flat_map(|line| line.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+        self.subprotocols.iter().any(|offered| offered == name) || parts.any(|part| part == name.as_bytes())
+    }
+
+    /// Whether it offers this extension, whatever its case. Of a list that leaves its grammar nobody knows where an element
+    /// ends: what it names was offered.
+    pub fn offers_extension(&self, name: &str) -> bool {
+        let names = |line: &[u8]| {
+            String::from_utf8_lossy(line).to_ascii_lowercase().contains(&name.to_ascii_lowercase())
+        };
+        let mut lines = self.head.head.values("sec-websocket-extensions");
+        self.extensions.get(name).is_some() || self.extensions.malformed.is_some() && lines.any(names)
+    }
 }
 
 /// The final answer to an upgrade request.

@@ -61,12 +61,10 @@ pub(super) fn judge_offer(request: &Request, response: &Response) -> Outcome {
 
 /// Whether extensions and subprotocol of an answer are among those that were offered.
 fn fits_offer(request: &Request, response: &Response) -> bool {
-    let extensions = response.extensions.list.iter().all(|accepted| {
-        request.extensions.list.iter().any(|offer| offer.name.eq_ignore_ascii_case(&accepted.name))
-    });
+    let extensions = response.extensions.list.iter().all(|accepted| request.offers_extension(&accepted.name));
     // An empty value selects nothing (§4.2.2 calls it illegal, clients take it as absent).
     let subprotocol = response.subprotocol.as_ref().filter(|chosen| !chosen.is_empty());
-    extensions && subprotocol.is_none_or(|chosen| request.subprotocols.contains(chosen))
+    extensions && subprotocol.is_none_or(|chosen| request.offers_subprotocol(chosen))
 }
 
 /// Whether a second copy of stream bytes differs from `kept`, which begins at `start` of the stream.

@@ -1,6 +1,6 @@
 //! However the bytes are cut, whatever they are: the same facts, and no panic.
 
-use super::tests::{C, CLIENT_1010, Play, REQUEST, S, SERVER_1010, SWITCHING, closes, one, opened};
+use super::tests::{C, CLIENT_1010, Play, REQUEST, S, SERVER_1010, SWITCHING, closes, one, opened, status};
 use super::*;
 use crate::role::Role;
 use proptest::prelude::*;
@@ -114,4 +114,38 @@ fn the_first_words_are_the_same_whatever_the_mask_and_the_segments() {
     }
     assert_ne!(words([1, 2, 3, 4], [b"hello there, you", b"wha", b"is it"], 1000), first);
     assert_ne!(words([1, 2, 3, 4], [b"who", b"hello there, you", b"is it"], 1000), first);
+}
+
+/// A page, which answers a plain GET.
+const PAGE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+
+#[test]
+fn an_answer_before_the_upgrade_belongs_to_a_request_that_the_capture_lacks() {
+    let lost = |play: &mut Play| play.gap(C, 27);
+    let begun_later = |_: &mut Play| ();
+    for (mut play, before) in [(opened(), lost as fn(&mut Play)), (Play::new(None), begun_later)] {
+        before(&mut play);
+        play.data(S, PAGE);
+        play.data(C, REQUEST);
+        play.data(S, SWITCHING);
+        let c = one(play.close());
+        assert_eq!((c.outcome, status(&c)), (Outcome::Established, Some(101)));
+        assert_eq!(c.response.unwrap().accept_valid, Some(true));
+    }
+    // Where no request can be missing, the answer was only captured early.
+    let mut play = opened();
+    play.data(S, PAGE);
+    play.data(C, REQUEST);
+    assert_eq!(one(play.close()).outcome, Outcome::Rejected);
+}
+
+#[test]
+fn a_101_answers_the_upgrade_whatever_answer_is_missing_before_it() {
+    let mut play = opened();
+    play.data(C, b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n");
+    play.gap(S, PAGE.len() as u64);
+    play.data(C, REQUEST);
+    play.data(S, SWITCHING);
+    let c = one(play.close());
+    assert_eq!((c.outcome, c.response.unwrap().accept_valid), (Outcome::Established, Some(true)));
 }

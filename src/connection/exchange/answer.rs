@@ -37,7 +37,7 @@ impl Exchange {
             return Heard::More;
         }
         self.attempts.end_answer();
-        let pending = self.pending.pop_front();
+        let pending = if self.is_of_lost_request(began.0) { None } else { self.pending.pop_front() };
         let method = pending.as_ref().map_or("GET", Pending::method);
         let body = head.body(method);
         if let Body::Tunnel = body {
@@ -65,9 +65,19 @@ impl Exchange {
         self.resume_client()
     }
 
+    /// Whether an answer that begins in this packet answers a request that the capture lacks: where there may be one, what was
+    /// captured before the oldest request that is known is no answer to that.
+    fn is_of_lost_request(&self, began: Seen) -> bool {
+        let upgrade = self.pending.front().and_then(|pending| pending.upgrade.as_ref());
+        self.request_lost && upgrade.is_some_and(|upgrade| began.packet < upgrade.began.packet)
+    }
+
     /// A 101: WebSocket from here on, where either side said so.
     fn switch(&mut self, response: Response, began: (Seen, u64), seen: Seen) -> Heard {
         self.attempts.end_answer();
+        // Where answers may be missing, those before the upgrade are: nothing else is answered with a 101.
+        let asked = self.pending.iter().position(|pending| pending.upgrade.is_some() || pending.http2);
+        self.pending.drain(..asked.filter(|_| self.answer_lost).unwrap_or_default());
         let pending = self.pending.pop_front();
         let (upgrade, http2, interim) =
             pending.map_or((None, false, Vec::new()), |p| (p.upgrade, p.http2, p.interim));

@@ -32,7 +32,7 @@ rule! {
 fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let client_left = |close: &Close| {
         super::is_late(connection, close)
-            || connection.first_close(Role::Client).is_some_and(|first| first.seen.packet < close.seen.packet)
+            || connection.closes.first().is_some_and(|first| first.from == Role::Client)
     };
     for close in super::own(connection)
         .filter(|close| close.from == Role::Server && close.code == Some(1001) && !client_left(close))
@@ -118,6 +118,17 @@ mod tests {
         assert_eq!(sessions("", 0.02, 3).blame, Blame::Server);
         assert_eq!(sessions("Via: 1.1 Caddy\r\n", 0.02, 2).blame, Blame::Server);
         assert_eq!(sessions("Via: 1.1 Caddy\r\n", 0.2, 3).blame, Blame::Server);
+    }
+
+    #[test]
+    fn an_answer_that_was_captured_before_it_does_not_hide_it() {
+        let closed = |first| Scene::session("", "").close(first, 1001, "").close(first.other(), 1001, "");
+        let swapped = |c: &mut crate::connection::Connection| {
+            let (one, other) = (c.closes[0].seen, c.closes[1].seen);
+            (c.closes[0].seen, c.closes[1].seen) = (other, one);
+        };
+        closed(Server).with(swapped).finds(RULE.name);
+        closed(Client).with(swapped).silent(RULE.name);
     }
 
     #[test]

@@ -42,9 +42,13 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         return;
     }
     let accused = close.from.other();
-    let doubt = trust::doubt(connection, accused);
     let frames = connection.frames.as_ref().map(|frames| &frames[accused]);
     let sent_data = frames.is_none_or(|frames| frames.total() > frames.close);
+    let earlier = || {
+        let joined = connection.response.is_none() && !sent_data;
+        joined.then(|| format!("the capture began later and has no data of the {}", accused.name()))
+    };
+    let doubt = trust::doubt(connection, accused).or_else(earlier);
     let code = close.code.unwrap_or_default();
     let (blame, confidence, why) = match (code, &doubt) {
         (1002, _) if close.reason == TOMCATS => (
@@ -182,6 +186,7 @@ fn help(code: u16) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::RULE;
+    use crate::connection::Outcome;
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::Scene;
     use crate::rules::{Blame, Confidence};
@@ -247,6 +252,19 @@ mod tests {
             Scene::session("", "").messages(Client, 1).gap(Client).close(Server, 1009, "").finds(RULE.name);
         assert_eq!(finding.confidence, Confidence::Possible);
         Scene::session("", "").close(Server, 1011, "").silent(RULE.name);
+    }
+
+    #[test]
+    fn what_was_sent_before_the_capture_began_may_be_what_is_accused() {
+        let scene = || Scene::session("", "").close(Server, 1007, "").close(Client, 1007, "");
+        assert_eq!(scene().finds(RULE.name).blame, Blame::Server);
+        let joined = scene().with(|c| {
+            (c.request, c.response, c.outcome) = (None, None, Outcome::Unseen);
+            c.quality.late_start = true;
+        });
+        let finding = joined.finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Possible));
+        assert!(finding.message.contains("no data of the client"), "{}", finding.message);
     }
 
     #[test]

@@ -296,7 +296,9 @@ fn at_work(connection: &Connection, end: Seen, within: f64) -> Option<f64> {
 
 /// Bytes of the client's last message, where it is a large one and the longest, and was on its way or just there at the end.
 fn large(connection: &Connection, end: Seen) -> Option<u64> {
-    let frames = &connection.frames.as_ref()?.client;
+    // There may have been longer ones before the capture began.
+    let frames = connection.frames.as_ref().filter(|_| connection.response.is_some())?;
+    let frames = &frames.client;
     let bytes = frames.latest_message;
     let longest = bytes >= LARGE && bytes >= frames.longest_message;
     let on_its_way = frames.last.is_some_and(|last| last.packet > end.packet);

@@ -30,10 +30,8 @@ rule! {
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let Some((request, response)) = trust::handshake(connection) else { return };
     let mut unasked = negotiation::unasked(&request.extensions, &response.extensions);
-    // Of an offer that leaves its grammar nobody knows where an element ends: what it names was offered.
     if request.extensions.malformed.is_some() {
-        let offer = super::offer(request).to_ascii_lowercase();
-        unasked.retain(|name| !offer.contains(&name.to_ascii_lowercase()));
+        unasked.retain(|name| !request.offers_extension(name));
     }
     if unasked.is_empty() {
         return;

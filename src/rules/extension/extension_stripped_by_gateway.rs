@@ -100,6 +100,8 @@ pub(in crate::rules) fn stripped_offers<'a>(legs: &Legs<'a>) -> Vec<&'a str> {
         return Vec::new();
     }
     let mut names = negotiation::missing(&asked.extensions, &forwarded.extensions);
+    // A name in other letters, or in a list that leaves its grammar, was passed on.
+    names.retain(|name| !forwarded.offers_extension(name));
     if let Some(answer) = &legs.client.response {
         names.retain(|name| answer.extensions.get(name).is_none());
     }
@@ -112,7 +114,7 @@ pub(in crate::rules) fn stripped_acceptance<'a>(legs: &Legs<'a>) -> Vec<&'a str>
         (Some((asked, one)), Some((_, other))) => {
             let mut names = negotiation::missing(&other.extensions, &one.extensions);
             // What the client never offered is the gateway's own affair with its upstream.
-            names.retain(|name| asked.extensions.get(name).is_some());
+            names.retain(|name| asked.extensions.get(name).is_some() && one.extensions.get(name).is_none());
             names
         }
         _ => Vec::new(),
@@ -167,6 +169,13 @@ mod tests {
         both(Scene::session(PMD, ""), Scene::session(PMD, "")).silent(RULE.name);
         both(Scene::session(PMD, PMD), Scene::session("", "")).silent(RULE.name);
         Scene::session(PMD, "").silent(RULE.name);
+    }
+
+    #[test]
+    fn a_name_in_other_letters_was_not_removed() {
+        let other = "Permessage-Deflate";
+        both(Scene::session(PMD, PMD), Scene::session(PMD, other)).silent(RULE.name);
+        both(Scene::session(PMD, ""), Scene::session(other, "")).silent(RULE.name);
     }
 
     #[test]

@@ -128,6 +128,9 @@ fn failed(connection: &Connection, close: &Close, who: &str, further: &str) -> S
         quote::close(close),
         timing(connection, close),
         match relayed {
+            // Of what came before the capture began, or in a gap, nobody knows.
+            0 if connection.response.is_none() || trust::is_doubtful(connection, Role::Server) =>
+                String::new(),
             0 => String::from(", and no message had come through it"),
             1 => String::from(" after 1 message had come through it"),
             count => format!(" after {count} messages had come through it"),
@@ -174,6 +177,16 @@ mod tests {
             finding.message
         );
         assert!(finding.evidence.iter().any(|evidence| evidence.text.contains("\"upstream down\"")));
+    }
+
+    #[test]
+    fn what_may_have_come_through_before_is_not_denied() {
+        let told = |scene: Scene| scene.close(Server, 1014, "").finds(RULE.name).message;
+        assert!(told(Scene::session("", "")).contains("no message had come through it"));
+        let joined = Scene::session("", "").with(|c| (c.request, c.response) = (None, None));
+        for scene in [joined, Scene::session("", "").gap(Server)] {
+            assert!(!told(scene).contains("no message"));
+        }
     }
 
     #[test]

@@ -51,9 +51,9 @@ fn injected<'a>(legs: &Legs<'a>) -> Option<&'a Close> {
         .or(there.filter(|close| !doubted(legs.client, Role::Client) && !asked(close)))
 }
 
-/// Whether a Close came after one of the other side of its connection.
+/// Whether a Close, the first one of its side, came after one of the other side of its connection.
 fn answers(connection: &Connection, close: &Close) -> bool {
-    connection.first_close(close.from.other()).is_some_and(|other| other.seen.packet < close.seen.packet)
+    connection.closes.first().is_some_and(|first| first.from != close.from)
 }
 
 /// Whether the reason of a 1014 speaks of access rights, for which the code is often misused.

@@ -94,7 +94,16 @@ fn unanswered(legs: &Legs<'_>) -> Option<Finding> {
     if waited.is_some_and(|waited| waited.is_none_or(|waited| waited < HASTE)) {
         return None;
     }
+    // Where connections are kept for the next request, the end of one and that request may cross.
+    let crossed =
+        upstream.ending.by.is_some_and(|(by, end)| by == Role::Server && end.packet < asked.seen.packet);
     let (what, help) = match upstream.ending.by {
+        Some(_) if crossed => (
+            format!(
+                "the upstream had ended TCP with {how} already: a connection that was kept for another request, and given up in that moment"
+            ),
+            "let the gateway give up idle connections to its upstream sooner than the upstream does: keepalive_timeout in the upstream block of nginx below the keepalive timeout of the upstream",
+        ),
         Some((Role::Server, _)) if upstream.proxied.is_some() => (
             format!(
                 "the upstream ended TCP with {how} in place of an answer; the gateway puts a PROXY protocol header before the request, which a server that expects none may refuse so"
@@ -122,9 +131,9 @@ fn unanswered(legs: &Legs<'_>) -> Option<Finding> {
         ),
     };
     let mut finding = pair::about(&RULE, legs, asked.seen, "gateway's upstream did not answer the upgrade")
-        .confidence(if upstream.falls_silent() { Confidence::Likely } else { Confidence::Certain })
+        .confidence(if crossed || upstream.falls_silent() { Confidence::Likely } else { Confidence::Certain })
         .origin(if legs.client.response.is_some() { Origin::Gateway } else { Origin::Server })
-        .blame(Blame::Upstream)
+        .blame(if crossed { Blame::Unknown } else { Blame::Upstream })
         .message(format!("the gateway sent the upgrade to {}: {what}", upstream.tcp.server))
         .shows(asked.seen, format!("upstream leg: {}", quote::request_line(asked)))
         .help(help);
@@ -259,7 +268,7 @@ fn not_connected(connection: &Connection, tried: &Attempts<'_>) -> Option<Findin
     let same_host = first.client.ip == gateway && connection.tcp.client.ip != gateway;
     let mut finding = Finding::new(&RULE, first.opened, title)
         .confidence(match tried.fate {
-            Fate::Refused | Fate::Unanswered if same_host && reason.is_none() => Confidence::Certain,
+            Fate::Refused if same_host => Confidence::Certain,
             _ => Confidence::Likely,
         })
         .origin(Origin::Gateway)
@@ -342,6 +351,18 @@ mod tests {
     fn judged(unused: &[Unused]) -> Vec<crate::rules::Finding> {
         let connection = Scene::answered("HTTP/1.1 502 Bad Gateway\r\n", "").build();
         judge(&connection, &Context { unused: &Unconnected::new(unused), ..Context::alone() })
+    }
+
+    #[test]
+    fn an_upgrade_that_crosses_the_end_of_a_kept_connection_blames_nobody() {
+        let told = |upstream: Scene| {
+            both(Scene::answered("HTTP/1.1 502 Bad Gateway\r\n", ""), upstream).finds(RULE.name)
+        };
+        let finding = told(Scene::tcp().fin(Server).request(REQUEST));
+        assert_eq!((finding.blame, finding.confidence), (Blame::Unknown, Confidence::Likely));
+        assert!(finding.help.contains("sooner than the upstream"), "{}", finding.help);
+        let finding = told(Scene::tcp().request(REQUEST).fin(Server));
+        assert_eq!((finding.blame, finding.confidence), (Blame::Upstream, Confidence::Certain));
     }
 
     #[test]

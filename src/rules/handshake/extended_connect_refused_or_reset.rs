@@ -75,13 +75,19 @@ fn reset(connection: &Connection, stream: &Http2, by: Role, end: Seen) -> Findin
     let left = by == Role::Client && matches!(error, Some(ErrorCode::CANCEL | ErrorCode::NO_ERROR));
     // RFC 9113 §8.5: a gateway tells so that the TCP connection behind it was reset; a server may mean something else by it.
     let broke = session && by == Role::Server && error == Some(ErrorCode::CANCEL);
+    // With these errors the other side is accused of something that the capture need not show.
+    let accuses = error.is_some_and(|error| matches!(error.0, 0x1 | 0x3 | 0x5 | 0x6 | 0x9 | 0xB));
     let when = if session { "inside the session" } else { "instead of an answer" };
     let mut finding = Finding::new(&RULE, end, format!("WebSocket stream reset by the {}", by.name()))
         .at_most(if left { Severity::Warning } else { Severity::Error })
         .doubted(&trust::doubt(connection, by.other()), Confidence::Likely)
-        .confidence(if broke { Confidence::Likely } else { Confidence::Certain })
+        .confidence(if broke || accuses { Confidence::Likely } else { Confidence::Certain })
         .origin(by)
-        .blame(if broke { Blame::Upstream } else { by.into() })
+        .blame(match () {
+            () if broke => Blame::Upstream,
+            () if accuses => Blame::Unknown,
+            () => by.into(),
+        })
         .message(format!("the {} ended the stream with {how} {when}: {}", by.name(), meaning(by, error)))
         .shows(end, format!("{how} from the {} on stream {}", by.name(), stream.stream))
         .help(match error {
@@ -208,6 +214,18 @@ mod tests {
         assert_eq!((finding.severity, finding.blame), (Severity::Warning, Blame::Client));
         let finding = Scene::http2().request(CONNECT).reset_stream(Server, ErrorCode(0xD)).finds(RULE.name);
         assert!(finding.message.contains("HTTP_1_1_REQUIRED instead of an answer"));
+    }
+
+    #[test]
+    fn an_error_that_accuses_the_other_side_proves_nothing_of_it() {
+        let reset = |by, error| {
+            let finding = Scene::http2().request(CONNECT).reset_stream(by, ErrorCode(error)).finds(RULE.name);
+            (finding.blame, finding.confidence)
+        };
+        for by in [Client, Server] {
+            assert_eq!(reset(by, 0x1), (Blame::Unknown, Confidence::Likely));
+            assert_eq!(reset(by, 0x2), (by.into(), Confidence::Certain));
+        }
     }
 
     #[test]

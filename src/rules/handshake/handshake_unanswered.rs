@@ -56,12 +56,20 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let lost = connection.tcp.repeats[Role::Client]
         .as_ref()
         .filter(|repeats| repeats.count >= REPEATS && repeats.span.from.packet > request.seen.packet);
+    // Where a connection is kept for the next request, its end and that request may cross.
+    let over = end.filter(|(by, seen)| *by == Role::Server && seen.packet < request.seen.packet);
     let (confidence, what) = match end {
         None if waited.is_none_or(|waited| waited < PATIENCE) => return,
         None => (Confidence::Possible, format!("the capture ended{} without one", quote::after(waited))),
         Some((by, _)) if foreign.is_some() => (
             if joined { Confidence::Possible } else { Confidence::Likely },
             format!("a RST in the name of the {} came{} instead", by.name(), quote::after(waited)),
+        ),
+        Some(_) if over.is_some() => (
+            if joined { Confidence::Possible } else { Confidence::Likely },
+            format!(
+                "the server's side had ended {transport} with {how} already: a connection that was kept for another request, and given up in that moment"
+            ),
         ),
         Some((Role::Server, _)) => (
             if joined { Confidence::Possible } else { Confidence::Likely },
@@ -93,6 +101,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             format!("; the request was sent again in vain, so it did not arrive{why}"),
         ),
         None if hasty => (Origin::Client, Blame::Unknown, String::new()),
+        None if over.is_some() => (Origin::Server, Blame::Unknown, String::new()),
         None => (Origin::Server, Blame::Server, String::new()),
     };
     let says = if joined {
@@ -109,6 +118,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         .shows(request.seen, quote::request_line(request))
         .help(match end {
             _ if foreign.is_some() => "look for a firewall or an inspecting proxy on the path that refuses upgrades",
+            _ if over.is_some() => "let whoever keeps connections give idle ones up sooner than the server does: its keepalive timeout above that of the client or gateway before it",
             _ if lost.is_some() => "find out where packets between client and server are lost: a firewall, a route, or a host that is gone",
             Some((Role::Server, _)) if !request.subprotocols.is_empty() => {
                 "find out in the server's log why it ended the connection at this second; libwebsockets does so where it has none of the subprotocols that are offered"
@@ -173,6 +183,14 @@ mod tests {
             assert!(finding.message.contains("in the name of the"), "{}", finding.message);
             assert_eq!(finding.consequences[0].rule.name, "rst-foreign-origin");
         }
+    }
+
+    #[test]
+    fn a_request_that_crosses_the_end_of_a_kept_connection_blames_nobody() {
+        let finding = Scene::tcp().fin(Server).request(REQUEST).finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Unknown, Confidence::Likely));
+        assert!(finding.message.contains("had ended TCP with FIN already"), "{}", finding.message);
+        assert_eq!(Scene::tcp().request(REQUEST).fin(Server).finds(RULE.name).blame, Blame::Server);
     }
 
     #[test]

@@ -20,7 +20,8 @@ rule! {
     /// Select from the offer, letter by letter, and remove fixed `Sec-WebSocket-Protocol` fields.
     ///
     /// # What it does not report
-    /// Answers whose request was not captured.
+    /// Answers whose request was not captured, and the choice of an offered value that is no token, as access tokens often are
+    /// none: the offer is at fault then.
     pub static RULE = "WS-SP-002" "subprotocol-selected-not-offered" {
         severity: Error, category: Subprotocol, reference: "RFC 6455 §4.1, §4.2.2",
         explains: ["client-aborts-after-101", "closed-without-close-frame", "subprotocol-malformed"], asked_on: [Subprotocol], check: Check::Connection(check),
@@ -30,7 +31,7 @@ rule! {
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let Some((request, response)) = trust::handshake(connection) else { return };
     let Some(selected) = response.subprotocol.as_deref().filter(|value| !value.is_empty()) else { return };
-    let offers = |name: &str| request.subprotocols.iter().any(|offered| offered == name);
+    let offers = |name: &str| request.offers_subprotocol(name);
     if offers(selected) {
         return;
     }
@@ -86,6 +87,17 @@ mod tests {
         assert!(finding.message.contains("expected one of those"), "{}", finding.message);
         let mixed = selected("Sec-WebSocket-Protocol: a, b\r\n", "a, c").finds(RULE.name);
         assert!(mixed.message.contains("did not offer"));
+    }
+
+    #[test]
+    fn what_is_offered_and_is_no_token_was_offered_all_the_same() {
+        let answered = |answer| selected("Sec-WebSocket-Protocol: access, YWJj/ZA==\r\n", answer);
+        answered("YWJj/ZA==").silent(RULE.name);
+        answered("YWJj/ZA==").finds("subprotocol-malformed");
+        for other in ["ywjj/za==", "ZA==", ""] {
+            let told = answered(other).findings().iter().any(|finding| finding.rule.name == RULE.name);
+            assert_eq!(told, !other.is_empty(), "{other}");
+        }
     }
 
     #[test]

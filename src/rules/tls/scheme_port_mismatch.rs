@@ -43,6 +43,8 @@ fn tls_to_plain(connection: &Connection) -> Option<Finding> {
     Some(
         Finding::new(&RULE, answer.seen, "TLS sent to a port that speaks plain HTTP")
             .at_most(super::tls_handshake_failed::severity(tls))
+            // Which of the two is set up wrongly the bytes do not show.
+            .confidence(Confidence::Likely)
             .origin(Role::Server)
             .blame(Blame::Client)
             .message(format!(
@@ -163,7 +165,7 @@ mod tests {
             })
             .fin(Server)
             .finds(RULE.name);
-        assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Certain));
+        assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Likely));
         assert!(finding.message.contains("\"HTTP/1.1 400 Bad Request\""), "{}", finding.message);
         assert_eq!(finding.consequences[0].rule.name, "tls-handshake-failed");
     }

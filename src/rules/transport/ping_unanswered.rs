@@ -97,6 +97,8 @@ fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
         () => Reason::Stopped,
     };
     let (name, own) = (to.name(), from.name());
+    let odd = reason == Reason::Deaf && frames[to].pong > 0 && pings.answered == 0;
+    let pong = if odd { "answering Pong" } else { "Pong" };
     let why = match reason {
         Reason::Lost => {
             String::from("its bytes were sent again, so they did not arrive or nobody acknowledged them")
@@ -108,6 +110,9 @@ fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
             "the {name} was sending meanwhile, frames of up to {}, inside of which no Pong can come: it waited behind one, or the program of the {name} does not answer pings",
             quote::bytes(large)
         ),
+        Reason::Deaf if odd => {
+            format!("the {name} sent Pongs, and none with the payload of a Ping, as an answer has to have it")
+        }
         Reason::Deaf => {
             format!("the {name} sent other data meanwhile, so its program does not answer pings")
         }
@@ -129,7 +134,7 @@ fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
             Reason::Stalled => from.into(),
             _ => to.into(),
         })
-        .message(format!("{many} of the {own} had no Pong for {}; {why}", quote::seconds(waited)))
+        .message(format!("{many} of the {own} had no {pong} for {}; {why}", quote::seconds(waited)))
         .shows(ping, format!("the first Ping of the {own} without an answer"))
         .help(match reason {
             Reason::Lost => String::from("find out where packets are lost or dropped between the two"),
@@ -312,6 +317,11 @@ mod tests {
         let finding =
             Scene::session("", "").pings(Client, 2).after(30.0).messages(Server, 3).finds(RULE.name);
         assert!(finding.message.contains("other data meanwhile"));
+        // A Pong with another payload answers no Ping.
+        let other = Scene::session("", "").pings(Client, 2).after(30.0).messages(Server, 3);
+        let finding =
+            other.with(|c: &mut Connection| c.frames.as_mut().unwrap().server.pong = 2).finds(RULE.name);
+        assert!(finding.message.contains("none with the payload of a Ping"), "{}", finding.message);
     }
 
     #[test]

@@ -20,7 +20,7 @@ rule! {
     /// HAProxy `timeout tunnel`.
     ///
     /// # What it does not report
-    /// Shorter stalls, which are ordinary flow control. Where the capture lacks packets of that side it is only possible:
+    /// Shorter stalls, which are ordinary flow control. Where the capture lacks packets of either side it is only possible:
     /// the window may have opened in one of them. No scale is needed to know a window of zero. Of TLS that no key opened it is
     /// information.
     pub static RULE = "WS-TR-005" "receiver-stalled" {
@@ -35,8 +35,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         let Some(stall) = stall.filter(|stall| stall.nanos() >= LONG) else { continue };
         let name = role.name();
         let seconds = quote::seconds(stall.nanos() as f64 / 1e9);
-        // An announcement that the window opened again may be among what the capture lacks.
-        let doubt = trust::doubt(connection, role);
+        // An announcement that the window opened again may be among what the capture lacks; without payload it leaves no gap.
+        let doubt = trust::doubt(connection, role).or_else(|| trust::doubt(connection, role.other()));
         found.push(
             Finding::new(&RULE, stall.from, format!("{name} stopped reading"))
                 .at_most(sealed::gravity(connection))
@@ -62,7 +62,7 @@ const LONG: i64 = 5_000_000_000;
 mod tests {
     use super::RULE;
     use crate::connection::{Connection, Span};
-    use crate::role::Role::Client;
+    use crate::role::Role::{Client, Server};
     use crate::rules::testing::Scene;
     use crate::rules::{Blame, Confidence, Severity};
 
@@ -87,7 +87,9 @@ mod tests {
 
     #[test]
     fn missing_packets_of_the_reader_make_it_possible() {
-        assert_eq!(stalled(7.0).gap(Client).finds(RULE.name).confidence, Confidence::Possible);
+        for role in [Client, Server] {
+            assert_eq!(stalled(7.0).gap(role).finds(RULE.name).confidence, Confidence::Possible);
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ rule! {
     /// No WebSocket can begin without TCP. Browsers show only 1006.
     ///
     /// # What causes it
-    /// Refused: nothing listened on the port at that time, as during a restart. Unanswered: a firewall, a full accept
+    /// Refused: nothing listened on the port at that time, as during a restart, or a firewall refuses with RST. Unanswered: a firewall, a full accept
     /// queue, or a host that is gone. Not delivered: a router that finds no route or nobody at that address, or a firewall that
     /// refuses and says so.
     ///
@@ -60,7 +60,8 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         };
         let mut finding = Finding::new(&RULE, first.opened, title)
             .at_most(if later { Severity::Warning } else { Severity::Error })
-            .confidence(if refused { Confidence::Certain } else { Confidence::Likely })
+            // A firewall may send the RST in the server's name.
+            .confidence(Confidence::Likely)
             .origin(if refused { Origin::Server } else { Origin::Network })
             .blame(match &reason {
                 Some(reason) => reason.blame(Blame::Server),
@@ -75,7 +76,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
             .help(match &reason {
                 Some(reason) => reason.help(),
                 None if refused => String::from(
-                    "find out why nothing listened on this port at this second: a restart, a crash, or the wrong port",
+                    "find out why nothing listened on this port at this second: a restart, a crash, the wrong port, or a firewall that refuses with RST",
                 ),
                 None => String::from(
                     "look for a firewall, a full accept queue, or a host that is gone between this client and the server",
@@ -104,7 +105,11 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
 /// Whether an attempt was refused (`true`) or ignored (`false`); `None` where it was neither for sure.
 fn failure(unused: &Unused) -> Option<bool> {
     match (unused.accepted, unused.ended) {
-        (None, Some((Role::Server, Transport::Reset, _))) => Some(true),
+        // One that comes later ends a connection whose SYN-ACK the capture lacks.
+        (None, Some((Role::Server, Transport::Reset, end))) => {
+            let waited = end.at.nanos_since(unused.opened.at);
+            (unused.syns > 1 || waited < AT_ONCE).then_some(true)
+        }
         (None, None | Some((Role::Client, ..)))
             if unused.syns >= SYNS || undelivered::refusal(&unused.undelivered).is_some() =>
         {
@@ -113,6 +118,9 @@ fn failure(unused: &Unused) -> Option<bool> {
         _ => None,
     }
 }
+
+/// Nanoseconds within which a single SYN is refused.
+const AT_ONCE: i64 = 3_000_000_000;
 
 /// SYNs without an answer that are no accident.
 const SYNS: u32 = 3;
@@ -162,7 +170,7 @@ mod tests {
         let finding = named(&judged[1], RULE.name).unwrap();
         assert_eq!(
             (finding.blame, finding.confidence, finding.severity),
-            (Blame::Server, Confidence::Certain, Severity::Warning)
+            (Blame::Server, Confidence::Likely, Severity::Warning)
         );
         assert!(finding.message.contains("4 connection attempts") && finding.message.contains("got through"));
     }
@@ -184,6 +192,14 @@ mod tests {
         let accepted = Some(here[0].first);
         silent(&here, Unused { accepted, ..attempt(5.0, 3, true, &here[0]) });
         silent(&here, attempt(5.0, 1, false, &here[0]));
+        // A SYN-ACK that the capture lacks: nobody is refused after a minute.
+        let late = |syns| {
+            let mut late = attempt(5.0, syns, true, &here[0]);
+            late.ended = late.ended.map(|(by, how, _)| (by, how, attempt(65.0, 1, true, &here[0]).opened));
+            late
+        };
+        silent(&here, late(1));
+        assert!(named(&judged_together(&here, &[late(2)])[0], RULE.name).is_some());
         let mut other = attempt(5.0, 3, true, &here[0]);
         other.server.port = 9;
         silent(&here, other);
