@@ -1,8 +1,8 @@
 //! Judgement of the legs of one session together, so that one fault is told once, by the party it belongs to.
 
 use super::{
-    Blame, Confidence, Context, Cues, Evidence, Finding, Origin, Rule, Selection, arrange, attribution, find,
-    further,
+    Blame, Category, Confidence, Context, Cues, Evidence, Finding, Origin, Rule, Selection, arrange,
+    attribution, find, further, handshake,
 };
 use crate::capture::Seen;
 use crate::connection::Connection;
@@ -45,9 +45,9 @@ pub fn judge_chain(chain: &[&Connection], pairs: &[&LegPair], context: &Context<
 /// The rule of keys that are not random.
 pub(super) const KEY_REUSED: &str = "request-key-reused";
 
-/// Says of an end without a Close, of which one leg was captured, what speaks for a gateway, what against it, and what
-/// would settle it.
+/// Says of a session of which one leg was captured what speaks for a gateway, what against it, and what would settle it.
 pub(super) fn weigh_alone(connection: &Connection, found: &mut [Finding]) {
+    doubt_client(connection, found);
     let Some(finding) = found.iter_mut().find(|finding| finding.rule.name == "closed-without-close-frame")
     else {
         return;
@@ -72,6 +72,24 @@ pub(super) fn weigh_alone(connection: &Connection, found: &mut [Finding]) {
     }
     if let Some(settle) = verdict.settle {
         finding.help.to_mut().push_str(&format!("; what would settle who ended it: {settle}"));
+    }
+}
+
+/// Where a gateway sent the request, it is the client of this leg, and may have made what that sent.
+fn doubt_client(connection: &Connection, found: &mut [Finding]) {
+    let Some(request) = &connection.request else { return };
+    let is_clients = |finding: &&mut Finding| {
+        finding.rule.category == Category::Frame
+            && finding.blame == Blame::Client
+            && finding.confidence == Confidence::Certain
+    };
+    for finding in found.iter_mut().filter(is_clients) {
+        let Some(field) = handshake::forwarded(request).into_iter().next() else { return };
+        finding.confidence = Confidence::Likely;
+        let text = format!(
+            "a gateway stands for the client here, which may have made that or passed it on: {field}"
+        );
+        finding.evidence.push(Evidence { packet: request.seen.packet, text });
     }
 }
 

@@ -19,7 +19,8 @@ rule! {
     /// Use a WebSocket client library, on the upstream side of a relay as well.
     ///
     /// # What it does not report
-    /// Connections where only the masks tell client from server. After missing bytes it is only likely.
+    /// Connections where only the masks tell client from server. After missing bytes it is only likely, and so where the
+    /// request names a gateway before this client, whose leg the capture lacks.
     pub static RULE = "WS-FR-001" "client-frame-unmasked" {
         severity: Error, category: Frame, reference: "RFC 6455 §5.1, §5.3",
         explains: ["close-reports-peer-violation", "close-reply-differs", "closed-without-close-frame", "close-internal-error"], asked_on: [Anomaly], check: Check::Connection(check),
@@ -46,7 +47,7 @@ mod tests {
     use super::RULE;
     use crate::connection::RoleEvidence;
     use crate::role::Role::Client;
-    use crate::rules::testing::Scene;
+    use crate::rules::testing::{ANSWER, REQUEST, Scene};
     use crate::rules::{Blame, Confidence};
     use crate::websocket::Violation::Unmasked;
 
@@ -55,6 +56,16 @@ mod tests {
         let finding = Scene::session("", "").anomaly(Client, Unmasked, b"\x81\x05hello").finds(RULE.name);
         assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Certain));
         assert!(finding.evidence[0].text.contains("81 05 68"));
+    }
+
+    #[test]
+    fn a_gateway_that_sent_the_request_may_have_made_the_frame() {
+        let request = format!("{REQUEST}X-Forwarded-For: 203.0.113.9\r\n");
+        let scene =
+            Scene::tcp().request(&request).answer(ANSWER, "").anomaly(Client, Unmasked, b"\x81\x05hello");
+        let finding = scene.finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Likely));
+        assert!(finding.evidence[0].text.ends_with("passed it on: X-Forwarded-For: 203.0.113.9"));
     }
 
     #[test]
