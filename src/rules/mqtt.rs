@@ -9,9 +9,10 @@ pub(super) fn is_spoken(connection: &Connection) -> bool {
     chosen.is_some_and(|name| name == "mqtt" || name.starts_with("mqttv3"))
 }
 
-/// Whether the client's last message, which came so many seconds before the server's end, may be DISCONNECT: that has two or three
-/// bytes, of which MQTT.js sends each by itself, and the server ends at once. As short are PINGREQ, to which a server replies, and
-/// pieces of others, such as an acknowledgement, after which it seldom ends at that very moment.
+/// Whether the client's last message, which came so many seconds before the server's end, may be DISCONNECT: that has
+/// two or three bytes, of which MQTT.js sends each by itself, and the server ends at once. As short are PINGREQ, to
+/// which a server replies, and pieces of others, such as an acknowledgement, after which it seldom ends at that very
+/// moment.
 pub(super) fn may_have_taken_leave(connection: &Connection, since: f64) -> bool {
     let frames = connection.frames.as_ref();
     let prompt = since <= AT_ONCE + trust::round_trip(connection).unwrap_or_default();

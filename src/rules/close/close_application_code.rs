@@ -11,8 +11,8 @@ rule! {
     /// The application ended the session and said why in a code of its own. Nothing between the two ends is at fault.
     ///
     /// # What causes it
-    /// Whatever the application or library means by it; the codes of GraphQL (4400 to 4504) are explained. 3000 (unauthorized), 3003 (forbidden) and 3008 (timeout) are
-    /// widely listed; 4000 to 4999 are private.
+    /// Whatever the application or library means by it; the codes of GraphQL (4400 to 4504) are explained. 3000
+    /// (unauthorized), 3003 (forbidden) and 3008 (timeout) are widely listed; 4000 to 4999 are private.
     ///
     /// # How to fix
     /// Look the code up in the application's own documentation.

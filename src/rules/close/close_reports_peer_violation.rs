@@ -17,10 +17,11 @@ rule! {
     /// a message above the receiver's limit.
     ///
     /// # How to fix
-    /// 1009: raise the limit (`maxPayload` in ws, `max_size` in Python's websockets, `SetReadLimit` in gorilla; where the
-    /// reason or the answer tells the library, its setting is named), or split the message; Amazon API Gateway takes frames up to 32 KB and messages up to 128 KB. 1008: read the reason,
-    /// then check access rights, `Origin` and rate limits. 1003: send the other type, text or binary. 1002, 1007: look
-    /// at the last frames before the Close.
+    /// 1009: raise the limit (`maxPayload` in ws, `max_size` in Python's websockets, `SetReadLimit` in gorilla; where
+    /// the reason or the answer tells the library, its setting is named), or split the message; Amazon API Gateway
+    /// takes frames up to 32 KB and messages up to 128 KB. 1008: read the reason, then check access rights, `Origin`
+    /// and rate limits. 1003: send the other type, text or binary. 1002, 1007: look at the last frames before the
+    /// Close.
     ///
     /// # What it does not report
     /// A Close that came after the other side had ended TCP, which is about that end.

@@ -19,12 +19,12 @@ rule! {
     /// FIN or RST, and after how long a silence.
     ///
     /// # What causes it
-    /// A timer of a proxy or load balancer after a silence; a restart of a proxy or of the server; a crash; a handler of the
-    /// server that failed on a message (uvicorn, aiohttp, Tornado) or returned (uvicorn, gorilla), where the framework sends
-    /// no Close then; a message above a limit, where the library drops the connection (tungstenite, and so axum and warp; actix-ws); a broker of MQTT
-    /// such as Mosquitto, which ends every session so; a client
-    /// that was killed, or whose page was closed hard; code that drops a connection after missed pongs. Tunnelling
-    /// proxies such as nginx and HAProxy never send a Close.
+    /// A timer of a proxy or load balancer after a silence; a restart of a proxy or of the server; a crash; a handler
+    /// of the server that failed on a message (uvicorn, aiohttp, Tornado) or returned (uvicorn, gorilla), where the
+    /// framework sends no Close then; a message above a limit, where the library drops the connection (tungstenite, and
+    /// so axum and warp; actix-ws); a broker of MQTT such as Mosquitto, which ends every session so; a client that was
+    /// killed, or whose page was closed hard; code that drops a connection after missed pongs. Tunnelling proxies such
+    /// as nginx and HAProxy never send a Close.
     ///
     /// # How to fix
     /// Send a Ping at half the shortest timeout on the path: `ping_interval` of Python's websockets, `pingInterval` of
@@ -35,11 +35,11 @@ rule! {
     ///
     /// # What it does not report
     /// Connections that are still open when the capture ends, and those of which only one side was captured. Where
-    /// bytes are missing a Close may be among them: then it is only possible, and a warning. Where the silence before it is one that a
-    /// known idle limit explains, it is a warning; where MQTT was spoken and the client's last message is as short as DISCONNECT,
-    /// information. Of a RST amid traffic, seen on one leg, it names who sent it and not who
-    /// is to blame; and of a client whose request a gateway sent, that the gateway is who ended it, or passed it on. A gateway that
-    /// ends TLS is known as the client by a TLS connection that begins and ends together with the session.
+    /// bytes are missing a Close may be among them: then it is only possible, and a warning. Where the silence before
+    /// it is one that a known idle limit explains, it is a warning; where MQTT was spoken and the client's last message
+    /// is as short as DISCONNECT, information. Of a RST amid traffic, seen on one leg, it names who sent it and not who
+    /// is to blame; and of a client whose request a gateway sent, that the gateway is who ended it, or passed it on. A
+    /// gateway that ends TLS is known as the client by a TLS connection that begins and ends together with the session.
     pub static RULE = "WS-CL-001" "closed-without-close-frame" {
         severity: Error, category: Close, reference: "RFC 6455 §7.1.1, §7.1.5",
         explains: ["client-aborts-after-101", "stream-ends-mid-frame"], asked_on: [Abrupt], check: Check::InContext(check),

@@ -20,7 +20,8 @@ rule! {
     /// and let the library negotiate on the other.
     ///
     /// # What it does not report
-    /// Answers whose request was not captured, and a name in an offer that is malformed. A name that differs only in case is told as information.
+    /// Answers whose request was not captured, and a name in an offer that is malformed. A name that differs only in
+    /// case is told as information.
     pub static RULE = "WS-EX-002" "extension-accepted-not-offered" {
         severity: Error, category: Extension, reference: "RFC 6455 §4.1, §9.1",
         explains: ["client-aborts-after-101", "closed-without-close-frame", "close-reports-peer-violation", "extension-response-params-illegal"], asked_on: [Extension], check: Check::Connection(check),

@@ -24,7 +24,8 @@ rule! {
     /// open, Caddy `stream_close_delay`, Envoy's drain time.
     ///
     /// # What it does not report
-    /// It is a warning where the capture lacks bytes of one of the legs. Endings that the gateway passed on, and those with a Close of the gateway's own, which is a rule of its own.
+    /// It is a warning where the capture lacks bytes of one of the legs. Endings that the gateway passed on, and those
+    /// with a Close of the gateway's own, which is a rule of its own.
     pub static RULE = "WS-GW-006" "one-leg-close" {
         severity: Error, category: Gateway, reference: "RFC 6455 §7.1.1, §7.1.5",
         explains: ["closed-without-close-frame", "idle-timeout-close", "lifetime-limit-close"], asked_on: [Legs], check: Check::InContext(check),

@@ -19,20 +19,21 @@ rule! {
     /// the program, an unanswered request is a program that hangs.
     ///
     /// # What causes it
-    /// RST: nothing listens on that port. No answer to the SYN: a firewall, a wrong address, a host that is down, a full
-    /// accept queue; a router or a firewall that says so by ICMP is named, with what it says. Accepted and ended before a byte was sent: a list of allowed addresses that lacks the gateway's, a limit of
-    /// connections, a port that a proxy of containers holds open while nothing runs behind it, a program that fails as it
-    /// accepts. TLS that failed: a certificate that the gateway does not trust, or a port that speaks no TLS. No answer to
-    /// the request: a blocked program, no upgrade handler, or the program ended the connection.
+    /// RST: nothing listens on that port. No answer to the SYN: a firewall, a wrong address, a host that is down, a
+    /// full accept queue; a router or a firewall that says so by ICMP is named, with what it says. Accepted and ended
+    /// before a byte was sent: a list of allowed addresses that lacks the gateway's, a limit of connections, a port
+    /// that a proxy of containers holds open while nothing runs behind it, a program that fails as it accepts. TLS that
+    /// failed: a certificate that the gateway does not trust, or a port that speaks no TLS. No answer to the request: a
+    /// blocked program, no upgrade handler, or the program ended the connection.
     ///
     /// # How to fix
     /// RST: start the program, or correct the port in the gateway. Silence: open the path and check the address. Ended at once:
     /// find out what listens there and whom it lets in. No answer: read the upstream's log at that second.
     ///
     /// # What it does not report
-    /// Attempts at several upstreams at once that cannot be told apart, those that health checks make at the same time or beside one that stayed open,
-    /// and gateways whose other side was not captured. Captures that stop within ten seconds of a request that is still
-    /// unanswered, and clients that hardly waited.
+    /// Attempts at several upstreams at once that cannot be told apart, those that health checks make at the same time
+    /// or beside one that stayed open, and gateways whose other side was not captured. Captures that stop within ten
+    /// seconds of a request that is still unanswered, and clients that hardly waited.
     pub static RULE = "WS-GW-010" "upstream-not-reached" {
         severity: Error, category: Gateway, reference: "RFC 9110 §15.6.3 to §15.6.5; RFC 9293 §3.10.7",
         explains: ["tls-handshake-failed", "scheme-port-mismatch", "gateway-error-before-upgrade", "handshake-unanswered", "response-not-http", "response-not-101",

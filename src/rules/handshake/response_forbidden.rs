@@ -18,9 +18,9 @@ rule! {
     ///
     /// # How to fix
     /// Forward the original host, nginx `proxy_set_header Host $host;`, or extend the list of allowed origins: Django
-    /// `ALLOWED_HOSTS`, Rails `allowed_request_origins` (Rails refuses with 404), Phoenix `check_origin`, gorilla `CheckOrigin`, Python's
-    /// websockets `origins`. Browsers cannot send `Authorization` here: use a cookie or a ticket. Envoy, Istio:
-    /// `upgrade_configs` with `upgrade_type: websocket`.
+    /// `ALLOWED_HOSTS`, Rails `allowed_request_origins` (Rails refuses with 404), Phoenix `check_origin`, gorilla
+    /// `CheckOrigin`, Python's websockets `origins`. Browsers cannot send `Authorization` here: use a cookie or a
+    /// ticket. Envoy, Istio: `upgrade_configs` with `upgrade_type: websocket`.
     ///
     /// # What it does not report
     /// Values of `Cookie` and `Authorization`: only whether they were there. A 401 or 407 after which the same client got

@@ -6,15 +6,16 @@ use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, Severity,
 rule! {
     /// # What it finds
     /// TCP connections that a client tried to open to a server it uses for WebSocket, and that were refused with a RST,
-    /// never answered, or not delivered as ICMP says. They are told on that client's WebSocket connection which lies nearest in time.
+    /// never answered, or not delivered as ICMP says. They are told on that client's WebSocket connection which lies
+    /// nearest in time.
     ///
     /// # Why it matters
     /// No WebSocket can begin without TCP. Browsers show only 1006.
     ///
     /// # What causes it
-    /// Refused: nothing listened on the port at that time, as during a restart, or a firewall refuses with RST. Unanswered: a firewall, a full accept
-    /// queue, or a host that is gone. Not delivered: a router that finds no route or nobody at that address, or a firewall that
-    /// refuses and says so.
+    /// Refused: nothing listened on the port at that time, as during a restart, or a firewall refuses with RST.
+    /// Unanswered: a firewall, a full accept queue, or a host that is gone. Not delivered: a router that finds no route
+    /// or nobody at that address, or a firewall that refuses and says so.
     ///
     /// # How to fix
     /// RST: start the listener, or correct the port; a program that listens on 127.0.0.1 cannot be reached from
