@@ -151,6 +151,9 @@ pub const TRAILERS: u32 = 64 << 10;
 /// Elements of one comma-separated list of the handshake that are kept. Real ones have fewer than ten.
 pub const LIST_ELEMENTS: usize = 256;
 
+/// Bytes of a line of extensions that leaves its grammar in which names are looked for: each name of the answer is.
+pub const MALFORMED_LIST: usize = 1 << 10;
+
 /// Parameters of one extension that are kept. permessage-deflate defines four.
 pub const EXTENSION_PARAMS: usize = 64;
 

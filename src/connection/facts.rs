@@ -10,6 +10,7 @@ use super::ending::{Ending, Transport};
 use super::undelivered::Undelivered;
 use crate::capture::Seen;
 use crate::http::{RequestHead, ResponseHead};
+use crate::limits;
 use crate::net::Endpoint;
 use crate::role::{Role, Sides};
 use crate::tcp::ResetKind;
@@ -336,10 +337,11 @@ impl Request {
     }
 
     /// Whether it offers this extension, whatever its case. Of a list that leaves its grammar nobody knows where an element
-    /// ends: what it names was offered.
+    /// ends: what it names was offered, and in a line of more than [`limits::MALFORMED_LIST`] bytes anything may have been.
     pub fn offers_extension(&self, name: &str) -> bool {
         let names = |line: &[u8]| {
-            String::from_utf8_lossy(line).to_ascii_lowercase().contains(&name.to_ascii_lowercase())
+            let lower = |text: &[u8]| String::from_utf8_lossy(text).to_ascii_lowercase();
+            line.len() > limits::MALFORMED_LIST || lower(line).contains(&lower(name.as_bytes()))
         };
         let mut lines = self.head.head.values("sec-websocket-extensions");
         self.extensions.get(name).is_some() || self.extensions.malformed.is_some() && lines.any(names)

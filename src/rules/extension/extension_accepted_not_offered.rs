@@ -61,6 +61,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::RULE;
+    use crate::limits;
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::{Scene, both};
     use crate::rules::{Blame, Severity};
@@ -108,5 +109,12 @@ mod tests {
     fn what_a_malformed_offer_names_was_offered() {
         Scene::session("permessage-deflate; wat; =", "permessage-deflate").silent(RULE.name);
         Scene::session("permessage-deflate; =", "superspeed").finds(RULE.name);
+    }
+
+    #[test]
+    fn a_long_malformed_offer_may_have_named_anything() {
+        let filled = |bytes: usize| format!("{:=<bytes$}", "permessage-deflate; =");
+        Scene::session(&filled(limits::MALFORMED_LIST), "superspeed").finds(RULE.name);
+        Scene::session(&filled(limits::MALFORMED_LIST + 1), "superspeed").silent(RULE.name);
     }
 }
