@@ -1,5 +1,7 @@
 //! What a report must not repeat: credentials in targets and fields.
 
+use super::head::is_token;
+
 /// A request target without its secrets: the values of query parameters and the userinfo are replaced by `…`. Names of
 /// parameters, a parameter without `=`, an empty value and the fragment stay as they are.
 pub fn redacted_target(target: &str) -> String {
@@ -15,27 +17,35 @@ pub fn redacted_target(target: &str) -> String {
 }
 
 /// A list of subprotocols (`Sec-WebSocket-Protocol`) as written, but without the credentials that its elements may be: a page
-/// can hand a token to its server in this field and in no other. Of an element that is as long as tokens are, or has as
-/// many digits, the beginning is left.
+/// can hand one to its server in this field and in no other. Of an element that is as long as they are, or has as many
+/// digits, the beginning is left, and of one that leaves the grammar nothing.
 pub fn redacted_subprotocols(list: &str) -> String {
     let mut shown = String::with_capacity(list.len());
     for element in list.split_inclusive([',', ' ', '\t']) {
         let name = element.trim_end_matches([',', ' ', '\t']);
-        match name.char_indices().nth(BEGINNING) {
-            Some((end, _)) if may_be_credential(name) => {
-                shown.push_str(&name[..end]);
+        match left_of_credential(name) {
+            Some(beginning) => {
+                shown.push_str(beginning);
                 shown.push(HIDDEN);
             }
-            _ => shown.push_str(name),
+            None => shown.push_str(name),
         }
         shown.push_str(&element[name.len()..]);
     }
     shown
 }
 
-fn may_be_credential(subprotocol: &str) -> bool {
+/// What is left of a subprotocol that may be a credential. What is no token is no name either, and nothing of it is left.
+fn left_of_credential(subprotocol: &str) -> Option<&str> {
+    if subprotocol.is_empty() || subprotocol.ends_with(HIDDEN) {
+        return None;
+    }
+    if !is_token(subprotocol.as_bytes()) {
+        return Some("");
+    }
     let digits = || subprotocol.bytes().filter(u8::is_ascii_digit).count();
-    subprotocol.len() >= LONG_NAME || (subprotocol.len() >= NAME && digits() >= DIGITS)
+    let is_long = subprotocol.len() >= LONG_NAME || (subprotocol.len() >= NAME && digits() >= DIGITS);
+    subprotocol.get(..BEGINNING).filter(|_| is_long)
 }
 
 /// Bytes from which a name is no name, whatever its letters: registered ones have 33 at most.
@@ -45,7 +55,7 @@ const LONG_NAME: usize = 41;
 const NAME: usize = 20;
 const DIGITS: usize = 4;
 
-/// Characters of it that tell which it was.
+/// Bytes of it that tell which it was.
 const BEGINNING: usize = 8;
 
 /// Whether the value of a field of this name (case-insensitive) is a credential.
@@ -158,6 +168,7 @@ mod tests {
             ("7d9f3f6e-2f4b-4f57-9d58-2b1f0a9c7d11,x", "7d9f3f6e…,x"),
             ("bearer abcdefghij0123456789", "bearer abcdefgh…"),
             ("ocpp2.0.1, ocpp1.6", "ocpp2.0.1, ocpp1.6"),
+            ("v1, c2VjcmV0/=", "v1, …"),
             ("", ""),
         ] {
             assert_eq!(redacted_subprotocols(value), shown);

@@ -59,7 +59,7 @@ fn setting(connection: &Connection, missing: &[&str]) -> String {
 const SETTINGS: [(&str, &str); 6] = [
     ("Cowboy", "compress => true of Cowboy"),
     ("uvicorn", "--ws-per-message-deflate of uvicorn"),
-    ("daphne", "Daphne has none"),
+    ("daphne", "which Daphne cannot"),
     ("TornadoServer", "get_compression_options of Tornado's WebSocketHandler"),
     ("aiohttp", "compress of aiohttp's WebSocketResponse"),
     ("websockets/", "compression of Python's websockets"),

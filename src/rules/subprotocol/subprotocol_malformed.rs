@@ -37,7 +37,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                     .origin(Role::Client)
                     .blame(Role::Client)
                     .message(format!("the client's {FIELD} has {what}"))
-                    .shows(request.seen, format!("{FIELD} with {} that are tokens", offered.list.len()))
+                    .shows(request.seen, quote::field_or_none(&request.head.head, FIELD))
                     .help("offer each subprotocol once and as a token, and encode tokens of access as base64url without padding"),
             );
         }
