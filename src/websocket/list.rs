@@ -45,6 +45,7 @@ pub(super) fn list<'a, T>(
     let mut list = List { elements: Vec::new(), malformed: None, lines: 0 };
     for line in lines {
         let mut rest = line;
+        let mut quotes = Quotes::End;
         loop {
             rest = rest.trim_ascii_start();
             let (after, flaw) = if list.elements.len() >= limit {
@@ -59,9 +60,14 @@ pub(super) fn list<'a, T>(
                             list.elements.push(read);
                             (after, flaw)
                         }
-                        after => (next_comma(after), Some(Flaw { at: after, expected: "`,` or the end" })),
+                        after => (
+                            next_comma(after, &mut quotes),
+                            Some(Flaw { at: after, expected: "`,` or the end" }),
+                        ),
                     },
-                    Err(nom::Err::Error(flaw) | nom::Err::Failure(flaw)) => (next_comma(flaw.at), Some(flaw)),
+                    Err(nom::Err::Error(flaw) | nom::Err::Failure(flaw)) => {
+                        (next_comma(flaw.at, &mut quotes), Some(flaw))
+                    }
                     Err(nom::Err::Incomplete(_)) => (&[][..], Some(Flaw { at: rest, expected: noun })),
                 }
             };
@@ -126,18 +132,39 @@ fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
+/// Whether the quoted strings in what is left of a line end. Behind one that never ends none does: what closed it would have
+/// closed the one before. So that a line is read to its end for this once, not for each of its elements.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Quotes {
+    End,
+    NeverEnd,
+}
+
 /// From the next comma that no quoted string hides. A quote that never ends hides nothing.
-fn next_comma(mut rest: &[u8]) -> &[u8] {
-    let mut quotes_end = true;
+fn next_comma<'a>(mut rest: &'a [u8], quotes: &mut Quotes) -> &'a [u8] {
     loop {
         match rest.first() {
             None | Some(b',') => return rest,
-            Some(b'"') if quotes_end => match quoted_string(rest) {
-                Ok((after, _)) => rest = after,
-                Err(_) => quotes_end = false,
+            Some(b'"') if *quotes == Quotes::End => match behind_quoted(rest) {
+                Some(after) => rest = after,
+                None => *quotes = Quotes::NeverEnd,
             },
             Some(_) => rest = rest.get(1..).unwrap_or_default(),
         }
+    }
+}
+
+/// What stands behind the quoted string that this begins with; `None` where it never ends.
+fn behind_quoted(quoted: &[u8]) -> Option<&[u8]> {
+    let mut rest = quoted.get(1..)?;
+    loop {
+        #[cfg(test)]
+        tests::LOOKED_AT.with(|count| count.set(count.get() + 1));
+        rest = match rest {
+            [b'"', after @ ..] => return Some(after),
+            [b'\\', _, after @ ..] | [_, after @ ..] => after,
+            [] => return None,
+        };
     }
 }
 
@@ -155,5 +182,30 @@ impl Flaw<'_> {
             column: u32::try_from(column).unwrap_or(u32::MAX),
             what: format!("{found}, expected {}", self.expected),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    thread_local! {
+        /// Bytes at which the end of a quoted string was looked for.
+        pub(super) static LOOKED_AT: Cell<usize> = const { Cell::new(0) };
+    }
+
+    #[test]
+    fn quotes_that_never_end_are_followed_to_the_end_of_their_line_once() {
+        // Each of these quotes is hidden from the one before it by a backslash, and ends nothing.
+        let line = r#""a,\"#.repeat(limits::HEAD / 4);
+        LOOKED_AT.set(0);
+        let name = token("a name");
+        let read = list([line.as_bytes(); 2].into_iter(), "a name", limits::LIST_ELEMENTS, |input| {
+            let (rest, name) = name(input)?;
+            Ok((rest, (name, None)))
+        });
+        assert!(read.elements.is_empty() && read.malformed.is_some());
+        assert!((line.len()..=2 * line.len()).contains(&LOOKED_AT.get()), "{}", LOOKED_AT.get());
     }
 }
