@@ -9,7 +9,7 @@ use super::carrier::Carrier;
 use super::ending::{Ending, Transport};
 use super::undelivered::Undelivered;
 use crate::capture::Seen;
-use crate::http::{RequestHead, ResponseHead};
+use crate::http::{Head, RequestHead, ResponseHead};
 use crate::limits;
 use crate::net::Endpoint;
 use crate::role::{Role, Sides};
@@ -87,6 +87,17 @@ pub struct Garbled {
 }
 
 impl Connection {
+    /// Bytes that its heads take, which a stranger can make long.
+    pub fn weight(&self) -> usize {
+        let request = self.request.as_ref();
+        let response = self.response.as_ref();
+        let heads = request.map(|request| &request.head.head);
+        let heads = heads.into_iter().chain(response.map(|response| &response.head.head)).map(Head::weight);
+        let lists = request.map(|request| &request.extensions);
+        let lists = lists.into_iter().chain(response.map(|response| &response.extensions));
+        heads.chain(lists.map(|list| list.weight())).sum()
+    }
+
     /// A connection that begins in this packet, with nothing known of it yet. It is large, so that it stays where it is
     /// from now on.
     pub fn begun(first: Seen) -> Box<Connection> {
@@ -328,23 +339,30 @@ pub struct Request {
 }
 
 impl Request {
-    /// Whether it offers this subprotocol, letter by letter. Of a list that leaves its grammar every part between two commas was
-    /// offered, be it a token or not.
+    /// Whether it offers this subprotocol, letter by letter.
     pub fn offers_subprotocol(&self, name: &str) -> bool {
+        self.offered_subprotocols().any(|offered| offered == name.as_bytes())
+    }
+
+    /// The subprotocols that it offers. Of a list that leaves its grammar every part between two commas was offered, be it a
+    /// token or not.
+    pub fn offered_subprotocols(&self) -> impl Iterator<Item = &[u8]> {
         let lines = self.head.head.values("sec-websocket-protocol");
-        let mut parts = lines.flat_map(|line| line.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
-        self.subprotocols.iter().any(|offered| offered == name) || parts.any(|part| part == name.as_bytes())
+        let parts = lines.flat_map(|line| line.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+        self.subprotocols.iter().map(|offered| offered.as_bytes()).chain(parts)
     }
 
     /// Whether it offers this extension, whatever its case. Of a list that leaves its grammar nobody knows where an element
-    /// ends: what it names was offered, and in a line of more than [`limits::MALFORMED_LIST`] bytes anything may have been.
+    /// ends: what it names was offered, and in more than [`limits::MALFORMED_LIST`] bytes anything may have been.
     pub fn offers_extension(&self, name: &str) -> bool {
         let names = |line: &[u8]| {
             let lower = |text: &[u8]| String::from_utf8_lossy(text).to_ascii_lowercase();
-            line.len() > limits::MALFORMED_LIST || lower(line).contains(&lower(name.as_bytes()))
+            lower(line).contains(&lower(name.as_bytes()))
         };
-        let mut lines = self.head.head.values("sec-websocket-extensions");
-        self.extensions.get(name).is_some() || self.extensions.malformed.is_some() && lines.any(names)
+        let lines = || self.head.head.values("sec-websocket-extensions");
+        let is_long = || lines().map(<[u8]>::len).sum::<usize>() > limits::MALFORMED_LIST;
+        let malformed = self.extensions.malformed.is_some();
+        self.extensions.get(name).is_some() || malformed && (is_long() || lines().any(names))
     }
 }
 

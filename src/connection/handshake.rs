@@ -3,7 +3,7 @@
 use super::facts::{Outcome, Request, Response};
 use crate::capture::Seen;
 use crate::http::{RequestHead, ResponseHead};
-use crate::websocket::{Extensions, Subprotocols, accept_is_valid};
+use crate::websocket::{Extensions, Subprotocols, accept_for};
 use std::sync::Arc;
 
 /// The facts of a request with WebSocket intent.
@@ -38,8 +38,12 @@ pub(super) fn response(head: ResponseHead, seen: Seen) -> Response {
 pub(super) fn answer(response: Response, request: Option<&Request>) -> Response {
     let key = request.and_then(|request| request.head.head.field("sec-websocket-key"));
     let fields = &response.head.head;
-    // A repeated field (§11.3.3 forbids it) is valid only where each of its values is.
-    let accepts = |key| fields.values("sec-websocket-accept").all(|accept| accept_is_valid(key, accept));
+    // A repeated field (§11.3.3 forbids it) is valid only where each of its values is. Key and answer may be as long as
+    // heads: what answers the key is made once.
+    let accepts = |key| {
+        let expected = accept_for(key);
+        fields.values("sec-websocket-accept").all(|accept| accept.trim_ascii() == expected.as_bytes())
+    };
     let accept_valid = fields.field("sec-websocket-accept").and(key).map(accepts);
     Response { accept_valid, ..response }
 }

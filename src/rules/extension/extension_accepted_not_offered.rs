@@ -116,5 +116,9 @@ mod tests {
         let filled = |bytes: usize| format!("{:=<bytes$}", "permessage-deflate; =");
         Scene::session(&filled(limits::MALFORMED_LIST), "superspeed").finds(RULE.name);
         Scene::session(&filled(limits::MALFORMED_LIST + 1), "superspeed").silent(RULE.name);
+        let half = filled(limits::MALFORMED_LIST / 2);
+        let lines = |more| format!("{half}\r\nSec-WebSocket-Extensions: {half}{more}");
+        Scene::session(&lines(""), "superspeed").finds(RULE.name);
+        Scene::session(&lines("="), "superspeed").silent(RULE.name);
     }
 }

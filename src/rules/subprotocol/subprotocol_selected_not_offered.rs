@@ -1,9 +1,11 @@
 use super::FIELD;
-use crate::connection::Connection;
+use crate::connection::{Connection, Request};
 use crate::http::redacted_subprotocols;
+use crate::limits;
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Finding, quote, trust};
+use std::collections::HashSet;
 
 rule! {
     /// # What it finds
@@ -31,11 +33,10 @@ rule! {
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let Some((request, response)) = trust::handshake(connection) else { return };
     let Some(selected) = response.subprotocol.as_deref().filter(|value| !value.is_empty()) else { return };
-    let offers = |name: &str| request.offers_subprotocol(name);
-    if offers(selected) {
+    if request.offers_subprotocol(selected) {
         return;
     }
-    let several = selected.contains(',') && selected.split(',').all(|name| offers(name.trim()));
+    let several = selected.contains(',') && offers_all(request, selected);
     let case = request.subprotocols.iter().any(|offered| offered.eq_ignore_ascii_case(selected));
     let (title, why) = match (several, case) {
         (true, _) => ("several subprotocols selected", ", expected one of those that the client offered"),
@@ -56,11 +57,20 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     );
 }
 
+/// Whether all of a list were offered. Both may be as long as a head: each is read once.
+fn offers_all(request: &Request, list: &str) -> bool {
+    let offered: HashSet<&[u8]> = request.offered_subprotocols().collect();
+    let mut names = list.split(',').map(|name| name.trim().as_bytes());
+    let asked = names.by_ref().take(limits::LIST_ELEMENTS).all(|name| offered.contains(name));
+    asked && names.next().is_none()
+}
+
 const NOT_OFFERED: &str = "subprotocol selected that was not offered";
 
 #[cfg(test)]
 mod tests {
-    use super::RULE;
+    use super::{NOT_OFFERED, RULE};
+    use crate::limits;
     use crate::role::Role::Client;
     use crate::rules::Blame;
     use crate::rules::testing::{ANSWER, REQUEST, Scene};
@@ -87,6 +97,15 @@ mod tests {
         assert!(finding.message.contains("expected one of those"), "{}", finding.message);
         let mixed = selected("Sec-WebSocket-Protocol: a, b\r\n", "a, c").finds(RULE.name);
         assert!(mixed.message.contains("did not offer"));
+    }
+
+    #[test]
+    fn several_are_looked_for_in_the_offer_up_to_a_bound() {
+        for (more, title) in [(0, "several subprotocols selected"), (1, NOT_OFFERED)] {
+            let list = vec!["a"; limits::LIST_ELEMENTS + more].join(", ");
+            let finding = selected("Sec-WebSocket-Protocol: b, a\r\n", &list).finds(RULE.name);
+            assert_eq!(finding.title, title);
+        }
     }
 
     #[test]
