@@ -157,6 +157,9 @@ pub const MALFORMED_LIST: usize = 1 << 10;
 /// Parameters of one extension that are kept. permessage-deflate defines four.
 pub const EXTENSION_PARAMS: usize = 64;
 
+/// Parameters of all extensions of one list that are kept: each takes many times the bytes that it is written in.
+pub const LIST_PARAMS: usize = 512;
+
 /// Longest payload that one frame is believed to announce, in bytes. No stack sends more than 2^31 in a frame; a header
 /// that speaks of a tebibyte is no header.
 pub const FRAME_PAYLOAD: u64 = 1 << 40;
@@ -305,6 +308,9 @@ pub const PINGS: usize = 16;
 /// moments of each other: where 8,000 connections end in a second, this is a quarter of a second at least. Twice as many
 /// take 25 MB and a tenth of the time more where connections are short, for they leave the caches before they are judged.
 pub const WAITING_CONNECTIONS: usize = 1 << 12;
+
+/// What these may take for their heads, in bytes: of a few that a stranger made long, fewer wait.
+pub const WAITING_BYTES: usize = 64 << 20;
 
 /// Connections of which a small record is kept for what many have in common.
 pub const CENSUS: usize = 1 << 17;

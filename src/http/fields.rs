@@ -42,6 +42,11 @@ impl Head {
         &self.raw
     }
 
+    /// Bytes that it takes.
+    pub fn weight(&self) -> usize {
+        self.raw.len().saturating_add(size_of_val(&*self.lines.ranges))
+    }
+
     /// The first line without its line end.
     pub fn start_line(&self) -> &[u8] {
         let end = memchr::memchr(b'\n', &self.raw);
@@ -192,7 +197,10 @@ impl Head {
             }
             (start, colon) = (at.saturating_add(1), None);
         }
-        let (ranges, oddities) = (table.ranges.into(), table.oddities.into());
+        // A long list that only gave back its room might keep half of it.
+        let is_long = table.ranges.capacity() > MANY_FIELDS;
+        let ranges = if is_long { table.ranges.as_slice().into() } else { table.ranges.into() };
+        let oddities = table.oddities.into();
         let lines = Lines { kind, signs: table.signs, ranges, oddities, upgrade: Upgrade::default() };
         let mut head = Head { raw: raw.get(..length)?.into(), lines: Arc::new(lines) };
         let upgrade = Upgrade {
@@ -368,6 +376,9 @@ fn span((start, bytes): (usize, &[u8])) -> (u16, u16) {
 
 /// Fields for which a head's table has room from the start; most heads have fewer.
 const USUAL_FIELDS: usize = 12;
+
+/// Fields that few heads have as many of.
+const MANY_FIELDS: usize = 128;
 
 fn slice(raw: &[u8], start: u16, length: u16) -> &[u8] {
     let start = usize::from(start);

@@ -492,13 +492,15 @@ fn a_refused_attempt_belongs_to_the_connection_that_waited() {
     };
     let leg = outer(REQUEST, "HTTP/1.1 502 Bad Gateway\r\n");
     let unused = [refusal(1, 1), refusal(30, 1), refusal(40, 1), refusal(500, 1)];
-    let found = unreached(&leg, &Unconnected::new(&unused)).unwrap();
+    let unconnected = Unconnected::new(&unused);
+    let found = unreached(&leg, &unconnected).unwrap();
     assert_eq!((found.tried.len(), found.fate), (2, Fate::Unanswered));
     assert!(unreached(&leg, &Unconnected::new(&[refusal(30, 1), refusal(40, 2)])).is_none());
     // Health checks of another server come at other times as well.
     let check = |millis| Unused { server: endpoint([10, 1, 0, 30], 8080), ..refusal(millis, 1) };
     let unused = [check(1), refusal(30, 1), check(35), check(500)];
-    let found = unreached(&leg, &Unconnected::new(&unused)).unwrap();
+    let unconnected = Unconnected::new(&unused);
+    let found = unreached(&leg, &unconnected).unwrap();
     assert_eq!(found.upstreams, [endpoint([10, 1, 0, 20], 8080)]);
     assert!(unreached(&leg, &Unconnected::new(&[refusal(1, 1)])).is_none());
 }

@@ -1,12 +1,17 @@
 //! Attempts at an upstream that never carried a byte: they are no connections of the report, but they tell why a gateway
 //! answered with an error.
 
+use crate::capture::PacketId;
 use crate::connection::{Connection, Outcome, Transport, Unused};
+use crate::limits;
 use crate::net::Endpoint;
 use crate::role::Role;
 use crate::time::Timestamp;
-use std::collections::HashMap;
+use foldhash::quality::RandomState;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
+use std::ops::Bound;
 
 /// Attempts at an upstream within one client leg, or at several in turn.
 #[derive(Clone, Debug)]
@@ -32,21 +37,44 @@ pub enum Fate {
     ThrownOut,
 }
 
-/// TCP connections that carried nothing, found by time and by who called whom.
+/// TCP connections that carried nothing, the last [`limits::UNUSED`] of them, found by time and by who called whom. One more
+/// costs no more than finding its place: who watches a capture has connections judged every second.
 #[derive(Default, Debug)]
-pub struct Unconnected<'a> {
-    by_time: &'a [Unused],
-    by_pair: HashMap<(IpAddr, Endpoint), Vec<&'a Unused>>,
+pub struct Unconnected {
+    by_time: BTreeMap<Place, Unused>,
+    /// Strangers choose its keys in part.
+    by_pair: HashMap<(IpAddr, Endpoint), BTreeSet<Place>, RandomState>,
+    /// As they came.
+    order: VecDeque<Place>,
+    taken: u64,
 }
 
-impl<'a> Unconnected<'a> {
-    /// Of these, which must be in order of the first SYN.
-    pub fn new(by_time: &'a [Unused]) -> Unconnected<'a> {
-        let mut by_pair: HashMap<_, Vec<&Unused>> = HashMap::new();
-        for unused in by_time {
-            by_pair.entry((unused.client.ip, unused.server)).or_default().push(unused);
+/// When the first SYN was seen, and in which packet; last, how many came before it.
+type Place = (Timestamp, PacketId, u64);
+
+impl Unconnected {
+    /// Takes one more.
+    pub fn push(&mut self, unused: Unused) {
+        let place = (unused.opened.at, unused.opened.packet, self.taken);
+        self.taken = self.taken.saturating_add(1);
+        self.by_pair.entry((unused.client.ip, unused.server)).or_default().insert(place);
+        self.by_time.insert(place, unused);
+        self.order.push_back(place);
+        if self.order.len() > limits::UNUSED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.forget(oldest);
         }
-        Unconnected { by_time, by_pair }
+    }
+
+    fn forget(&mut self, place: Place) {
+        let Some(unused) = self.by_time.remove(&place) else { return };
+        if let Entry::Occupied(mut pair) = self.by_pair.entry((unused.client.ip, unused.server)) {
+            pair.get_mut().remove(&place);
+            if pair.get().is_empty() {
+                pair.remove();
+            }
+        }
     }
 
     /// Whether there are none.
@@ -54,22 +82,54 @@ impl<'a> Unconnected<'a> {
         self.by_time.is_empty()
     }
 
-    /// Those of one client to one server, by time.
-    pub fn of(&self, client: IpAddr, server: Endpoint) -> &[&'a Unused] {
-        self.by_pair.get(&(client, server)).map_or(&[], Vec::as_slice)
+    /// How many there are of one client to one server.
+    pub fn count(&self, client: IpAddr, server: Endpoint) -> usize {
+        self.by_pair.get(&(client, server)).map_or(0, BTreeSet::len)
+    }
+
+    /// Those of one client to one server that began after one moment and not after another, by time.
+    pub fn between(
+        &self,
+        (client, server): (IpAddr, Endpoint),
+        (from, until): (Timestamp, Timestamp),
+    ) -> impl Iterator<Item = &Unused> + Clone {
+        let of_pair = self.by_pair.get(&(client, server)).filter(|_| from < until);
+        let range = (Bound::Excluded(last_at(from)), Bound::Included(last_at(until)));
+        let places = of_pair.map(|places| places.range(range));
+        places.into_iter().flatten().filter_map(|place| self.by_time.get(place))
+    }
+
+    /// Those that began at one moment or later, by time.
+    fn since(&self, at: Timestamp) -> impl Iterator<Item = &Unused> {
+        self.by_time.range((at, PacketId::new(0, 0), 0)..).map(|(_, unused)| unused)
+    }
+}
+
+/// Where the last one of a moment would be.
+fn last_at(at: Timestamp) -> Place {
+    (at, PacketId::new(u16::MAX, u64::MAX), u64::MAX)
+}
+
+#[cfg(test)]
+impl Unconnected {
+    /// Of these.
+    pub fn new(all: &[Unused]) -> Unconnected {
+        let mut unconnected = Unconnected::default();
+        all.iter().for_each(|unused| unconnected.push(unused.clone()));
+        unconnected
     }
 }
 
 /// The attempts that were made while this connection waited for its answer, or after its 101 and before its end, and
 /// failed. `None` where attempts at several upstreams, or by several hosts, leave it open whose they are, and where one that
 /// succeeded shows that they were not the reason.
-pub fn unreached<'a>(client: &Connection, unconnected: &Unconnected<'a>) -> Option<Attempts<'a>> {
+pub fn unreached<'a>(client: &Connection, unconnected: &'a Unconnected) -> Option<Attempts<'a>> {
     let work = Work::of(client)?;
-    let since = |at| &unconnected.by_time[unconnected.by_time.partition_point(|one| one.opened.at < at)..];
     let until = work.until;
-    let early =
-        since(work.began).iter().take_while(|one| one.opened.at < work.asked && work.meets(one.opened.at));
-    let during = early.chain(since(work.asked)).take_while(|one| one.opened.at <= until);
+    let early = unconnected
+        .since(work.began)
+        .take_while(|one| one.opened.at < work.asked && work.meets(one.opened.at));
+    let during = early.chain(unconnected.since(work.asked)).take_while(|one| one.opened.at <= until);
     let mut tried: Vec<&Unused> = Vec::new();
     let mut reached: Vec<&Unused> = Vec::new();
     for one in during.take(CONSIDERED) {
@@ -88,7 +148,7 @@ pub fn unreached<'a>(client: &Connection, unconnected: &Unconnected<'a>) -> Opti
     // that is the one.
     let now_alone = |one: &Unused| {
         let now = tried.iter().filter(|other| other.server == one.server).count();
-        unconnected.of(one.client.ip, one.server).len() <= now
+        unconnected.count(one.client.ip, one.server) <= now
     };
     let alone: Vec<&Unused> = tried.iter().copied().filter(|one| now_alone(one)).collect();
     if !alone.is_empty() {
@@ -103,7 +163,7 @@ pub fn unreached<'a>(client: &Connection, unconnected: &Unconnected<'a>) -> Opti
     // its other peers then.
     let only_now = |one: &&Unused| {
         let now = reached.iter().filter(|other| other.server == one.server).count();
-        one.client.ip == host && unconnected.of(host, one.server).len() <= now
+        one.client.ip == host && unconnected.count(host, one.server) <= now
     };
     if reached.iter().copied().any(|one| only_now(&one)) {
         return None;
@@ -129,7 +189,7 @@ pub fn unreached<'a>(client: &Connection, unconnected: &Unconnected<'a>) -> Opti
             })
         });
     let elsewhere =
-        upstreams.iter().map(|&upstream| unconnected.of(host, upstream).len()).sum::<usize>() > tried.len();
+        upstreams.iter().map(|&upstream| unconnected.count(host, upstream)).sum::<usize>() > tried.len();
     // A relay of TCP reads nothing that could show what its attempt was for.
     let unread = first.opened.at < work.asked;
     // Connections that a gateway opens ahead of need, and does not use, end so as well.
@@ -206,5 +266,50 @@ fn fate(unused: &Unused) -> Option<Fate> {
         (Some(_), _) => None,
         (None, Some((Role::Server, Transport::Reset, _))) => Some(Fate::Refused),
         (None, _) => Some(Fate::Unanswered),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Seen;
+    use crate::rules::testing::Scene;
+
+    #[test]
+    fn the_last_ones_are_found_by_time_and_by_pair() {
+        let tcp = Scene::tcp().build().tcp;
+        let unused = |number: u64| {
+            let at = Timestamp::from_nanos(1_000 - i64::try_from(number % 7).unwrap());
+            let server = Endpoint { port: 80 + u16::from(number.is_multiple_of(2)), ..tcp.server };
+            let opened = Seen { packet: PacketId::new(0, number), at };
+            let (capture, stream, syns, accepted, ended) = (0, 0, 1, None, None);
+            let undelivered = Vec::new();
+            let client = tcp.client;
+            Unused { capture, stream, client, server, opened, syns, accepted, ended, undelivered }
+        };
+        let mut all = Unconnected::default();
+        assert!(all.is_empty());
+        let count = 3 * limits::UNUSED as u64;
+        (1..=count).for_each(|number| all.push(unused(number)));
+        assert_eq!(all.since(Timestamp::from_nanos(i64::MIN)).count(), limits::UNUSED);
+        assert_eq!((all.order.len(), all.by_time.len()), (limits::UNUSED, limits::UNUSED));
+        let servers = [unused(1).server, unused(2).server];
+        let counts = servers.map(|server| all.count(tcp.client.ip, server));
+        assert_eq!(counts, [limits::UNUSED / 2; 2]);
+        let between = |from, until| {
+            let moments = (Timestamp::from_nanos(from), Timestamp::from_nanos(until));
+            let found = all.between((tcp.client.ip, servers[0]), moments);
+            found.map(|one| (one.opened.at, one.opened.packet)).collect::<Vec<_>>()
+        };
+        assert_eq!(between(i64::MIN, i64::MAX).len(), limits::UNUSED / 2);
+        assert!(between(990, 1_000).is_sorted());
+        let last = between(998, 999);
+        assert!(!last.is_empty() && last.iter().all(|(at, _)| at.as_nanos() == 999));
+        assert!(between(999, 999).is_empty() && between(1_000, 999).is_empty());
+        // Those of the beginning are forgotten, and with them what they are found by.
+        let other = Endpoint { port: 9, ..tcp.server };
+        (1..=limits::UNUSED as u64).for_each(|number| all.push(Unused { server: other, ..unused(number) }));
+        assert_eq!(servers.map(|server| all.count(tcp.client.ip, server)), [0; 2]);
+        assert_eq!(all.by_pair.len(), 1);
     }
 }

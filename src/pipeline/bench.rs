@@ -14,11 +14,15 @@ pub(super) struct Bench<'a> {
     /// Those that came last and have no place yet.
     arrived: Vec<Box<Connection>>,
     waiting: Vec<Waiting>,
+    /// Bytes that these take for their heads.
+    weight: usize,
     /// Their serial numbers.
     serials: Vec<u64>,
     candidates: Candidates,
     census: Census,
+    /// Those without payload that came since others were judged, and those before them.
     unused: VecDeque<Unused>,
+    unconnected: Unconnected,
     fronts: Fronts,
     taken: u64,
 }
@@ -30,10 +34,12 @@ impl<'a> Bench<'a> {
             selection,
             arrived: Vec::with_capacity(ARRIVALS),
             waiting: Vec::new(),
+            weight: 0,
             serials: Vec::new(),
             candidates: Candidates::default(),
             census: Census::default(),
             unused: VecDeque::new(),
+            unconnected: Unconnected::default(),
             fronts: Fronts::default(),
             taken: 0,
         }
@@ -70,7 +76,7 @@ impl<'a> Bench<'a> {
 
     /// Whether no more may wait.
     pub(super) fn is_full(&self) -> bool {
-        self.waiting() > limits::WAITING_CONNECTIONS
+        self.waiting() > limits::WAITING_CONNECTIONS || self.weight > limits::WAITING_BYTES
     }
 
     /// All have come: judges those that still wait.
@@ -85,11 +91,9 @@ impl<'a> Bench<'a> {
     pub(super) fn settle(&mut self, oldest: usize, totals: &mut Totals, observer: &mut impl Observer) {
         self.seat();
         self.census.renew(self.waiting.len());
-        let unused = self.unused.make_contiguous();
-        unused.sort_by_key(|unused| (unused.opened.at, unused.opened.packet));
-        let unused = Unconnected::new(unused);
-        let (census, fronts) = (&self.census, &self.fronts);
-        let context = Context { census, unused: &unused, fronts, selection: self.selection, legs: None };
+        self.unused.drain(..).for_each(|unused| self.unconnected.push(unused));
+        let (census, unused, fronts) = (&self.census, &self.unconnected, &self.fronts);
+        let context = Context { census, unused, fronts, selection: self.selection, legs: None };
         let mut waiting: Vec<Option<Waiting>> =
             std::mem::take(&mut self.waiting).into_iter().map(Some).collect();
         let Matched { pairs, again } = {
@@ -106,7 +110,7 @@ impl<'a> Bench<'a> {
         for index in 0..oldest.min(waiting.len()) {
             let index = pictures.first_of(index).unwrap_or(index);
             let Some(session) = session_of[index] else {
-                if let Some(Waiting { connection, cues }) = waiting[index].take() {
+                if let Some(Waiting { connection, cues, .. }) = waiting[index].take() {
                     let findings = rules::judge_by_cues(&connection, cues, &context);
                     let judged = vec![(index, connection, findings)];
                     pictures.emit(judged, &mut waiting, &context, totals, observer);
@@ -161,6 +165,7 @@ impl<'a> Bench<'a> {
         // As many will wait again.
         self.waiting.reserve(waiting.len());
         self.waiting.extend(waiting.into_iter().flatten());
+        self.weight = self.waiting.iter().map(|waiting| waiting.weight).sum();
     }
 
     /// Gives those that arrived their places among all. Each step is done for all of them before the next one begins, so
@@ -178,8 +183,9 @@ impl<'a> Bench<'a> {
         }
         // Now that they are at hand: when they are judged, they have long left the caches.
         let seated = self.arrived.drain(..).map(|connection| {
-            let cues = Cues::of(&connection);
-            Waiting { connection, cues }
+            let (cues, weight) = (Cues::of(&connection), connection.weight());
+            self.weight += weight;
+            Waiting { connection, cues, weight }
         });
         self.waiting.extend(seated);
     }
@@ -193,6 +199,8 @@ struct Waiting {
     connection: Box<Connection>,
     /// What there is to see of it.
     cues: Cues,
+    /// Bytes that its heads take.
+    weight: usize,
 }
 
 /// A connection by its index, and what the rules say of it.
@@ -233,7 +241,7 @@ impl Pictures {
         let mut others = Vec::new();
         for (index, connection, findings) in &mut judged {
             let seconds = self.second.get(index).map_or(&[][..], Vec::as_slice);
-            for Waiting { connection: second, cues } in
+            for Waiting { connection: second, cues, .. } in
                 seconds.iter().filter_map(|&second| waiting[second].take())
             {
                 let rest = rules::judge_by_cues(&second, cues, context);

@@ -4,7 +4,6 @@ use super::bench::Bench;
 use super::streams::Streams;
 use super::{Observer, Totals, When};
 use crate::connection::{Carried, Roll, Told};
-use crate::limits;
 use crate::rules::Selection;
 
 /// Numbers flows, seats connections on the bench, and has them judged.
@@ -72,7 +71,7 @@ impl<'a, O: Observer> Ledger<'a, O> {
         self.bench.take(carried);
         if self.bench.is_full() {
             let waited = self.bench.waiting();
-            self.bench.settle(limits::WAITING_CONNECTIONS / 2, &mut self.totals, self.observer);
+            self.bench.settle((waited / 2).max(1), &mut self.totals, self.observer);
             self.totals.judged_early += waited.saturating_sub(self.bench.waiting()) as u64;
             self.waited = 0;
         }
@@ -91,6 +90,7 @@ mod tests {
     use super::*;
     use crate::capture::{PacketId, Seen};
     use crate::connection::{Connection, Unused};
+    use crate::limits;
     use crate::rules::Finding;
     use crate::rules::testing::{ANSWER, REQUEST, Scene};
 
@@ -121,6 +121,27 @@ mod tests {
         assert_eq!(ledger.observer.0, early, "those that waited longest");
         let (totals, _) = ledger.finish();
         assert_eq!((totals.judged_early, judged.0), (early as u64, count), "which is told");
+    }
+
+    #[test]
+    fn of_connections_with_long_heads_fewer_wait() {
+        let long = REQUEST.replacen("Host", &format!("Cookie: {}\r\nHost", "a".repeat(limits::HEAD / 2)), 1);
+        let session = Scene::tcp().request(&long).answer(ANSWER, "").build();
+        let fit = limits::WAITING_BYTES / session.weight();
+        assert!(session.weight() > limits::HEAD / 2 && 2 * fit < limits::WAITING_CONNECTIONS);
+        let (selection, mut judged) = (Selection::default(), Judged::default());
+        let mut ledger = Ledger::new(&selection, When::Late, &mut judged);
+        let count = 4 * fit;
+        for number in 1..=count as u64 {
+            let mut connection = Box::new(session.clone());
+            connection.first.packet = PacketId::new(0, number);
+            let first = connection.first.packet;
+            ledger.take(Told::Carried(first, Carried::WebSocket(connection)));
+            // A few get their places together.
+            assert!(ledger.bench.waiting() < fit + 64);
+        }
+        ledger.finish();
+        assert_eq!(judged.0, count, "none is lost");
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub struct Context<'a> {
     /// All connections, in brief.
     pub census: &'a Census,
     /// TCP connections that carried nothing, the last [`crate::limits::UNUSED`] of them.
-    pub unused: &'a Unconnected<'a>,
+    pub unused: &'a Unconnected,
     /// TLS connections without a key, the last [`crate::limits::FRONTS`] of them that ended.
     pub fronts: &'a Fronts,
     /// The pair of which this connection is the client leg.
@@ -25,7 +25,7 @@ impl Context<'_> {
     pub(crate) fn alone() -> Context<'static> {
         static ALONE: std::sync::LazyLock<Census> = std::sync::LazyLock::new(Census::default);
         static ALL: std::sync::LazyLock<Selection> = std::sync::LazyLock::new(Selection::default);
-        static NONE: std::sync::LazyLock<Unconnected<'_>> = std::sync::LazyLock::new(Unconnected::default);
+        static NONE: std::sync::LazyLock<Unconnected> = std::sync::LazyLock::new(Unconnected::default);
         static NO_TLS: std::sync::LazyLock<Fronts> = std::sync::LazyLock::new(Fronts::default);
         Context { census: &ALONE, unused: &NONE, fronts: &NO_TLS, legs: None, selection: &ALL }
     }

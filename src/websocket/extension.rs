@@ -8,6 +8,7 @@ use nom::bytes::complete::tag;
 use nom::combinator::{cut, opt};
 use nom::multi::fold_many_m_n;
 use nom::sequence::preceded;
+use std::cell::Cell;
 
 /// The extensions that a request offers or a response accepts, in the order written.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -53,8 +54,19 @@ impl Extensions {
     /// Reads all lines of the field, in order. Never fails: what the grammar cannot read is told by
     /// [`Extensions::malformed`]. An empty element is such a place, too, and is skipped.
     pub fn parse<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Extensions {
-        let read = list(lines, "an extension", limits::LIST_ELEMENTS, extension);
+        let room = Cell::new(limits::LIST_PARAMS);
+        let read = list(lines, "an extension", limits::LIST_ELEMENTS, |input| {
+            let (rest, read) = extension(input, limits::EXTENSION_PARAMS.min(room.get()))?;
+            room.set(room.get().saturating_sub(read.0.params.len()));
+            Ok((rest, read))
+        });
         Extensions { list: read.elements, malformed: read.malformed.map(Box::new), lines: read.lines }
+    }
+
+    /// Bytes that it takes besides names and values.
+    pub fn weight(&self) -> usize {
+        let params = self.list.iter().map(|extension| size_of_val(extension.params.as_slice()));
+        params.fold(size_of_val(self.list.as_slice()), usize::saturating_add)
     }
 
     /// The first extension of that name, whatever its case.
@@ -81,12 +93,12 @@ impl Extension {
     }
 }
 
-/// `extension = extension-token *( ";" extension-param )`
-fn extension(input: &[u8]) -> Read<'_, (Extension, Option<Flaw<'_>>)> {
+/// `extension = extension-token *( ";" extension-param )`, with so many parameters at most.
+fn extension(input: &[u8], params: usize) -> Read<'_, (Extension, Option<Flaw<'_>>)> {
     let (rest, name) = token("an extension")(input)?;
     let (rest, (params, flaw)) = fold_many_m_n(
         0,
-        limits::EXTENSION_PARAMS,
+        params,
         preceded((ows, tag(&b";"[..]), ows), cut(param)),
         || (Vec::new(), None),
         |(mut params, first), (param, flaw)| {
@@ -212,6 +224,12 @@ mod tests {
         assert_eq!(e.malformed.unwrap().column as usize, 2 * limits::LIST_ELEMENTS);
         let long = format!("a{}", ";x".repeat(limits::EXTENSION_PARAMS + 1));
         assert_eq!(parse(&[&long, "b"]).list.len(), 1);
+        let one = format!("a{}", ";x".repeat(limits::EXTENSION_PARAMS));
+        let fit = limits::LIST_PARAMS / limits::EXTENSION_PARAMS;
+        for (count, malformed) in [(fit, false), (fit + 1, true), (4 * fit, true)] {
+            let e = parse(&[&vec![one.as_str(); count].join(","), "b"]);
+            assert_eq!((e.list.len(), e.malformed.is_some()), (count.min(fit) + 1, malformed));
+        }
     }
 
     #[test]

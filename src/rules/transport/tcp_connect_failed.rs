@@ -35,15 +35,13 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     if Role::BOTH.iter().any(|&role| connection.quality.unseen[role]) {
         return;
     }
-    let attempts = context.unused.of(client, server);
-    if attempts.iter().all(|unused| failure(unused).is_none()) {
+    if context.unused.count(client, server) == 0 {
         return;
     }
-    let Some((from, until)) = context.census.nearest(connection) else { return };
+    let Some(moments) = context.census.nearest(connection) else { return };
+    let attempts = context.unused.between((client, server), moments);
     for refused in [true, false] {
-        let mut failed = attempts.iter().copied().filter(|unused| {
-            failure(unused) == Some(refused) && from < unused.opened.at && unused.opened.at <= until
-        });
+        let mut failed = attempts.clone().filter(|unused| failure(unused) == Some(refused));
         let Some(first) = failed.next() else { continue };
         let rest = failed.clone().count();
         let later = context.census.last_of(client, server).is_some_and(|last| last > first.opened.at);
