@@ -12,7 +12,7 @@
 //! on what was told in the order of the packets that caused it: the order of a run on one thread.
 //!
 //! All channels are bounded: the slowest of these threads sets the pace. Nobody waits in a circle: reports wait for the
-//! merge alone, batches for their worker alone, and a worker for whose report the merge waits has got as many batches as
+//! merge alone, batches for their worker alone, and a worker for whose report the merge waits has got no more batches than
 //! any other.
 
 mod batch;

@@ -13,12 +13,14 @@ pub(super) struct Lane {
     told: VecDeque<(Place, Told)>,
     /// All that comes before this is in `told`, or was taken from it.
     until: When,
+    /// Reports that came.
+    taken: u64,
 }
 
 impl Lane {
     /// Nothing was told yet.
     pub(super) fn new(reports: Receiver<Report>) -> Lane {
-        Lane { reports, told: VecDeque::new(), until: When::At(0) }
+        Lane { reports, told: VecDeque::new(), until: When::At(0), taken: 0 }
     }
 }
 
@@ -32,8 +34,10 @@ pub(super) fn merge<O: Observer>(
     progress: &mut impl FnMut(u64, Option<u64>),
 ) -> Result<(), usize> {
     loop {
-        let slowest =
-            lanes.iter().enumerate().min_by_key(|(_, lane)| lane.until).map_or(0, |(index, _)| index);
+        // Batches without a step leave all where they were. Among equals it is the turn of whose reports are fewest: they are
+        // as many as its batches, and one of which the merge always waits for the next keeps the others from theirs.
+        let lanes_by_turn = lanes.iter().enumerate().min_by_key(|(_, lane)| (lane.until, lane.taken));
+        let slowest = lanes_by_turn.map_or(0, |(index, _)| index);
         let until = lanes[slowest].until;
         while let Some(told) = next(lanes, until) {
             ledger.take(told);
@@ -49,6 +53,7 @@ pub(super) fn merge<O: Observer>(
             false => lane.told.extend(report.told),
         }
         lane.until = report.until;
+        lane.taken += 1;
         if let Some((read, total)) = report.progress {
             progress(read, total);
         }
@@ -80,6 +85,23 @@ mod tests {
 
     impl Observer for Nobody {
         fn connection(&mut self, _: Box<Connection>, _: Vec<Finding>) {}
+    }
+
+    #[test]
+    fn of_workers_that_come_no_further_none_is_waited_for_while_another_waits() {
+        let (senders, reports): (Vec<_>, Vec<_>) = (0..3).map(|_| sync_channel(10)).unzip();
+        for _ in 0..3 {
+            for (number, worker) in (0..).zip(&senders) {
+                let (told, progress) = (Vec::new(), Some((number, None)));
+                worker.send(Report { told, until: When::At(1), progress }).unwrap();
+            }
+        }
+        drop(senders);
+        let (selection, mut nobody, mut order) = (Selection::default(), Nobody, Vec::new());
+        let mut ledger = Ledger::new(&selection, Judged::Late, &mut nobody);
+        let mut lanes: Vec<Lane> = reports.into_iter().map(Lane::new).collect();
+        assert!(merge(&mut lanes, &mut ledger, &mut |number, _| order.push(number)).is_err());
+        assert_eq!(order, [0, 1, 2, 0, 1, 2, 0, 1, 2]);
     }
 
     #[test]
