@@ -6,6 +6,7 @@
 use super::model::{Capture, Finding, Report};
 use super::{escape, json, manual};
 use crate::rules::{RULES, Rule};
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use std::io;
 
@@ -16,26 +17,47 @@ use std::io;
 pub fn write(report: &Report, out: &mut impl io::Write) -> io::Result<()> {
     let rules = rules(report);
     let marked = report.findings.iter().any(|finding| finding.suppressed.is_some());
-    let results: Vec<Value> =
-        report.findings.iter().map(|finding| result(finding, report, &rules, marked)).collect();
-    let log = json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{
-            "tool": { "driver": {
-                "name": report.tool.name,
-                "semanticVersion": report.tool.version,
-                "rules": rules.iter().map(|rule| descriptor(rule)).collect::<Vec<_>>(),
-            }},
-            "invocations": [{
-                "executionSuccessful": report.quality.captures_unreadable.is_empty(),
-                "toolExecutionNotifications": notifications(report),
-            }],
-            "artifacts": report.captures.iter().map(artifact).collect::<Vec<_>>(),
-            "results": results,
-        }],
-    });
-    json::pretty(&log, out)
+    let run = Run {
+        artifacts: report.captures.iter().map(artifact).collect(),
+        invocations: json!([{
+            "executionSuccessful": report.quality.captures_unreadable.is_empty(),
+            "toolExecutionNotifications": notifications(report),
+        }]),
+        results: Each(|| report.findings.iter().map(|finding| result(finding, report, &rules, marked))),
+        tool: json!({ "driver": {
+            "name": report.tool.name,
+            "semanticVersion": report.tool.version,
+            "rules": rules.iter().map(|rule| descriptor(rule)).collect::<Vec<_>>(),
+        }}),
+    };
+    let schema = "https://json.schemastore.org/sarif-2.1.0.json";
+    json::pretty(&Log { schema, runs: [run], version: "2.1.0" }, out)
+}
+
+/// The document.
+#[derive(Serialize)]
+struct Log<R> {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    runs: [R; 1],
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct Run<R> {
+    artifacts: Vec<Value>,
+    invocations: Value,
+    results: R,
+    tool: Value,
+}
+
+/// A list of which each element is made as it is written: all results together take many times what they are made of.
+struct Each<F>(F);
+
+impl<F: Fn() -> I, I: Iterator<Item = Value>> Serialize for Each<F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
+    }
 }
 
 /// The rules that found something, in order of code.
