@@ -17,12 +17,7 @@ use std::io;
 pub fn write(report: &Report, failing: Option<Severity>, out: &mut impl io::Write) -> io::Result<()> {
     let mut xml = Writer::new_with_indent(&mut *out, b' ', 2);
     xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
-    let suites: Vec<Suite> = report
-        .captures
-        .iter()
-        .enumerate()
-        .map(|(index, capture)| Suite::new(report, index, capture))
-        .collect();
+    let suites = suites(report);
     let is_failure = |finding: &Finding| is_failure(finding, failing);
     let failures: usize = suites.iter().map(|suite| suite.failures(is_failure)).sum();
     let unreadable = &report.quality.captures_unreadable;
@@ -42,6 +37,26 @@ pub fn write(report: &Report, failing: Option<Severity>, out: &mut impl io::Writ
     out.write_all(b"\n")
 }
 
+/// Each capture with what is about it: rotated ones may be thousands, each with few of all connections.
+fn suites(report: &Report) -> Vec<Suite<'_>> {
+    let of = |(id, capture)| Suite { id, capture, connections: Vec::new(), of_run: Vec::new() };
+    let mut suites: Vec<Suite<'_>> = report.captures.iter().enumerate().map(of).collect();
+    for connection in &report.connections {
+        let own = connection.findings.iter().filter_map(|&id| report.findings.get(id));
+        // A finding about both legs fails once.
+        let own = own.filter(|finding| finding.connection == Some(connection.id)).collect();
+        if let Some(suite) = suites.get_mut(usize::from(connection.capture)) {
+            suite.connections.push((connection, own));
+        }
+    }
+    for finding in report.findings.iter().filter(|finding| finding.connection.is_none()) {
+        if let Some(suite) = suites.get_mut(usize::from(finding.capture)) {
+            suite.of_run.push(finding);
+        }
+    }
+    suites
+}
+
 /// One capture and what is about it.
 struct Suite<'a> {
     id: usize,
@@ -51,25 +66,7 @@ struct Suite<'a> {
     of_run: Vec<&'a Finding>,
 }
 
-impl<'a> Suite<'a> {
-    fn new(report: &'a Report, index: usize, capture: &'a Capture) -> Suite<'a> {
-        let of_capture =
-            report.connections.iter().filter(|connection| usize::from(connection.capture) == index);
-        let with_findings = |connection: &'a Connection| {
-            let own = connection.findings.iter().filter_map(|&id| report.findings.get(id));
-            // A finding about both legs fails once.
-            (connection, own.filter(|finding| finding.connection == Some(connection.id)).collect())
-        };
-        let of_run =
-            |finding: &&Finding| finding.connection.is_none() && usize::from(finding.capture) == index;
-        Suite {
-            id: index,
-            capture,
-            connections: of_capture.map(with_findings).collect(),
-            of_run: report.findings.iter().filter(of_run).collect(),
-        }
-    }
-
+impl Suite<'_> {
     /// A capture without a connection has one test, which is skipped: nothing to judge is no success.
     fn tests(&self) -> usize {
         self.connections.len().max(1) + self.of_run.len()
