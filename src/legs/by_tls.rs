@@ -13,15 +13,16 @@ pub(super) struct Failed {
     pub(super) confidence: Confidence,
 }
 
-/// Matches them. `free` says of each connection whether it may become a client leg; those of one client leg must all be of one
-/// host.
-pub(super) fn matches(connections: &[&Connection], free: impl Fn(usize) -> bool) -> Vec<Failed> {
-    let mut failed: Vec<usize> =
-        (0..connections.len()).filter(|&index| came_to_nothing(connections[index])).collect();
+/// Matches them. `twice` says which connections are second pictures of others, which stand for nothing of their own, and `taken`
+/// which are client legs already; those of one client leg must all be of one host.
+pub(super) fn matches(connections: &[&Connection], twice: &[bool], taken: &[bool]) -> Vec<Failed> {
+    let mut failed: Vec<usize> = (0..connections.len())
+        .filter(|&index| !twice[index] && came_to_nothing(connections[index]))
+        .collect();
     if failed.is_empty() {
         return Vec::new();
     }
-    let in_vain = |index: &usize| free(*index) && waited_in_vain(connections[*index]);
+    let in_vain = |index: &usize| !twice[*index] && !taken[*index] && waited_in_vain(connections[*index]);
     let mut waiting: Vec<(Work, usize)> = (0..connections.len())
         .filter(in_vain)
         .filter_map(|index| Some((Work::of(connections[index])?, index)))
@@ -120,6 +121,14 @@ mod tests {
         let refused = || client("HTTP/1.1 502 Bad Gateway\r\n");
         assert_eq!(pairs(&[refused(), tls(1, 21)]), [(0, 1, 0, Confidence::Likely)]);
         assert_eq!(pairs(&[refused(), tls(1, 21), tls(2, 22)]), [(0, 2, 1, Confidence::Likely)]);
+    }
+
+    #[test]
+    fn tls_that_was_captured_again_behind_a_translation_is_one() {
+        let mut again = tls(2, 21);
+        again.tcp.client.ip = [192, 0, 2, 9].into();
+        let all = [client("HTTP/1.1 502 Bad Gateway\r\n"), tls(1, 21), again];
+        assert_eq!(pairs(&all), [(0, 1, 0, Confidence::Likely)]);
     }
 
     #[test]

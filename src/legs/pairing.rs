@@ -61,7 +61,7 @@ pub(super) fn pair(
     }
     let mut is_parent = vec![false; connections.len()];
     links.parent.iter().flatten().for_each(|link| is_parent[link.parent] = true);
-    for found in by_tls::matches(connections, |index| !is_parent[index] && !twice[index]) {
+    for found in by_tls::matches(connections, twice, &is_parent) {
         links.add(found.child, found.parent, Means::Timing, found.confidence);
     }
     pairs(connections, &links, &clocks)
