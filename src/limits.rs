@@ -291,6 +291,14 @@ pub const SETTINGS: usize = 1 << 10;
 /// WebSockets open at once on one HTTP/2 connection. Servers allow 100 to 256 streams.
 pub const STREAMS: usize = 1 << 10;
 
+/// Bytes that the heads of all of them may take, divided among the parts: HPACK makes a head of 64 KiB of 20 bytes. It is
+/// room for 80,000 WebSockets with usual heads.
+pub const STREAM_HEADS: usize = 256 << 20;
+
+/// GOAWAY frames, and SETTINGS of the server, of one HTTP/2 connection that are held against its open streams. A server sends
+/// two of each when it stops.
+pub const NOTICES: u32 = 64;
+
 /// HTTP/2 connections open at once that are followed. Each holds two HPACK tables, whether a WebSocket comes or not.
 pub const HTTP2_CONNECTIONS: u32 = 1 << 13;
 

@@ -19,7 +19,7 @@ use crate::role::{Role, Sides};
 use crate::websocket::{Reading, likely_frames};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use stream::{Phase, Stream, masking};
+use stream::{Phase, Room, Stream, masking};
 
 /// How a connection came to be HTTP/2.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,6 +51,8 @@ pub(super) struct Streams {
     probes: u32,
     tunnel: Option<String>,
     bounded: bool,
+    /// GOAWAY and SETTINGS that may still be held against all streams.
+    notices: Sides<u32>,
     reading: Arc<Reading>,
 }
 
@@ -70,6 +72,7 @@ impl Streams {
             probes: 0,
             tunnel,
             bounded: false,
+            notices: Sides { client: limits::NOTICES, server: limits::NOTICES },
             reading,
         }
     }
@@ -93,6 +96,11 @@ impl Streams {
             Asks::Other => return,
         };
         let Some(head) = self.fields.request() else { return };
+        let mut room = Room::new(&self.reading);
+        if !room.take(&head.head) {
+            self.bounded = true;
+            return;
+        }
         let text = |pseudo| {
             let value = self.fields.pseudo(pseudo);
             value.map(|value| String::from_utf8_lossy(value).into_owned())
@@ -123,7 +131,7 @@ impl Streams {
         self.begin(facts, connection, |connection| Stream {
             sure,
             extended,
-            ..Stream::new(Session::new(connection, Sides::default(), &reading), seen)
+            ..Stream::new(Session::new(connection, Sides::default(), &reading), seen, room)
         });
     }
 
@@ -155,8 +163,12 @@ impl Streams {
     }
 
     /// Takes the answer of a stream.
-    pub(super) fn answered(&mut self, stream: u32, answer: Answer) {
+    pub(super) fn answered(&mut self, stream: u32, mut answer: Answer) {
         let Some(stream) = self.open.get_mut(&stream) else { return };
+        if answer.head.as_ref().is_some_and(|head| !stream.room.take(&head.head)) {
+            (answer.head, answer.unknown) = (None, 1);
+            self.bounded = true;
+        }
         stream.last = answer.seen;
         if stream.phase == Phase::Asked {
             stream.answer(answer, &self.reading);
@@ -220,6 +232,9 @@ impl Streams {
     /// GOAWAY: streams above `last` were not and will not be processed (RFC 9113 §6.8), and an error is one of the whole
     /// connection, which its sender then closes (RFC 9113 §5.4.1).
     pub(super) fn go_away(&mut self, from: Role, last: u32, error: ErrorCode, seen: Seen) {
+        if !self.heeds_notice(from) {
+            return;
+        }
         let mut excluded = Vec::new();
         for (&number, stream) in &mut self.open {
             if let Some(facts) = stream.session.facts().carrier.http2_mut() {
@@ -247,7 +262,7 @@ impl Streams {
             (None, None) => false,
         };
         self.announced = Some((enabled, seen));
-        if self.unsettled {
+        if self.unsettled || !self.heeds_notice(Role::Server) {
             return;
         }
         for stream in self.open.values_mut().filter(|stream| stream.phase == Phase::Asked) {
@@ -260,6 +275,13 @@ impl Streams {
                 known => known,
             };
         }
+    }
+
+    /// Whether one more frame that concerns all streams is held against each of them.
+    fn heeds_notice(&mut self, from: Role) -> bool {
+        let left = &mut self.notices[from];
+        self.bounded |= *left == 0;
+        std::mem::replace(left, left.saturating_sub(1)) > 0
     }
 
     /// Bytes of one side are missing: SETTINGS may have been among them.
@@ -355,7 +377,7 @@ impl Streams {
         let reading = Arc::clone(&self.reading);
         self.begin(Http2::new(stream), Connection::begun(seen), |connection| Stream {
             phase: Phase::Open,
-            ..Stream::new(Session::midway(connection, &reading), seen)
+            ..Stream::new(Session::midway(connection, &reading), seen, Room::new(&reading))
         });
         if let Some(open) = self.open.get_mut(&stream) {
             open.data(from, bytes, seen);

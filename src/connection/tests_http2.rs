@@ -3,6 +3,7 @@
 use super::tests::{C, Play, S, closes, one, opened, status};
 use super::*;
 use crate::http::h2::{ErrorCode, PREFACE, Pseudo};
+use crate::limits;
 use crate::role::Role;
 use crate::tcp::Event;
 use proptest::prelude::*;
@@ -337,12 +338,54 @@ fn a_connection_without_a_websocket_leaves_no_trace() {
 #[test]
 fn more_streams_than_the_bound_are_not_followed_and_that_is_told() {
     let mut play = greeted();
-    for number in 0..crate::limits::STREAMS as u32 + 1 {
+    for number in 0..limits::STREAMS as u32 + 1 {
         play.data(C, &connect(2 * number + 1));
     }
     let all = play.close();
-    assert_eq!(all.len(), crate::limits::STREAMS);
+    assert_eq!(all.len(), limits::STREAMS);
     assert!(all.iter().all(|c| c.quality.bounded));
+}
+
+#[test]
+fn heads_of_open_streams_are_kept_up_to_their_bound_and_that_is_told() {
+    let text = |text: &str| [&[text.len() as u8], text.as_bytes()].concat();
+    let fields = [(":method", "CONNECT"), (":protocol", "websocket"), (":path", "/")];
+    let asks: Vec<u8> =
+        fields.iter().flat_map(|(name, value)| [vec![0], text(name), text(value)].concat()).collect();
+    // One field of 3,900 bytes goes into the table, and each later head has it fifteen times.
+    let kept = [&[0x40, 1, b'x', 0x7F, 0xBD, 29][..], &[b'y'; 3900]].concat();
+    let mut play = greeted();
+    play.data(C, &frame(1, END_HEADERS, 1, &[asks.clone(), kept].concat()));
+    let long = |stream: u32| frame(1, END_HEADERS, stream, &[&asks[..], &[0xBE; 15]].concat());
+    let most = limits::STREAM_HEADS / limits::PARTS;
+    let fit = most / (15 * 3900);
+    let opened = |number: usize| 2 * number as u32 + 1;
+    (1..2 * fit).for_each(|number| play.data(C, &long(opened(number))));
+    // What ends makes room.
+    play.data(C, &frame(RST, 0, 3, &[0, 0, 0, 8]));
+    play.data(C, &[long(opened(2 * fit)), long(opened(2 * fit + 1))].concat());
+    let all = play.close();
+    let heads: usize = all.iter().map(|c| c.request.as_ref().unwrap().head.head.weight()).sum();
+    let one = most / fit;
+    assert!((most..most + one).contains(&heads), "{heads} bytes, one of them ended");
+    assert!(all.len() < fit + 2 && all.iter().all(|c| c.quality.bounded));
+    assert!(all.iter().any(|c| stream(c).stream == opened(2 * fit)));
+    assert!(all.iter().all(|c| stream(c).stream != opened(2 * fit + 1)));
+}
+
+#[test]
+fn what_concerns_all_streams_is_held_against_them_up_to_a_number() {
+    for (before, heeded) in [(limits::NOTICES - 2, true), (limits::NOTICES - 1, false)] {
+        let mut play = greeted();
+        play.data(C, &connect(1));
+        // The server has spoken once, with its settings.
+        let all = frame(7, 0, 0, &[0x7F, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0]);
+        (0..before).for_each(|_| play.data(S, &all));
+        play.data(S, &frame(7, 0, 0, &[0; 8]));
+        let c = one(play.close());
+        let is_reset = c.ending.transport == Transport::StreamReset;
+        assert_eq!((is_reset, c.quality.bounded), (heeded, !heeded));
+    }
 }
 
 proptest! {

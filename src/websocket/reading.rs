@@ -13,6 +13,8 @@ pub struct Reading {
     inflated: AtomicU64,
     /// Messages that are listed.
     entries: AtomicUsize,
+    /// Bytes of the heads of open HTTP/2 streams.
+    heads: AtomicUsize,
 }
 
 /// How far payloads are read.
@@ -86,6 +88,21 @@ impl Reading {
 
     pub(super) fn give_back(&self, bytes: usize) {
         self.kept.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Takes room for the heads of a stream of HTTP/2; false where there is none.
+    pub fn take_heads(&self, bytes: usize) -> bool {
+        let before = self.heads.fetch_add(bytes, Ordering::Relaxed);
+        let has_room = before.saturating_add(bytes) <= limits::STREAM_HEADS / limits::PARTS;
+        if !has_room {
+            self.give_back_heads(bytes);
+        }
+        has_room
+    }
+
+    /// Gives such room back.
+    pub fn give_back_heads(&self, bytes: usize) {
+        self.heads.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// How long the next message may become.

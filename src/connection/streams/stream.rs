@@ -6,7 +6,7 @@ use super::super::facts::{Connection, Outcome};
 use super::super::handshake;
 use super::super::session::Session;
 use crate::capture::Seen;
-use crate::http::ResponseHead;
+use crate::http::{Head, ResponseHead};
 use crate::limits;
 use crate::role::{Role, Sides};
 use crate::websocket::{Masking, Reading, likely_frames};
@@ -43,6 +43,35 @@ pub(super) struct Stream {
     /// The first DATA of the client before the answer.
     pub(super) early: Option<Seen>,
     pub(super) last: Seen,
+    /// Room that its heads take.
+    pub(super) room: Room,
+}
+
+/// Room that was taken for heads; it is given back with the stream.
+pub(super) struct Room {
+    bytes: usize,
+    reading: Arc<Reading>,
+}
+
+impl Room {
+    /// None yet.
+    pub(super) fn new(reading: &Arc<Reading>) -> Room {
+        Room { bytes: 0, reading: Arc::clone(reading) }
+    }
+
+    /// Takes room for one more head; false where there is none.
+    pub(super) fn take(&mut self, head: &Head) -> bool {
+        let bytes = head.weight();
+        let has_room = self.reading.take_heads(bytes);
+        self.bytes = self.bytes.saturating_add(if has_room { bytes } else { 0 });
+        has_room
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.reading.give_back_heads(self.bytes);
+    }
 }
 
 /// How far it came.
@@ -57,7 +86,7 @@ pub(super) enum Phase {
 }
 
 impl Stream {
-    pub(super) fn new(session: Session, seen: Seen) -> Stream {
+    pub(super) fn new(session: Session, seen: Seen, room: Room) -> Stream {
         Stream {
             session,
             phase: Phase::Asked,
@@ -68,6 +97,7 @@ impl Stream {
             ended: None,
             early: None,
             last: seen,
+            room,
         }
     }
 
