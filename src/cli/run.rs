@@ -104,7 +104,7 @@ impl<O: Observer> Observer for Tally<'_, O> {
         self.observer.legs(pair);
     }
 
-    fn again(&mut self, first: u64, second: u64) {
-        self.observer.again(first, second);
+    fn duplicate(&mut self, first: u64, second: u64) {
+        self.observer.duplicate(first, second);
     }
 }

@@ -9,8 +9,8 @@ mod exchange;
 mod facts;
 mod flow;
 mod handshake;
+mod head_cache;
 mod identify;
-mod known;
 mod multiplex;
 mod session;
 mod start;
@@ -37,7 +37,7 @@ pub use facts::{
     Close, Connection, FrameFacts, Garbled, Glimpse, LARGE, Listed, Outcome, Pings, Quality, Repeats,
     Request, Reset, Response, RoleEvidence, Span, TcpFacts, Unused,
 };
-pub use known::Known;
-pub use table::{Carried, Connections, Counters, Parked, Told};
+pub use head_cache::HeadCache;
+pub use table::{Carried, Connections, Counters, FlowEvent, Parked};
 pub use undelivered::{Place, Undelivered};
 pub use unread::{Roll, Unread};

@@ -107,7 +107,7 @@ impl Unread {
         listed
     }
 
-    /// Takes those of another part of the run.
+    /// Takes those of another shard.
     pub fn add(&mut self, other: &Unread) {
         self.no_keys += other.no_keys;
         self.other_keys += other.other_keys;

@@ -3,10 +3,10 @@
 mod both_legs;
 mod bursts;
 mod census;
+mod distinct;
 mod one_leg;
 mod parting;
 mod patterns;
-mod pictures;
 mod record;
 mod sign;
 mod signatures;

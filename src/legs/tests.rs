@@ -308,7 +308,7 @@ fn one_connection_seen_on_both_sides_of_a_translation_is_no_pair() {
 }
 
 #[test]
-fn a_second_picture_is_known_without_its_syn_by_what_else_is_the_same() {
+fn a_duplicate_is_known_without_its_syn_by_what_else_is_the_same() {
     let again = |change: fn(&mut Connection)| {
         let numbered = |mut leg: Connection, packet| {
             leg.tcp.isn = Sides { client: Some(7), server: Some(9) };
@@ -319,8 +319,8 @@ fn a_second_picture_is_known_without_its_syn_by_what_else_is_the_same() {
         change(&mut second);
         let all = [numbered(outer(REQUEST, ANSWER), 1), second];
         let matched = pair(&all.iter().collect::<Vec<_>>());
-        assert_ne!(matched.pairs.is_empty(), matched.again.is_empty());
-        !matched.again.is_empty()
+        assert_ne!(matched.pairs.is_empty(), matched.duplicates.is_empty());
+        !matched.duplicates.is_empty()
     };
     assert!(again(|second| second.tcp.isn.client = None));
     assert!(again(|second| second.tcp.isn.server = None));
@@ -333,8 +333,8 @@ fn a_second_picture_is_known_without_its_syn_by_what_else_is_the_same() {
 }
 
 #[test]
-fn equal_sequence_numbers_make_no_picture_of_another_session() {
-    let pictures = |second: Connection, later: i64| {
+fn equal_sequence_numbers_make_no_duplicate_of_another_session() {
+    let duplicates = |second: Connection, later: i64| {
         let numbered = |mut leg: Connection, packet| {
             leg.tcp.isn = Sides { client: Some(0), server: Some(0) };
             leg.first.packet = PacketId::new(0, packet);
@@ -343,15 +343,15 @@ fn equal_sequence_numbers_make_no_picture_of_another_session() {
         let first = numbered(outer(REQUEST, ANSWER), 1);
         let mut second = numbered(second, 2);
         second.first.at = Timestamp::from_nanos(first.first.at.as_nanos() + later);
-        pair(&[&first, &second]).again.len()
+        pair(&[&first, &second]).duplicates.len()
     };
-    assert_eq!(pictures(inner(1, 0, REQUEST, ANSWER), 1_000_000), 1);
-    assert_eq!(pictures(inner(1, 0, &key(OTHER), &unkeyed()), 1_000_000), 0, "another key");
-    assert_eq!(pictures(inner(1, 0, REQUEST, ANSWER), 2_000_000_000), 0, "too late");
+    assert_eq!(duplicates(inner(1, 0, REQUEST, ANSWER), 1_000_000), 1);
+    assert_eq!(duplicates(inner(1, 0, &key(OTHER), &unkeyed()), 1_000_000), 0, "another key");
+    assert_eq!(duplicates(inner(1, 0, REQUEST, ANSWER), 2_000_000_000), 0, "too late");
 }
 
 #[test]
-fn attempts_on_a_connection_seen_twice_are_second_pictures_of_one_another_in_their_order() {
+fn attempts_on_a_connection_seen_twice_are_duplicates_of_one_another_in_their_order() {
     let numbered = |mut leg: Connection, packet| {
         leg.tcp.isn = Sides { client: Some(7), server: Some(9) };
         leg.first.packet = PacketId::new(0, packet);
@@ -364,8 +364,8 @@ fn attempts_on_a_connection_seen_twice_are_second_pictures_of_one_another_in_the
         numbered(inner(3, 0, &key(OTHER), ANSWER), 4),
         numbered(inner(4, 0, &key(OTHER), ANSWER), 5),
     ];
-    let found = pair(&all.iter().collect::<Vec<_>>()).again;
-    let found: Vec<_> = found.iter().map(|again| (again.index, again.first)).collect();
+    let found = pair(&all.iter().collect::<Vec<_>>()).duplicates;
+    let found: Vec<_> = found.iter().map(|found| (found.index, found.first)).collect();
     assert_eq!(found, [(1, Some(0)), (3, Some(2)), (4, None)]);
 }
 
@@ -387,11 +387,11 @@ fn a_question_to_another_service_is_no_link_in_the_chain() {
     for answer in [ANSWER, "HTTP/1.1 502 Bad Gateway\r\n"] {
         let pairs = matched(&[outer(REQUEST, answer), question.clone(), after(answer)]);
         assert_eq!((pairs.len(), pairs[0].client, pairs[0].upstream), (1, 0, 2), "{pairs:#?}");
-        assert_eq!((&pairs[0].pair.asides[..], &pairs[0].pair.attempts[..]), (&[1][..], &[1][..]));
-        assert!(!pairs[0].pair.is_question());
+        assert_eq!((&pairs[0].pair.subrequests[..], &pairs[0].pair.attempts[..]), (&[1][..], &[1][..]));
+        assert!(!pairs[0].pair.is_subrequest());
     }
     let alone = matched(&[outer(REQUEST, "HTTP/1.1 502 Bad Gateway\r\n"), question]);
-    assert!(alone[0].pair.is_question());
+    assert!(alone[0].pair.is_subrequest());
 }
 
 #[test]

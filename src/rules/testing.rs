@@ -423,7 +423,7 @@ impl Both {
                 client_leg: 0,
                 upstream_leg: 1,
                 attempts: Vec::new(),
-                asides: Vec::new(),
+                subrequests: Vec::new(),
                 client: self.client.tcp.client,
                 gateway: self.client.tcp.server,
                 upstream: self.upstream.tcp.server,

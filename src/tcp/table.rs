@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-/// Every TCP connection of one part of a run (see [`limits::PARTS`]). Memory follows the flows that are open; flows that nobody wants to hear of and
+/// Every TCP connection of one shard of a run (see [`limits::SHARDS`]). Memory follows the flows that are open; flows that nobody wants to hear of and
 /// flows that ended cost one small entry, the oldest of which are forgotten.
 #[derive(Default)]
 pub struct Table {
@@ -48,7 +48,7 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Takes those of another part of the run.
+    /// Takes those of another shard.
     pub fn add(&mut self, other: Counters) {
         self.flows = self.flows.saturating_add(other.flows);
         self.evicted = self.evicted.saturating_add(other.evicted);
@@ -132,7 +132,7 @@ impl Table {
         if held != now_held {
             self.held_bytes = self.held_bytes.saturating_sub(held).saturating_add(now_held);
         }
-        if fate != Fate::Open || self.held_bytes > limits::HELD_BYTES_TOTAL / limits::PARTS {
+        if fate != Fate::Open || self.held_bytes > limits::HELD_BYTES_TOTAL / limits::SHARDS {
             self.turn(id, fate, seen, sink);
         }
     }
@@ -201,7 +201,7 @@ impl Table {
         // A reset of a connection that is not there says nothing and would begin an empty flow, but Wireshark
         // numbers it, and so do we.
         self.counters.flows = self.counters.flows.saturating_add(1);
-        if self.open >= limits::FLOWS / limits::PARTS && !self.drop_unanswered(0, seen, sink) {
+        if self.open >= limits::FLOWS / limits::SHARDS && !self.drop_unanswered(0, seen, sink) {
             self.evict(seen, sink);
         }
         self.generation = self.generation.wrapping_add(1);
@@ -218,7 +218,7 @@ impl Table {
         let id = self.place(flow);
         if is_syn(segment) {
             self.begun.push_back((id, self.generation));
-            self.drop_unanswered(limits::UNANSWERED_FLOWS / limits::PARTS, seen, sink);
+            self.drop_unanswered(limits::UNANSWERED_FLOWS / limits::SHARDS, seen, sink);
         }
         self.keys.open(&segment.key, id);
         let (key, from) = (&segment.key, segment.from);

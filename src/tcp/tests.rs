@@ -403,7 +403,7 @@ fn evicted(log: &Log) -> usize {
 #[test]
 fn the_flow_that_was_idle_longest_makes_place() {
     let (mut table, mut log) = (Table::default(), Log::default());
-    for i in 0..u32::try_from(limits::FLOWS / limits::PARTS).unwrap() + 100 {
+    for i in 0..u32::try_from(limits::FLOWS / limits::SHARDS).unwrap() + 100 {
         table.push(&opening(i, Flags::ACK, b"x"), moment(i), &mut log);
     }
     assert_eq!((table.counters().evicted, table.counters().unanswered), (100, 0));
@@ -413,7 +413,7 @@ fn the_flow_that_was_idle_longest_makes_place() {
 #[test]
 fn a_flood_of_syns_takes_no_place_from_flows_that_carry_something() {
     let (mut table, mut log) = (Table::default(), Log::default());
-    let (places, unanswered) = (limits::FLOWS / limits::PARTS, limits::UNANSWERED_FLOWS / limits::PARTS);
+    let (places, unanswered) = (limits::FLOWS / limits::SHARDS, limits::UNANSWERED_FLOWS / limits::SHARDS);
     let talking = u32::try_from(places - 10).unwrap();
     for i in 0..talking {
         table.push(&opening(i, Flags::SYN, b""), moment(i), &mut log);

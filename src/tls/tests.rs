@@ -200,7 +200,7 @@ fn secrets_may_come_after_what_they_open_line_by_line() {
 
 /// Bytes that wait for a key in all connections: what others cannot have.
 fn waiting(keys: &mut Keyring) -> usize {
-    let room = limits::TLS_WAITING_TOTAL / limits::PARTS;
+    let room = limits::TLS_WAITING_TOTAL / limits::SHARDS;
     let (mut free, mut step) = (0, room);
     while step > 0 {
         if keys.reserve(step) {
@@ -231,7 +231,7 @@ fn what_waits_for_a_key_is_bounded() {
 
 #[test]
 fn what_waits_for_keys_in_all_connections_is_bounded() {
-    let room = limits::TLS_WAITING_TOTAL / limits::PARTS;
+    let room = limits::TLS_WAITING_TOTAL / limits::SHARDS;
     let mut keys = keys("", true);
     let flight = [server_hello([2; 32]), Sealer::new(0x52).seal(23, &[0; 16_000])].concat();
     let mut waiting = Vec::new();

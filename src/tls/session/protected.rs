@@ -104,7 +104,7 @@ impl Session {
         if state.has_keys() {
             opening = state.open(&mut attempt);
         } else {
-            // Sessions only where nothing else opens it, for other parts of the run may have to be waited for.
+            // Sessions only where nothing else opens it, for other shards of the run may have to be waited for.
             for masters in [Self::masters, Self::resumed] {
                 let masters = masters(self, keys);
                 self.direction(from).tried |= !masters.is_empty();
