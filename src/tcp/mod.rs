@@ -1,4 +1,5 @@
-//! TCP reassembly: segments in, the in-order bytes of each direction out, with every gap told (RFC 9293).
+//! TCP reassembly (RFC 9293): segments go in; the bytes of each direction come out in order, and every gap among them is an
+//! event of its own.
 
 #![deny(
     clippy::unwrap_used,
@@ -22,9 +23,10 @@
     )
 )]
 
+mod delivered;
+mod direction;
 mod event;
 mod flow;
-mod half;
 mod hole;
 mod keys;
 mod places;
@@ -37,7 +39,6 @@ mod tests;
 mod tests_ends;
 #[cfg(test)]
 mod tests_oracle;
-mod told;
 
 pub use event::{Closed, Event, FlowId, GapCause, Interest, ResetKind, Sink, StreamEvent};
 pub use places::Places;
