@@ -227,7 +227,7 @@ const LEADS: usize = 32;
 
 #[cfg(test)]
 mod tests {
-    use super::super::oracle::{Frame, Piece, Owned, packet, random, stream, told, told_by};
+    use super::super::oracle::{Frame, Owned, Piece, packet, random, stream, told, told_by};
     use super::super::{Decoder, Opcode, Violation};
     use super::*;
     use proptest::prelude::*;
@@ -298,7 +298,9 @@ mod tests {
             let read = told.iter().filter(|told| matches!(told, Owned::End { present: 200, .. })).count();
             assert!(read >= 9, "{read} frames for {shift}");
             assert!(
-                !told.iter().any(|told| matches!(told, Owned::Violation { kind: Violation::FramingLost, .. }))
+                !told
+                    .iter()
+                    .any(|told| matches!(told, Owned::Violation { kind: Violation::FramingLost, .. }))
             );
         }
     }

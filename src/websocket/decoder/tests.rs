@@ -1,4 +1,4 @@
-use super::super::oracle::{Frame, Piece, Owned, stream, told};
+use super::super::oracle::{Frame, Owned, Piece, stream, told};
 use super::*;
 
 /// The violations told of a server's segments, with their offsets.
