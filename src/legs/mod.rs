@@ -19,6 +19,8 @@ mod repeats;
 mod subrequest;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_duplicates;
 mod unreached;
 
 #[cfg(test)]

@@ -38,6 +38,8 @@ mod tests;
 #[cfg(test)]
 mod tests_ends;
 #[cfg(test)]
+mod tests_flows;
+#[cfg(test)]
 mod tests_oracle;
 
 pub use event::{Closed, Event, FlowId, GapCause, Interest, ResetKind, Sink, StreamEvent};
