@@ -1,4 +1,11 @@
 //! From streams to facts: which flows are WebSocket, what was asked and answered, and how each connection ended.
+//!
+//! [`Connections`] takes the events of all flows (`table`). A flow costs little until it may be WebSocket: at first it is only a
+//! `start`; with its first payload it becomes a `flow`, which `identify` tells by its first bytes. Over HTTP/1.1 it is an
+//! `exchange` of requests and answers until one is an upgrade; HTTP/2 is a `multiplex` of `streams`, each of which may be a
+//! WebSocket (RFC 8441). Then a `session` turns frames into facts.
+//!
+//! What comes out is a [`Connection`] (`facts`): everything that rules judge and reports print, without an opinion.
 
 mod anomaly;
 mod attempts;

@@ -1,4 +1,12 @@
-//! Judgement: pure functions from facts to findings, one file a rule.
+//! Judgement: rules are pure functions from facts to findings.
+//!
+//! Each file in a folder below this one is one rule, and its doc comment is the rule's manual; [`RULES`] lists them all. A rule
+//! is asked about one connection at a time, with a [`Context`] of what is known around it; `cue` says for which connections
+//! there is any use in asking. Then `pair` and `attribution` correct the findings of a session of which both legs were
+//! captured, so that one fault is told once, by the party that has to mend it.
+//!
+//! The other files here are what several rules share: `trust` says what the capture allows to be concluded, `quote` how the wire is
+//! quoted. [`codes`] holds the texts of `wsanalyze explain`.
 
 pub mod codes;
 pub mod expectation;

@@ -1,4 +1,4 @@
-//! Which connections a wish concerns: patterns for host and path.
+//! Patterns for host and path, by which a setting of the configuration concerns some connections only.
 
 use crate::connection::Connection;
 use crate::http::without_query;

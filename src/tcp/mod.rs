@@ -1,5 +1,9 @@
 //! TCP reassembly (RFC 9293): segments go in; the bytes of each direction come out in order, and every gap among them is an
 //! event of its own.
+//!
+//! [`Table`] finds the flow that a segment belongs to (by its key, in `keys`). A `flow` has two `direction`s; a direction keeps
+//! what came out of order in a `hole`. What happens is handed to a [`Sink`] as [`StreamEvent`]s, and the sink may answer that
+//! it does not want to hear of a flow any more ([`Interest`]).
 
 #![deny(
     clippy::unwrap_used,
