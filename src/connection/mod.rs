@@ -41,10 +41,10 @@ pub use anomaly::Anomaly;
 pub use carrier::{Carrier, ConnectProtocol, Http2};
 pub use ending::{ApiClose, CloseState, Ending, Transport};
 pub use facts::{
-    Close, Connection, FrameFacts, Garbled, Glimpse, LARGE, Listed, Outcome, Pings, Quality, Repeats,
-    Request, Reset, Response, RoleEvidence, Span, TcpFacts, Unused,
+    Close, Connection, FrameFacts, Garbled, LARGE, ListedMessages, OpeningFrame, Outcome, Pings, Quality,
+    Repeats, Request, Reset, Response, RoleEvidence, Span, TcpFacts, Unused,
 };
 pub use head_cache::HeadCache;
 pub use table::{Carried, Connections, Counters, FlowEvent, Parked};
-pub use undelivered::{Place, Undelivered};
-pub use unread::{Roll, Unread};
+pub use undelivered::{Reporter, Undelivered};
+pub use unread::{ListQuota, Unread};

@@ -1,7 +1,7 @@
 //! What nearly every frame of one side touches, side by side in memory: where thousands of sessions are open, fetching a
 //! line of it costs more than the work on it.
 
-use super::facts::{FrameFacts, Glimpse, LARGE};
+use super::facts::{FrameFacts, LARGE, OpeningFrame};
 use crate::capture::Seen;
 use crate::limits;
 use crate::role::{Role, Sides};
@@ -72,7 +72,7 @@ impl Tally {
         }
         if usize::from(self.glimpsed) < limits::GLIMPSES {
             self.glimpsed += 1;
-            glimpse(header, seen, &mut frames[self.from]);
+            frame(header, seen, &mut frames[self.from]);
         }
     }
 
@@ -147,9 +147,9 @@ impl Tally {
 
 /// Keeps something of one of the first frames.
 #[inline(never)]
-fn glimpse(header: &FrameHeader, seen: Seen, facts: &mut FrameFacts) {
+fn frame(header: &FrameHeader, seen: Seen, facts: &mut FrameFacts) {
     facts.first.get_or_insert(seen);
-    facts.opening.push(Glimpse::of(header));
+    facts.opening.push(OpeningFrame::of(header));
 }
 
 /// Counts a frame other than text and binary ones.

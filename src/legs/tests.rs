@@ -3,7 +3,7 @@
 use super::{Change, Fate, LegPair, Means, Paired, Passage, Place, Unconnected, pair, unreached};
 use crate::capture::{PacketId, Seen};
 use crate::confidence::Confidence;
-use crate::connection::{Connection, Glimpse, Transport, Unused};
+use crate::connection::{Connection, OpeningFrame, Transport, Unused};
 use crate::net::Endpoint;
 use crate::role::Role::Server;
 use crate::role::Sides;
@@ -65,10 +65,10 @@ fn ended(mut leg: Connection, millis: i64) -> Connection {
 }
 
 fn frames(mut leg: Connection, client: &[(u64, u32)], server: &[u64]) -> Connection {
-    let glimpse = |len, mask: Option<u32>| Glimpse { head: 0x81, len, mask: mask.map(u32::to_be_bytes) };
+    let frame = |len, mask: Option<u32>| OpeningFrame { head: 0x81, len, mask: mask.map(u32::to_be_bytes) };
     let mut sides = Sides::<crate::connection::FrameFacts>::default();
-    sides.client.opening = client.iter().map(|&(len, mask)| glimpse(len, Some(mask))).collect();
-    sides.server.opening = server.iter().map(|&len| glimpse(len, None)).collect();
+    sides.client.opening = client.iter().map(|&(len, mask)| frame(len, Some(mask))).collect();
+    sides.server.opening = server.iter().map(|&len| frame(len, None)).collect();
     sides.client.first = Some(leg.first);
     leg.frames = Some(Box::new(sides));
     leg

@@ -36,7 +36,6 @@ mod message_limit;
 mod mqtt;
 mod negotiation;
 mod pair;
-mod place;
 mod policy;
 mod quote;
 mod rule;
@@ -48,6 +47,7 @@ mod tls;
 mod transport;
 mod trust;
 mod undelivered;
+mod url_pattern;
 
 pub use attempt::judge_attempt;
 pub use capture::capture_encrypted::capture_encrypted;
@@ -57,11 +57,11 @@ pub use duplicate::fold;
 pub use finding::{Blame, Confidence, Evidence, Finding, Origin, Severity};
 pub use identity::{CauseKey, cause_key, fingerprint, fingerprint_of_run};
 pub use pair::judge_chain;
-pub use place::Place;
 pub use policy::Standing;
 pub use rule::{Category, Check, Rule};
 pub use selection::Selection;
 pub use suppression::{Suppressed, Suppressions};
+pub use url_pattern::UrlPattern;
 
 use crate::connection::{Connection, Outcome};
 use crate::role::Role;
