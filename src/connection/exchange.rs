@@ -23,7 +23,7 @@ use pending::Pending;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// See the module.
+/// One HTTP/1.1 connection up to its upgrade.
 pub(super) struct Exchange {
     client: Reader,
     server: Reader,

@@ -7,7 +7,8 @@ use crate::limits;
 use crate::role::{Role, Sides};
 use crate::websocket::{FrameHeader, Messages, Opcode};
 
-/// See the module. The facts of the same side hold what few frames touch, and get the rest from [`Tally::hand_over`].
+/// The counters of one side's frames. What few frames touch is in the [`FrameFacts`] of the same side, which get the rest from
+/// [`Tally::hand_over`] in the end.
 #[repr(align(64))]
 pub(super) struct Tally {
     text: u64,

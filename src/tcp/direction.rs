@@ -15,7 +15,7 @@ use super::seq::ahead;
 use crate::capture::Seen;
 use crate::net::{Flags, Segment};
 
-/// See the module.
+/// One direction of a flow: what was delivered of it, and what waits.
 #[derive(Default)]
 pub(super) struct Direction {
     /// Sequence number of the next byte in order; of no meaning until `known`.

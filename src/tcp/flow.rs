@@ -7,7 +7,7 @@ use crate::limits;
 use crate::net::{Flags, FlowKey, KeptKey, Segment, Side};
 use crate::time::Timestamp;
 
-/// See the module. There may be very many, so that it is kept to two lines of the cache.
+/// One TCP connection. There may be very many, so that it is kept to two lines of the cache.
 #[repr(align(64))]
 pub(super) struct Flow {
     pub(super) key: KeptKey,

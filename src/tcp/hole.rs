@@ -6,7 +6,7 @@ use crate::capture::Seen;
 use crate::limits;
 use std::collections::BTreeMap;
 
-/// See the module.
+/// The segments of one direction that wait, and how long they have waited.
 pub(super) struct Hole {
     /// By stream offset; ranges never overlap, and all lie behind the bytes that were delivered.
     held: BTreeMap<u64, Held>,
