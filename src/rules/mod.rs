@@ -43,6 +43,8 @@ mod sealed;
 mod subprotocol;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod testing_legs;
 mod tls;
 mod transport;
 mod trust;

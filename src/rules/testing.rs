@@ -1,7 +1,6 @@
 //! Connections built by hand, step by step as they happen on the wire.
 
-mod legs;
-
+pub use super::testing_legs::both;
 use crate::capture::{PacketId, Seen};
 use crate::connection::{
     Anomaly, Carrier, Close, CloseState, ConnectProtocol, Connection, FrameFacts, Http2, Outcome, Request,
@@ -17,7 +16,6 @@ use crate::rules::{Context, Finding, judge};
 use crate::time::Timestamp;
 use crate::tls::{Alert, AlertDescription, ClientCertificate, Facts, Opened, Pause, Sent, Version};
 use crate::websocket::{ClosePayload, Extensions, Subprotocols, Violation, accept_is_valid};
-pub use legs::both;
 use std::sync::Arc;
 
 /// The lines of a correct upgrade request, with the key of RFC 6455 §1.3.

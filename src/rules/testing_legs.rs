@@ -1,6 +1,6 @@
 //! The two legs around a gateway, built by hand.
 
-use super::{Scene, flat};
+use super::testing::{Scene, flat};
 use crate::capture::PacketId;
 use crate::connection::Connection;
 use crate::legs::{self, Clock, LegPair, Legs, Means};
