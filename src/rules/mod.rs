@@ -306,7 +306,6 @@ mod tests {
     use super::*;
     use crate::role::Role::{Client, Server};
     use std::collections::HashSet;
-    use std::path::Path;
 
     const HEADINGS: [&str; 5] =
         ["What it finds", "Why it matters", "What causes it", "How to fix", "What it does not report"];
@@ -345,22 +344,6 @@ mod tests {
             };
             assert!(ws == "WS" && category.len() == 2 && number.len() == 3, "{}", rule.code);
         }
-    }
-
-    #[test]
-    fn every_rule_is_in_a_file_of_its_name_and_every_file_in_the_list() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/rules");
-        let mut files = HashSet::new();
-        let is_category = |entry: &std::fs::DirEntry| entry.path().is_dir() && entry.file_name() != "codes";
-        for category in std::fs::read_dir(&folder).unwrap().filter_map(Result::ok).filter(is_category) {
-            for file in std::fs::read_dir(category.path()).unwrap() {
-                let name = file.unwrap().file_name().into_string().unwrap();
-                files.insert(name.trim_end_matches(".rs").replace('_', "-"));
-            }
-        }
-        files.remove("mod");
-        let names: HashSet<String> = RULES.iter().map(|rule| rule.name.to_owned()).collect();
-        assert_eq!(files, names);
     }
 
     #[test]
