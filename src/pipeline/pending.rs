@@ -209,7 +209,7 @@ impl Round<'_> {
                     continue;
                 };
                 let rest = rules::judge_by_cues(&second, cues, &self.context);
-                let rest = rules::fold(connection, findings, &second, rest);
+                let rest = rules::fold_duplicate(connection, findings, &second, rest);
                 observer.duplicate(connection.serial, second.serial);
                 others.push((second, rest));
             }

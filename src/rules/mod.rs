@@ -55,7 +55,7 @@ pub use attempt::judge_attempt;
 pub use capture::capture_encrypted::capture_encrypted;
 pub use context::Context;
 pub use cue::{Cue, Cues};
-pub use duplicate::fold;
+pub use duplicate::fold_duplicate;
 pub use finding::{Blame, Confidence, Evidence, Finding, Origin, Severity};
 pub use identity::{CauseKey, cause_key, fingerprint, fingerprint_of_run};
 pub use pair::judge_chain;
