@@ -3,12 +3,13 @@
 /// Longest message head that is followed, in bytes. Servers refuse heads far shorter; 64 KiB covers every real one.
 pub const HEAD: usize = 64 << 10;
 
-/// Heads of requests, and as many of answers, that each thread keeps to know others by that are the same but for their key
-/// or accept: about as many as kinds of clients and servers come at once, with a length of [`KNOWN_HEAD`] bytes at most.
-pub const KNOWN_HEADS: usize = 256;
+/// Heads of requests, and as many of answers, that each thread caches, so that others which are the same but for their key or
+/// accept need not be read anew: about as many as kinds of clients and servers come at once. None is longer than
+/// [`CACHED_HEAD`] bytes.
+pub const CACHED_HEADS: usize = 256;
 
-/// See [`KNOWN_HEADS`]: longer ones hold cookies and tokens, which no other head has.
-pub const KNOWN_HEAD: usize = 1024;
+/// Longest head that is cached, in bytes: longer ones hold cookies and tokens, which no other head has.
+pub const CACHED_HEAD: usize = 1024;
 
 /// Bytes of an answer's body that are kept: enough for the sentence by which a gateway's error page is known.
 pub const BODY_QUOTE: usize = 512;
@@ -42,10 +43,10 @@ pub const GAP_GRACE_SEGMENTS: u32 = 16;
 /// Capture time to wait for the same.
 pub const GAP_GRACE_NANOS: i64 = 1_000_000_000;
 
-/// Parts into which the flows of a run are divided, each with its share of the bounds on all of them (those that say so),
-/// so that what a bound takes away does not depend on the number of threads: these divide the parts among them. So there
-/// is no use for more threads than parts; more parts would make the shares too small for traffic that is not even.
-pub const PARTS: usize = 16;
+/// Shards into which the flows of a run are divided. Each has an equal share of the bounds on all of them (those that say so)
+/// and is worked on by one thread, so what a bound takes away does not depend on the number of threads. More threads than
+/// shards are of no use; more shards would make the shares too small for traffic that is not even.
+pub const SHARDS: usize = 16;
 
 /// Batches that may wait for a worker: enough that a short delay of one stops no other.
 pub const QUEUE: usize = 2;
@@ -83,7 +84,7 @@ pub const READ_AHEAD: usize = 4;
 pub const REPORT_AT_END: usize = 256;
 
 /// Items of the input that are read before threads are begun: what is smaller is done before they would be there.
-pub const ALONE: u64 = 4096;
+pub const PACKETS_BEFORE_THREADS: u64 = 4096;
 
 /// Flows that are open at once. Beyond it, one that was idle long makes place.
 pub const FLOWS: usize = 1 << 18;
@@ -291,7 +292,7 @@ pub const SETTINGS: usize = 1 << 10;
 /// WebSockets open at once on one HTTP/2 connection. Servers allow 100 to 256 streams.
 pub const STREAMS: usize = 1 << 10;
 
-/// Bytes that the heads of all of them may take, divided among the parts: HPACK makes a head of 64 KiB of 20 bytes. It is
+/// Bytes that the heads of all of them may take, divided among the shards: HPACK makes a head of 64 KiB of 20 bytes. It is
 /// room for 80,000 WebSockets with usual heads.
 pub const STREAM_HEADS: usize = 256 << 20;
 
@@ -329,7 +330,7 @@ pub const ATTEMPTS_AFTER: usize = 16;
 
 /// TLS connections without a key that are remembered once they ended: a gateway that ends TLS may have stood between one of
 /// them and a session in the clear. Each such session looks at all of them.
-pub const FRONTS: usize = 256;
+pub const TLS_TERMINATIONS: usize = 256;
 
 /// TCP connections without payload that are remembered: among them are a gateway's failed attempts at its upstream.
 pub const UNUSED: usize = 1 << 12;
@@ -373,7 +374,7 @@ pub const DUPLICATE_NANOS: i64 = 100_000;
 /// that disagree do so within the first messages; inflating a longer stream is for those who ask for it.
 pub const COMPRESSED: usize = 8 << 10;
 
-/// The same of all connections, divided among the parts: what is kept in case is written to memory that nobody reads again,
+/// The same of all connections, divided among the shards: what is kept in case is written to memory that nobody reads again,
 /// which thousands of busy sessions would feel. Where it is spent, `--decode` reads all.
 pub const COMPRESSED_TOTAL: usize = 4 << 20;
 
@@ -382,19 +383,19 @@ pub const COMPRESSED_TOTAL: usize = 4 << 20;
 pub const COMPRESSED_PAUSE: u8 = 15;
 
 /// The same where all messages are inflated as they end: most of it is the contexts of the connections that are open,
-/// a tenth of a megabyte for each side. Divided among the parts. With it, the program stays under 256 MB whatever it reads.
+/// a tenth of a megabyte for each side. Divided among the shards. With it, the program stays under 256 MB whatever it reads.
 pub const INFLATING_TOTAL: usize = 192 << 20;
 
 /// Bytes that one message is inflated to. zlib makes up to 1032 of one, and no receiver takes a message as long as this.
 pub const INFLATED: u64 = 32 << 20;
 
-/// Bytes that messages of one run are inflated to where only sessions' ends asked for it, divided among the parts: a second's work.
+/// Bytes that messages of one run are inflated to where only sessions' ends asked for it, divided among the shards: a second's work.
 pub const INFLATED_TOTAL: u64 = 1 << 30;
 
 /// Messages of one side of a connection that are listed where a list was asked for: the last ones, which lie before its end.
 pub const MESSAGES: usize = 1 << 13;
 
-/// The same of all connections, divided among the parts: a report with all of them is some hundred megabytes.
+/// The same of all connections, divided among the shards: a report with all of them is some hundred megabytes.
 pub const MESSAGES_TOTAL: usize = 1 << 18;
 
 /// Bytes of a message that are quoted in such a list, where that was asked for.

@@ -1,31 +1,34 @@
-//! The stages wired together; the only file that knows all of them.
+//! The stages wired together; the only module that knows all of them.
 //!
 //! ```text
-//!  front ──Segment──▶ part 0 … part 15 ──Told──▶ ledger ──▶ bench ──Connection, findings──▶ Observer
+//!  source ──Segment──▶ shard 0 … shard 15 ──FlowEvent──▶ judge ──Connection, findings──▶ Observer
 //! ```
 //!
-//! The front reads packets and finds the segments in them. Flows are divided by their key into a fixed number of parts
-//! ([`limits::PARTS`]), each of which reassembles and follows its own. The ledger numbers the flows, in the order of their
-//! first packets, and the bench keeps connections until they can be judged with what stands around them.
+//! - The *source* reads packets and finds the TCP segments in them.
+//! - A *shard* follows some of the flows, from reassembly to connections. Flows are divided by their key among a fixed number
+//!   of shards ([`limits::SHARDS`]).
+//! - The *judge* numbers the flows in the order of their first packets, keeps connections *pending* until enough is known
+//!   of the others around them, and has them judged by the rules.
 //!
-//! What is found does not depend on the number of threads, because everything that could depend on it does not:
+//! The result does not depend on the number of threads:
 //!
-//! - a bound on all flows together is divided among the parts, so that it takes away the same wherever a part is worked on;
-//! - what flows tell is tagged with the packet that caused it, and comes to the ledger in that order; what is open at the
-//!   end is ended in the order of first packets;
-//! - stages that know several flows at once stand before the parts (fragments, checksums) or behind them (numbers, legs,
-//!   what many have in common), and so on one thread. TLS sessions, which one flow begins and another resumes, are known to
-//!   all parts in the order of the packets.
+//! - A bound on all flows together is divided equally among the shards, so what it takes away does not depend on which thread
+//!   works on which shard.
+//! - An event of a flow is tagged with the packet that caused it, and the judge takes events in the order of these packets.
+//!   Flows that are open at the end of the input are ended in the order of their first packets.
+//! - What must know several flows at once happens on one thread, before the shards (IP fragments, checksums) or behind them
+//!   (numbers, legs, patterns among connections). Only TLS sessions, which begin on one flow and are resumed on another, are
+//!   shared by the shards: see `turns`.
 //!
-//! With one thread, and at the start of every run, all this happens on the calling thread. Once an input proves not to be
-//! small, the same parts are handed to workers: see `threads`. Nothing in the stages knows of it.
+//! At the start of every run, all this happens on the calling thread. Once the input proves not to be small, the same shards
+//! are handed to worker threads, if more than one thread may be used: see `threads`. The stages know nothing of it.
 
-mod alone;
-mod bench;
-mod front;
-mod ledger;
-mod part;
+mod judge;
+mod pending;
 mod quality;
+mod shard;
+mod single_thread;
+mod source;
 mod streams;
 mod threads;
 mod warnings;
@@ -40,12 +43,13 @@ use crate::role::Role;
 use crate::rules::{self, Finding, Selection};
 use crate::tls::KeyLog;
 use crate::websocket::Depth;
-use front::Front;
-use ledger::Ledger;
+use judge::Judge;
 pub use quality::Quality;
+use shard::Shard;
+use source::Source;
 use threads::Threads;
 use warnings::{
-    bench_note, checksum_note, flow_warnings, http3_note, name_links, net_warnings, tcp_warnings,
+    checksum_note, flow_warnings, http3_note, judged_early_note, name_links, net_warnings, tcp_warnings,
     tls_warnings,
 };
 
@@ -59,9 +63,9 @@ pub trait Observer {
         let _ = pair;
     }
 
-    /// Takes that one connection is the second picture of another, taken on the other side of an address translation: both by
-    /// [`Connection::serial`], and before either of them.
-    fn again(&mut self, first: u64, second: u64) {
+    /// Takes that the connection `second` is a duplicate of `first`, captured on the other side of an address translation. Both
+    /// are a [`Connection::serial`]; this comes before either connection.
+    fn duplicate(&mut self, first: u64, second: u64) {
         let _ = (first, second);
     }
 }
@@ -123,14 +127,15 @@ pub struct Options {
     /// Threads that follow flows, beside those that read and judge. With 1, all is done on the calling thread. What is
     /// found does not depend on it.
     pub threads: usize,
-    /// Packets that are read before threads are begun, so that small captures need none.
-    pub alone: u64,
+    /// Packets that are read on the calling thread before others are started, so that small captures need none.
+    pub packets_before_threads: u64,
 }
 
 impl Default for Options {
     fn default() -> Options {
         let (selection, depth) = (Selection::default(), Depth::default());
-        Options { selection, when: When::Late, depth, threads: 1, alone: limits::ALONE }
+        let packets_before_threads = limits::PACKETS_BEFORE_THREADS;
+        Options { selection, when: When::Late, depth, threads: 1, packets_before_threads }
     }
 }
 
@@ -163,23 +168,33 @@ pub fn analyze_with(
     observer: &mut impl Observer,
     progress: &mut impl FnMut(u64, Option<u64>),
 ) -> Summary {
-    let mut front = Front::new(input, keys);
-    let mut parts = part::all(&front, options.depth);
-    let mut ledger = Ledger::new(&options.selection, options.when, observer);
-    let alone = if options.threads > 1 { options.alone } else { u64::MAX };
-    if !alone::run(&mut front, &mut parts, &mut ledger, progress, alone) {
-        (front, parts) = match Threads::begin(front, parts, options.threads) {
-            Ok(threads) => threads.finish(&mut ledger, progress),
-            Err((mut front, mut parts)) => {
-                alone::run(&mut front, &mut parts, &mut ledger, progress, u64::MAX);
-                (front, parts)
+    let mut source = Source::new(input, keys);
+    let mut shards = shard::all(&source, options.depth);
+    let mut judge = Judge::new(&options.selection, options.when, observer);
+    let limit = if options.threads > 1 { options.packets_before_threads } else { u64::MAX };
+    if !single_thread::run(&mut source, &mut shards, &mut judge, progress, limit) {
+        (source, shards) = match Threads::begin(source, shards, options.threads) {
+            Ok(threads) => threads.finish(&mut judge, progress),
+            Err((mut source, mut shards)) => {
+                single_thread::run(&mut source, &mut shards, &mut judge, progress, u64::MAX);
+                (source, shards)
             }
         };
     }
-    let Front { mut input, net, keys, .. } = front;
+    summarize(source, shards, judge, &options.selection)
+}
+
+/// What is known when all input was read.
+fn summarize<O: Observer>(
+    source: Source,
+    shards: Vec<Shard>,
+    judge: Judge<'_, O>,
+    selection: &Selection,
+) -> Summary {
+    let Source { mut input, net, keys, .. } = source;
     let failures = input.take_failures();
-    let counts = part::counts(parts);
-    let (mut totals, unlisted) = ledger.finish();
+    let counts = shard::counts(shards);
+    let (mut totals, unlisted) = judge.finish();
     let mut unread = counts.unread;
     unread.unlisted += unlisted;
     totals.tls_connections = counts.connections.tls;
@@ -198,7 +213,7 @@ pub fn analyze_with(
         first.warnings.extend(flow_warnings(counts.connections));
         first.warnings.extend(tls_warnings(&unread, &keys));
         first.notes.extend(http3_note(net.counters(), totals.http3_offered));
-        first.notes.extend(bench_note(totals.judged_early));
+        first.notes.extend(judged_early_note(totals.judged_early));
         match checksum_note(net.counters()) {
             Ok(note) => first.notes.extend(note),
             Err(warning) => first.warnings.push(warning),
@@ -209,7 +224,7 @@ pub fn analyze_with(
         let unsupported = !links.is_empty() && !links.iter().any(|&link| net::is_supported(link));
         unsupported.then(|| Error::LinkType { path: reader.info().path, found: name_links(links) })
     });
-    let findings = rules::capture_encrypted(&unread, keys.len(), &options.selection).into_iter().collect();
+    let findings = rules::capture_encrypted(&unread, keys.len(), selection).into_iter().collect();
     Summary { unreadable: failures.into_iter().chain(unreadable).collect(), captures, totals, findings }
 }
 

@@ -106,7 +106,7 @@ fn hostile_input_stays_within_its_bound_on_several_threads() {
     for threads in [2, 8] {
         for Hostile { name, sent, bound, scene } in hostile() {
             let peak = peak(|| {
-                let options = Options { threads, alone: 0, ..Options::default() };
+                let options = Options { threads, packets_before_threads: 0, ..Options::default() };
                 let mut seen = Seen::default();
                 let (input, keys) = (endless(sent, scene), KeyLog::default());
                 let summary = pipeline::analyze_with(&options, keys, input, &mut seen, &mut |_, _| {});

@@ -123,7 +123,7 @@ fn what_comes_through_a_slow_pipe_is_worked_on_at_once() {
     // The second half is written once the first one was worked on.
     let source = Box::new(Pipe { bytes: made, at: 0, pauses: half, arrivals });
     let input = Merged::new(vec![Reader::from_read("pipe", 0, source).unwrap()]);
-    let options = Options { threads: 3, alone: 0, ..Options::default() };
+    let options = Options { threads: 3, packets_before_threads: 0, ..Options::default() };
     let mut progress = |read: u64, _| {
         if read >= half as u64 {
             let _ = arrived.send(());
@@ -144,7 +144,7 @@ fn a_panic_of_one_thread_ends_the_run() {
     for threads in [1, 4] {
         let source = Box::new(Bomb(traffic::capture(1 << 20, traffic::storm(1000)), 0));
         let input = Merged::new(vec![Reader::from_read("bomb", 0, source).unwrap()]);
-        let options = Options { threads, alone: 0, ..Options::default() };
+        let options = Options { threads, packets_before_threads: 0, ..Options::default() };
         let run = || {
             let mut told = Words(String::new());
             pipeline::analyze_with(&options, KeyLog::default(), input, &mut told, &mut |_, _| {});
@@ -164,7 +164,7 @@ fn a_panic_of_whoever_is_told_ends_the_run_though_input_is_left() {
     }
     let source = Box::new(Endless::new(1 << 40, traffic::storm(1000)));
     let input = Merged::new(vec![Reader::from_read("endless", 0, source).unwrap()]);
-    let options = Options { threads: 4, alone: 0, ..Options::default() };
+    let options = Options { threads: 4, packets_before_threads: 0, ..Options::default() };
     let run = || {
         pipeline::analyze_with(&options, KeyLog::default(), input, &mut Panics, &mut |_, _| {});
     };
@@ -199,7 +199,7 @@ fn told(threads: usize, alone: u64, input: Merged) -> String {
     for log in files("fixtures/keys") {
         keys.read(&read(&log));
     }
-    let options = Options { threads, alone, ..Options::default() };
+    let options = Options { threads, packets_before_threads: alone, ..Options::default() };
     let mut words = Words(String::new());
     let summary = pipeline::analyze_with(&options, keys, input, &mut words, &mut |_, _| {});
     words.0 + &format!("{summary:#?}")

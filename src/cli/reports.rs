@@ -181,12 +181,12 @@ impl Observer for Reports {
         }
     }
 
-    fn again(&mut self, first: u64, second: u64) {
+    fn duplicate(&mut self, first: u64, second: u64) {
         if let Some(collector) = &mut self.collector {
-            collector.again(first, second);
+            collector.duplicate(first, second);
         }
         for lines in &mut self.lines {
-            lines.again(first, second);
+            lines.duplicate(first, second);
         }
     }
 

@@ -4,12 +4,13 @@
 //! that nobody asked yet wait; bytes of a client that asked for an upgrade wait for the answer.
 
 mod answer;
+mod pending;
 
 use super::attempts::{Attempts, Upgrade};
 use super::chunk::Waiting;
 use super::facts::{Connection, Garbled, Outcome, Request, Response};
 use super::handshake;
-use super::known::Known;
+use super::head_cache::HeadCache;
 use super::session::Session;
 use crate::capture::Seen;
 use crate::http::{
@@ -18,11 +19,11 @@ use crate::http::{
 use crate::limits;
 use crate::role::{Role, Sides};
 use crate::websocket::{self, Reading};
-use compact_str::CompactString;
+use pending::Pending;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// See the module.
+/// One HTTP/1.1 connection up to its upgrade.
 pub(super) struct Exchange {
     client: Reader,
     server: Reader,
@@ -41,7 +42,7 @@ pub(super) struct Exchange {
     /// Times that waiting bytes were read again, each of which may copy what is left of them.
     rounds: u32,
     bounded: bool,
-    known: Arc<Known>,
+    heads: Arc<HeadCache>,
     reading: Arc<Reading>,
 }
 
@@ -102,28 +103,15 @@ enum Reader {
 /// A request as it was read.
 enum Asked {
     /// For an upgrade and nothing else, like one before.
-    Known(Request),
+    Cached(Request),
     New(RequestHead),
 }
 
 /// An answer as it was read.
 enum Answered {
     /// A 101 like one before.
-    Known(Response),
+    Cached(Response),
     New(ResponseHead),
-}
-
-/// A request that waits for its answer.
-struct Pending {
-    /// `None` where `upgrade` has it.
-    method: Option<CompactString>,
-    /// The authority, for a CONNECT.
-    target: Option<CompactString>,
-    /// Facts, where it shows WebSocket intent.
-    upgrade: Option<Box<Upgrade>>,
-    /// Whether it asks for HTTP/2 (RFC 7540 §3.2).
-    http2: bool,
-    interim: Vec<u16>,
 }
 
 impl Reader {
@@ -145,7 +133,7 @@ impl Exchange {
     pub(super) fn new(
         tunnel: Option<String>,
         begun: Begun,
-        known: Arc<Known>,
+        heads: Arc<HeadCache>,
         reading: Arc<Reading>,
     ) -> Exchange {
         Exchange {
@@ -161,7 +149,7 @@ impl Exchange {
             attempts: Attempts::new(tunnel),
             rounds: 0,
             bounded: false,
-            known,
+            heads,
             reading,
         }
     }
@@ -294,8 +282,8 @@ impl Exchange {
                             self.bounded = true;
                             return self.no_more_requests();
                         }
-                        HeadProgress::Complete { head, consumed } => match self.known.request(head, seen) {
-                            Some(request) => (Some(Asked::Known(request)), consumed),
+                        HeadProgress::Complete { head, consumed } => match self.heads.request(head, seen) {
+                            Some(request) => (Some(Asked::Cached(request)), consumed),
                             None => (RequestHead::parse(head).map(Asked::New), consumed),
                         },
                     };
@@ -318,7 +306,7 @@ impl Exchange {
         let mut pending =
             Pending { method: None, target: None, upgrade: None, http2: false, interim: Vec::new() };
         match asked {
-            Asked::Known(request) => {
+            Asked::Cached(request) => {
                 self.client = Reader::head();
                 pending.upgrade = upgrade(request);
             }
@@ -329,7 +317,7 @@ impl Exchange {
                 if head.shows_websocket_intent() {
                     let request = handshake::request(head, seen);
                     if pending.target.is_none() && !pending.http2 && matches!(body, Body::None) {
-                        self.known.keep_request(&request);
+                        self.heads.keep_request(&request);
                     }
                     pending.upgrade = upgrade(request);
                 } else {
@@ -404,8 +392,8 @@ impl Exchange {
                     let (answered, used) = match reader.push(bytes) {
                         HeadProgress::More => return Heard::More,
                         HeadProgress::TooLong => return self.not_http(bytes, seen),
-                        HeadProgress::Complete { head, consumed } => match self.known.response(head, seen) {
-                            Some(response) => (Ok(Answered::Known(response)), consumed),
+                        HeadProgress::Complete { head, consumed } => match self.heads.response(head, seen) {
+                            Some(response) => (Ok(Answered::Cached(response)), consumed),
                             None => {
                                 let read = ResponseHead::parse(head).map(Answered::New);
                                 (read.ok_or_else(|| quote(head)), consumed)
@@ -477,18 +465,6 @@ impl Exchange {
             self.server = Reader::Over;
         }
         may
-    }
-}
-
-impl Pending {
-    fn method(&self) -> &str {
-        let of_upgrade = || self.upgrade.as_ref().map_or("GET", |upgrade| &upgrade.request.head.method);
-        self.method.as_deref().unwrap_or_else(of_upgrade)
-    }
-
-    /// Whether a positive answer makes the connection something else than HTTP.
-    fn may_end_http(&self) -> bool {
-        self.upgrade.is_some() || self.target.is_some() || self.http2
     }
 }
 

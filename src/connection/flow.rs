@@ -6,8 +6,8 @@ mod turn;
 use super::ending::Transport;
 use super::exchange::Exchange;
 use super::facts::{Connection, RoleEvidence};
+use super::head_cache::HeadCache;
 use super::identify::Identify;
-use super::known::Known;
 use super::multiplex::Multiplex;
 use super::session::Session;
 use super::start::Start;
@@ -31,7 +31,7 @@ pub(super) enum Protocol {
     Nothing,
 }
 
-/// See the module. What every packet with payload touches comes first, in one line of memory.
+/// One TCP connection. What every packet with payload touches comes first, in one line of memory.
 #[repr(C, align(64))]
 pub(super) struct Flow {
     /// What is inside all TLS.
@@ -58,7 +58,7 @@ pub(super) struct Flow {
     reset: Option<Box<ResetOf>>,
     /// CONNECT tunnels in each other.
     tunnels: u32,
-    known: Arc<Known>,
+    heads: Arc<HeadCache>,
     reading: Arc<Reading>,
 }
 
@@ -96,7 +96,7 @@ struct Unknown {
 }
 
 impl Flow {
-    pub(super) fn new(start: Box<Start>, known: Arc<Known>, reading: Arc<Reading>) -> Flow {
+    pub(super) fn new(start: Box<Start>, heads: Arc<HeadCache>, reading: Arc<Reading>) -> Flow {
         Flow {
             client: start.opener.map(|side| (side, RoleEvidence::Syn)),
             proxied: None,
@@ -112,7 +112,7 @@ impl Flow {
             counted: false,
             last: start.first,
             start,
-            known,
+            heads,
             reading,
         }
     }

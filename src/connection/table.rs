@@ -3,7 +3,7 @@
 use super::ending::Transport;
 use super::facts::{Connection, Outcome, Unused};
 use super::flow::{Flow, Protocol, ResetOf};
-use super::known::Known;
+use super::head_cache::HeadCache;
 use super::start::{Begun, Start};
 use super::unread::Unread;
 use crate::capture::PacketId;
@@ -28,7 +28,7 @@ pub enum Carried {
 
 /// What is told of a flow, which is known by its first packet.
 #[derive(Debug)]
-pub enum Told {
+pub enum FlowEvent {
     /// It began.
     Opened(PacketId),
     /// It carried this.
@@ -48,12 +48,12 @@ pub struct Connections {
     /// Flows of HTTP/2 that are open now.
     http2: u32,
     keys: Keyring,
-    known: Arc<Known>,
+    heads: Arc<HeadCache>,
     reading: Arc<Reading>,
     /// Flows that ended and hold records for which a key may still come.
     parked: Vec<Parked>,
     unread: Unread,
-    told: Vec<Told>,
+    events: Vec<FlowEvent>,
 }
 
 /// A flow that ended and waits for a key.
@@ -98,8 +98,8 @@ enum Entry {
 }
 
 impl Connections {
-    /// None yet; their payloads will be read as `depth` says. Parts that are worked on in turn share `known`.
-    pub fn new(keys: Keyring, depth: Depth, known: Arc<Known>) -> Self {
+    /// None yet; their payloads will be read as `depth` says. Parts that are worked on in turn share `heads`.
+    pub fn new(keys: Keyring, depth: Depth, heads: Arc<HeadCache>) -> Self {
         Connections {
             flows: Places::default(),
             buffered: 0,
@@ -107,11 +107,11 @@ impl Connections {
             counters: Counters::default(),
             http2: 0,
             keys,
-            known,
+            heads,
             reading: Arc::new(Reading::new(depth)),
             parked: Vec::new(),
             unread: Unread::default(),
-            told: Vec::new(),
+            events: Vec::new(),
         }
     }
 
@@ -125,10 +125,10 @@ impl Connections {
         &self.unread
     }
 
-    /// From now on the parts of the run are worked on at the same time: those of one thread share `known`.
-    pub fn take_turns(&mut self, turn: Box<dyn Turn>, known: Arc<Known>) {
+    /// From now on the shards of the run are worked on at the same time: those of one thread share `heads`.
+    pub fn take_turns(&mut self, turn: Box<dyn Turn>, heads: Arc<HeadCache>) {
         self.keys.take_turns(turn);
-        self.known = known;
+        self.heads = heads;
     }
 
     /// Takes the key log anew: a capture brought more of it.
@@ -138,13 +138,13 @@ impl Connections {
 
     /// Whether there is something to tell.
     #[inline]
-    pub fn has_told(&self) -> bool {
-        !self.told.is_empty()
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
     }
 
     /// What there is to tell, in the order in which it came about.
-    pub fn tell(&mut self) -> impl Iterator<Item = Told> {
-        self.told.drain(..)
+    pub fn take_events(&mut self) -> impl Iterator<Item = FlowEvent> {
+        self.events.drain(..)
     }
 
     /// The first packet of an open flow of which something may be told.
@@ -172,29 +172,30 @@ impl Connections {
 
     /// The last event of a busy flow.
     fn close(&mut self, flow: Box<Flow>, key: &FlowKey, why: Closed, unseen: Option<Side>) {
-        let room = self.parked.len() < limits::TLS_PARKED / limits::PARTS;
+        let room = self.parked.len() < limits::TLS_PARKED / limits::SHARDS;
         if flow.waits_for_key() && self.keys.may_grow() && room {
             self.parked.push(Parked { flow, key: *key, why, unseen });
             return;
         }
-        let (first, told, unread, keys) = (flow.first(), &mut self.told, &mut self.unread, &mut self.keys);
+        let (first, events, unread, keys) =
+            (flow.first(), &mut self.events, &mut self.unread, &mut self.keys);
         let opened = flow.close(key, why, unseen, keys, &mut |connection| {
             if connection.outcome != Outcome::Encrypted {
-                told.push(Told::Carried(first, Carried::WebSocket(connection)));
+                events.push(FlowEvent::Carried(first, Carried::WebSocket(connection)));
             } else if unread.count(&connection) {
-                told.push(Told::Carried(first, Carried::Encrypted(connection)));
+                events.push(FlowEvent::Carried(first, Carried::Encrypted(connection)));
             }
         });
-        self.told.push(Told::Gone(first));
+        self.events.push(FlowEvent::Gone(first));
         self.counters.count(opened);
     }
 
     /// The last event of a flow without payload.
     fn unused(&mut self, start: &Start, key: &FlowKey) {
         if let Some(unused) = start.unused(key) {
-            self.told.push(Told::Carried(start.first(), Carried::Nothing(unused)));
+            self.events.push(FlowEvent::Carried(start.first(), Carried::Nothing(unused)));
         }
-        self.told.push(Told::Gone(start.first()));
+        self.events.push(FlowEvent::Gone(start.first()));
     }
 
     fn entry(&mut self, e: &StreamEvent<'_>) -> &mut Entry {
@@ -216,8 +217,8 @@ impl Connections {
         if let Entry::Idle(_) = self.begun(e)
             && let Entry::Idle(start) = std::mem::take(self.entry(e))
         {
-            let (known, reading) = (Arc::clone(&self.known), Arc::clone(&self.reading));
-            *self.entry(e) = Entry::Busy(Box::new(Flow::new(start, known, reading)));
+            let (heads, reading) = (Arc::clone(&self.heads), Arc::clone(&self.reading));
+            *self.entry(e) = Entry::Busy(Box::new(Flow::new(start, heads, reading)));
         }
         self.carry(e)
     }
@@ -241,7 +242,7 @@ impl Connections {
             }
         }
         let interest = self.turn(e, protocol);
-        if after > before && self.buffered > limits::BUFFERED_TOTAL / limits::PARTS {
+        if after > before && self.buffered > limits::BUFFERED_TOTAL / limits::SHARDS {
             self.relieve();
             let kept = matches!(self.flows.get(e.flow), Some(Entry::Busy(_)));
             return if kept { interest } else { Interest::Ignore };
@@ -255,16 +256,16 @@ impl Connections {
         match protocol {
             Protocol::Open => return Interest::Keep,
             Protocol::Http2 => {
-                let (first, told) = (flow.first(), &mut self.told);
+                let (first, events) = (flow.first(), &mut self.events);
                 let is_new = flow.hand_out(e.key, &self.keys, &mut |connection| {
-                    told.push(Told::Carried(first, Carried::WebSocket(connection)));
+                    events.push(FlowEvent::Carried(first, Carried::WebSocket(connection)));
                 });
                 if !is_new {
                     return Interest::Keep;
                 }
                 self.counters.http2 += 1;
                 self.http2 += 1;
-                if self.http2 <= limits::HTTP2_CONNECTIONS / limits::PARTS as u32 {
+                if self.http2 <= limits::HTTP2_CONNECTIONS / limits::SHARDS as u32 {
                     return Interest::Keep;
                 }
                 self.counters.http2_dropped += 1;
@@ -281,7 +282,7 @@ impl Connections {
         let Some(Entry::Busy(flow)) = self.flows.get_mut(id) else { return };
         self.http2 -= u32::from(flow.is_counted());
         flow.forget(&mut self.keys);
-        self.told.push(Told::Gone(flow.first()));
+        self.events.push(FlowEvent::Gone(flow.first()));
         self.counters.count(flow.tls());
         *self.flows.at(id) = Entry::Vacant;
     }
@@ -303,7 +304,7 @@ impl Connections {
     /// one that keeps most. A head that is sent in earnest is soon whole.
     #[cold]
     fn relieve(&mut self) {
-        while self.buffered > limits::BUFFERED_TOTAL / limits::PARTS {
+        while self.buffered > limits::BUFFERED_TOTAL / limits::SHARDS {
             let mut oldest = Vec::with_capacity(limits::EVICTION_SAMPLE);
             while oldest.len() < limits::EVICTION_SAMPLE
                 && let Some((id, first)) = self.keeping.pop_front()
@@ -347,7 +348,7 @@ impl Sink for Connections {
             Event::Gap { .. } => return self.take(&e),
             Event::Opened { opener } => {
                 *self.entry(&e) = Entry::Begun(Begun::new(opener, e.seen));
-                self.told.push(Told::Opened(e.seen.packet));
+                self.events.push(FlowEvent::Opened(e.seen.packet));
             }
             Event::Syn { isn } => {
                 if let Entry::Begun(begun) = self.entry(&e)
@@ -415,7 +416,7 @@ impl Sink for Connections {
 }
 
 impl Counters {
-    /// Takes those of another part of the run.
+    /// Takes those of another shard.
     pub fn add(&mut self, other: Counters) {
         self.tls += other.tls;
         self.tls_opened += other.tls_opened;

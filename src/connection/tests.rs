@@ -93,8 +93,8 @@ impl Play {
 
     /// The connections that became final since it was last asked.
     pub(super) fn carried(&mut self) -> Vec<Connection> {
-        let carried = self.connections.tell().filter_map(|told| match told {
-            Told::Carried(_, Carried::WebSocket(connection) | Carried::Encrypted(connection)) => {
+        let carried = self.connections.take_events().filter_map(|told| match told {
+            FlowEvent::Carried(_, Carried::WebSocket(connection) | Carried::Encrypted(connection)) => {
                 Some(*connection)
             }
             _ => None,

@@ -152,7 +152,7 @@ fn tls_in_tls_is_entered_to_a_depth() {
 
 #[test]
 fn connections_that_wait_for_a_key_at_their_end_are_kept_up_to_a_number() {
-    let room = limits::TLS_PARKED / limits::PARTS;
+    let room = limits::TLS_PARKED / limits::SHARDS;
     let mut play = Play::with_keys(Some(C), Keyring::new(KeyLog::default(), true));
     let packets = conversation(&[REQUEST, SWITCHING]);
     let mut told = 0;
@@ -166,7 +166,7 @@ fn connections_that_wait_for_a_key_at_their_end_are_kept_up_to_a_number() {
 
 #[test]
 fn connections_of_http_2_are_followed_up_to_a_number() {
-    let most = limits::HTTP2_CONNECTIONS / limits::PARTS as u32;
+    let most = limits::HTTP2_CONNECTIONS / limits::SHARDS as u32;
     let mut play = Play::new(Some(C));
     for flow in 0..4 * most {
         play.flow = flow;
@@ -238,7 +238,7 @@ fn unfinished_heads_of_many_flows_are_bounded_together() {
     // Those that wait longest are given up, but for the small one; those that came last are still read.
     let first = kept.iter().skip(1).position(|kept| *kept).unwrap() + 1;
     assert!(kept[0] && kept[first..].iter().all(|kept| *kept), "{kept:?}");
-    let room = limits::BUFFERED_TOTAL / limits::PARTS / large.len();
+    let room = limits::BUFFERED_TOTAL / limits::SHARDS / large.len();
     assert!((60 - room..63 - room).contains(&first), "{first} of 60, room for {room}");
     assert_eq!(connections.counters().given_up, first as u64 - 1);
 }

@@ -357,7 +357,7 @@ fn heads_of_open_streams_are_kept_up_to_their_bound_and_that_is_told() {
     let mut play = greeted();
     play.data(C, &frame(1, END_HEADERS, 1, &[asks.clone(), kept].concat()));
     let long = |stream: u32| frame(1, END_HEADERS, stream, &[&asks[..], &[0xBE; 15]].concat());
-    let most = limits::STREAM_HEADS / limits::PARTS;
+    let most = limits::STREAM_HEADS / limits::SHARDS;
     let fit = most / (15 * 3900);
     let opened = |number: usize| 2 * number as u32 + 1;
     (1..2 * fit).for_each(|number| play.data(C, &long(opened(number))));

@@ -1,6 +1,6 @@
 //! Endings that come together: sessions of one server that its side gave up within a second.
 
-use super::pictures::Distinct;
+use super::distinct::Distinct;
 use super::record::Record;
 use crate::net::Endpoint;
 use crate::role::Role;
@@ -142,8 +142,8 @@ pub const TOGETHER: u32 = 3;
 
 #[cfg(test)]
 mod tests {
+    use super::super::distinct::Run;
     use super::super::parting::How;
-    use super::super::pictures::Run;
     use super::super::record::Records;
     use super::*;
     use crate::rules::testing::Scene;

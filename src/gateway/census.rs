@@ -1,9 +1,9 @@
 //! What many connections have in common: one small record of each, so that a rule can say "38 of 41 ended so".
 
 use super::bursts::{Burst, around, bursts, failure};
+use super::distinct::{Distinct, Run};
 use super::parting::Parting;
 use super::patterns::{Group, Patterns, Retries, Reuse};
-use super::pictures::{Distinct, Run};
 use super::record::{Record, Records, digest};
 use crate::capture::PacketId;
 use crate::connection::{Connection, Outcome};
@@ -72,14 +72,14 @@ impl Census {
         let recent = self.recent_bursts.get_or_init(|| {
             let until = self.records.len();
             let run = Run { records: &self.records, from: until.saturating_sub(self.recent), until };
-            let of = |pictures: &[u32]| {
-                let records = Distinct::new(run, pictures);
+            let of = |duplicates: &[u32]| {
+                let records = Distinct::new(run, duplicates);
                 bursts(records.iter().filter_map(failure).collect(), records)
             };
             let all = of(&[]);
             // Where nothing ended together nothing did so twice.
-            let pictures = if all.is_empty() { Vec::new() } else { run.pictures(&run.repeated()) };
-            if pictures.is_empty() { all } else { of(&pictures) }
+            let duplicates = if all.is_empty() { Vec::new() } else { run.duplicates(&run.repeated()) };
+            if duplicates.is_empty() { all } else { of(&duplicates) }
         });
         known.into_iter().chain(around(recent, server, at)).max_by_key(|burst| burst.count)
     }

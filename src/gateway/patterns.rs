@@ -1,8 +1,8 @@
 //! What the records of a census have in common, found in one go so that every question is answered at once.
 
 use super::bursts::{Burst, around, bursts, failure};
+use super::distinct::{self, Distinct, Run};
 use super::parting::How;
-use super::pictures::{self, Distinct, Run};
 use super::record::{Record, Records};
 use crate::capture::PacketId;
 use crate::connection::Outcome;
@@ -22,8 +22,8 @@ type Map<K, V> = HashMap<K, V, RandomState>;
 #[derive(Clone, Debug)]
 pub(super) struct Patterns {
     pub(super) covers: usize,
-    /// Those of them that are second pictures of others, and count for nothing.
-    pictures: Vec<u32>,
+    /// Those of them that are duplicates of others, and count for nothing.
+    duplicates: Vec<u32>,
     /// Silences before the server's side gave up.
     pub(super) silences: Groups,
     /// Ages of busy sessions that the server's side gave up.
@@ -91,8 +91,8 @@ impl Patterns {
         let covers = records.len();
         let run = Run { records, from: 0, until: covers };
         let repeated = run.repeated();
-        let pictures = run.pictures(&repeated);
-        let records = Distinct::new(run, &pictures);
+        let duplicates = run.duplicates(&repeated);
+        let records = Distinct::new(run, &duplicates);
         let (mut silences, mut ages) = (Vec::new(), Vec::new());
         let (mut failures, mut calls) = (Vec::new(), Vec::with_capacity(covers));
         // All at once: the records of a long run fill the caches several times over.
@@ -107,18 +107,18 @@ impl Patterns {
             silences: Groups::of(silences),
             ages: Groups::of(ages),
             bursts: bursts(failures, records),
-            retries: retries(records.of(&pictures::repeated(&calls)).collect()),
+            retries: retries(records.of(&distinct::repeated(&calls)).collect()),
             reuses: reuses(records.of(&repeated)),
             accepts: OnceLock::new(),
             deflates: OnceLock::new(),
             clients: OnceLock::new(),
-            pictures,
+            duplicates,
         }
     }
 
     /// The records of which these are the patterns, each connection once.
     fn distinct<'a>(&'a self, records: &'a Records) -> Distinct<'a> {
-        Distinct::new(Run { records, from: 0, until: self.covers }, &self.pictures)
+        Distinct::new(Run { records, from: 0, until: self.covers }, &self.duplicates)
     }
 
     /// The first packet of the first connection to a server whose request an accept value answers.
@@ -337,7 +337,7 @@ fn reuses<'a>(repeated: impl Iterator<Item = &'a Record>) -> Map<(Endpoint, NonZ
     found
 }
 
-/// Whether `later` is surely no second picture of `before`, nor the other leg of its session: another TCP connection
+/// Whether `later` is surely no duplicate of `before`, nor the other leg of its session: another TCP connection
 /// that asked after `before` had its answer, or got its own after it.
 fn is_another(before: &Record, later: &Record) -> bool {
     let differ = before.isn.client.zip(later.isn.client).is_some_and(|(one, other)| one != other);

@@ -1,7 +1,7 @@
 //! Which of the connections that wait may be legs of one session: told by a few numbers kept of each, so that the
 //! others need not be looked at.
 
-use super::duplicates::{self, Again};
+use super::duplicates::{self, Duplicate};
 use super::marks::{self, BY_MARK};
 use super::repeats::Repeats;
 use super::{Means, Paired, pairing};
@@ -54,8 +54,8 @@ impl Asked {
 pub struct Matched {
     /// In order of their client legs.
     pub pairs: Vec<Paired>,
-    /// Connections that are second pictures of others.
-    pub again: Vec<Again>,
+    /// Connections that are duplicates of others.
+    pub duplicates: Vec<Duplicate>,
 }
 
 impl Candidates {
@@ -94,12 +94,12 @@ impl Candidates {
             })
         };
         let mut twice = vec![false; connections.len()];
-        let mut again = Vec::new();
+        let mut duplicates = Vec::new();
         for mut group in groups(TWICE) {
             group.sort_by_key(|&index| connections[index].first.packet);
             let found = duplicates::seen_twice(group.into_iter().map(|index| (index, connections[index])));
             found.iter().for_each(|found| twice[found.index] = true);
-            again.extend(found);
+            duplicates.extend(found);
         }
         // Where a SYN is not in the capture, what else they share tells.
         for kind in 0..TWICE {
@@ -113,7 +113,7 @@ impl Candidates {
                         before.find(|&first| duplicates::are_one(connections[first], connections[index]));
                     if first.is_some() {
                         twice[index] = true;
-                        again.push(Again { index, first });
+                        duplicates.push(Duplicate { index, first });
                     }
                 }
             }
@@ -135,7 +135,7 @@ impl Candidates {
         let mut place = in_order(ids);
         let asked = self.asked.iter().filter_map(|asked| Some((*asked, place(asked.id)?)));
         let calls = self.calls.iter().map(|&(call, _)| call);
-        Matched { pairs: pairing::pair(connections, &twice, alike, asked, calls), again }
+        Matched { pairs: pairing::pair(connections, &twice, alike, asked, calls), duplicates }
     }
 
     /// Drops all connections but these, which must be in order.

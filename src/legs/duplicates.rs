@@ -36,7 +36,7 @@ pub(super) fn are_one(one: &Connection, other: &Connection) -> bool {
     a.client == b.client || (a.server == b.server && a.client.port == b.client.port)
 }
 
-/// Whether nothing contradicts that these are two pictures of one connection. Captures that programs write often have the same
+/// Whether nothing contradicts that these are two captures of one connection. Captures that programs write often have the same
 /// sequence numbers in every connection.
 fn may_be_one(one: &Connection, other: &Connection) -> bool {
     let request = |connection: &Connection| {
@@ -55,8 +55,8 @@ const PASSAGE: i64 = 1_000_000_000;
 
 /// A connection that was seen before under other addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Again {
-    /// Index of the second picture.
+pub struct Duplicate {
+    /// Index of the duplicate.
     pub index: usize,
     /// Index of the first one; `None` where that lacks this attempt on its TCP connection.
     pub first: Option<usize>,
@@ -64,10 +64,10 @@ pub struct Again {
 
 /// Of connections in order, those that were there before under other addresses. Two attempts on one TCP connection
 /// share its addresses and do not count: of these, the first is the same as the first, and so on.
-pub(super) fn seen_twice<'a>(connections: impl Iterator<Item = (usize, &'a Connection)>) -> Vec<Again> {
+pub(super) fn seen_twice<'a>(connections: impl Iterator<Item = (usize, &'a Connection)>) -> Vec<Duplicate> {
     let mut first_seen: HashMap<Mark, FirstSeen<'_>> = HashMap::new();
     let mut counts: HashMap<(Mark, Addresses), usize> = HashMap::new();
-    let mut again = Vec::new();
+    let mut duplicates = Vec::new();
     for (index, connection) in connections {
         let addresses = (connection.tcp.client, connection.tcp.server);
         let Some(mark) = mark(connection) else { continue };
@@ -80,8 +80,8 @@ pub(super) fn seen_twice<'a>(connections: impl Iterator<Item = (usize, &'a Conne
         let first = attempts.get(*nth);
         *nth += 1;
         if first.is_none_or(|(_, first)| may_be_one(first, connection)) {
-            again.push(Again { index, first: first.map(|&(first, _)| first) });
+            duplicates.push(Duplicate { index, first: first.map(|&(first, _)| first) });
         }
     }
-    again
+    duplicates
 }

@@ -1,11 +1,14 @@
 //! The two connections around one gateway.
 //!
 //! A *client leg* runs from a client to a gateway, an *upstream leg* from that gateway to what stands behind it. A chain
-//! of gateways is so many pairs in a row. Legs are matched by what passes through a gateway unchanged (`marks`), else
-//! by addresses and time (`by_time`, and `by_tls` where TLS with the upstream failed); one connection that was captured twice, before and after an address
-//! translation, is never taken for two (`duplicates`).
+//! of gateways is so many pairs in a row.
+//!
+//! Legs are matched by what passes through a gateway unchanged (`marks`), else by addresses and time (`by_time`, and `by_tls`
+//! where TLS with the upstream failed); `pairing` tries these means in turn. A connection that was captured twice, before and
+//! after an address translation, is not taken for two (`duplicates`), and a request by which a gateway asks another service
+//! for leave is no leg (`subrequest`). `unreached` and `terminations` know what has no legs: attempts at an upstream that never
+//! carried a byte, and TLS that a gateway may have ended.
 
-mod aside;
 mod by_time;
 mod by_tls;
 mod candidates;
@@ -13,24 +16,27 @@ mod changes;
 mod clock;
 mod duplicates;
 mod family;
-mod fronts;
 mod marks;
 mod pairing;
 mod repeats;
+mod subrequest;
+mod terminations;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_duplicates;
 mod unreached;
 
-pub use aside::may_be_question;
 #[cfg(test)]
 pub use candidates::pair;
 pub use candidates::{Candidates, Matched};
 pub use changes::{Change, Passage, Place, passage};
 pub use clock::Clock;
-pub use duplicates::Again;
-pub use fronts::{Front, Fronts};
+pub use duplicates::Duplicate;
 pub use pairing::Paired;
 pub use repeats::Repeats;
+pub use subrequest::may_be_subrequest;
+pub use terminations::{Termination, Terminations};
 pub use unreached::{Attempts, Fate, Unconnected, unreached};
 
 use crate::capture::Seen;
@@ -46,11 +52,11 @@ pub struct LegPair {
     pub client_leg: u64,
     /// The same of the upstream leg.
     pub upstream_leg: u64,
-    /// Other connections of the gateway for this request: attempts that failed, and questions asked of a service that
-    /// decides whether it may go on.
+    /// Other connections of the gateway for this request: attempts that failed, and subrequests to a service that decides
+    /// whether it may go on.
     pub attempts: Vec<u64>,
-    /// Those of them that are such questions; the upstream leg is one itself where the gateway went no further.
-    pub asides: Vec<u64>,
+    /// Those of them that are subrequests; the upstream leg is one itself where the gateway went no further.
+    pub subrequests: Vec<u64>,
     /// Who asked.
     pub client: Endpoint,
     /// Where the client reached the gateway.
@@ -72,9 +78,9 @@ pub struct LegPair {
 }
 
 impl LegPair {
-    /// Whether no upgrade went upstream, only a question about it.
-    pub fn is_question(&self) -> bool {
-        self.asides.contains(&self.upstream_leg)
+    /// Whether the upstream leg carries no upgrade, only a subrequest about it.
+    pub fn is_subrequest(&self) -> bool {
+        self.subrequests.contains(&self.upstream_leg)
     }
 }
 

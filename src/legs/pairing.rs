@@ -2,7 +2,7 @@
 
 use super::candidates::Asked;
 use super::clock::Clocks;
-use super::{LegPair, Means, aside, by_time, by_tls, changes, family, marks};
+use super::{LegPair, Means, by_time, by_tls, changes, family, marks, subrequest};
 use crate::confidence::Confidence;
 use crate::connection::{Connection, Outcome};
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ pub struct Paired {
     pub pair: LegPair,
 }
 
-/// Matches legs. `twice` says which connections are second pictures of others, `alike` tells groups that share a mark of
+/// Matches legs. `twice` says which connections are duplicates of others, `alike` tells groups that share a mark of
 /// one kind, `asked` is every request with the index of its connection, and `calls` who calls whom.
 pub(super) fn pair(
     connections: &[&Connection],
@@ -160,14 +160,14 @@ fn pairs(connections: &[&Connection], links: &Links, clocks: &Clocks) -> Vec<Pai
         .filter_map(|(client, candidates)| {
             let one = connections[client];
             let legs: Vec<&Connection> = candidates.iter().map(|&index| connections[index]).collect();
-            let is_aside = aside::asides(one, &legs);
-            let asides = legs.iter().zip(&is_aside).filter(|(_, is_aside)| **is_aside);
-            let asides: Vec<u64> = asides.map(|(leg, _)| leg.serial).collect();
-            let mut ranked: Vec<(usize, bool)> = candidates.into_iter().zip(is_aside).collect();
-            ranked.sort_by_key(|&(index, is_aside)| {
+            let is_subrequest = subrequest::subrequests(one, &legs);
+            let subrequests = legs.iter().zip(&is_subrequest).filter(|(_, is_subrequest)| **is_subrequest);
+            let subrequests: Vec<u64> = subrequests.map(|(leg, _)| leg.serial).collect();
+            let mut ranked: Vec<(usize, bool)> = candidates.into_iter().zip(is_subrequest).collect();
+            ranked.sort_by_key(|&(index, is_subrequest)| {
                 let leg = connections[index];
                 let switched = leg.outcome == Outcome::Established;
-                (switched, !is_aside, leg.response.is_some(), leg.first.packet)
+                (switched, !is_subrequest, leg.response.is_some(), leg.first.packet)
             });
             let (upstream, _) = ranked.pop()?;
             let attempts: Vec<usize> = ranked.into_iter().map(|(index, _)| index).collect();
@@ -178,7 +178,7 @@ fn pairs(connections: &[&Connection], links: &Links, clocks: &Clocks) -> Vec<Pai
                 client_leg: one.serial,
                 upstream_leg: other.serial,
                 attempts: attempts.iter().map(|&index| connections[index].serial).collect(),
-                asides,
+                subrequests,
                 client: one.tcp.client,
                 gateway: one.tcp.server,
                 upstream: other.tcp.server,

@@ -99,6 +99,12 @@ impl Unconnected {
         places.into_iter().flatten().filter_map(|place| self.by_time.get(place))
     }
 
+    /// Whether all connections from the client of `one` to its server are among those of `now`.
+    fn only_has(&self, one: &Unused, now: &[&Unused]) -> bool {
+        let now = now.iter().filter(|other| other.server == one.server).count();
+        self.count(one.client.ip, one.server) <= now
+    }
+
     /// Those that began at one moment or later, by time.
     fn since(&self, at: Timestamp) -> impl Iterator<Item = &Unused> {
         self.by_time.range((at, PacketId::new(0, 0), 0)..).map(|(_, unused)| unused)
@@ -125,35 +131,8 @@ impl Unconnected {
 /// succeeded shows that they were not the reason.
 pub fn unreached<'a>(client: &Connection, unconnected: &'a Unconnected) -> Option<Attempts<'a>> {
     let work = Work::of(client)?;
-    let until = work.until;
-    let early = unconnected
-        .since(work.began)
-        .take_while(|one| one.opened.at < work.asked && work.meets(one.opened.at));
-    let during = early.chain(unconnected.since(work.asked)).take_while(|one| one.opened.at <= until);
-    let mut tried: Vec<&Unused> = Vec::new();
-    let mut reached: Vec<&Unused> = Vec::new();
-    for one in during.take(CONSIDERED) {
-        let same_capture = one.capture == client.tcp.capture;
-        let gateways = one.server != client.tcp.server
-            && (one.client.ip == client.tcp.server.ip || one.client.ip != client.tcp.client.ip);
-        if same_capture && gateways {
-            if fate(one).is_some() { &mut tried } else { &mut reached }.push(one);
-        }
-    }
-    // The gateway's own address speaks for an attempt; where it has another one on that side, they must agree.
-    if tried.iter().any(|one| one.client.ip == client.tcp.server.ip) {
-        tried.retain(|one| one.client.ip == client.tcp.server.ip);
-    }
-    // An upstream that is tried at other times as well is one that health checks ask; where another one was tried now alone,
-    // that is the one.
-    let now_alone = |one: &Unused| {
-        let now = tried.iter().filter(|other| other.server == one.server).count();
-        unconnected.count(one.client.ip, one.server) <= now
-    };
-    let alone: Vec<&Unused> = tried.iter().copied().filter(|one| now_alone(one)).collect();
-    if !alone.is_empty() {
-        tried = alone;
-    }
+    let (tried, reached) = considered(client, &work, unconnected);
+    let tried = narrowed(client, tried, unconnected);
     let first = tried.first()?;
     let (host, fate) = (first.client.ip, fate(first)?);
     if !tried.iter().all(|one| one.client.ip == host && self::fate(one) == Some(fate)) {
@@ -161,11 +140,8 @@ pub fn unreached<'a>(client: &Connection, unconnected: &'a Unconnected) -> Optio
     }
     // Where it reached another one, and asks that one at no other time, what else failed was not the reason: Squid looks after
     // its other peers then.
-    let only_now = |one: &&Unused| {
-        let now = reached.iter().filter(|other| other.server == one.server).count();
-        one.client.ip == host && unconnected.count(host, one.server) <= now
-    };
-    if reached.iter().copied().any(|one| only_now(&one)) {
+    let is_asked_only_now = |one: &&Unused| one.client.ip == host && unconnected.only_has(one, &reached);
+    if reached.iter().any(is_asked_only_now) {
         return None;
     }
     let mut upstreams: Vec<Endpoint> = Vec::new();
@@ -182,12 +158,6 @@ pub fn unreached<'a>(client: &Connection, unconnected: &'a Unconnected) -> Optio
         Some((_, _, seen)) if fate != Fate::Unanswered => work.is_given_up(seen.at),
         _ => true,
     };
-    let in_turn = upstreams.len() == 1
-        || tried.windows(2).all(|two| {
-            two.first().and_then(|one| one.ended).zip(two.last()).is_some_and(|((_, _, ended), next)| {
-                (ended.at, ended.packet) < (next.opened.at, next.opened.packet)
-            })
-        });
     let elsewhere =
         upstreams.iter().map(|&upstream| unconnected.count(host, upstream)).sum::<usize>() > tried.len();
     // A relay of TCP reads nothing that could show what its attempt was for.
@@ -199,7 +169,54 @@ pub fn unreached<'a>(client: &Connection, unconnected: &'a Unconnected) -> Optio
     } else {
         at_once || gave_up
     };
-    (sure && in_turn).then_some(Attempts { upstreams, fate, tried, is_at_once: at_once && gave_up })
+    let is_in_turn = upstreams.len() == 1 || tried.windows(2).all(ended_before_the_next);
+    (sure && is_in_turn).then_some(Attempts { upstreams, fate, tried, is_at_once: at_once && gave_up })
+}
+
+/// Connections that the gateway may have made for this client: those that failed, and those that did not.
+fn considered<'a>(
+    client: &Connection,
+    work: &Work,
+    unconnected: &'a Unconnected,
+) -> (Vec<&'a Unused>, Vec<&'a Unused>) {
+    let until = work.until;
+    let early = unconnected
+        .since(work.began)
+        .take_while(|one| one.opened.at < work.asked && work.meets(one.opened.at));
+    let during = early.chain(unconnected.since(work.asked)).take_while(|one| one.opened.at <= until);
+    let mut tried: Vec<&Unused> = Vec::new();
+    let mut reached: Vec<&Unused> = Vec::new();
+    for one in during.take(CONSIDERED) {
+        let same_capture = one.capture == client.tcp.capture;
+        let gateways = one.server != client.tcp.server
+            && (one.client.ip == client.tcp.server.ip || one.client.ip != client.tcp.client.ip);
+        if same_capture && gateways {
+            if fate(one).is_some() { &mut tried } else { &mut reached }.push(one);
+        }
+    }
+    (tried, reached)
+}
+
+/// Of these attempts, those that are most probably the gateway's for this client.
+fn narrowed<'a>(
+    client: &Connection,
+    mut tried: Vec<&'a Unused>,
+    unconnected: &Unconnected,
+) -> Vec<&'a Unused> {
+    // The gateway's own address speaks for an attempt; where it has another one on that side, they must agree.
+    if tried.iter().any(|one| one.client.ip == client.tcp.server.ip) {
+        tried.retain(|one| one.client.ip == client.tcp.server.ip);
+    }
+    // An upstream that is tried at other times as well is one that health checks ask; where another one was tried now alone,
+    // that is the one.
+    let alone: Vec<&Unused> = tried.iter().copied().filter(|one| unconnected.only_has(one, &tried)).collect();
+    if alone.is_empty() { tried } else { alone }
+}
+
+/// Whether the first of two attempts had ended when the second began.
+fn ended_before_the_next(two: &[&Unused]) -> bool {
+    let [one, next] = two else { return true };
+    one.ended.is_some_and(|(_, _, ended)| (ended.at, ended.packet) < (next.opened.at, next.opened.packet))
 }
 
 /// The time in which a gateway has to do with its client's request, be it that it waits for the request or only for a client, as

@@ -1,19 +1,20 @@
-//! A run on several threads: one reads, or a few by turns, others share the parts of the run, and the one that called judges.
+//! A run on several threads: one thread reads packets (or a few take turns at it), workers follow the flows of their shards,
+//! and the calling thread judges.
 //!
 //! ```text
-//!           Batch: segments of its parts            Report: what its flows had to tell
+//!           Batch: segments of its shards           Report: events of its flows
 //!          ┌─────────────▶ worker 0 ─────────────┐
-//!  reader ─┤                                     ├─▶ merge, on the calling thread ─▶ ledger
+//!  reader ─┤                                     ├─▶ merge, on the calling thread ─▶ judge
 //!          └─────────────▶ worker N ─────────────┘
 //! ```
 //!
-//! A batch is a list of segments; their payloads stay where they were read, in chunks that all workers share. Every worker
-//! gets each batch, be it empty, and answers it with a report. So the merge knows how far each of them has come, and hands
-//! on what was told in the order of the packets that caused it: the order of a run on one thread.
+//! A batch is a list of segments; their payloads stay where they were read, in chunks that all workers share. Whenever the
+//! reader sends, every worker gets a batch, even an empty one, and answers it with a report. So the merge knows how far each
+//! worker has come, and hands on events in the order of the packets that caused them: the order of a run on one thread.
 //!
-//! All channels are bounded: the slowest of these threads sets the pace. Nobody waits in a circle: reports wait for the
-//! merge alone, batches for their worker alone, and a worker for whose report the merge waits has got no more batches than
-//! any other.
+//! All channels are bounded, so the slowest of these threads sets the pace. There is no deadlock: a report waits for the
+//! merge only, a batch waits for its worker only, and the worker for whose report the merge waits has got no more
+//! batches than any other.
 
 mod batch;
 mod merge;
@@ -22,9 +23,9 @@ mod turns;
 mod worker;
 
 use super::Observer;
-use super::front::Front;
-use super::ledger::Ledger;
-use super::part::Part;
+use super::judge::Judge;
+use super::shard::Shard;
+use super::source::Source;
 use crate::limits;
 use batch::Batches;
 use merge::Lane;
@@ -38,20 +39,23 @@ use worker::Worker;
 
 /// The threads of a run.
 pub(super) struct Threads {
-    packets: Vec<JoinHandle<Option<Front>>>,
-    workers: Vec<JoinHandle<Option<Vec<Part>>>>,
+    packets: Vec<JoinHandle<Option<Source>>>,
+    workers: Vec<JoinHandle<Option<Vec<Shard>>>>,
     lanes: Vec<Lane>,
 }
 
 impl Threads {
-    /// Goes on with a run on `count` workers; gives it back where so many threads cannot be had.
+    /// Starts `count` workers and hands the run over to them.
+    ///
+    /// # Errors
+    /// The system gives no more threads: the run comes back as it was.
     #[expect(clippy::result_large_err, reason = "it happens once, if at all")]
     pub(super) fn begin(
-        mut front: Front,
-        parts: Vec<Part>,
+        mut source: Source,
+        shards: Vec<Shard>,
         count: usize,
-    ) -> Result<Threads, (Front, Vec<Part>)> {
-        let count = count.clamp(1, limits::PARTS);
+    ) -> Result<Threads, (Source, Vec<Shard>)> {
+        let count = count.clamp(1, limits::SHARDS);
         let (used, unused) = channel();
         let (mut lanes, mut inboxes, mut starts, mut workers) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -59,26 +63,26 @@ impl Threads {
             let (inbox, batches) = sync_channel(limits::QUEUE);
             let (reports, lane) = sync_channel(limits::REPORTS);
             let (step, used) = (count, used.clone());
-            let work = move |parts| {
-                Worker { number, step, parts, batches, reports, used, turns, expected: 0 }.work()
+            let work = move |shards| {
+                Worker { number, step, shards, batches, reports, used, turns, expected: 0 }.work()
             };
-            let Ok((start, worker)) = spawn("flows", work) else { return Err((front, parts)) };
+            let Ok((start, worker)) = spawn("flows", work) else { return Err((source, shards)) };
             inboxes.push(inbox);
             lanes.push(Lane::new(lane));
             starts.push(start);
             workers.push(worker);
         }
-        let batches = Batches::new(inboxes, unused, front.input.readers().len());
-        let copiers = front.input.share(count);
+        let batches = Batches::new(inboxes, unused, source.input.readers().len());
+        let copiers = source.input.share(count);
         if copiers.is_empty() {
-            front.input.read_ahead();
+            source.input.read_ahead();
         }
-        let Ok(packets) = Packets::begin(copiers) else { return Err((front, parts)) };
-        let mut shares: Vec<Vec<Part>> = starts.iter().map(|_| Vec::new()).collect();
-        for (number, part) in parts.into_iter().enumerate() {
-            shares[number % count].push(part);
+        let Ok(packets) = Packets::begin(copiers) else { return Err((source, shards)) };
+        let mut shares: Vec<Vec<Shard>> = starts.iter().map(|_| Vec::new()).collect();
+        for (number, shard) in shards.into_iter().enumerate() {
+            shares[number % count].push(shard);
         }
-        let packets = packets.start(front, batches);
+        let packets = packets.start(source, batches);
         for (start, share) in starts.into_iter().zip(shares) {
             // It has just begun to wait for this.
             let _ = start.send(share);
@@ -86,26 +90,26 @@ impl Threads {
         Ok(Threads { packets, workers, lanes })
     }
 
-    /// Sees the run to its end, and gives back what it was begun with.
+    /// Sees the run to its end, and returns what it was started with.
     pub(super) fn finish<O: Observer>(
         mut self,
-        ledger: &mut Ledger<'_, O>,
+        judge: &mut Judge<'_, O>,
         progress: &mut impl FnMut(u64, Option<u64>),
-    ) -> (Front, Vec<Part>) {
-        if let Err(lost) = merge::merge(&mut self.lanes, ledger, progress) {
+    ) -> (Source, Vec<Shard>) {
+        if let Err(lost) = merge::merge(&mut self.lanes, judge, progress) {
             // A worker ends early because it panicked, or because a reader did. The others may wait for input.
             joined(self.workers.swap_remove(lost));
             self.packets.into_iter().for_each(|thread| drop(joined(thread)));
             unreachable!("a worker ends early only where a thread panicked");
         }
-        let parts = self.workers.into_iter().filter_map(joined).flatten().collect();
-        let fronts: Vec<Front> = self.packets.into_iter().filter_map(joined).collect();
-        let Some(front) = fronts.into_iter().next() else { unreachable!("one of them has read the last") };
-        (front, parts)
+        let shards = self.workers.into_iter().filter_map(joined).flatten().collect();
+        let sources: Vec<Source> = self.packets.into_iter().filter_map(joined).collect();
+        let Some(source) = sources.into_iter().next() else { unreachable!("one of them has read the last") };
+        (source, shards)
     }
 }
 
-/// Begins a thread that waits for its work: so this is not lost where there can be no thread.
+/// Starts a thread that waits for its work to be sent: so the work is not lost where the thread cannot be started.
 fn spawn<T: Send + 'static, R: Send + 'static>(
     name: &str,
     work: impl FnOnce(T) -> R + Send + 'static,
@@ -115,7 +119,7 @@ fn spawn<T: Send + 'static, R: Send + 'static>(
     Ok((give, thread))
 }
 
-/// What a thread gave; its panic is ours.
+/// The result of a thread; a panic of it goes on here.
 fn joined<R>(thread: JoinHandle<R>) -> R {
     thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }

@@ -106,7 +106,7 @@ pub(super) fn http3_note(counters: &net::Counters, announced: u64) -> Option<Str
 }
 
 /// What it means that connections were judged before all was read.
-pub(super) fn bench_note(judged_early: u64) -> Option<String> {
+pub(super) fn judged_early_note(judged_early: u64) -> Option<String> {
     (judged_early > 0).then(|| {
         format!(
             "more than {} WebSocket connections: two legs of one session may not be matched where {} or more others ended between them",

@@ -16,8 +16,8 @@ pub struct Collector {
     secrets: Secrets,
     collected: Vec<Collected>,
     pairs: Vec<LegPair>,
-    /// Serials of connections that were captured twice: of the first picture, and of the second.
-    again: Vec<(u64, u64)>,
+    /// Serials of connections that were captured twice: of the first copy, and of the duplicate.
+    duplicates: Vec<(u64, u64)>,
     policy: Option<Vec<Account>>,
 }
 
@@ -33,7 +33,7 @@ struct Collected {
 impl Collector {
     /// Nothing collected yet.
     pub fn new(secrets: Secrets) -> Collector {
-        Collector { secrets, collected: Vec::new(), pairs: Vec::new(), again: Vec::new(), policy: None }
+        Collector { secrets, collected: Vec::new(), pairs: Vec::new(), duplicates: Vec::new(), policy: None }
     }
 
     /// Takes one connection and what the rules say of it.
@@ -85,7 +85,7 @@ impl Collector {
             report.connections.push(connection);
         }
         report.leg_pairs.sort_by_key(|pair| (pair.client_leg, pair.upstream_leg));
-        for (first, second) in &self.again {
+        for (first, second) in &self.duplicates {
             if let (Some(first), Some(second)) = (id(*first), id(*second)) {
                 report.connections[second].same_as = Some(first);
             }
@@ -129,8 +129,8 @@ impl Observer for Collector {
         self.pairs.push(pair);
     }
 
-    fn again(&mut self, first: u64, second: u64) {
-        self.again.push((first, second));
+    fn duplicate(&mut self, first: u64, second: u64) {
+        self.duplicates.push((first, second));
     }
 }
 

@@ -145,12 +145,12 @@ impl<W: io::Write> Observer for JsonLines<W> {
         self.add(&connection, &findings);
     }
 
-    fn again(&mut self, first: u64, second: u64) {
+    fn duplicate(&mut self, first: u64, second: u64) {
         if self.begun {
             self.end_session();
         }
         self.awaited.extend([first, second]);
-        self.session.again(first, second);
+        self.session.duplicate(first, second);
     }
 
     fn legs(&mut self, pair: LegPair) {

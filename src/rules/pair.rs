@@ -17,8 +17,8 @@ pub fn judge_chain(chain: &[&Connection], pairs: &[&LegPair], context: &Context<
     for (place, connection) in chain.iter().enumerate().rev() {
         let legs = pairs.get(place).zip(chain.get(place + 1));
         let legs = legs.map(|(pair, upstream)| Legs { pair, client: connection, upstream });
-        let aside = legs.filter(|legs| legs.pair.is_question());
-        let legs = legs.filter(|legs| !legs.pair.is_question());
+        let subrequest = legs.filter(|legs| legs.pair.is_subrequest());
+        let legs = legs.filter(|legs| !legs.pair.is_subrequest());
         let mut findings = find(connection, Cues::of(connection), &Context { legs, ..*context });
         if place > 0 {
             // The client of an inner leg is a gateway: those who come back are many behind one address.
@@ -31,7 +31,7 @@ pub fn judge_chain(chain: &[&Connection], pairs: &[&LegPair], context: &Context<
             attribution::attribute(&legs, &mut findings, inner);
             join(&legs, context.selection, &mut findings, inner);
         }
-        if let (Some(legs), Some(inner)) = (aside, judged.last_mut()) {
+        if let (Some(legs), Some(inner)) = (subrequest, judged.last_mut()) {
             // What the gateway asked of another service is no upgrade, and owes none.
             inner.clear();
             attribution::decided_elsewhere(&legs, &mut findings);

@@ -1,4 +1,5 @@
-//! What is known of a flow's key: most packets ask for it, and millions may be kept, so that it is kept small.
+//! From the key of a flow to its number, or to what is remembered of it after its end. Nearly every packet asks, and millions of
+//! keys may be kept, so the tables are small.
 
 use super::event::FlowId;
 use crate::limits;
@@ -86,7 +87,7 @@ impl Keys {
     /// Notes that a flow is gone.
     pub(super) fn remember(&mut self, key: &FlowKey, isn: u32) {
         // First the oldest goes, so that the list never grows beyond its bound.
-        if self.gone.len() >= limits::REMEMBERED_FLOWS / limits::PARTS
+        if self.gone.len() >= limits::REMEMBERED_FLOWS / limits::SHARDS
             && let Some(Left { hash, slot, kind }) = self.gone.pop_front()
         {
             // One that was opened anew has another slot. Many have the same, so that the whole hash counts.
@@ -174,7 +175,7 @@ mod tests {
 
     #[test]
     fn of_flows_that_are_gone_the_oldest_are_forgotten_and_no_others() {
-        let (mut keys, most) = (Keys::default(), limits::REMEMBERED_FLOWS / limits::PARTS);
+        let (mut keys, most) = (Keys::default(), limits::REMEMBERED_FLOWS / limits::SHARDS);
         for number in 0..most + 100 {
             keys.open(&key(number), FlowId(1));
             keys.remember(&key(number), 0);

@@ -1,7 +1,7 @@
 //! All flows: finds the one a segment belongs to, opens, numbers, ends and forgets them.
 
 use super::event::{Closed, Event, FlowId, Interest, Sink, StreamEvent};
-use super::flow::{Fate, Flow, Greeting};
+use super::flow::{Fate, Flow, SynKind};
 use super::keys::{Keys, Known};
 use super::places::Places;
 use crate::capture::Seen;
@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-/// Every TCP connection of one part of a run (see [`limits::PARTS`]). Memory follows the flows that are open; flows that nobody wants to hear of and
+/// Every TCP connection of one shard of a run (see [`limits::SHARDS`]). Memory follows the flows that are open; flows that nobody wants to hear of and
 /// flows that ended cost one small entry, the oldest of which are forgotten.
 #[derive(Default)]
 pub struct Table {
@@ -26,9 +26,10 @@ pub struct Table {
     ending: BinaryHeap<Reverse<Later>>,
     endings: u64,
     /// Flows that a SYN began, oldest first: some have no answer yet.
-    begun: VecDeque<(FlowId, u32)>,
+    syn_opened: VecDeque<(FlowId, u32)>,
     held_bytes: usize,
-    hand: u32,
+    /// Where the search for a flow to evict goes on.
+    eviction_cursor: u32,
     counters: Counters,
 }
 
@@ -48,7 +49,7 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Takes those of another part of the run.
+    /// Takes those of another shard.
     pub fn add(&mut self, other: Counters) {
         self.flows = self.flows.saturating_add(other.flows);
         self.evicted = self.evicted.saturating_add(other.evicted);
@@ -132,7 +133,7 @@ impl Table {
         if held != now_held {
             self.held_bytes = self.held_bytes.saturating_sub(held).saturating_add(now_held);
         }
-        if fate != Fate::Open || self.held_bytes > limits::HELD_BYTES_TOTAL / limits::PARTS {
+        if fate != Fate::Open || self.held_bytes > limits::HELD_BYTES_TOTAL / limits::SHARDS {
             self.turn(id, fate, seen, sink);
         }
     }
@@ -186,9 +187,9 @@ impl Table {
             return;
         }
         let event = match flow.synchronize(segment, seen.at) {
-            Greeting::First => Some(Event::Syn { isn: segment.seq }),
-            Greeting::Again => Some(Event::SynAgain),
-            Greeting::Copied => None,
+            SynKind::First => Some(Event::Syn { isn: segment.seq }),
+            SynKind::Again => Some(Event::SynAgain),
+            SynKind::Copied => None,
         };
         if let Some(event) = event {
             sink.event(StreamEvent { flow: id, key: &segment.key, seen, from: segment.from, event });
@@ -201,7 +202,7 @@ impl Table {
         // A reset of a connection that is not there says nothing and would begin an empty flow, but Wireshark
         // numbers it, and so do we.
         self.counters.flows = self.counters.flows.saturating_add(1);
-        if self.open >= limits::FLOWS / limits::PARTS && !self.drop_unanswered(0, seen, sink) {
+        if self.open >= limits::FLOWS / limits::SHARDS && !self.drop_unanswered(0, seen, sink) {
             self.evict(seen, sink);
         }
         self.generation = self.generation.wrapping_add(1);
@@ -217,8 +218,8 @@ impl Table {
         let opener = flow.opener.map(|(side, _)| side);
         let id = self.place(flow);
         if is_syn(segment) {
-            self.begun.push_back((id, self.generation));
-            self.drop_unanswered(limits::UNANSWERED_FLOWS / limits::PARTS, seen, sink);
+            self.syn_opened.push_back((id, self.generation));
+            self.drop_unanswered(limits::UNANSWERED_FLOWS / limits::SHARDS, seen, sink);
         }
         self.keys.open(&segment.key, id);
         let (key, from) = (&segment.key, segment.from);
@@ -277,8 +278,8 @@ impl Table {
     /// Gives up the oldest flow that nobody answered, among all but the last `recent` that a SYN began; tells whether
     /// there was one.
     fn drop_unanswered(&mut self, recent: usize, now: Seen, sink: &mut impl Sink) -> bool {
-        while self.begun.len() > recent {
-            let Some((id, generation)) = self.begun.pop_front() else { break };
+        while self.syn_opened.len() > recent {
+            let Some((id, generation)) = self.syn_opened.pop_front() else { break };
             let Some(Some(flow)) = self.flows.get(id) else { continue };
             if flow.generation == generation && !flow.has_data && flow.unseen().is_some() {
                 self.counters.unanswered = self.counters.unanswered.saturating_add(1);
@@ -293,11 +294,11 @@ impl Table {
     fn evict(&mut self, now: Seen, sink: &mut impl Sink) {
         let mut worst: Option<(bool, Timestamp, FlowId)> = None;
         for _ in 0..limits::EVICTION_SAMPLE {
-            self.hand = self.hand.saturating_add(1);
-            if self.hand >= self.next.0 {
-                self.hand = 0;
+            self.eviction_cursor = self.eviction_cursor.saturating_add(1);
+            if self.eviction_cursor >= self.next.0 {
+                self.eviction_cursor = 0;
             }
-            let id = FlowId(self.hand);
+            let id = FlowId(self.eviction_cursor);
             let Some(Some(flow)) = self.flows.get(id) else { continue };
             let candidate = (flow.has_data, flow.last, id);
             if worst.is_none_or(|worst| candidate < worst) {

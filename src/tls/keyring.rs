@@ -4,7 +4,7 @@ use super::keylog::{KeyLog, Label, Secret};
 use super::sessions::{Sessions, Turn};
 use crate::limits;
 
-/// See the module. Shared by all connections of one part of a run.
+/// The keys of all connections of one shard of a run.
 #[derive(Default)]
 pub struct Keyring {
     log: KeyLog,
@@ -26,12 +26,12 @@ impl Keyring {
         Keyring { log, may_grow, ..Keyring::default() }
     }
 
-    /// Shares what is known of sessions with other parts of the run.
+    /// Shares what is known of sessions with other shards of the run.
     pub fn sharing(self, sessions: Sessions) -> Keyring {
         Keyring { sessions, ..self }
     }
 
-    /// From now on the parts of the run are worked on at the same time.
+    /// From now on the shards of the run are worked on at the same time.
     pub fn take_turns(&mut self, turn: Box<dyn Turn>) {
         self.sessions.take_turns(turn);
     }
@@ -91,7 +91,7 @@ impl Keyring {
     /// Takes room for bytes that wait; false where there is none.
     pub(super) fn reserve(&mut self, bytes: usize) -> bool {
         let waiting = self.waiting.saturating_add(bytes);
-        let fits = waiting <= limits::TLS_WAITING_TOTAL / limits::PARTS;
+        let fits = waiting <= limits::TLS_WAITING_TOTAL / limits::SHARDS;
         if fits {
             self.waiting = waiting;
         }

@@ -366,7 +366,7 @@ mod tests {
         let numbers: Vec<_> = entries.map(|entry| entry.seen.packet.number()).collect();
         assert_eq!((numbers.len(), numbers.first(), left_out), (limits::MESSAGES, Some(&11), 10));
         // What was handed on is in a report, and takes its room until the run is over; what was dropped does not.
-        let share = limits::MESSAGES_TOTAL / limits::PARTS - limits::MESSAGES;
+        let share = limits::MESSAGES_TOTAL / limits::SHARDS - limits::MESSAGES;
         drop(fill(10));
         let mut all: Vec<Play> = (0..10).map(|_| fill(share / 8)).collect();
         let kept: usize = all.iter_mut().map(|play| play.messages.listed().unwrap().0.count()).sum();

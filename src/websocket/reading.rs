@@ -1,9 +1,9 @@
-//! How far payloads are read, and what all connections of one part of a run may spend on it together.
+//! How far payloads are read, and what all connections of one shard of a run may spend on it together.
 
 use crate::limits;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// Shared by all connections of one part of a run.
+/// Shared by all connections of one shard of a run.
 #[derive(Default, Debug)]
 pub struct Reading {
     depth: Depth,
@@ -61,7 +61,7 @@ impl Reading {
     /// Takes room for one more message in a list; false where there is none.
     pub(super) fn take_entry(&self) -> bool {
         let before = self.entries.fetch_add(1, Ordering::Relaxed);
-        let has_room = before < limits::MESSAGES_TOTAL / limits::PARTS;
+        let has_room = before < limits::MESSAGES_TOTAL / limits::SHARDS;
         if !has_room {
             self.give_back_entries(1);
         }
@@ -76,8 +76,8 @@ impl Reading {
     pub(super) fn take(&self, bytes: usize) -> bool {
         let before = self.kept.fetch_add(bytes, Ordering::Relaxed);
         let bound = match self.depth {
-            Depth::WhereAsked => limits::COMPRESSED_TOTAL / limits::PARTS,
-            Depth::All | Depth::Listed(_) => limits::INFLATING_TOTAL / limits::PARTS,
+            Depth::WhereAsked => limits::COMPRESSED_TOTAL / limits::SHARDS,
+            Depth::All | Depth::Listed(_) => limits::INFLATING_TOTAL / limits::SHARDS,
         };
         let has_room = before.saturating_add(bytes) <= bound;
         if !has_room {
@@ -93,7 +93,7 @@ impl Reading {
     /// Takes room for the heads of a stream of HTTP/2; false where there is none.
     pub fn take_heads(&self, bytes: usize) -> bool {
         let before = self.heads.fetch_add(bytes, Ordering::Relaxed);
-        let has_room = before.saturating_add(bytes) <= limits::STREAM_HEADS / limits::PARTS;
+        let has_room = before.saturating_add(bytes) <= limits::STREAM_HEADS / limits::SHARDS;
         if !has_room {
             self.give_back_heads(bytes);
         }
@@ -123,7 +123,7 @@ impl Reading {
 }
 
 /// The share of one part in [`limits::INFLATED_TOTAL`].
-const INFLATED_SHARE: u64 = limits::INFLATED_TOTAL / limits::PARTS as u64;
+const INFLATED_SHARE: u64 = limits::INFLATED_TOTAL / limits::SHARDS as u64;
 
 #[cfg(test)]
 mod tests {
@@ -136,7 +136,7 @@ mod tests {
             (Depth::All, limits::INFLATING_TOTAL),
             (Depth::Listed(Payloads::Hidden), limits::INFLATING_TOTAL),
         ] {
-            let (reading, room) = (Reading::new(depth), total / limits::PARTS);
+            let (reading, room) = (Reading::new(depth), total / limits::SHARDS);
             let taken = (0..4 * room / 4096).filter(|_| reading.take(4096)).count();
             assert_eq!(taken * 4096, room, "{depth:?}");
             reading.give_back(4096);
@@ -155,7 +155,7 @@ mod tests {
             asked.spend(limits::INFLATED);
             assert!(spent <= limits::INFLATED_TOTAL);
         }
-        assert_eq!(spent, limits::INFLATED_TOTAL / limits::PARTS as u64);
+        assert_eq!(spent, limits::INFLATED_TOTAL / limits::SHARDS as u64);
         assert_eq!(asked.room(), limits::INFLATED, "who asks for all gets it");
     }
 }

@@ -106,7 +106,7 @@ fn few_bytes_wait_for_earlier_ones() {
 
 #[test]
 fn few_bytes_wait_in_all_flows_together() {
-    let room = limits::HELD_BYTES_TOTAL / limits::PARTS;
+    let room = limits::HELD_BYTES_TOTAL / limits::SHARDS;
     let payload = [b'x'; 1000];
     let cost = payload.len() + limits::HELD_SEGMENT;
     let (mut run, mut most, mut sent) = (Run::default(), 0, 0);
@@ -195,7 +195,7 @@ fn live_and_end(run: &mut Run, client: u32) {
 fn of_flows_that_ended_the_last_ones_are_remembered() {
     flat("tcp::of_flows_that_ended_the_last_ones_are_remembered", |times| {
         move || {
-            let remembered = (limits::REMEMBERED_FLOWS / limits::PARTS) as u32;
+            let remembered = (limits::REMEMBERED_FLOWS / limits::SHARDS) as u32;
             // The table of keys gets its size when the first of them are forgotten.
             let (mut run, all) = (Run::default(), 2 * times as u32 * remembered);
             (0..all).for_each(|client| live_and_end(&mut run, client));
@@ -213,7 +213,7 @@ fn of_flows_that_ended_the_last_ones_are_remembered() {
 #[test]
 fn few_flows_are_looked_at_to_find_the_one_that_makes_place() {
     let mut run = Run::default();
-    let places = (limits::FLOWS / limits::PARTS) as u32;
+    let places = (limits::FLOWS / limits::SHARDS) as u32;
     let ports = 1..=places;
     ports.clone().for_each(|client| run.send(client, Side::Low, (Flags::ACK, 100, 500), b"x"));
     // All but two say something more. One of these is the last that is looked at, the other the first that is not.

@@ -80,7 +80,9 @@ fn run(threads: usize, source: Source, progress: &mut impl FnMut(u64, Option<u64
 
 #[test]
 fn threads_are_begun_for_inputs_beyond_a_length_only() {
-    for (packets, threads) in [(limits::ALONE - 1, false), (limits::ALONE + 1, true)] {
+    for (packets, threads) in
+        [(limits::PACKETS_BEFORE_THREADS - 1, false), (limits::PACKETS_BEFORE_THREADS + 1, true)]
+    {
         let source = Source::new(packets, self::packets(0));
         let elsewhere = Arc::clone(&source.elsewhere);
         assert_eq!(run(2, source, &mut |_, _| {}).totals.packets, packets);
@@ -172,7 +174,8 @@ fn reading_all_messages_stays_in_its_bound_on_several_threads() {
     assert!(bound < 256 * MB);
     alone("whole::reading_all_messages_stays_in_its_bound_on_several_threads", bound, || {
         for threads in [1, 2, 8] {
-            let options = Options { threads, alone: 0, depth: Depth::All, ..Options::default() };
+            let options =
+                Options { threads, packets_before_threads: 0, depth: Depth::All, ..Options::default() };
             let mut seen = Seen::default();
             // Four times as many contexts as there is room for.
             let sessions = 4 * limits::INFLATING_TOTAL / (100 << 10) / 2;

@@ -19,10 +19,10 @@ impl Exchange {
             _ => (seen, 0),
         };
         let head = match answered {
-            Answered::Known(response) => return self.switch(response, began, seen),
+            Answered::Cached(response) => return self.switch(response, began, seen),
             Answered::New(head) if head.status == 101 => {
                 let response = handshake::response(head, seen);
-                self.known.keep_response(&response);
+                self.heads.keep_response(&response);
                 return self.switch(response, began, seen);
             }
             Answered::New(head) => head,

@@ -64,8 +64,8 @@ impl Flow {
                 let reading = Arc::clone(&self.reading);
                 self.stage = match version {
                     Version::Http1 => {
-                        let known = Arc::clone(&self.known);
-                        Stage::Http(Box::new(Exchange::new(tunnel, begun, known, reading)))
+                        let heads = Arc::clone(&self.heads);
+                        Stage::Http(Box::new(Exchange::new(tunnel, begun, heads, reading)))
                     }
                     Version::Http2(begun) => Stage::Http2(Box::new(Multiplex::new(begun, tunnel, reading))),
                 };

@@ -1,7 +1,7 @@
 //! Segments on their way to the workers.
 
-use super::super::front::Target;
-use super::super::part;
+use super::super::shard;
+use super::super::source::Target;
 use crate::capture::{Chunk, Merged, Seen};
 use crate::limits;
 use crate::net::{Flags, FlowKey, IcmpError, LongKey, Segment, ShortKey, Side};
@@ -9,25 +9,25 @@ use crate::tls::KeyLog;
 use std::mem::take;
 use std::sync::mpsc::{Receiver, SyncSender};
 
-/// What one worker gets at a time.
+/// The segments that one worker gets at a time.
 #[derive(Default)]
 pub(super) struct Batch {
-    /// Where payloads lie, and where those that were put together from fragments.
+    /// What payloads lie in: pieces of the captures, and a copy of those that were put together from fragments.
     chunks: Vec<Chunk>,
     copied: Chunk,
     pub(super) steps: Vec<Step>,
     keys: Vec<LongKey>,
-    /// The place in the order of the run before which no step of this batch stands.
+    /// The position in the run at which this batch begins.
     from: u64,
-    /// What comes between steps: before which one, and at what place in the order.
+    /// What comes between steps: the index of the step that it precedes, its position in the run, and what it is.
     pub(super) notices: Vec<(usize, u64, Notice)>,
-    /// The place in the order after the last one in this batch.
+    /// The position in the run after the last one of this batch.
     pub(super) until: u64,
     /// Bytes read so far, and how many there are.
     pub(super) progress: (u64, Option<u64>),
 }
 
-/// One segment without its payload, in as many bytes as a line of the cache has.
+/// One segment without its payload. It fits one cache line.
 #[repr(align(64))]
 pub(super) struct Step {
     pub(super) seen: Seen,
@@ -38,18 +38,18 @@ pub(super) struct Step {
     /// Where its payload lies in its chunk.
     at: u32,
     len: u32,
-    /// Its place in the order of the run, counted from the batch's.
+    /// Its position in the run, counted from the batch's.
     order: u32,
     window: u16,
     ip_id: u16,
     flags: Flags,
     ttl: u8,
     chunk: u8,
-    /// Index among the parts of the worker, doubled; and 1 where the greater endpoint sent it.
-    part: u8,
+    /// Index among the shards of the worker, shifted left by one; the lowest bit is 1 where [`Side::High`] sent it.
+    shard: u8,
 }
 
-/// The key of most segments; the others' stand beside the steps.
+/// The key of a flow: short ones stand in the step, long ones by their index in [`Batch::keys`].
 #[derive(Clone, Copy)]
 enum Key {
     Short(ShortKey),
@@ -57,19 +57,19 @@ enum Key {
 }
 
 impl Step {
-    /// Index among the parts of the worker.
+    /// Index among the shards of the worker.
     #[inline]
-    pub(super) fn part(&self) -> usize {
-        usize::from(self.part >> 1)
+    pub(super) fn shard(&self) -> usize {
+        usize::from(self.shard >> 1)
     }
 }
 
 const _: () = assert!(size_of::<Step>() == 64);
 
-/// What is no segment.
+/// What a worker must know besides segments.
 #[derive(Clone)]
 pub(super) enum Notice {
-    /// An error about a segment of a flow of this part, by its index among those of the worker.
+    /// An error about a segment of a flow of this shard, by its index among those of the worker.
     Icmp(usize, Box<IcmpError>, Seen),
     /// The time of this packet was reached.
     Pass(Seen),
@@ -78,14 +78,14 @@ pub(super) enum Notice {
 }
 
 /// What a worker is sent.
-pub(super) enum Order {
+pub(super) enum Message {
     Batch(Batch),
     /// The input is over, with this packet.
     End(Option<Seen>),
 }
 
 impl Batch {
-    /// The place of a step in the order of all steps and notices of the run.
+    /// The position of a step among all steps and notices of the run.
     #[inline]
     pub(super) fn order(&self, step: &Step) -> u64 {
         self.from + u64::from(step.order)
@@ -102,7 +102,7 @@ impl Batch {
         let at = step.at as usize;
         Segment {
             key,
-            from: if step.part & 1 == 0 { Side::Low } else { Side::High },
+            from: if step.shard & 1 == 0 { Side::Low } else { Side::High },
             seq: step.seq,
             ack: step.ack,
             flags: step.flags,
@@ -117,12 +117,12 @@ impl Batch {
 
 /// Collects segments and sends them to the workers.
 pub(super) struct Batches {
-    inboxes: Vec<SyncSender<Order>>,
-    /// Lists of steps that were worked off.
+    inboxes: Vec<SyncSender<Message>>,
+    /// Empty lists of steps that came back from the workers.
     unused: Receiver<Vec<Step>>,
-    /// By part: its worker, and its index there.
-    places: [(u8, u8); limits::PARTS],
-    /// What each worker gets next; the chunks are those of all.
+    /// For each shard: its worker, and its index there.
+    places: [(u8, u8); limits::SHARDS],
+    /// What each worker gets next, but for the chunks, which all batches share.
     pending: Vec<Batch>,
     chunks: Vec<Chunk>,
     /// Payloads of segments that came in fragments.
@@ -135,14 +135,14 @@ pub(super) struct Batches {
 }
 
 impl Batches {
-    /// For these workers, from so many captures.
+    /// Batches for the workers behind `inboxes`, of segments from so many captures.
     pub(super) fn new(
-        inboxes: Vec<SyncSender<Order>>,
+        inboxes: Vec<SyncSender<Message>>,
         unused: Receiver<Vec<Step>>,
         captures: usize,
     ) -> Batches {
         let workers = inboxes.len();
-        let place = |part: usize| ((part % workers) as u8, (part / workers) as u8);
+        let place = |shard: usize| ((shard % workers) as u8, (shard / workers) as u8);
         Batches {
             pending: inboxes.iter().map(|_| Batch::default()).collect(),
             inboxes,
@@ -152,7 +152,7 @@ impl Batches {
             copied: Vec::new(),
             most_chunks: captures.min(limits::BATCH_CAPTURES) + limits::BATCH_CHUNKS,
             count: 0,
-            // Place 0 is before all of these.
+            // Position 0 is before all of these.
             order: 1,
             abandoned: false,
         }
@@ -187,7 +187,7 @@ impl Batches {
             batch.chunks = chunks.clone();
             batch.copied = copied.clone();
             (batch.until, batch.progress) = (self.order, progress);
-            self.abandoned |= inbox.send(Order::Batch(batch)).is_err();
+            self.abandoned |= inbox.send(Message::Batch(batch)).is_err();
         }
     }
 
@@ -196,7 +196,7 @@ impl Batches {
         self.send(progress);
         for inbox in &self.inboxes {
             // One that is gone needs no end.
-            let _ = inbox.send(Order::End(last));
+            let _ = inbox.send(Message::End(last));
         }
     }
 
@@ -208,7 +208,7 @@ impl Batches {
         self.count += 1;
     }
 
-    /// Where workers find a payload.
+    /// Where workers find a payload: the index of its chunk, and its offset there.
     #[inline]
     fn place(&mut self, payload: &[u8], input: &Merged) -> (u8, u32) {
         if payload.is_empty() {
@@ -237,7 +237,7 @@ const _: () = assert!(limits::BATCH_CAPTURES + limits::BATCH_CHUNKS < COPIED as 
 impl Target for Batches {
     #[inline]
     fn segment(&mut self, segment: &Segment<'_>, seen: Seen, input: &Merged) {
-        let (worker, part) = self.places[part::of(&segment.key)];
+        let (worker, shard) = self.places[shard::of(&segment.key)];
         let (chunk, at) = self.place(segment.payload, input);
         let batch = &mut self.pending[usize::from(worker)];
         let key = match segment.key {
@@ -261,7 +261,7 @@ impl Target for Batches {
             flags: segment.flags,
             ttl: segment.ttl,
             chunk,
-            part: part << 1 | segment.from as u8,
+            shard: shard << 1 | segment.from as u8,
         });
         self.order += 1;
         self.count += 1;
@@ -269,9 +269,9 @@ impl Target for Batches {
 
     #[cold]
     fn icmp(&mut self, error: &IcmpError, seen: Seen) {
-        let (worker, part) = self.places[part::of(&error.key)];
+        let (worker, shard) = self.places[shard::of(&error.key)];
         let batch = &mut self.pending[usize::from(worker)];
-        let notice = Notice::Icmp(part.into(), Box::new(*error), seen);
+        let notice = Notice::Icmp(shard.into(), Box::new(*error), seen);
         batch.notices.push((batch.steps.len(), self.order, notice));
         self.order += 1;
         self.count += 1;
@@ -288,7 +288,7 @@ impl Target for Batches {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::front::Front;
+    use super::super::super::source::Source;
     use super::*;
     use crate::capture::Reader;
     use crate::tls::KeyLog;
@@ -318,9 +318,9 @@ mod tests {
         let (inbox, _batches) = sync_channel(1);
         let (_used, unused) = channel();
         let mut batches = Batches::new(vec![inbox], unused, readers.len());
-        let mut front = Front::new(Merged::new(readers), KeyLog::default());
+        let mut source = Source::new(Merged::new(readers), KeyLog::default());
         while !batches.is_full() {
-            assert!(front.read(&mut batches), "the input is over");
+            assert!(source.read(&mut batches), "the input is over");
         }
         (batches.pending[0].steps.len(), batches.chunks.len())
     }

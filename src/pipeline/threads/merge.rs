@@ -1,36 +1,36 @@
-//! Brings what the workers tell into one order.
+//! Merges the events of all workers into the order of a run on one thread.
 
 use super::super::Observer;
-use super::super::ledger::Ledger;
-use super::worker::{Place, Report, When};
-use crate::connection::Told;
+use super::super::judge::Judge;
+use super::worker::{Cause, Place, Report};
+use crate::connection::FlowEvent;
 use std::collections::VecDeque;
 use std::sync::mpsc::Receiver;
 
-/// What comes from one worker.
+/// The events that came from one worker and were not handed on yet.
 pub(super) struct Lane {
     reports: Receiver<Report>,
-    told: VecDeque<(Place, Told)>,
-    /// All that comes before this is in `told`, or was taken from it.
-    until: When,
+    events: VecDeque<(Place, FlowEvent)>,
+    /// Every event of this worker before this position has arrived.
+    until: Cause,
     /// Reports that came.
     taken: u64,
 }
 
 impl Lane {
-    /// Nothing was told yet.
+    /// Of a worker that has reported nothing yet.
     pub(super) fn new(reports: Receiver<Report>) -> Lane {
-        Lane { reports, told: VecDeque::new(), until: When::At(0), taken: 0 }
+        Lane { reports, events: VecDeque::new(), until: Cause::At(0), taken: 0 }
     }
 }
 
-/// Hands all that the workers tell to `ledger`, until their end.
+/// Hands the events of all workers to `judge`, until the last one has ended.
 ///
 /// # Errors
 /// The number of a worker that ended before.
 pub(super) fn merge<O: Observer>(
     lanes: &mut [Lane],
-    ledger: &mut Ledger<'_, O>,
+    judge: &mut Judge<'_, O>,
     progress: &mut impl FnMut(u64, Option<u64>),
 ) -> Result<(), usize> {
     loop {
@@ -39,18 +39,18 @@ pub(super) fn merge<O: Observer>(
         let lanes_by_turn = lanes.iter().enumerate().min_by_key(|(_, lane)| (lane.until, lane.taken));
         let slowest = lanes_by_turn.map_or(0, |(index, _)| index);
         let until = lanes[slowest].until;
-        while let Some(told) = next(lanes, until) {
-            ledger.take(told);
+        while let Some(event) = next(lanes, until) {
+            judge.take(event);
         }
-        if until == When::Over {
+        if until == Cause::Over {
             return Ok(());
         }
         let lane = &mut lanes[slowest];
         let report = lane.reports.recv().map_err(|_| slowest)?;
         // Nearly always nothing is left of the report before, so that this one need not be copied.
-        match lane.told.is_empty() {
-            true => lane.told = report.told.into(),
-            false => lane.told.extend(report.told),
+        match lane.events.is_empty() {
+            true => lane.events = report.events.into(),
+            false => lane.events.extend(report.events),
         }
         lane.until = report.until;
         lane.taken += 1;
@@ -60,20 +60,20 @@ pub(super) fn merge<O: Observer>(
     }
 }
 
-/// The first of what was told before `until`.
-fn next(lanes: &mut [Lane], until: When) -> Option<Told> {
-    let first = |lane: &Lane| lane.told.front().map(|&(place, _)| place);
+/// Takes the first event before `until`.
+fn next(lanes: &mut [Lane], until: Cause) -> Option<FlowEvent> {
+    let first = |lane: &Lane| lane.events.front().map(|&(place, _)| place);
     let waiting = lanes.iter().enumerate().filter_map(|(index, lane)| Some((first(lane)?, index)));
     let ((when, _), index) = waiting.min()?;
     if when >= until {
         return None;
     }
-    lanes[index].told.pop_front().map(|(_, told)| told)
+    lanes[index].events.pop_front().map(|(_, event)| event)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::When as Judged;
+    use super::super::super::When;
     use super::*;
     use crate::capture::PacketId;
     use crate::connection::{Carried, Connection};
@@ -92,15 +92,15 @@ mod tests {
         let (senders, reports): (Vec<_>, Vec<_>) = (0..3).map(|_| sync_channel(10)).unzip();
         for _ in 0..3 {
             for (number, worker) in (0..).zip(&senders) {
-                let (told, progress) = (Vec::new(), Some((number, None)));
-                worker.send(Report { told, until: When::At(1), progress }).unwrap();
+                let (events, progress) = (Vec::new(), Some((number, None)));
+                worker.send(Report { events, until: Cause::At(1), progress }).unwrap();
             }
         }
         drop(senders);
         let (selection, mut nobody, mut order) = (Selection::default(), Nobody, Vec::new());
-        let mut ledger = Ledger::new(&selection, Judged::Late, &mut nobody);
+        let mut judge = Judge::new(&selection, When::Late, &mut nobody);
         let mut lanes: Vec<Lane> = reports.into_iter().map(Lane::new).collect();
-        assert!(merge(&mut lanes, &mut ledger, &mut |number, _| order.push(number)).is_err());
+        assert!(merge(&mut lanes, &mut judge, &mut |number, _| order.push(number)).is_err());
         assert_eq!(order, [0, 1, 2, 0, 1, 2, 0, 1, 2]);
     }
 
@@ -109,14 +109,14 @@ mod tests {
         let (send, reports) = sync_channel(2);
         let [one, two] = [1, 2].map(|number| PacketId::new(0, number));
         // A flow may have more to tell at the end than goes into one report.
-        for (first, until) in [(one, When::End(one)), (two, When::Over)] {
+        for (first, until) in [(one, Cause::End(one)), (two, Cause::Over)] {
             let carried = Carried::WebSocket(Box::new(Scene::tcp().build()));
-            let told = vec![((When::End(first), 0), Told::Carried(first, carried))];
-            send.send(Report { told, until, progress: None }).unwrap();
+            let events = vec![((Cause::End(first), 0), FlowEvent::Carried(first, carried))];
+            send.send(Report { events, until, progress: None }).unwrap();
         }
         let (selection, mut nobody) = (Selection::default(), Nobody);
-        let mut ledger = Ledger::new(&selection, Judged::Late, &mut nobody);
-        assert_eq!(merge(&mut [Lane::new(reports)], &mut ledger, &mut |_, _| ()), Ok(()));
-        assert_eq!(ledger.finish().0.websocket_connections, 2);
+        let mut judge = Judge::new(&selection, When::Late, &mut nobody);
+        assert_eq!(merge(&mut [Lane::new(reports)], &mut judge, &mut |_, _| ()), Ok(()));
+        assert_eq!(judge.finish().0.websocket_connections, 2);
     }
 }

@@ -8,7 +8,7 @@
 //! To copy a large file takes longer than to read the packets in it. So each thread copies a piece beside the others, and
 //! once those before it were read, reads what it has copied, near its own core.
 
-use super::super::front::Front;
+use super::super::source::Source;
 use super::batch::Batches;
 use crate::capture::{Copier, Piece};
 use std::io;
@@ -17,7 +17,7 @@ use std::thread::{Builder, JoinHandle};
 
 /// Whoever has it reads.
 pub(super) struct Baton {
-    front: Front,
+    source: Source,
     batches: Batches,
     items: u32,
 }
@@ -26,7 +26,7 @@ pub(super) struct Baton {
 pub(super) struct Packets {
     /// To the first of them.
     first: Sender<Box<Baton>>,
-    threads: Vec<JoinHandle<Option<Front>>>,
+    threads: Vec<JoinHandle<Option<Source>>>,
 }
 
 impl Packets {
@@ -50,16 +50,16 @@ impl Packets {
         Ok(Packets { first: turns.swap_remove(0), threads })
     }
 
-    /// Lets them read all that `front` gives, and gives the threads, one of which returns it.
-    pub(super) fn start(self, front: Front, batches: Batches) -> Vec<JoinHandle<Option<Front>>> {
+    /// Lets them read all that `source` gives, and gives the threads, one of which returns it.
+    pub(super) fn start(self, source: Source, batches: Batches) -> Vec<JoinHandle<Option<Source>>> {
         // It has just begun to wait for this.
-        let _ = self.first.send(Box::new(Baton { front, batches, items: 0 }));
+        let _ = self.first.send(Box::new(Baton { source, batches, items: 0 }));
         self.threads
     }
 }
 
-/// Reads one's own pieces, and gives back the front with the last of all; nothing where another one does.
-fn take_turns(mut copier: Copier, turn: &Receiver<Box<Baton>>, next: &Sender<Box<Baton>>) -> Option<Front> {
+/// Reads one's own pieces, and gives back the source with the last of all; nothing where another one does.
+fn take_turns(mut copier: Copier, turn: &Receiver<Box<Baton>>, next: &Sender<Box<Baton>>) -> Option<Source> {
     loop {
         let piece = copier.copy();
         let mut baton = turn.recv().ok()?;
@@ -74,8 +74,8 @@ impl Baton {
     /// Reads up to the item of which the next piece has the rest; false at the end.
     fn read_piece(&mut self, piece: Piece) -> bool {
         let until = piece.until();
-        self.front.input.take(piece);
-        while !self.front.input.is_through(until) {
+        self.source.input.take(piece);
+        while !self.source.input.is_through(until) {
             if !self.read() {
                 return false;
             }
@@ -83,7 +83,7 @@ impl Baton {
         true
     }
 
-    fn read_all(mut self: Box<Self>) -> Front {
+    fn read_all(mut self: Box<Self>) -> Source {
         while self.read() {}
         self.end()
     }
@@ -91,21 +91,21 @@ impl Baton {
     /// Reads one item; false at the end, or where nobody needs it.
     #[inline]
     fn read(&mut self) -> bool {
-        if self.batches.is_abandoned() || !self.front.read(&mut self.batches) {
+        if self.batches.is_abandoned() || !self.source.read(&mut self.batches) {
             return false;
         }
         self.items = self.items.wrapping_add(1);
         // What was collected does not wait for what may be long in coming.
-        let late = !self.batches.is_empty() && self.front.input.may_wait();
+        let late = !self.batches.is_empty() && self.source.input.may_wait();
         if self.batches.is_full() || late || self.items.is_multiple_of(TELL_PROGRESS) {
-            self.batches.send(self.front.input.progress());
+            self.batches.send(self.source.input.progress());
         }
         true
     }
 
-    fn end(mut self: Box<Self>) -> Front {
-        self.batches.end(self.front.last, self.front.input.progress());
-        self.front
+    fn end(mut self: Box<Self>) -> Source {
+        self.batches.end(self.source.last, self.source.input.progress());
+        self.source
     }
 }
 

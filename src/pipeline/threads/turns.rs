@@ -1,34 +1,35 @@
-//! How far each worker has come, for the little that parts of a run must know of each other.
+//! How far each worker has come: the shards share TLS sessions, and one that looks for a session must wait until the
+//! others have read all packets before its own.
 
 use crate::tls::Turn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::yield_now;
 
-/// The places that the workers have reached: all that comes before was done.
+/// The positions that the workers have reached: everything before them is done.
 #[derive(Clone)]
 pub(super) struct Turns {
     reached: Arc<[Reached]>,
     own: usize,
 }
 
-/// On a cache line of its own, so that who writes it disturbs nobody.
+/// On a cache line of its own, so that writing it slows no other worker down.
 #[repr(align(64))]
 struct Reached(AtomicU64);
 
 impl Turns {
-    /// For so many workers, at the beginning.
+    /// One for each of `count` workers, all at the beginning.
     pub(super) fn of_workers(count: usize) -> impl Iterator<Item = Turns> {
         let reached: Arc<[Reached]> = (0..count).map(|_| Reached(AtomicU64::new(0))).collect();
         (0..count).map(move |own| Turns { reached: Arc::clone(&reached), own })
     }
 
-    /// Keeps nobody waiting once it is dropped, whatever the reason.
+    /// When it is dropped, even by a panic, this worker counts as done, so that no other waits for it.
     pub(super) fn guard(&self) -> Guard {
         Guard(self.clone())
     }
 
-    /// The worker comes to this place.
+    /// Notes that this worker has done everything before `place`.
     #[inline]
     pub(super) fn reach(&self, place: u64) {
         self.reached[self.own].0.store(place, Ordering::Release);

@@ -1,6 +1,6 @@
 use crate::connection::{Connection, Request, Response};
 use crate::gateway::identify;
-use crate::legs::may_be_question;
+use crate::legs::may_be_subrequest;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, Severity, pair, quote, trust};
 
@@ -44,7 +44,7 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     if !crate::rules::handshake::asks(asked) || !trust::is_http1(forwarded) || lost.is_empty() {
         return;
     }
-    let unsure = may_be_question(legs.client, legs.upstream);
+    let unsure = may_be_subrequest(legs.client, legs.upstream);
     let accepted = trust::switched(legs.upstream);
     let title = if accepted {
         "gateway forwarded an upgrade that is not whole"

@@ -327,7 +327,7 @@ proptest! {
 #[test]
 fn where_there_is_no_room_it_is_asked_for_again_after_so_many_messages() {
     let reading = Arc::new(Reading::new(Depth::WhereAsked));
-    let all = limits::COMPRESSED_TOTAL / limits::PARTS;
+    let all = limits::COMPRESSED_TOTAL / limits::SHARDS;
     assert!(reading.take(all), "others have it all");
     let message = || Deflater::new().message(b"each stands for itself");
     let mut play = Play::sharing(Transform::Deflate { takeover: false, window: Window::LARGEST }, &reading)
@@ -355,7 +355,7 @@ fn where_there_is_no_room_it_is_asked_for_again_after_so_many_messages() {
 #[test]
 fn where_room_is_short_the_last_messages_are_kept() {
     let reading = Arc::new(Reading::new(Depth::WhereAsked));
-    let all = limits::COMPRESSED_TOTAL / limits::PARTS;
+    let all = limits::COMPRESSED_TOTAL / limits::SHARDS;
     // A direction takes room in steps of 4 KiB: there is one.
     assert!(reading.take(all - 4096));
     let mut play = Play::sharing(Transform::Deflate { takeover: false, window: Window::LARGEST }, &reading);

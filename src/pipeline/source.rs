@@ -1,23 +1,23 @@
-//! What comes before the flows: packets in one order, and the segments and errors in them.
+//! The first stages of a run: reads packets in one order, and finds the TCP segments and ICMP errors in them.
 
 use crate::capture::{Format, Item, Merged, Seen};
 use crate::net::{self, IcmpError, Segment};
 use crate::time::Timestamp;
 use crate::tls::KeyLog;
 
-/// Reads a run's input.
-pub(super) struct Front {
+/// The input of a run, and the state of decoding it.
+pub(super) struct Source {
     pub(super) input: Merged,
     pub(super) net: net::Decoder,
-    /// All keys so far.
+    /// All TLS keys so far.
     pub(super) keys: KeyLog,
     /// The last packet.
     pub(super) last: Option<Seen>,
-    /// When all parts are next told of the time.
+    /// Capture time of the next call of [`Target::pass`].
     next_pass: Timestamp,
 }
 
-/// Takes what [`Front`] reads.
+/// Takes what [`Source`] reads.
 pub(super) trait Target {
     /// The next segment, from the loaded item of `input`.
     fn segment(&mut self, segment: &Segment<'_>, seen: Seen, input: &Merged);
@@ -25,17 +25,17 @@ pub(super) trait Target {
     /// An error about a segment.
     fn icmp(&mut self, error: &IcmpError, seen: Seen);
 
-    /// It is as late as this, whatever flow that packet belongs to.
+    /// The capture has come to this time; called about once a second, for shards that see no packets.
     fn pass(&mut self, now: Seen);
 
-    /// There are more keys.
+    /// The capture brought TLS keys; `keys` are all so far.
     fn renew(&mut self, keys: &KeyLog);
 }
 
-impl Front {
-    pub(super) fn new(input: Merged, keys: KeyLog) -> Front {
+impl Source {
+    pub(super) fn new(input: Merged, keys: KeyLog) -> Source {
         let next_pass = Timestamp::from_nanos(i64::MIN);
-        Front { input, net: net::Decoder::new(), keys, last: None, next_pass }
+        Source { input, net: net::Decoder::new(), keys, last: None, next_pass }
     }
 
     /// Whether captures may bring keys after the packets that they open: only pcapng can.
@@ -72,5 +72,6 @@ impl Front {
     }
 }
 
-/// Capture time between two calls of [`Target::pass`]: what ended is told soon, though its part may see no more packets.
+/// Capture time between two calls of [`Target::pass`]: so a flow that ended is reported soon, even if its shard sees no more
+/// packets.
 const PASS_NANOS: i64 = 1_000_000_000;

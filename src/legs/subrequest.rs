@@ -1,8 +1,8 @@
-//! Questions that a gateway asks of another service before it lets an upgrade through: `auth_request` of nginx,
-//! `forward_auth` of Caddy, ForwardAuth of Traefik, `ext_authz` of Envoy.
+//! Subrequests: before a gateway lets an upgrade through, it may ask another service for leave. It does so by `auth_request`
+//! of nginx, `forward_auth` of Caddy, ForwardAuth of Traefik, or `ext_authz` of Envoy.
 //!
-//! Such a question carries the fields of the upgrade, its key among them, so it looks like an upstream leg that lost
-//! the upgrade. It is none: the session, if there is one, has a leg of its own.
+//! A subrequest carries the fields of the upgrade, its key among them, so it looks like an upstream leg that lost the
+//! upgrade. It is none: the session, if there is one, has a leg of its own.
 
 use crate::capture::{PacketId, Seen};
 use crate::connection::{Connection, Request};
@@ -10,8 +10,8 @@ use crate::http::without_query;
 use crate::time::Timestamp;
 use std::collections::BTreeMap;
 
-/// Which of these upstream legs of one client leg are such questions.
-pub(super) fn asides(client: &Connection, upstream: &[&Connection]) -> Vec<bool> {
+/// Which of these upstream legs of one client leg are subrequests.
+pub(super) fn subrequests(client: &Connection, upstream: &[&Connection]) -> Vec<bool> {
     let mut latest: BTreeMap<u16, (Timestamp, PacketId)> = BTreeMap::new();
     for (capture, asked) in
         upstream.iter().filter_map(|one| Some((one.tcp.capture, one.request.as_ref()?.seen)))
@@ -20,12 +20,12 @@ pub(super) fn asides(client: &Connection, upstream: &[&Connection]) -> Vec<bool>
         *latest = order(asked).max(*latest);
     }
     let was_leave = |one: &Connection| was_leave(one, latest.get(&one.tcp.capture).copied());
-    upstream.iter().map(|one| is_question(client, one) || was_leave(one)).collect()
+    upstream.iter().map(|one| is_subrequest_by_path(client, one) || was_leave(one)).collect()
 }
 
 /// Whether the gateway asked for another path, and either named that of the client in a field, or asked for no upgrade
 /// and was answered as such services answer. A 2xx that the client got as well was no leave to go on, but a page.
-fn is_question(client: &Connection, one: &Connection) -> bool {
+fn is_subrequest_by_path(client: &Connection, one: &Connection) -> bool {
     let (Some(asked), Some(question)) = (&client.request, &one.request) else { return false };
     let (about, own) = (path(&asked.head.target), path(&question.head.target));
     let head = &question.head.head;
@@ -42,8 +42,8 @@ fn is_question(client: &Connection, one: &Connection) -> bool {
     }
 }
 
-/// Whether an upstream leg without an answer may be such a question: for another path, and for no upgrade.
-pub fn may_be_question(client: &Connection, one: &Connection) -> bool {
+/// Whether an upstream leg without an answer may be a subrequest: it asks for another path, and for no upgrade.
+pub fn may_be_subrequest(client: &Connection, one: &Connection) -> bool {
     let (Some(asked), Some(question)) = (&client.request, &one.request) else { return false };
     let (about, own) = (path(&asked.head.target), path(&question.head.target));
     one.response.is_none() && !are_rewritten(about, own) && !upgrades(question)
@@ -90,7 +90,7 @@ fn are_rewritten(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::asides;
+    use super::subrequests;
     use crate::connection::Connection;
     use crate::rules::testing::{ANSWER, REQUEST, Scene};
 
@@ -108,16 +108,16 @@ mod tests {
         format!("{request}{fields}")
     }
 
-    fn is_aside(client: &Connection, one: &Connection) -> bool {
-        asides(client, &[one]) == [true]
+    fn is_subrequest(client: &Connection, one: &Connection) -> bool {
+        subrequests(client, &[one]) == [true]
     }
 
     #[test]
-    fn a_plain_question_for_another_path_that_is_refused_or_granted_is_an_aside() {
+    fn a_plain_question_for_another_path_that_is_refused_or_granted_is_a_subrequest() {
         let refused = leg(REQUEST, REFUSAL);
-        assert!(is_aside(&refused, &leg(&question("/verify", ""), REFUSAL)));
-        assert!(is_aside(&leg(REQUEST, ANSWER), &leg(&question("/verify", ""), LEAVE)));
-        assert!(is_aside(
+        assert!(is_subrequest(&refused, &leg(&question("/verify", ""), REFUSAL)));
+        assert!(is_subrequest(&leg(REQUEST, ANSWER), &leg(&question("/verify", ""), LEAVE)));
+        assert!(is_subrequest(
             &leg(REQUEST, "HTTP/1.1 502 Bad Gateway\r\n"),
             &leg(&question("/", "X-Original-URI: /chat?a=b\r\n"), LEAVE)
         ));
@@ -126,23 +126,23 @@ mod tests {
     #[test]
     fn an_upgrade_that_was_lost_on_its_way_is_none() {
         let page = leg(REQUEST, LEAVE);
-        assert!(!is_aside(&page, &leg(&question("/chat", ""), LEAVE)));
-        assert!(!is_aside(&page, &leg(&question("/index.html", ""), LEAVE)), "the client got the page");
+        assert!(!is_subrequest(&page, &leg(&question("/chat", ""), LEAVE)));
+        assert!(!is_subrequest(&page, &leg(&question("/index.html", ""), LEAVE)), "the client got the page");
         let lost = leg(REQUEST, "HTTP/1.1 426 Upgrade Required\r\n");
-        assert!(!is_aside(&lost, &leg(&question("/socket", ""), "HTTP/1.1 426 Upgrade Required\r\n")));
+        assert!(!is_subrequest(&lost, &leg(&question("/socket", ""), "HTTP/1.1 426 Upgrade Required\r\n")));
         let refused = leg(REQUEST, REFUSAL);
-        assert!(!is_aside(&refused, &leg(&question("/api/chat", ""), REFUSAL)), "a prefix was added");
-        assert!(!is_aside(&refused, &leg(&question("/", ""), REFUSAL)), "a prefix was removed");
+        assert!(!is_subrequest(&refused, &leg(&question("/api/chat", ""), REFUSAL)), "a prefix was added");
+        assert!(!is_subrequest(&refused, &leg(&question("/", ""), REFUSAL)), "a prefix was removed");
     }
 
     #[test]
     fn a_gateway_that_passes_everything_on_names_the_path_in_a_field() {
         let asked = REQUEST.replace("/chat?token=s3cret", "/verify");
         let named = format!("{asked}X-Forwarded-Uri: /chat?token=s3cret\r\n");
-        assert!(is_aside(&leg(REQUEST, ANSWER), &leg(&named, LEAVE)));
-        assert!(is_aside(&leg(REQUEST, REFUSAL), &leg(&named, REFUSAL)));
-        assert!(!is_aside(&leg(REQUEST, ANSWER), &leg(&named, ANSWER)));
-        assert!(!is_aside(&leg(REQUEST, REFUSAL), &leg(&asked, REFUSAL)));
+        assert!(is_subrequest(&leg(REQUEST, ANSWER), &leg(&named, LEAVE)));
+        assert!(is_subrequest(&leg(REQUEST, REFUSAL), &leg(&named, REFUSAL)));
+        assert!(!is_subrequest(&leg(REQUEST, ANSWER), &leg(&named, ANSWER)));
+        assert!(!is_subrequest(&leg(REQUEST, REFUSAL), &leg(&asked, REFUSAL)));
     }
 
     #[test]
@@ -150,8 +150,8 @@ mod tests {
         let client = leg(REQUEST, ANSWER);
         let grant = leg(REQUEST, LEAVE);
         let next = Scene::tcp_at(1.0).request(REQUEST).answer(ANSWER, "").build();
-        assert_eq!(asides(&client, &[&grant, &next]), [true, false]);
+        assert_eq!(subrequests(&client, &[&grant, &next]), [true, false]);
         let failed = leg(REQUEST, "HTTP/1.1 503 Service Unavailable\r\n");
-        assert_eq!(asides(&client, &[&failed, &next]), [false, false]);
+        assert_eq!(subrequests(&client, &[&failed, &next]), [false, false]);
     }
 }

@@ -1,32 +1,32 @@
-//! Where all that is told of the flows of a run comes together, in one order.
+//! Where the events of all flows come together, in the order of a run on one thread.
 
-use super::bench::Bench;
+use super::pending::Pending;
 use super::streams::Streams;
 use super::{Observer, Totals, When};
-use crate::connection::{Carried, Roll, Told};
+use crate::connection::{Carried, FlowEvent, ListQuota};
 use crate::rules::Selection;
 
-/// Numbers flows, seats connections on the bench, and has them judged.
-pub(super) struct Ledger<'a, O> {
+/// Numbers the flows, keeps their connections in [`Pending`], and has them judged when it is time.
+pub(super) struct Judge<'a, O> {
     streams: Streams,
-    bench: Bench<'a>,
+    pending: Pending<'a>,
     /// TLS connections of which nothing could be read: those that are listed, and how many are not.
-    roll: Roll,
+    quota: ListQuota,
     unlisted: u64,
     totals: Totals,
     when: When,
-    /// How many waited a second ago.
+    /// How many connections waited a second ago.
     waited: usize,
     observer: &'a mut O,
 }
 
-impl<'a, O: Observer> Ledger<'a, O> {
-    /// Nothing was told yet.
-    pub(super) fn new(selection: &'a Selection, when: When, observer: &'a mut O) -> Ledger<'a, O> {
-        Ledger {
+impl<'a, O: Observer> Judge<'a, O> {
+    /// Before the first event.
+    pub(super) fn new(selection: &'a Selection, when: When, observer: &'a mut O) -> Judge<'a, O> {
+        Judge {
             streams: Streams::default(),
-            bench: Bench::new(selection),
-            roll: Roll::default(),
+            pending: Pending::new(selection),
+            quota: ListQuota::default(),
             unlisted: 0,
             totals: Totals::default(),
             when,
@@ -40,24 +40,24 @@ impl<'a, O: Observer> Ledger<'a, O> {
     pub(super) fn second(&mut self) {
         if self.when == When::Promptly {
             if self.waited > 0 {
-                self.bench.settle(self.waited, &mut self.totals, self.observer);
+                self.pending.settle(self.waited, &mut self.totals, self.observer);
             }
-            self.waited = self.bench.waiting();
+            self.waited = self.pending.waiting();
         }
     }
 
-    /// Takes what is told next.
-    pub(super) fn take(&mut self, told: Told) {
-        let (first, mut carried) = match told {
-            Told::Opened(first) => return self.streams.open(first),
-            Told::Gone(first) => return self.streams.forget(first),
-            Told::Carried(first, carried) => (first, carried),
+    /// Takes the next event.
+    pub(super) fn take(&mut self, event: FlowEvent) {
+        let (first, mut carried) = match event {
+            FlowEvent::Opened(first) => return self.streams.open(first),
+            FlowEvent::Gone(first) => return self.streams.forget(first),
+            FlowEvent::Carried(first, carried) => (first, carried),
         };
         let stream = self.streams.number(first);
         match &mut carried {
             Carried::WebSocket(connection) => connection.tcp.stream = stream,
             Carried::Encrypted(connection) => {
-                if !connection.tls.as_deref().is_some_and(|tls| self.roll.takes(tls)) {
+                if !connection.tls.as_deref().is_some_and(|tls| self.quota.takes(tls)) {
                     self.unlisted += 1;
                     return;
                 }
@@ -68,19 +68,19 @@ impl<'a, O: Observer> Ledger<'a, O> {
                 self.totals.count_unused(unused);
             }
         }
-        self.bench.take(carried);
-        if self.bench.is_full() {
-            let waited = self.bench.waiting();
-            self.bench.settle((waited / 2).max(1), &mut self.totals, self.observer);
-            self.totals.judged_early += waited.saturating_sub(self.bench.waiting()) as u64;
+        self.pending.take(carried);
+        if self.pending.is_full() {
+            let waited = self.pending.waiting();
+            self.pending.settle((waited / 2).max(1), &mut self.totals, self.observer);
+            self.totals.judged_early += waited.saturating_sub(self.pending.waiting()) as u64;
             self.waited = 0;
         }
     }
 
-    /// All was told: judges those that still wait. Gives the counts of connections, and how many of TLS were one too many
-    /// to be listed.
+    /// After the last event: judges the connections that still wait. Returns the counts of connections, and how many TLS
+    /// connections were too many to be listed.
     pub(super) fn finish(mut self) -> (Totals, u64) {
-        self.bench.finish(&mut self.totals, self.observer);
+        self.pending.finish(&mut self.totals, self.observer);
         (self.totals, self.unlisted)
     }
 }
@@ -108,18 +108,18 @@ mod tests {
     fn connections_wait_to_be_judged_up_to_a_number() {
         let session = Scene::tcp().request(REQUEST).answer(ANSWER, "").build();
         let (selection, mut judged) = (Selection::default(), Judged::default());
-        let mut ledger = Ledger::new(&selection, When::Late, &mut judged);
+        let mut judge = Judge::new(&selection, When::Late, &mut judged);
         let count = limits::WAITING_CONNECTIONS * 3 / 2;
         for number in 1..=count as u64 {
             let mut connection = Box::new(session.clone());
             connection.first.packet = PacketId::new(0, number);
             let first = connection.first.packet;
-            ledger.take(Told::Carried(first, Carried::WebSocket(connection)));
-            assert!(ledger.bench.waiting() <= limits::WAITING_CONNECTIONS);
+            judge.take(FlowEvent::Carried(first, Carried::WebSocket(connection)));
+            assert!(judge.pending.waiting() <= limits::WAITING_CONNECTIONS);
         }
         let early = limits::WAITING_CONNECTIONS / 2;
-        assert_eq!(ledger.observer.0, early, "those that waited longest");
-        let (totals, _) = ledger.finish();
+        assert_eq!(judge.observer.0, early, "those that waited longest");
+        let (totals, _) = judge.finish();
         assert_eq!((totals.judged_early, judged.0), (early as u64, count), "which is told");
     }
 
@@ -130,17 +130,17 @@ mod tests {
         let fit = limits::WAITING_BYTES / session.weight();
         assert!(session.weight() > limits::HEAD / 2 && 2 * fit < limits::WAITING_CONNECTIONS);
         let (selection, mut judged) = (Selection::default(), Judged::default());
-        let mut ledger = Ledger::new(&selection, When::Late, &mut judged);
+        let mut judge = Judge::new(&selection, When::Late, &mut judged);
         let count = 4 * fit;
         for number in 1..=count as u64 {
             let mut connection = Box::new(session.clone());
             connection.first.packet = PacketId::new(0, number);
             let first = connection.first.packet;
-            ledger.take(Told::Carried(first, Carried::WebSocket(connection)));
+            judge.take(FlowEvent::Carried(first, Carried::WebSocket(connection)));
             // A few get their places together.
-            assert!(ledger.bench.waiting() < fit + 64);
+            assert!(judge.pending.waiting() < fit + 64);
         }
-        ledger.finish();
+        judge.finish();
         assert_eq!(judged.0, count, "none is lost");
     }
 
@@ -148,7 +148,7 @@ mod tests {
     fn connections_without_payload_are_remembered_up_to_a_number() {
         let session = Scene::tcp().build();
         let (selection, mut judged) = (Selection::default(), Judged::default());
-        let mut ledger = Ledger::new(&selection, When::Late, &mut judged);
+        let mut judge = Judge::new(&selection, When::Late, &mut judged);
         for number in 1..=4 * limits::UNUSED as u64 {
             let opened = Seen { packet: PacketId::new(0, number), ..session.first };
             let (client, server) = (session.tcp.client, session.tcp.server);
@@ -156,10 +156,10 @@ mod tests {
             let undelivered = Vec::new();
             let unused =
                 Unused { capture, stream, client, server, opened, syns, accepted, ended, undelivered };
-            ledger.take(Told::Carried(opened.packet, Carried::Nothing(unused)));
-            assert!(ledger.bench.unused() <= limits::UNUSED);
-            assert_eq!((ledger.totals.tcp_refused, ledger.totals.tcp_unanswered), (0, number));
+            judge.take(FlowEvent::Carried(opened.packet, Carried::Nothing(unused)));
+            assert!(judge.pending.unused() <= limits::UNUSED);
+            assert_eq!((judge.totals.tcp_refused, judge.totals.tcp_unanswered), (0, number));
         }
-        assert_eq!(ledger.bench.unused(), limits::UNUSED);
+        assert_eq!(judge.pending.unused(), limits::UNUSED);
     }
 }

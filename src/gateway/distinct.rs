@@ -1,5 +1,5 @@
-//! Second pictures of one connection, captured on both sides of an address translation: of what many have in common they are
-//! one.
+//! Records of connections without their duplicates: one that was captured on both sides of an address translation counts
+//! once.
 
 use super::record::{Record, Records};
 use crate::legs::Repeats;
@@ -9,7 +9,7 @@ use crate::legs::Repeats;
 pub(super) struct Distinct<'a> {
     run: Run<'a>,
     /// Indices of those that are left out, in order.
-    pictures: &'a [u32],
+    duplicates: &'a [u32],
 }
 
 /// Records that follow each other.
@@ -36,9 +36,9 @@ impl<'a> Run<'a> {
         repeated(&keys)
     }
 
-    /// Indices of those that are second pictures of others, in order: both asked with one key for one path, and both sides
+    /// Indices of those that are duplicates of others, in order: both asked with one key for one path, and both sides
     /// began at the same sequence numbers. `repeated` are those whose key others have too.
-    pub(super) fn pictures(self, repeated: &[u32]) -> Vec<u32> {
+    pub(super) fn duplicates(self, repeated: &[u32]) -> Vec<u32> {
         let marks = |record: &Record| Some((record.key?, record.isn.client?, record.isn.server?));
         let mut order: Vec<_> = repeated
             .iter()
@@ -54,7 +54,7 @@ impl<'a> Run<'a> {
             let mut first: Option<&Record> = None;
             for &(.., index) in alike {
                 let Some(record) = self.records.get(index) else { continue };
-                match first.is_some_and(|first| is_picture(first, record)) {
+                match first.is_some_and(|first| is_duplicate(first, record)) {
                     true => found.push(index),
                     false => first = Some(record),
                 }
@@ -79,7 +79,7 @@ pub(super) fn repeated(digests: &[(u64, u32)]) -> Vec<u32> {
 
 /// Whether two records of the same marks, of which `first` was there first, are one connection under two pairs of addresses. Two
 /// captures may have two clocks.
-fn is_picture(first: &Record, record: &Record) -> bool {
+fn is_duplicate(first: &Record, record: &Record) -> bool {
     let moved = (first.client, first.server) != (record.client, record.server);
     let near = first.packet.capture() != record.packet.capture()
         || record.opened.nanos_since(first.opened).saturating_abs() <= PASSAGE;
@@ -87,9 +87,9 @@ fn is_picture(first: &Record, record: &Record) -> bool {
 }
 
 impl<'a> Distinct<'a> {
-    /// These records without their `pictures`.
-    pub(super) fn new(run: Run<'a>, pictures: &'a [u32]) -> Distinct<'a> {
-        Distinct { run, pictures }
+    /// These records without their `duplicates`.
+    pub(super) fn new(run: Run<'a>, duplicates: &'a [u32]) -> Distinct<'a> {
+        Distinct { run, duplicates }
     }
 
     /// One after the other.
@@ -99,7 +99,7 @@ impl<'a> Distinct<'a> {
 
     /// Those of these indices, which are in order.
     pub(super) fn of(self, indices: &[u32]) -> impl Iterator<Item = &'a Record> {
-        let mut left_out = self.pictures.iter().peekable();
+        let mut left_out = self.duplicates.iter().peekable();
         let stays = move |index: &&u32| {
             while left_out.next_if(|left_out| left_out < index).is_some() {}
             left_out.peek() != Some(index)
@@ -109,7 +109,7 @@ impl<'a> Distinct<'a> {
 
     /// All of them, each with its index.
     pub(super) fn indexed(self) -> impl Iterator<Item = (u32, &'a Record)> {
-        let mut left_out = self.pictures.iter().peekable();
+        let mut left_out = self.duplicates.iter().peekable();
         self.run.iter().filter(move |(index, _)| left_out.next_if_eq(&index).is_none())
     }
 }
@@ -133,7 +133,7 @@ mod tests {
         let mut records = Records::default();
         connections.iter().for_each(|connection| records.push(Record::of(connection)));
         let run = Run { records: &records, from: 0, until: records.len() };
-        let found = run.pictures(&run.repeated());
+        let found = run.duplicates(&run.repeated());
         let distinct = Distinct::new(run, &found);
         assert_eq!(distinct.iter().count() + found.len(), connections.len());
         assert!(distinct.indexed().all(|(index, _)| !found.contains(&index)));

@@ -1,5 +1,6 @@
-//! Heads that were read before: where many connections come at once, nearly all clients of a kind send the same request
-//! but for its key, and a server the same answer but for its accept. Of such a head only these are read anew.
+//! A cache of heads. Where many connections come at once, nearly all clients of a kind send the same request but for its
+//! `Sec-WebSocket-Key`, and a server sends the same answer but for its `Sec-WebSocket-Accept`. Of a head that differs from a
+//! cached one in that value alone, only the value is read anew.
 
 use super::facts::{Request, Response};
 use crate::capture::Seen;
@@ -9,17 +10,17 @@ use compact_str::CompactString;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The heads that the flows of one thread have in common. What is read never depends on it.
+/// The cached heads, shared by the flows of one thread. It saves time only: what is read never depends on it.
 #[derive(Default)]
-pub struct Known(Mutex<Models>);
+pub struct HeadCache(Mutex<Models>);
 
 #[derive(Default)]
 struct Models {
-    requests: Shelf<Request>,
-    responses: Shelf<Response>,
+    requests: Rows<Request>,
+    responses: Rows<Response>,
 }
 
-impl Known {
+impl HeadCache {
     /// The facts of this request head, where only the key tells it from one that was kept.
     pub(super) fn request(&self, head: &[u8], seen: Seen) -> Option<Request> {
         self.with(|models| {
@@ -78,8 +79,8 @@ impl Known {
     }
 }
 
-/// Models in rows by the length of their heads.
-struct Shelf<T> {
+/// Cached heads of one kind, in rows by their length.
+struct Rows<T> {
     rows: [Vec<Model<T>>; ROWS],
     /// Heads that were not found.
     missed: usize,
@@ -91,13 +92,13 @@ struct Model<T> {
     nonce: Range<usize>,
 }
 
-impl<T> Default for Shelf<T> {
+impl<T> Default for Rows<T> {
     fn default() -> Self {
-        Shelf { rows: std::array::from_fn(|_| Vec::new()), missed: 0 }
+        Rows { rows: std::array::from_fn(|_| Vec::new()), missed: 0 }
     }
 }
 
-impl<T: Clone> Shelf<T> {
+impl<T: Clone> Rows<T> {
     /// A model of these bytes, and the head that they are.
     fn find(&self, bytes: &[u8], head: impl Fn(&T) -> &Head) -> Option<(&Model<T>, Head)> {
         let row = self.rows.get(bytes.len() % ROWS)?;
@@ -106,7 +107,7 @@ impl<T: Clone> Shelf<T> {
 
     fn keep(&mut self, facts: &T, head: &Head) {
         let len = head.raw().len();
-        let Some(nonce) = head.nonce().filter(|_| len <= limits::KNOWN_HEAD) else { return };
+        let Some(nonce) = head.nonce().filter(|_| len <= limits::CACHED_HEAD) else { return };
         self.missed = self.missed.wrapping_add(1);
         let missed = self.missed;
         let row = &mut self.rows[len % ROWS];
@@ -123,7 +124,7 @@ impl<T: Clone> Shelf<T> {
 /// Models that are looked at for one head.
 const WAYS: usize = 4;
 
-const ROWS: usize = limits::KNOWN_HEADS / WAYS;
+const ROWS: usize = limits::CACHED_HEADS / WAYS;
 
 /// Heads to pass before one takes the place of another: where each is of its own kind, keeping them is in vain.
 const PAUSE: usize = 16;
@@ -151,11 +152,11 @@ mod tests {
         (seen, head, key, version, subprotocols, extensions, early_data)
     }
 
-    /// What is known of a head after another one was kept.
+    /// What is found of a head after another one was kept.
     fn after(kept: &[u8], head: &[u8]) -> Option<Request> {
-        let known = Known::default();
-        known.keep_request(&read(kept));
-        known.request(head, SEEN)
+        let cache = HeadCache::default();
+        cache.keep_request(&read(kept));
+        cache.request(head, SEEN)
     }
 
     const KEYS: [&str; 2] = ["dGhlIHNhbXBsZSBub25jZQ==", "AAAAAAAAAAAAAAAAAAAA/+=="];
@@ -163,9 +164,9 @@ mod tests {
     #[test]
     fn a_head_that_differs_in_its_key_alone_is_known() {
         let [one, two] = KEYS.map(|key| request("Sec-WebSocket-Protocol: a, b\r\n", key));
-        let known = after(&one, &two).unwrap();
-        assert_eq!(all(&known), all(&read(&two)));
-        assert_eq!(known.key.as_deref(), Some(KEYS[1]));
+        let cache = after(&one, &two).unwrap();
+        assert_eq!(all(&cache), all(&read(&two)));
+        assert_eq!(cache.key.as_deref(), Some(KEYS[1]));
     }
 
     #[test]
@@ -204,10 +205,10 @@ mod tests {
             format!("HTTP/1.1 101 Switching Protocols\r\n{lines}Sec-WebSocket-Accept: {accept}\r\n\r\n")
         };
         let read = |head: &str| handshake::response(ResponseHead::parse(head.as_bytes()).unwrap(), SEEN);
-        let known = Known::default();
-        known.keep_response(&read(&head("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")));
+        let cache = HeadCache::default();
+        cache.keep_response(&read(&head("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")));
         let two = head("AAAALMBiTxaQ9kYGzzhZRbK+xOo=");
-        let (one, other) = (known.response(two.as_bytes(), SEEN).unwrap(), read(&two));
+        let (one, other) = (cache.response(two.as_bytes(), SEEN).unwrap(), read(&two));
         assert_eq!(
             (&one.head, &one.accept(), &one.subprotocol),
             (&other.head, &other.accept(), &other.subprotocol)
@@ -217,17 +218,17 @@ mod tests {
 
     #[test]
     fn so_many_heads_are_kept_and_none_longer_than_that() {
-        let known = Known::default();
-        let most = 100 * limits::KNOWN_HEADS;
+        let cache = HeadCache::default();
+        let most = 100 * limits::CACHED_HEADS;
         let head = |n: usize, key| request(&format!("A: {}\r\nB: {n}\r\n", "x".repeat(n % 200)), key);
-        (0..most).for_each(|n| known.keep_request(&read(&head(n, KEYS[0]))));
-        let kept = (0..most).filter(|&n| known.request(&head(n, KEYS[1]), SEEN).is_some()).count();
-        assert_eq!(kept, limits::KNOWN_HEADS);
+        (0..most).for_each(|n| cache.keep_request(&read(&head(n, KEYS[0]))));
+        let kept = (0..most).filter(|&n| cache.request(&head(n, KEYS[1]), SEEN).is_some()).count();
+        assert_eq!(kept, limits::CACHED_HEADS);
         let [long, too_long] = [0, 1].map(|more| {
             let rest = request("A: \r\n", KEYS[0]).len();
-            request(&format!("A: {}\r\n", "x".repeat(limits::KNOWN_HEAD + more - rest)), KEYS[0])
+            request(&format!("A: {}\r\n", "x".repeat(limits::CACHED_HEAD + more - rest)), KEYS[0])
         });
-        assert_eq!(long.len(), limits::KNOWN_HEAD);
+        assert_eq!(long.len(), limits::CACHED_HEAD);
         assert!(after(&long, &long).is_some() && after(&too_long, &too_long).is_none());
     }
 
@@ -240,10 +241,10 @@ mod tests {
             let [one, two] = [&keys.0, &keys.1].map(|key| request(&lines.concat(), key));
             let parse = |head: &[u8]| RequestHead::parse(head).map(|head| handshake::request(head, SEEN));
             if let Some(kept) = parse(&one) {
-                let known = Known::default();
-                known.keep_request(&kept);
-                if let Some(known) = known.request(&two, SEEN) {
-                    prop_assert_eq!(Some(all(&known)), parse(&two).as_ref().map(all));
+                let cache = HeadCache::default();
+                cache.keep_request(&kept);
+                if let Some(cache) = cache.request(&two, SEEN) {
+                    prop_assert_eq!(Some(all(&cache)), parse(&two).as_ref().map(all));
                 }
             }
         }
