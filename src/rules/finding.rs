@@ -149,7 +149,7 @@ impl Finding {
                 }
                 "idle-timeout-close" => self.origin == below.origin,
                 // Only a Close that speaks of pings has this title, too.
-                "close-reports-peer-violation" => self.title != below.title,
+                "close-reports-peer-violation" | "close-going-away" => self.title != below.title,
                 _ => false,
             }
     }

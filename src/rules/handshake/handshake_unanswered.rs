@@ -1,4 +1,5 @@
 use crate::connection::{Connection, Outcome};
+use crate::http::Body;
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote, trust, undelivered};
@@ -13,7 +14,7 @@ rule! {
     /// # What causes it
     /// The server or gateway ended TCP at once: a crash, or a listener that is no HTTP. It stayed silent: a proxy waits
     /// for an upstream that never answers, a proxy that only relays a 101 swallowed a refusal, or a program has no
-    /// handler for upgrades.
+    /// handler for upgrades. Or it waits for a body that the request announces.
     ///
     /// # How to fix
     /// Add the upgrade handler: on Node `server.on('upgrade')`, with http-proxy also `ws: true`. Set time limits on the
@@ -58,6 +59,10 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         .filter(|repeats| repeats.count >= REPEATS && repeats.span.from.packet > request.seen.packet);
     // Where a connection is kept for the next request, its end and that request may cross.
     let over = end.filter(|(by, seen)| *by == Role::Server && seen.packet < request.seen.packet);
+    // A server may read the body before it answers; one that ends at once has waited for nothing.
+    let awaits_body = request.head.body() != Body::None
+        && (foreign.is_none() && lost.is_none() && over.is_none())
+        && waited.is_some_and(|waited| waited >= HASTE);
     let (confidence, what) = match end {
         None if waited.is_none_or(|waited| waited < PATIENCE) => return,
         None => (Confidence::Possible, format!("the capture ended{} without one", quote::after(waited))),
@@ -102,6 +107,11 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         ),
         None if hasty => (Origin::Client, Blame::Unknown, String::new()),
         None if over.is_some() => (Origin::Server, Blame::Unknown, String::new()),
+        None if awaits_body => (
+            Origin::Server,
+            Blame::Client,
+            String::from("; the request announces a body, and the server may wait for the end of it"),
+        ),
         None => (Origin::Server, Blame::Server, String::new()),
     };
     let says = if joined {
@@ -111,7 +121,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     };
     let mut finding = Finding::new(&RULE, request.seen, "upgrade never answered")
         .at_most(if joined { Severity::Warning } else { Severity::Error })
-        .confidence(confidence)
+        .confidence(if awaits_body { Confidence::Possible } else { confidence })
         .origin(origin)
         .blame(blame)
         .message(format!("{says}; {what}{arrived}"))
@@ -120,6 +130,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             _ if foreign.is_some() => "look for a firewall or an inspecting proxy on the path that refuses upgrades",
             _ if over.is_some() => "let whoever keeps connections give idle ones up sooner than the server does: its keepalive timeout above that of the client or gateway before it",
             _ if lost.is_some() => "find out where packets between client and server are lost: a firewall, a route, or a host that is gone",
+            _ if awaits_body => "let the client send no Content-Length and no Transfer-Encoding with an upgrade request",
             Some((Role::Server, _)) if !request.subprotocols.is_empty() => {
                 "find out in the server's log why it ended the connection at this second; libwebsockets does so where it has none of the subprotocols that are offered"
             }
@@ -191,6 +202,20 @@ mod tests {
         assert_eq!((finding.blame, finding.confidence), (Blame::Unknown, Confidence::Likely));
         assert!(finding.message.contains("had ended TCP with FIN already"), "{}", finding.message);
         assert_eq!(Scene::tcp().request(REQUEST).fin(Server).finds(RULE.name).blame, Blame::Server);
+    }
+
+    #[test]
+    fn a_body_that_is_announced_may_be_what_the_server_waits_for() {
+        let told = |fields: &str, waited| {
+            let scene = Scene::tcp().request(&format!("{REQUEST}{fields}")).after(waited);
+            let finding = scene.fin(Server).finds(RULE.name);
+            (finding.blame, finding.confidence)
+        };
+        for fields in ["Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n"] {
+            assert_eq!(told(fields, 2.0), (Blame::Client, Confidence::Possible));
+            assert_eq!(told(fields, 0.1), (Blame::Server, Confidence::Likely), "it refused at once");
+        }
+        assert_eq!(told("Content-Length: 0\r\n", 2.0), (Blame::Server, Confidence::Likely));
     }
 
     #[test]
