@@ -488,3 +488,16 @@ fn a_violation_is_kept_once_with_its_count() {
     let masks: Vec<_> = c.anomalies.iter().filter(|a| a.kind == Violation::Unmasked).collect();
     assert_eq!((masks.len(), masks[0].count, masks[0].from), (1, 2, Role::Client));
 }
+
+#[test]
+fn a_ping_that_breaks_the_rules_needs_no_pong() {
+    let unanswered = |ping: &[u8]| {
+        let mut play = opened();
+        play.data(C, REQUEST);
+        play.data(S, SWITCHING);
+        play.data(S, ping);
+        one(play.close()).frames.unwrap().server.pings().unanswered_count
+    };
+    let long: Vec<u8> = [b"\x89\x7E\x00\x7E".as_slice(), &[b'p'; 126]].concat();
+    assert_eq!((unanswered(b"\x89\x01p"), unanswered(b"\x09\x01p"), unanswered(&long)), (1, 0, 0));
+}
