@@ -132,8 +132,8 @@ fn code_text(number: u16, code: &Code, language: Language, page: Page) -> String
         Kind::Status => headings.status,
     };
     let name = match language {
-        Language::English => code.name.to_owned(),
-        Language::Portuguese => format!("{} ({})", code.name, words.name),
+        Language::English => words.name.to_owned(),
+        Language::Portuguese => format!("{} ({})", code.english.name, words.name),
     };
     let title = wrap(&format!("{number} {name}, {kind}"), page.prose(), "");
     let mut text = format!("{}\n{}\n", page.paint(HEADING, &title), wrap(words.brief, page.prose(), ""));
@@ -200,7 +200,8 @@ fn message_text(message: &Message, page: Page) -> String {
         .codes
         .iter()
         .filter_map(|number| {
-            codes::explain(*number).map(|code| format!("- {number} {}: {}", code.name, code.brief))
+            let words = codes::explain(*number)?.english;
+            Some(format!("- {number} {}: {}", words.name, words.brief))
         })
         .collect();
     if !codes.is_empty() {

@@ -60,100 +60,127 @@ pub(super) fn subject(name: &str) -> Subject {
 /// Corrects who spoke and who is to blame by what the two legs show together. Findings of rules that know both legs
 /// already say it. What bytes prove of one leg stays with that leg's own ends where the match is no more than possible.
 pub(super) fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut [Finding]) {
-    let (answer, ending) = (answer(legs), ending(legs));
     let forwarded = !client.iter().any(|finding| finding.rule.name == "upgrade-not-forwarded");
     // What the gateway copies, the client's leg shows as well.
     let is_whole = super::trust::doubt(legs.client, Role::Client).is_none();
     let shown: Vec<&str> = client.iter().map(|finding| finding.rule.code).collect();
     let is_sure = legs.pair.confidence > Confidence::Possible;
-    let known = |finding: &&mut Finding| finding.related.is_empty();
+    let is_of_one_leg = |finding: &&mut Finding| finding.related.is_empty();
     // Whose client still waits may ask another upstream.
     let goes_on = legs.client.outcome == Outcome::Unanswered && legs.client.ending.by.is_none();
-    for finding in upstream.iter_mut().filter(known).filter(|_| is_sure) {
+    for finding in upstream.iter_mut().filter(is_of_one_leg).filter(|_| is_sure) {
         if goes_on && subject(finding.rule.name) == Answer {
             finding.severity = finding.severity.min(Severity::Warning);
         }
         inner(legs, finding, forwarded, is_whole && !shown.contains(&finding.rule.code));
     }
-    for finding in client.iter_mut().filter(known) {
+    let outer = Outer { legs, upstream, answer: answer(legs), ending: ending(legs), forwarded, is_sure };
+    client.iter_mut().filter(is_of_one_leg).for_each(|finding| outer.attribute(finding));
+}
+
+/// What findings on the client's leg are corrected by.
+struct Outer<'a> {
+    legs: &'a Legs<'a>,
+    /// What the rules say of the upstream leg.
+    upstream: &'a [Finding],
+    /// Who made the answer, and who ended the session.
+    answer: Option<Verdict>,
+    ending: Option<Verdict>,
+    /// Whether the gateway passed the upgrade on.
+    forwarded: bool,
+    /// Whether the match of the legs is more than possible.
+    is_sure: bool,
+}
+
+impl Outer<'_> {
+    fn attribute(&self, finding: &mut Finding) {
         let servers =
             matches!(finding.blame, Blame::Server | Blame::Upstream | Blame::Gateway | Blame::Unknown);
         match subject(finding.rule.name) {
-            Answer if !forwarded => finding.blame = Blame::Gateway,
+            Answer if !self.forwarded => finding.blame = Blame::Gateway,
             // A client that hardly waited proves nothing of the upstream.
             Answer if finding.origin == Some(Origin::Client) => {}
-            Answer => {
-                if finding.rule.name == "gateway-error-before-upgrade"
-                    && answer.as_ref().is_some_and(|verdict| verdict.origin == Party::Upstream)
-                {
-                    gateway::gateway_error_before_upgrade::passed_on(finding, legs.upstream);
-                    finding.origin = Some(Origin::Server);
-                    finding.blame = Blame::Upstream;
-                    finding.confidence = legs.pair.confidence;
-                } else {
-                    let made = |verdict: &Verdict| {
-                        verdict.origin == Party::Gateway && verdict.confidence >= Confidence::Likely
-                    };
-                    if answer.as_ref().is_some_and(made) {
-                        gateway::gateway_error_before_upgrade::made_here(finding);
-                    }
-                    apply(finding, answer.as_ref());
-                    if answer.as_ref().is_some_and(|verdict| verdict.origin == Party::Upstream) {
-                        rewritten(legs, finding);
-                    }
-                    if legs.upstream.garbled.as_deref().is_some_and(|garbled| garbled.unfinished) {
-                        let upstream = legs.upstream.tcp.server;
-                        finding.help = format!("read the log of {upstream} at this second for why it ended the connection amid its answer").into();
-                    }
-                }
-            }
-            Ending if servers || finding.origin != Some(Origin::Client) => {
-                let upstreams = |verdict: &Verdict| {
-                    verdict.origin == Party::Upstream && verdict.confidence == Confidence::Certain
-                };
-                if finding.rule.name == "close-1014-bad-gateway" && ending.as_ref().is_some_and(upstreams) {
-                    gateway::close_1014_bad_gateway::passed_on(finding, legs);
-                }
-                apply(finding, ending.as_ref());
-            }
-            Negotiation if servers || finding.blame == Blame::Nobody => negotiated(legs, finding),
-            Fields if servers && altered(legs, upstream, finding) => {
-                finding.origin = Some(Origin::Gateway);
-                finding.blame = Blame::Gateway;
-                finding.confidence = legs.pair.confidence;
-                let asked = finding.rule.name == "extension-accepted-not-offered"
-                    && legs
-                        .upstream
-                        .response
-                        .as_ref()
-                        .is_some_and(|answer| !answer.extensions.list.is_empty());
-                finding.message.push_str(if asked {
-                    "; both legs were captured: the gateway offered it to the upstream, which accepted"
-                } else {
-                    "; both legs were captured: the upstream's 101 is in order here, so the gateway made it so"
-                });
-                finding.help = "find what writes this field of the handshake in the gateway, and let it pass on what the client and the upstream sent".into();
-            }
-            Time => finding.blame = slow(upstream),
-            _ if finding.rule.name == "http-bytes-in-stream" => {
-                let passed_on = upstream.iter().any(|other| other.rule.code == finding.rule.code);
-                let upstreams = ending.as_ref().filter(|verdict| verdict.blame == Party::Upstream);
-                if let Some(verdict) = upstreams.filter(|_| !passed_on) {
-                    let (spoke, confidence) = (finding.origin, finding.confidence);
-                    apply(finding, Some(verdict));
-                    (finding.origin, finding.confidence) = (spoke, confidence.min(verdict.confidence));
-                }
-            }
-            _ if finding.blame == Blame::Server && is_sure => {
-                let also = upstream.iter().any(|other| other.rule.code == finding.rule.code);
-                match legs.pair.passage {
-                    _ if also => finding.blame = Blame::Upstream,
-                    Passage::Terminating => finding.blame = Blame::Gateway,
-                    Passage::Tunnel => finding.blame = Blame::Upstream,
-                    Passage::Unknown => {}
-                }
-            }
+            Answer => self.answer(finding),
+            Ending if servers || finding.origin != Some(Origin::Client) => self.ending(finding),
+            Negotiation if servers || finding.blame == Blame::Nobody => negotiated(self.legs, finding),
+            Fields if servers && altered(self.legs, self.upstream, finding) => self.fields(finding),
+            Time => finding.blame = slow(self.upstream),
+            _ if finding.rule.name == "http-bytes-in-stream" => self.http_bytes(finding),
+            _ if finding.blame == Blame::Server && self.is_sure => match self.legs.pair.passage {
+                _ if self.is_on_upstream(finding) => finding.blame = Blame::Upstream,
+                Passage::Terminating => finding.blame = Blame::Gateway,
+                Passage::Tunnel => finding.blame = Blame::Upstream,
+                Passage::Unknown => {}
+            },
             _ => {}
+        }
+    }
+
+    /// Whether the upstream leg has the same fault.
+    fn is_on_upstream(&self, finding: &Finding) -> bool {
+        self.upstream.iter().any(|other| other.rule.code == finding.rule.code)
+    }
+
+    fn answer(&self, finding: &mut Finding) {
+        let (legs, verdict) = (self.legs, self.answer.as_ref());
+        let is_upstreams = verdict.is_some_and(|verdict| verdict.origin == Party::Upstream);
+        if finding.rule.name == "gateway-error-before-upgrade" && is_upstreams {
+            gateway::gateway_error_before_upgrade::passed_on(finding, legs.upstream);
+            finding.origin = Some(Origin::Server);
+            finding.blame = Blame::Upstream;
+            finding.confidence = legs.pair.confidence;
+            return;
+        }
+        let is_gateways =
+            |verdict: &Verdict| verdict.origin == Party::Gateway && verdict.confidence >= Confidence::Likely;
+        if verdict.is_some_and(is_gateways) {
+            gateway::gateway_error_before_upgrade::made_here(finding);
+        }
+        apply(finding, verdict);
+        if is_upstreams {
+            rewritten(legs, finding);
+        }
+        if legs.upstream.garbled.as_deref().is_some_and(|garbled| garbled.unfinished) {
+            let upstream = legs.upstream.tcp.server;
+            finding.help = format!(
+                "read the log of {upstream} at this second for why it ended the connection amid its answer"
+            )
+            .into();
+        }
+    }
+
+    fn ending(&self, finding: &mut Finding) {
+        let verdict = self.ending.as_ref();
+        let is_upstreams = |verdict: &Verdict| {
+            verdict.origin == Party::Upstream && verdict.confidence == Confidence::Certain
+        };
+        if finding.rule.name == "close-1014-bad-gateway" && verdict.is_some_and(is_upstreams) {
+            gateway::close_1014_bad_gateway::passed_on(finding, self.legs);
+        }
+        apply(finding, verdict);
+    }
+
+    fn fields(&self, finding: &mut Finding) {
+        finding.origin = Some(Origin::Gateway);
+        finding.blame = Blame::Gateway;
+        finding.confidence = self.legs.pair.confidence;
+        let answer = self.legs.upstream.response.as_ref();
+        let asked = finding.rule.name == "extension-accepted-not-offered"
+            && answer.is_some_and(|answer| !answer.extensions.list.is_empty());
+        finding.message.push_str(if asked {
+            "; both legs were captured: the gateway offered it to the upstream, which accepted"
+        } else {
+            "; both legs were captured: the upstream's 101 is in order here, so the gateway made it so"
+        });
+        finding.help = "find what writes this field of the handshake in the gateway, and let it pass on what the client and the upstream sent".into();
+    }
+
+    fn http_bytes(&self, finding: &mut Finding) {
+        let verdict = self.ending.as_ref().filter(|verdict| verdict.blame == Party::Upstream);
+        if let Some(verdict) = verdict.filter(|_| !self.is_on_upstream(finding)) {
+            let (spoke, confidence) = (finding.origin, finding.confidence);
+            apply(finding, Some(verdict));
+            (finding.origin, finding.confidence) = (spoke, confidence.min(verdict.confidence));
         }
     }
 }

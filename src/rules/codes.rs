@@ -9,29 +9,19 @@ pub mod wording;
 
 use std::ops::RangeInclusive;
 
-/// A close code, a range of them, or an HTTP status in answer to an upgrade. Texts are plain, with code in backticks.
+/// A close code, a range of them, or an HTTP status in answer to an upgrade.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Code {
     /// The codes it stands for; one, but for the two ranges of applications.
     pub codes: RangeInclusive<u16>,
     /// What it is.
     pub kind: Kind,
-    /// As registered: `Mandatory Extension`, `Bad Gateway`.
-    pub name: &'static str,
-    /// One sentence: who says what with it.
-    pub brief: &'static str,
-    /// A paragraph.
-    pub description: &'static str,
-    /// When you see it.
-    pub when: &'static str,
-    /// How to fix it.
-    pub fix: &'static str,
-    /// Who may send it.
-    pub sender: &'static str,
     /// Where it is defined.
     pub reference: &'static str,
     /// Names of rules that speak of it.
     pub rules: &'static [&'static str],
+    /// What there is to say of it, in English; see [`Code::words`].
+    pub english: Words,
 }
 
 /// See [`Code::kind`].
@@ -53,27 +43,30 @@ pub enum Language {
     Portuguese,
 }
 
-/// What a [`Code`] says, in one language.
+/// What there is to say of a [`Code`], in one language. Texts are plain, with code in backticks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[expect(missing_docs, reason = "see Code, where they are in English")]
 pub struct Words {
+    /// In English as registered: `Mandatory Extension`, `Bad Gateway`.
     pub name: &'static str,
+    /// One sentence: who says what with it.
     pub brief: &'static str,
+    /// A paragraph.
     pub description: &'static str,
+    /// When you see it.
     pub when: &'static str,
+    /// How to fix it.
     pub fix: &'static str,
+    /// Who may send it.
     pub sender: &'static str,
 }
 
 impl Code {
     /// Its texts in that language.
-    pub fn words(&self, language: Language) -> Words {
-        let Code { name, brief, description, when, fix, sender, .. } = *self;
-        let english = Words { name, brief, description, when, fix, sender };
+    pub fn words(&self, language: Language) -> &Words {
         match language {
-            Language::English => english,
+            Language::English => &self.english,
             // A test holds that none is missing.
-            Language::Portuguese => portuguese::words(self).copied().unwrap_or(english),
+            Language::Portuguese => portuguese::words(self).unwrap_or(&self.english),
         }
     }
 }
@@ -100,7 +93,7 @@ pub fn all() -> impl Iterator<Item = &'static Code> {
 /// The registered name of a close code; none for the ranges that applications share.
 pub fn name(code: u16) -> Option<&'static str> {
     let known = explain(code).filter(|known| known.kind == Kind::Close)?;
-    (known.codes.start() == known.codes.end()).then_some(known.name)
+    (known.codes.start() == known.codes.end()).then_some(known.english.name)
 }
 
 /// Codes and statuses of exactly that registered name, in any case: `bad gateway` is 502 and 1014. Names that are an
@@ -109,8 +102,9 @@ pub fn named(name: &str) -> Vec<u16> {
     const EVERYDAY: [&str; 4] = ["OK", "Found", "Reserved", "Timeout"];
     let one = |code: &&Code| code.codes.start() == code.codes.end();
     all()
-        .filter(|code| code.name.eq_ignore_ascii_case(name.trim()) && !EVERYDAY.contains(&code.name))
         .filter(one)
+        .filter(|code| code.english.name.eq_ignore_ascii_case(name.trim()))
+        .filter(|code| !EVERYDAY.contains(&code.english.name))
         .map(|code| *code.codes.start())
         .collect()
 }
@@ -194,7 +188,7 @@ mod tests {
     fn the_names_are_the_registered_ones() {
         assert_eq!((name(1010), name(1014)), (Some("Mandatory Extension"), Some("Bad Gateway")));
         for code in (1000..=1015).chain([3000, 3003, 3008, 3500, 4000]) {
-            assert_eq!(explain(code).unwrap().name, crate::websocket::close_name(code));
+            assert_eq!(explain(code).unwrap().english.name, crate::websocket::close_name(code));
         }
         assert_eq!((name(3000), name(3500), name(4000), name(502)), (Some("Unauthorized"), None, None, None));
     }
@@ -208,7 +202,7 @@ mod tests {
                     assert!(text.ends_with('.') && text.len() > 10, "{:?}: {text:?}", code.codes);
                 }
             }
-            assert!(!code.name.is_empty() && !code.reference.is_empty());
+            assert!(!code.english.name.is_empty() && !code.reference.is_empty());
             for name in code.rules {
                 assert!(crate::rules::rule(name).is_some(), "{:?} names {name}", code.codes);
             }
@@ -245,7 +239,7 @@ mod tests {
 
     #[test]
     fn the_two_founding_codes_say_what_they_must() {
-        let (mandatory, gateway) = (explain(1010).unwrap(), explain(1014).unwrap());
+        let [mandatory, gateway] = [1010, 1014].map(|code| explain(code).unwrap().english);
         assert!(mandatory.fix.contains("Sec-WebSocket-Extensions") && mandatory.sender.contains("client"));
         for word in ["101", "502"] {
             assert!(gateway.description.contains(word));
@@ -259,7 +253,7 @@ mod tests {
         for code in all() {
             let words =
                 portuguese::words(code).unwrap_or_else(|| panic!("{:?} has no Portuguese", code.codes));
-            let english = code.words(Language::English);
+            let english = code.english;
             for (text, original) in [
                 (words.brief, english.brief),
                 (words.description, english.description),

@@ -69,8 +69,27 @@ pub enum Plain<'a> {
     },
 }
 
-/// Where it goes. The keys are lent on, for TLS inside TLS.
+/// Takes what comes out. The keys are lent on, for TLS inside TLS.
 pub type Out<'o> = dyn FnMut(Plain<'_>, &mut Keyring) + 'o;
+
+/// Where the contents of a record go, and the keys to open it.
+struct Outlet<'a, 'o> {
+    /// The packet with the last byte of the record.
+    seen: Seen,
+    keys: &'a mut Keyring,
+    out: &'a mut Out<'o>,
+}
+
+impl<'o> Outlet<'_, 'o> {
+    /// The same for a record that ended with another packet.
+    fn at(&mut self, seen: Seen) -> Outlet<'_, 'o> {
+        Outlet { seen, keys: self.keys, out: self.out }
+    }
+
+    fn tell(&mut self, plain: Plain<'_>) {
+        (self.out)(plain, self.keys);
+    }
+}
 
 #[derive(Default)]
 struct Direction {
@@ -170,6 +189,7 @@ impl Session {
 
     /// Takes the next bytes of one side; `out` is given what they hold.
     pub fn data(&mut self, from: Side, bytes: &[u8], seen: Seen, keys: &mut Keyring, out: &mut Out<'_>) {
+        let to = &mut Outlet { seen, keys, out };
         if bytes.starts_with(b"HTTP/1.") && self.direction(from).is_untouched() {
             let begins = bytes.get(..bytes.len().min(limits::QUOTE)).unwrap_or_default().into();
             self.plain_answer = Some(Box::new(PlainAnswer { seen, begins }));
@@ -177,7 +197,7 @@ impl Session {
         let mut records = take(&mut self.direction(from).records);
         let mut rest = bytes;
         while let Some(record) = records.next(&mut rest) {
-            self.arrive(from, record, seen, keys, out);
+            self.arrive(from, record, to);
         }
         if matches!(self.direction(from).protection, Protection::Sealed) {
             records.skim();
@@ -194,16 +214,17 @@ impl Session {
 
     /// The connection is over: tells what is missing at its end, and gives back the room of what waits.
     pub fn finish(&mut self, seen: Seen, keys: &mut Keyring, out: &mut Out<'_>) {
-        self.drain(keys, out);
+        let to = &mut Outlet { seen, keys, out };
+        self.drain(to);
         for from in [Side::Low, Side::High] {
             if !self.direction(from).pending.is_empty() {
-                self.give_up(from, keys);
+                self.give_up(from, to.keys);
             }
             let direction = self.direction(from);
             let lost = join(direction.lost.take(), direction.records.end());
             direction.unread = direction.unread.saturating_add(lost.map_or(0, |lost| lost.span));
         }
-        self.tell_unread(seen, keys, out);
+        self.tell_unread(to);
     }
 
     /// Nobody wants to know what waits: gives back its room.
@@ -318,7 +339,8 @@ impl Session {
     }
 
     /// Deals with a record, or lets it wait.
-    fn arrive(&mut self, from: Side, record: Record<'_>, seen: Seen, keys: &mut Keyring, out: &mut Out<'_>) {
+    fn arrive(&mut self, from: Side, record: Record<'_>, to: &mut Outlet<'_, '_>) {
+        let seen = to.seen;
         let (own, other) = (self.direction(from).sent.last, self.direction(from.other()).sent.last);
         self.pause = Pause::after(self.pause, own, other, from, seen);
         let direction = self.direction(from);
@@ -334,14 +356,14 @@ impl Session {
             sent.protected_bytes = sent.protected_bytes.saturating_add(record.header.len() as u64);
         }
         if direction.pending.is_empty() {
-            match self.process(from, record, seen, keys, out) {
-                Done => return self.drain(keys, out),
-                NeedsKey => self.direction(from).waits_since = Some(keys.generation()),
+            match self.process(from, record, to) {
+                Done => return self.drain(to),
+                NeedsKey => self.direction(from).waits_since = Some(to.keys.generation()),
                 NeedsPeer => {}
             }
         }
-        self.wait(from, record, seen, keys);
-        self.drain(keys, out);
+        self.wait(from, record, seen, to.keys);
+        self.drain(to);
     }
 
     /// Keeps a record that cannot be opened yet.
@@ -372,11 +394,11 @@ impl Session {
     }
 
     /// Deals with what waits, as far as that goes, in the order of the packets.
-    fn drain(&mut self, keys: &mut Keyring, out: &mut Out<'_>) {
+    fn drain(&mut self, to: &mut Outlet<'_, '_>) {
         let mut stuck = [false; 2];
         loop {
             let [low_stuck, high_stuck] = stuck;
-            let generation = keys.generation();
+            let generation = to.keys.generation();
             let first = [(Side::Low, &self.low, low_stuck), (Side::High, &self.high, high_stuck)]
                 .into_iter()
                 .filter(|(_, direction, stuck)| !stuck && direction.waits_since != Some(generation))
@@ -387,12 +409,12 @@ impl Session {
             direction.waits_since = None;
             let Some(pending) = direction.pending.pop_front() else { return };
             let record = Record { header: pending.header, body: &pending.body, lost: pending.lost };
-            match self.process(from, record, pending.seen, keys, out) {
+            match self.process(from, record, &mut to.at(pending.seen)) {
                 Done => {
                     let len = pending.body.len().saturating_add(size_of::<Pending>());
                     let direction = self.direction(from);
                     direction.pending_bytes = direction.pending_bytes.saturating_sub(len);
-                    keys.release(len);
+                    to.keys.release(len);
                     // What one side brought may be what the other waits for.
                     stuck = [false; 2];
                 }

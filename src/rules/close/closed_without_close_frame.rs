@@ -1,14 +1,15 @@
-use crate::capture::Seen;
-use crate::connection::{Carrier, CloseState, Connection, Outcome, ResetKind, Transport};
-use crate::gateway::{Parting, Party, ending, relay};
-use crate::http::h2::ErrorCode;
-use crate::net::Endpoint;
+mod end;
+mod help;
+
+use crate::connection::Connection;
+use crate::gateway::relay;
 use crate::role::Role;
-use crate::rules::behind;
-use crate::rules::gateway::idle_timeout_close::Idle;
-use crate::rules::mqtt;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, Severity, quote, trust};
+use crate::rules::{
+    Blame, Check, Confidence, Context, Finding, Origin, Severity, behind, mqtt, quote, trust,
+};
+use end::{Before, End, last_data, silent_client};
+use help::{help, who_ended};
 
 rule! {
     /// # What it finds
@@ -47,128 +48,10 @@ rule! {
 }
 
 fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
-    let Some((by, end)) = connection.ending.by else { return };
-    let session = matches!(connection.outcome, Outcome::Established | Outcome::Unseen);
-    let unseen = Role::BOTH.iter().any(|&role| connection.quality.unseen[role]);
-    // Tomcat still writes a Close to a client that has gone.
-    let late = connection.closes.first().filter(|close| super::is_late(connection, close));
-    if !session || unseen || (connection.ending.close != Some(CloseState::None) && late.is_none()) {
-        return;
-    }
-    let doubt = hidden(connection, by).or_else(|| hidden(connection, by.other()));
-    let how = quote::ending(connection);
-    let timed = Idle::of(connection, context).is_some();
-    let quiet = super::quiet_before(connection, end);
-    let silence = quiet.filter(|quiet| *quiet >= LONG).map_or(String::new(), |quiet| {
-        format!(" after {} of silence, which is how a timer looks", quote::seconds(quiet))
-    });
-    // A FIN is what a program does with its socket. A RST also comes from a kernel that clears up after a program, and
-    // from things on the path.
-    let unclear = connection.ending.transport == Transport::Reset && silence.is_empty() && !timed;
-    let forgotten = connection
-        .tcp
-        .reset
-        .as_ref()
-        .is_some_and(|reset| reset.seen == end && reset.kind == ResetKind::NoConnection);
-    let why = if forgotten {
-        "; this RST has no ACK, so its sender had no such connection, or no longer: that had ended there before, a restart lost it, or something on the path forgot it"
-    } else if unclear {
-        "; a RST does not tell why: a program that was killed or left bytes unread, or something on the path"
-    } else {
-        ""
-    };
-    let announced = announced(connection, by, end);
-    let at_work = (by == Role::Server && doubt.is_none() && announced.is_none())
-        .then(|| at_work(connection, end, PROMPT))
-        .flatten();
-    let one_sided = silence.is_empty().then(|| silent_client(connection, by)).flatten();
-    let one_sided = one_sided.map_or(String::new(), |quiet| {
-        format!(
-            "; the client had sent nothing for {}, which is enough for a limit that counts only its bytes",
-            quote::seconds(quiet)
-        )
-    });
-    let left = connection.ending.transport != Transport::Reset
-        && at_work.is_some_and(|since| mqtt::may_have_taken_leave(connection, since));
-    let work = at_work.map_or(String::new(), |since| {
-        let since = quote::seconds(since);
-        if left {
-            return format!(
-                "; the {how} came {since} after a message of the client as short as DISCONNECT of MQTT, after which brokers such as Mosquitto end TCP without a Close"
-            );
-        }
-        format!("; the {how} came {since} after a message of the client, to which the server sent nothing")
-    });
-    let large = large(connection, end).filter(|_| by == Role::Server && doubt.is_none());
-    let size = large.map_or(String::new(), |bytes| {
-        format!("; the last message of the client was its longest, with {}", quote::bytes(bytes))
-    });
-    let before = match at_work {
-        _ if left => Before::Leave,
-        _ if large.is_some() && silence.is_empty() => Before::LargeMessage,
-        _ if !silence.is_empty() => Before::Silence,
-        Some(_) => Before::Message,
-        None => Before::Traffic,
-    };
-    let goodbye = announced.map_or(String::new(), |(error, seen)| {
-        format!(
-            "; it had announced that with GOAWAY {error}{}",
-            quote::before(trust::elapsed(connection, seen, end))
-        )
-    });
-    let after = late.map_or(String::new(), |close| {
-        format!(
-            "; {} of the {} came after it, too late to be the reason",
-            quote::close(close),
-            close.from.name()
-        )
-    });
-    // Who has only ended its own direction may still read what comes.
-    let reports = match late {
-        Some(close) => format!("the {} reports", close.from.name()),
-        None => String::from("both programs report"),
-    };
-    // Gateways have such timers more often than programs, and one may stand here as the client.
-    let timer_of_client = by == Role::Client && !silence.is_empty();
-    let mut finding = Finding::new(
-        &RULE,
-        end,
-        format!("{} ended {} without a Close frame", by.name(), quote::transport(connection)),
-    )
-    .at_most(match () {
-        () if left => Severity::Info,
-        () if timed || doubt.is_some() => Severity::Warning,
-        () => Severity::Error,
-    })
-    .doubted(&doubt, Confidence::Possible)
-    .confidence(if connection.ending.unseen || forgotten || timer_of_client || left {
-        Confidence::Likely
-    } else {
-        Confidence::Certain
-    })
-    .origin(by)
-    .blame(match () {
-        () if left => Blame::Nobody,
-        () if unclear || forgotten => Blame::Unknown,
-        () => by.into(),
-    })
-    .message(format!(
-        "the {} ended the session with {how}{silence}; {reports} 1006{goodbye}{work}{size}{one_sided}{why}{after}",
-        by.name()
-    ))
-    .shows(end, format!("{how} from the {}, no Close before it in either direction", by.name()))
-    .shows_all(end, doubt.into_iter().collect())
-    .help(match by {
-        Role::Client if timer_of_client => String::from(
-            "send a Ping at half of this silence, and look for a timer of that length: in the client, such as a library that missed a Pong, or in a gateway, if one stands here as the client (proxy_read_timeout of nginx)",
-        ),
-        Role::Client => String::from(
-            "find out why the client left without a Close: killed, closed hard, or a library that drops the connection",
-        ),
-        Role::Server => help(before, who_ended(context), mqtt::is_spoken(connection)),
-    });
+    let Some(end) = End::of(connection, context) else { return };
+    let mut finding = end.finding(context);
     let sign = connection.response.as_ref().and_then(|response| relay(&response.head, &response.body));
-    if let (Role::Server, Some(sign), Some(response)) = (by, sign, &connection.response) {
+    if let (Role::Server, Some(sign), Some(response)) = (end.by, sign, &connection.response) {
         finding = finding.confidence(Confidence::Likely).origin(Origin::Gateway).shows(
             response.seen,
             format!(
@@ -178,150 +61,128 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         );
     }
     // On the leg behind a gateway that is the client.
-    if by == Role::Client {
-        finding = behind::weigh(connection, end, quiet.filter(|quiet| *quiet >= LONG), context, finding);
+    if end.by == Role::Client {
+        finding = behind::weigh(connection, end.seen, end.silence, context, finding);
     }
-    if let Some((error, seen)) = announced {
-        finding = finding.shows(seen, format!("GOAWAY {error} from the {}", by.name()));
+    found.push(end.with_evidence(finding));
+}
+
+impl End<'_> {
+    fn finding(&self, context: &Context<'_>) -> Finding {
+        let (connection, by, end) = (self.connection, self.by, self.seen);
+        // Gateways have such timers more often than programs, and one may stand here as the client.
+        let is_timer_of_client = by == Role::Client && self.silence.is_some();
+        let is_leave = self.before == Before::Leave;
+        let title = format!("{} ended {} without a Close frame", by.name(), quote::transport(connection));
+        let how = quote::ending(connection);
+        Finding::new(&RULE, end, title)
+            .at_most(match () {
+                () if is_leave => Severity::Info,
+                () if self.is_timed || self.doubt.is_some() => Severity::Warning,
+                () => Severity::Error,
+            })
+            .doubted(&self.doubt, Confidence::Possible)
+            .confidence(match () {
+                () if connection.ending.unseen || self.is_forgotten => Confidence::Likely,
+                () if is_timer_of_client || is_leave => Confidence::Likely,
+                () => Confidence::Certain,
+            })
+            .origin(by)
+            .blame(match () {
+                () if is_leave => Blame::Nobody,
+                () if self.is_unclear() || self.is_forgotten => Blame::Unknown,
+                () => by.into(),
+            })
+            .message(self.message())
+            .shows(end, format!("{how} from the {}, no Close before it in either direction", by.name()))
+            .shows_all(end, self.doubt.iter().cloned().collect())
+            .help(match by {
+                Role::Client if is_timer_of_client => String::from(
+                    "send a Ping at half of this silence, and look for a timer of that length: in the client, such as a library that missed a Pong, or in a gateway, if one stands here as the client (proxy_read_timeout of nginx)",
+                ),
+                Role::Client => String::from(
+                    "find out why the client left without a Close: killed, closed hard, or a library that drops the connection",
+                ),
+                Role::Server => help(self.before, who_ended(context), mqtt::is_spoken(connection)),
+            })
     }
-    let notified = connection.tls.iter().flat_map(|tls| &tls.alerts).filter(|alert| alert.description.0 == 0);
-    for alert in notified.filter(|alert| alert.seen.packet <= end.packet) {
-        finding = finding.shows(
-            alert.seen,
-            format!("TLS close_notify from the {}: its TLS was shut down in good order", alert.from.name()),
-        );
-    }
-    for role in Role::BOTH {
-        if let Some(last) = last_data(connection, role) {
-            finding = finding.shows(last, format!("last data of the {}", role.name()));
+
+    fn message(&self) -> String {
+        let (connection, by, end) = (self.connection, self.by, self.seen);
+        let how = quote::ending(connection);
+        let mut text = format!("the {} ended the session with {how}", by.name());
+        if let Some(quiet) = self.silence {
+            text += &format!(" after {} of silence, which is how a timer looks", quote::seconds(quiet));
         }
-    }
-    found.push(finding);
-}
-
-/// The GOAWAY with which a side of HTTP/2 told that it would end the connection, while it let the session go on.
-fn announced(connection: &Connection, by: Role, end: Seen) -> Option<(ErrorCode, Seen)> {
-    let Carrier::Http2(stream) = &connection.carrier else { return None };
-    let (from, error, seen) = stream.goaway?;
-    let before = from == by && seen.packet < end.packet;
-    (before && connection.ending.transport != Transport::StreamReset).then_some((error, seen))
-}
-
-/// Whoever ended the session, where both legs show it: the gateway, or what stands behind it.
-fn who_ended(context: &Context<'_>) -> Option<(Party, Endpoint)> {
-    let legs = context.legs?;
-    let verdict = ending(&legs).filter(|verdict| verdict.confidence >= Confidence::Likely)?;
-    match verdict.blame {
-        Party::Gateway => Some((Party::Gateway, legs.client.tcp.server)),
-        Party::Upstream => Some((Party::Upstream, legs.upstream.tcp.server)),
-        _ => None,
-    }
-}
-
-/// What is seen just before an end of the server's side.
-#[derive(Clone, Copy)]
-enum Before {
-    /// A silence as long as a timer waits.
-    Silence,
-    /// A message of the client, to which the server had sent nothing yet.
-    Message,
-    /// A message of the client that none before it was as long as.
-    LargeMessage,
-    /// What may be the client's word of leave in MQTT.
-    Leave,
-    /// Nothing that stands out.
-    Traffic,
-}
-
-/// What to do first about an end by the server's side; `who` ended it, where both legs show that.
-fn help(before: Before, who: Option<(Party, Endpoint)>, is_mqtt: bool) -> String {
-    let name = who
-        .map_or(String::from("the server"), |(party, endpoint)| format!("the {} {endpoint}", party.name()));
-    match (before, who) {
-        (Before::Leave, _) => String::from(
-            "nothing to mend where the client meant to leave; see in its log whether it sent DISCONNECT",
-        ),
-        (Before::Silence, None) if is_mqtt => String::from(mqtt::HELP_SILENT),
-        (Before::Message | Before::Traffic, None) if is_mqtt => String::from(mqtt::HELP),
-        (Before::Silence, _) => format!(
-            "send a Ping at half of this silence, or raise the timeout of that length on {}",
-            if who.is_some() { name.as_str() } else { "the server's side" }
-        ),
-        (_, Some((Party::Gateway, _))) => {
-            format!(
-                "read the log of {name} at this second: a timer, a reload, or a limit; it ended the session by itself"
-            )
+        // Who has only ended its own direction may still read what comes.
+        text += &match self.late {
+            Some(close) => format!("; the {} reports 1006", close.from.name()),
+            None => String::from("; both programs report 1006"),
+        };
+        if let Some((error, seen)) = self.announced {
+            let before = quote::before(trust::elapsed(connection, seen, end));
+            text += &format!("; it had announced that with GOAWAY {error}{before}");
         }
-        (Before::LargeMessage, _) => format!(
-            "compare that message with the limits of {name}: of those who send no Close above them, tungstenite (axum, warp) has max_message_size and max_frame_size, actix-ws max_frame_size, fastwebsockets set_max_message_size, libsoup max-incoming-payload-size, uWSGI websocket-max-size; then read its log at this second"
-        ),
-        (Before::Message, _) => format!(
-            "read the log of {name} at this second for what became of that message: an exception in its handler, or a return without a Close; then look for a restart, a crash{}",
-            if who.is_some() { ", or a kill" } else { ", or a proxy before it" }
-        ),
-        (Before::Traffic, Some(_)) => format!(
-            "read the log of {name} at this second: a crash, a restart, or a handler that returned; the gateway only passed the end on"
-        ),
-        (Before::Traffic, None) => String::from(
-            "find out what ended the connection on the server's side at this moment: a restart, a crash, or a proxy before it",
-        ),
+        if let Some(since) = self.at_work {
+            let since = quote::seconds(since);
+            text += &match self.before {
+                Before::Leave => format!(
+                    "; the {how} came {since} after a message of the client as short as DISCONNECT of MQTT, after which brokers such as Mosquitto end TCP without a Close"
+                ),
+                _ => format!(
+                    "; the {how} came {since} after a message of the client, to which the server sent nothing"
+                ),
+            };
+        }
+        if let Some(bytes) = self.large {
+            text +=
+                &format!("; the last message of the client was its longest, with {}", quote::bytes(bytes));
+        }
+        if let Some(quiet) = silent_client(connection, by).filter(|_| self.silence.is_none()) {
+            text += &format!(
+                "; the client had sent nothing for {}, which is enough for a limit that counts only its bytes",
+                quote::seconds(quiet)
+            );
+        }
+        if self.is_forgotten {
+            text += "; this RST has no ACK, so its sender had no such connection, or no longer: that had ended there before, a restart lost it, or something on the path forgot it";
+        } else if self.is_unclear() {
+            text += "; a RST does not tell why: a program that was killed or left bytes unread, or something on the path";
+        }
+        if let Some(close) = self.late {
+            text += &format!(
+                "; {} of the {} came after it, too late to be the reason",
+                quote::close(close),
+                close.from.name()
+            );
+        }
+        text
+    }
+
+    /// Adds what came before the end: GOAWAY, the end of TLS, and the last data of each side.
+    fn with_evidence(&self, mut finding: Finding) -> Finding {
+        if let Some((error, seen)) = self.announced {
+            finding = finding.shows(seen, format!("GOAWAY {error} from the {}", self.by.name()));
+        }
+        let alerts = self.connection.tls.iter().flat_map(|tls| &tls.alerts);
+        for alert in alerts.filter(|alert| alert.description.0 == 0 && alert.seen.packet <= self.seen.packet)
+        {
+            finding = finding.shows(
+                alert.seen,
+                format!(
+                    "TLS close_notify from the {}: its TLS was shut down in good order",
+                    alert.from.name()
+                ),
+            );
+        }
+        for role in Role::BOTH {
+            if let Some(last) = last_data(self.connection, role) {
+                finding = finding.shows(last, format!("last data of the {}", role.name()));
+            }
+        }
+        finding
     }
 }
-
-/// Why a Close of this side may be there all the same. It would be the last that the side sent, so what the capture lacks before
-/// the last frame that was read does not matter.
-fn hidden(connection: &Connection, role: Role) -> Option<String> {
-    let doubt = trust::doubt(connection, role)?;
-    let last = connection.frames.as_ref().and_then(|frames| frames[role].last);
-    let gap = connection.quality.last_gap[role];
-    let before = gap.zip(last).is_some_and(|(gap, last)| gap.packet < last.packet);
-    (!before || connection.quality.unseen[role] || connection.quality.bounded).then_some(doubt)
-}
-
-/// The last data of a side, or the last before the Close with which it answered the end.
-fn last_data(connection: &Connection, role: Role) -> Option<Seen> {
-    let late = connection.first_close(role).filter(|close| super::is_late(connection, close));
-    late.and_then(|close| close.after[role]).or(connection.frames.as_ref()?[role].last)
-}
-
-/// Seconds from a message of the client, to which the server sent nothing, to the end, where they are so few that the server
-/// ended while it was at work on it: servers of many frameworks do so where the handler of a message fails.
-fn at_work(connection: &Connection, end: Seen, within: f64) -> Option<f64> {
-    let frames = connection.frames.as_ref()?;
-    let message = last_data(connection, Role::Client).filter(|_| frames.client.messages > 0)?;
-    let silent = frames.server.last.is_none_or(|last| last.packet < message.packet);
-    let since = trust::elapsed(connection, message, end)?;
-    (silent && since < within).then_some(since)
-}
-
-/// Bytes of the client's last message, where it is a large one and the longest, and was on its way or just there at the end.
-fn large(connection: &Connection, end: Seen) -> Option<u64> {
-    // There may have been longer ones before the capture began.
-    let frames = connection.frames.as_ref().filter(|_| connection.response.is_some())?;
-    let frames = &frames.client;
-    let bytes = frames.latest_message;
-    let longest = bytes >= LARGE && bytes >= frames.longest_message;
-    let on_its_way = frames.last.is_some_and(|last| last.packet > end.packet);
-    (longest && (on_its_way || at_work(connection, end, LINGER).is_some())).then_some(bytes)
-}
-
-/// Seconds for which the client of a session that the server ended had sent nothing, where they are many.
-fn silent_client(connection: &Connection, by: Role) -> Option<f64> {
-    let parting = Parting::of(connection).filter(|_| by == Role::Server)?;
-    parting.quiet_of(Role::Client).map(|nanos| nanos as f64 / 1e9).filter(|seconds| *seconds >= LONG)
-}
-
-/// Bytes of a message that may be above a limit: the lowest that are common.
-const LARGE: u64 = 32 << 10;
-
-/// Seconds within which a handler that fails mostly does.
-const PROMPT: f64 = 0.5;
-
-/// Seconds within which a server ends TCP that gave up on a message: actix-web looks once a second.
-const LINGER: f64 = 1.2;
-
-/// Seconds of silence that are worth a word: the shortest common timer is 30 s.
-const LONG: f64 = 20.0;
 
 #[cfg(test)]
 mod tests {

@@ -1,48 +1,32 @@
 //! The close codes (RFC 6455 §7.4, and the IANA registry that grew from it).
 
-use super::{Code, Kind};
+use super::{Code, Kind, Words};
 use std::ops::RangeInclusive;
 
 const RFC: &str = "RFC 6455 §7.4.1";
 const IANA: &str = "IANA WebSocket Close Code Number Registry";
 
-struct Text {
-    brief: &'static str,
-    description: &'static str,
-    when: &'static str,
-    fix: &'static str,
-    sender: &'static str,
-}
-
-const fn close(
-    number: u16,
-    name: &'static str,
-    reference: &'static str,
-    rules: &'static [&'static str],
-    text: Text,
-) -> Code {
-    range(number..=number, name, reference, rules, text)
+const fn close(number: u16, reference: &'static str, rules: &'static [&'static str], english: Words) -> Code {
+    range(number..=number, reference, rules, english)
 }
 
 const fn range(
     codes: RangeInclusive<u16>,
-    name: &'static str,
     reference: &'static str,
     rules: &'static [&'static str],
-    text: Text,
+    english: Words,
 ) -> Code {
-    let Text { brief, description, when, fix, sender } = text;
-    Code { codes, kind: Kind::Close, name, brief, description, when, fix, sender, reference, rules }
+    Code { codes, kind: Kind::Close, reference, rules, english }
 }
 
 /// In order of number; a range after its named members.
 pub(super) static CLOSES: &[Code] = &[
     close(
         1000,
-        "Normal Closure",
         RFC,
         &[],
-        Text {
+        Words {
+            name: "Normal Closure",
             brief: "The purpose of the connection is fulfilled, and one side ends it.",
             description: "The ordinary end of a session. Neither side has anything to complain of. Scripts in browsers may send it; of the codes below 3000 it is the only one they may.",
             when: "A program calls `close()` with it when it is done. Some servers also use it for idle connections: Cowboy closes with 1000 about 60 seconds after the last data from the client.",
@@ -52,10 +36,10 @@ pub(super) static CLOSES: &[Code] = &[
     ),
     close(
         1001,
-        "Going Away",
         RFC,
         &["close-going-away"],
-        Text {
+        Words {
+            name: "Going Away",
             brief: "One side goes away: a server stops, or a user leaves the page.",
             description: "A planned departure that is not the application's own goodbye. Browsers send it when a page is left. Servers send it when they stop, and some when a connection was idle for too long.",
             when: "The user navigates away or closes the tab, a server is deployed or shut down, an idle limit of the server strikes, or Caddy reloads its configuration and closes both sides of what it proxies.",
@@ -65,10 +49,10 @@ pub(super) static CLOSES: &[Code] = &[
     ),
     close(
         1002,
-        "Protocol Error",
         RFC,
         &["close-reports-peer-violation", "close-reply-differs"],
-        Text {
+        Words {
+            name: "Protocol Error",
             brief: "The sender accuses the other side of having broken the protocol.",
             description: "The sender read something that WebSocket does not allow: a frame without a mask, a reserved bit, an unknown opcode, a close code it does not know. It may not read on after that.",
             when: "A library has a fault, bytes of something else got into the stream, compression is on at one end only, or the other side sent 1014 and the library is too old to know it.",
@@ -78,10 +62,10 @@ pub(super) static CLOSES: &[Code] = &[
     ),
     close(
         1003,
-        "Unsupported Data",
         RFC,
         &["close-reports-peer-violation"],
-        Text {
+        Words {
+            name: "Unsupported Data",
             brief: "The receiver cannot take this kind of data, such as binary where it expects text.",
             description: "The data was well-formed, but of a kind that the receiving program does not accept.",
             when: "A text-only endpoint got a binary message, or the other way round.",
@@ -91,10 +75,10 @@ pub(super) static CLOSES: &[Code] = &[
     ),
     close(
         1004,
-        "Reserved",
         RFC,
         &["close-code-reserved-on-wire"],
-        Text {
+        Words {
+            name: "Reserved",
             brief: "It has no meaning and must not be sent.",
             description: "A number that a draft used and the standard set aside.",
             when: "Hardly ever; a very old library may send it for a frame that is too large.",
@@ -104,10 +88,10 @@ pub(super) static CLOSES: &[Code] = &[
     ),
     close(
         1005,
-        "No Status Received",
         RFC,
         &["close-code-reserved-on-wire"],
-        Text {
+        Words {
+            name: "No Status Received",
             brief: "A report to the program that the Close had no code; it never travels.",
             description: "When a Close frame without a code arrives, the library tells its program 1005. The connection was closed in order; only the code is missing.",
             when: "The other side called `close()` without a code, or a browser dropped a WebSocket that no script used any longer.",
@@ -117,10 +101,10 @@ pub(super) static CLOSES: &[Code] = &[
     ),
     close(
         1006,
-        "Abnormal Closure",
         RFC,
         &["closed-without-close-frame", "close-code-reserved-on-wire"],
-        Text {
+        Words {
+            name: "Abnormal Closure",
             brief: "A report to the program that the connection ended without a Close; it never travels.",
             description: "When TCP ends and no Close has come, the library tells its program 1006. Browsers report it for every failed handshake as well: a refused connection, a TLS fault, a status other than 101. So it hides nearly every cause, and only the wire shows which one it was.",
             when: "A proxy or load balancer cut an idle connection, a server or proxy was restarted or crashed, a network path went away, or the handshake failed.",
@@ -130,10 +114,10 @@ pub(super) static CLOSES: &[Code] = &[
     ),
     close(
         1007,
-        "Invalid Payload Data",
         RFC,
         &["close-reports-peer-violation"],
-        Text {
+        Words {
+            name: "Invalid Payload Data",
             brief: "A message does not hold what its type promises, such as text that is not UTF-8.",
             description: "The receiver found data in a message that contradicts the message's type.",
             when: "Binary data was sent as text, a string was cut inside a character, or decompression went wrong and made garbage.",
@@ -143,10 +127,10 @@ pub(super) static CLOSES: &[Code] = &[
     ),
     close(
         1008,
-        "Policy Violation",
         RFC,
         &["close-reports-peer-violation"],
-        Text {
+        Words {
+            name: "Policy Violation",
             brief: "The receiver refuses for a reason of its own policy.",
             description: "The general refusal where no other code fits, or where the sender does not want to say more.",
             when: "Access was refused after the connection was made, a rate was exceeded, or an origin was not allowed.",
@@ -156,10 +140,10 @@ pub(super) static CLOSES: &[Code] = &[
     ),
     close(
         1009,
-        "Message Too Big",
         RFC,
         &["close-reports-peer-violation"],
-        Text {
+        Words {
+            name: "Message Too Big",
             brief: "A message is larger than the receiver wants to handle.",
             description: "The receiver has a limit for the size of a message or frame, and this one is above it. After decompression counts, too.",
             when: "An upload in one message, a small compressed message that inflates to a large one, or a platform with low limits: AWS API Gateway takes frames of 32 KB and messages of 128 KB.",
@@ -169,7 +153,6 @@ pub(super) static CLOSES: &[Code] = &[
     ),
     close(
         1010,
-        "Mandatory Extension",
         RFC,
         &[
             "close-1010-mandatory-extension",
@@ -177,7 +160,8 @@ pub(super) static CLOSES: &[Code] = &[
             "extension-offered-not-accepted",
             "extension-response-params-illegal",
         ],
-        Text {
+        Words {
+            name: "Mandatory Extension",
             brief: "The client ends the connection because the answer to its handshake lacks an extension it cannot do without.",
             description: "The client offered one or more extensions in its request, the server answered 101 without them, and the client leaves because it insists. It should list what it needs in the reason. Only a client has a use for it: a server that needs an extension refuses the handshake. It exists only after a 101, so the server believed that all was well. Almost no client sends it by itself: browsers cannot, and most libraries simply go on without the extension. OkHttp does, when the answer has an extension or a parameter that it cannot accept.",
             when: "A client demands an extension such as permessage-deflate, and the server has it switched off, does not know it, or a gateway on the way removed `Sec-WebSocket-Extensions` from the request or from the answer.",
@@ -187,10 +171,10 @@ pub(super) static CLOSES: &[Code] = &[
     ),
     close(
         1011,
-        "Internal Error",
         RFC,
         &["close-internal-error"],
-        Text {
+        Words {
+            name: "Internal Error",
             brief: "The sender met a condition that keeps it from going on.",
             description: "A fault of the sender's own: an exception that nobody caught, or a keepalive that found the other side dead. RFC 6455 speaks of servers; an erratum listed by IANA widens it.",
             when: "A handler crashed, a relay does not know a better code for what happened behind it, or pings stayed unanswered: the reason then reads `keepalive ping timeout`.",
@@ -200,10 +184,10 @@ pub(super) static CLOSES: &[Code] = &[
     ),
     close(
         1012,
-        "Service Restart",
         IANA,
         &["close-restart-or-overload", "close-code-wrong-side"],
-        Text {
+        Words {
+            name: "Service Restart",
             brief: "The server restarts, and the client may come back.",
             description: "An announced restart. Clients should come back after a random delay of 5 to 30 seconds, so that they do not all come at once. Registered after RFC 6455: some libraries do not know it and answer 1002.",
             when: "A deployment or restart; uvicorn sends it when it stops.",
@@ -213,10 +197,10 @@ pub(super) static CLOSES: &[Code] = &[
     ),
     close(
         1013,
-        "Try Again Later",
         IANA,
         &["close-restart-or-overload", "close-code-wrong-side"],
-        Text {
+        Words {
+            name: "Try Again Later",
             brief: "The server is overloaded, and the client should come back later or elsewhere.",
             description: "The server sheds load. A client should try another address, or wait until its user asks again. Registered after RFC 6455: some libraries do not know it and answer 1002.",
             when: "A limit of connections or of memory is reached.",
@@ -226,7 +210,6 @@ pub(super) static CLOSES: &[Code] = &[
     ),
     close(
         1014,
-        "Bad Gateway",
         IANA,
         &[
             "close-1014-bad-gateway",
@@ -234,7 +217,8 @@ pub(super) static CLOSES: &[Code] = &[
             "gateway-accepted-before-upstream",
             "gateway-error-before-upgrade",
         ],
-        Text {
+        Words {
+            name: "Bad Gateway",
             brief: "A gateway ends the connection because its upstream gave it no valid answer.",
             description: "A gateway or proxy accepted the WebSocket and then got an invalid answer from the server behind it, or none. It exists only after a 101: a gateway that finds its upstream dead while the handshake waits answers with HTTP 502, 503 or 504 instead. Tunnelling proxies (nginx, HAProxy, Apache httpd, Traefik, Varnish) never send it, as they only copy bytes; it comes from relays that speak WebSocket themselves. Registered in 2016 and not part of RFC 6455: many libraries do not know it and answer 1002.",
             when: "A relay, an API gateway or a serverless worker answered 101 and then could not connect to its upstream, or lost it: the upstream is down, listens on another port, or is no WebSocket server.",
@@ -244,10 +228,10 @@ pub(super) static CLOSES: &[Code] = &[
     ),
     close(
         1015,
-        "TLS Handshake",
         RFC,
         &["close-code-reserved-on-wire"],
-        Text {
+        Words {
+            name: "TLS Handshake",
             brief: "A report to the program that the TLS handshake failed; it never travels.",
             description: "A library may tell its program 1015 where TLS failed. Browsers report 1006 instead.",
             when: "A certificate is not trusted or does not match the name, or the two sides share no TLS version.",
@@ -257,10 +241,10 @@ pub(super) static CLOSES: &[Code] = &[
     ),
     close(
         3000,
-        "Unauthorized",
         IANA,
         &["close-application-code"],
-        Text {
+        Words {
+            name: "Unauthorized",
             brief: "The client has no valid credentials; the WebSocket form of HTTP 401.",
             description: "Registered for endpoints that check access after the connection was made.",
             when: "A token is missing, wrong or expired.",
@@ -270,10 +254,10 @@ pub(super) static CLOSES: &[Code] = &[
     ),
     close(
         3003,
-        "Forbidden",
         IANA,
         &["close-application-code"],
-        Text {
+        Words {
+            name: "Forbidden",
             brief: "The client is known but not allowed; the WebSocket form of HTTP 403.",
             description: "Registered for endpoints that check access after the connection was made.",
             when: "The user lacks the right to what the connection is for.",
@@ -283,10 +267,10 @@ pub(super) static CLOSES: &[Code] = &[
     ),
     close(
         3008,
-        "Timeout",
         IANA,
         &["close-application-code"],
-        Text {
+        Words {
+            name: "Timeout",
             brief: "The other side took too long to do what was expected; the WebSocket form of HTTP 408.",
             description: "Registered for endpoints that wait for a first message, such as a login, or for an answer.",
             when: "The expected message did not come in time.",
@@ -296,10 +280,10 @@ pub(super) static CLOSES: &[Code] = &[
     ),
     range(
         3000..=3999,
-        "Registered (libraries)",
         "RFC 6455 §7.4.2",
         &["close-application-code"],
-        Text {
+        Words {
+            name: "Registered (libraries)",
             brief: "A library or framework says something that its own documentation explains.",
             description: "The range for libraries, frameworks and applications that register their codes with IANA, first come, first served.",
             when: "The library on one side ended the connection for a reason of its own.",
@@ -309,10 +293,10 @@ pub(super) static CLOSES: &[Code] = &[
     ),
     range(
         4000..=4999,
-        "Private Use",
         "RFC 6455 §7.4.2",
         &["close-application-code"],
-        Text {
+        Words {
+            name: "Private Use",
             brief: "The application says something that only its own documentation explains.",
             description: "The range for private use. The same number means something else in every application.",
             when: "The application ended the connection for a reason of its own, often access rights or a login elsewhere.",

@@ -72,7 +72,7 @@ pub fn codes(log: &str) -> Vec<u16> {
         };
         let before = index.checked_sub(1).and_then(|index| all.get(index));
         let introduced = before.is_some_and(|word| INTRODUCTIONS.contains(word));
-        let name = words(code.name);
+        let name = words(code.english.name);
         let named = all.get(index + 1).is_some_and(|next| name.split(' ').any(|word| word == *next));
         if (glued || introduced || named || all.len() == 1) && !found.contains(&number) {
             found.push(number);

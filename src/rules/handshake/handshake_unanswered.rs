@@ -1,4 +1,4 @@
-use crate::connection::{Connection, Outcome};
+use crate::connection::{Connection, Outcome, Repeats, Request};
 use crate::http::Body;
 use crate::role::Role;
 use crate::rules::rule::rule;
@@ -38,108 +38,76 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     else {
         return;
     };
-    if trust::is_doubtful_since(connection, Role::Server) {
-        return;
-    }
-    let end = connection.ending.by;
-    let until = end.map_or(connection.last, |(_, seen)| seen);
-    let waited = trust::elapsed(connection, request.seen, until);
-    let (how, transport) = (quote::ending(connection), quote::transport(connection));
-    let foreign = connection.foreign_reset();
-    let hasty = foreign.is_none()
-        && end.is_some_and(|(by, _)| by == Role::Client)
-        && waited.is_none_or(|waited| waited < HASTE);
     // Without a SYN-ACK nobody knows what the server had sent before its first packet here.
     let joined = connection.tcp.accepted.is_none();
-    if joined && hasty {
+    let waited = waited(connection, request);
+    let Some(cause) = Cause::of(connection, request, waited) else { return };
+    if trust::is_doubtful_since(connection, Role::Server) || (joined && cause == Cause::Haste) {
         return;
     }
-    let lost = connection.tcp.repeats[Role::Client]
-        .as_ref()
-        .filter(|repeats| repeats.count >= REPEATS && repeats.span.from.packet > request.seen.packet);
-    // Where a connection is kept for the next request, its end and that request may cross.
-    let over = end.filter(|(by, seen)| *by == Role::Server && seen.packet < request.seen.packet);
-    // A server may read the body before it answers; one that ends at once has waited for nothing.
-    let awaits_body = request.head.body() != Body::None
-        && (foreign.is_none() && lost.is_none() && over.is_none())
-        && waited.is_some_and(|waited| waited >= HASTE);
-    let (confidence, what) = match end {
-        None if waited.is_none_or(|waited| waited < PATIENCE) => return,
-        None => (Confidence::Possible, format!("the capture ended{} without one", quote::after(waited))),
-        Some((by, _)) if foreign.is_some() => (
-            if joined { Confidence::Possible } else { Confidence::Likely },
-            format!("a RST in the name of the {} came{} instead", by.name(), quote::after(waited)),
-        ),
-        Some(_) if over.is_some() => (
-            if joined { Confidence::Possible } else { Confidence::Likely },
-            format!(
-                "the server's side had ended {transport} with {how} already: a connection that was kept for another request, and given up in that moment"
-            ),
-        ),
-        Some((Role::Server, _)) => (
-            if joined { Confidence::Possible } else { Confidence::Likely },
-            format!("the server's side ended {transport} with {how}{} instead", quote::after(waited)),
-        ),
-        Some((Role::Client, _)) if hasty => {
-            (Confidence::Possible, format!("the client left with {how}{} already", quote::after(waited)))
-        }
-        Some((Role::Client, _)) => (
-            if joined { Confidence::Possible } else { Confidence::Likely },
-            format!("the client gave up with {how}{}", quote::after(waited)),
-        ),
-    };
+    let how = quote::ending(connection);
+    let lost = lost(connection, request);
     let reason = lost.and_then(|_| undelivered::in_vain(connection, Role::Client, request.seen));
-    let why = reason.as_ref().map_or(String::new(), |reason| format!(": {}", reason.told()));
-    let (origin, blame, arrived) = match lost {
-        None if let Some((reset, usual)) = foreign => (
-            Origin::Network,
-            Blame::Network,
-            format!(
-                "; it has time to live {}, other packets of the {} {usual}: something on the path sent it",
-                reset.ttl,
-                reset.from.name()
-            ),
-        ),
-        Some(_) => (
-            Origin::Network,
-            reason.as_ref().map_or(Blame::Network, |reason| reason.blame(Blame::Server)),
-            format!("; the request was sent again in vain, so it did not arrive{why}"),
-        ),
-        None if hasty => (Origin::Client, Blame::Unknown, String::new()),
-        None if over.is_some() => (Origin::Server, Blame::Unknown, String::new()),
-        None if awaits_body => (
-            Origin::Server,
-            Blame::Client,
-            String::from("; the request announces a body, and the server may wait for the end of it"),
-        ),
-        None => (Origin::Server, Blame::Server, String::new()),
-    };
+    // A server may read the body before it answers; one that ends at once has waited for nothing.
+    let awaits_body = lost.is_none()
+        && matches!(cause, Cause::Server | Cause::Client | Cause::Open)
+        && request.head.body() != Body::None
+        && waited.is_some_and(|waited| waited >= HASTE);
     let says = if joined {
         "the capture, which lacks the server's first packets, has no answer to the upgrade"
     } else {
         "the server's side sent no answer to the upgrade"
     };
+    let (origin, blame) = match cause {
+        _ if lost.is_some() => {
+            (Origin::Network, reason.as_ref().map_or(Blame::Network, |reason| reason.blame(Blame::Server)))
+        }
+        Cause::Foreign(_) => (Origin::Network, Blame::Network),
+        Cause::Haste => (Origin::Client, Blame::Unknown),
+        Cause::Crossed => (Origin::Server, Blame::Unknown),
+        _ if awaits_body => (Origin::Server, Blame::Client),
+        Cause::Server | Cause::Client | Cause::Open => (Origin::Server, Blame::Server),
+    };
+    let arrived = if lost.is_some() {
+        let why = reason.as_ref().map_or(String::new(), |reason| format!(": {}", reason.told()));
+        format!("; the request was sent again in vain, so it did not arrive{why}")
+    } else if let Some((reset, usual)) = connection.foreign_reset() {
+        format!(
+            "; it has time to live {}, other packets of the {} {usual}: something on the path sent it",
+            reset.ttl,
+            reset.from.name()
+        )
+    } else if awaits_body {
+        String::from("; the request announces a body, and the server may wait for the end of it")
+    } else {
+        String::new()
+    };
+    let what = cause.told(connection, waited);
     let mut finding = Finding::new(&RULE, request.seen, "upgrade never answered")
         .at_most(if joined { Severity::Warning } else { Severity::Error })
-        .confidence(if awaits_body { Confidence::Possible } else { confidence })
+        .confidence(match cause {
+            Cause::Open | Cause::Haste => Confidence::Possible,
+            _ if joined || awaits_body => Confidence::Possible,
+            _ => Confidence::Likely,
+        })
         .origin(origin)
         .blame(blame)
         .message(format!("{says}; {what}{arrived}"))
         .shows(request.seen, quote::request_line(request))
-        .help(match end {
-            _ if foreign.is_some() => "look for a firewall or an inspecting proxy on the path that refuses upgrades",
-            _ if over.is_some() => "let whoever keeps connections give idle ones up sooner than the server does: its keepalive timeout above that of the client or gateway before it",
+        .help(match cause {
+            Cause::Foreign(_) => "look for a firewall or an inspecting proxy on the path that refuses upgrades",
+            Cause::Crossed => "let whoever keeps connections give idle ones up sooner than the server does: its keepalive timeout above that of the client or gateway before it",
             _ if lost.is_some() => "find out where packets between client and server are lost: a firewall, a route, or a host that is gone",
             _ if awaits_body => "let the client send no Content-Length and no Transfer-Encoding with an upgrade request",
-            Some((Role::Server, _)) if !request.subprotocols.is_empty() => {
+            Cause::Server if !request.subprotocols.is_empty() => {
                 "find out in the server's log why it ended the connection at this second; libwebsockets does so where it has none of the subprotocols that are offered"
             }
-            Some((Role::Server, _)) => "find out in the server's log why it ended the connection at this second",
-            Some((Role::Client, _)) if hasty => "let the client wait for the answer; if it does, look at its log for why it left",
-            _ => "find out whether the server has an upgrade handler for this path, or waits for something behind it",
+            Cause::Server => "find out in the server's log why it ended the connection at this second",
+            Cause::Haste => "let the client wait for the answer; if it does, look at its log for why it left",
+            Cause::Client | Cause::Open => "find out whether the server has an upgrade handler for this path, or waits for something behind it",
         });
-    if let Some((by, seen)) = end {
-        let from = if foreign.is_some() { "in the name of" } else { "from" };
+    if let Some((by, seen)) = connection.ending.by {
+        let from = if matches!(cause, Cause::Foreign(_)) { "in the name of" } else { "from" };
         finding = finding.shows(seen, format!("{how} {from} the {}, no answer before it", by.name()));
     }
     if let Some(reason) = &reason {
@@ -150,6 +118,67 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             .shows(repeats.span.until, format!("the request is sent again, {} times in all", repeats.count));
     }
     found.push(finding);
+}
+
+/// Seconds from the request to the end, or to the last packet.
+fn waited(connection: &Connection, request: &Request) -> Option<f64> {
+    let until = connection.ending.by.map_or(connection.last, |(_, seen)| seen);
+    trust::elapsed(connection, request.seen, until)
+}
+
+/// The request, where it was sent again and again.
+fn lost<'a>(connection: &'a Connection, request: &Request) -> Option<&'a Repeats> {
+    connection.tcp.repeats[Role::Client]
+        .as_deref()
+        .filter(|repeats| repeats.count >= REPEATS && repeats.span.from.packet > request.seen.packet)
+}
+
+/// What came in place of the answer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// Nothing: the connection was still open when the capture ended.
+    Open,
+    /// A RST in the name of this side, which another time to live shows not to have sent it.
+    Foreign(Role),
+    /// The server ended a connection that was kept for another request, while this request was on its way.
+    Crossed,
+    /// The server ended the connection.
+    Server,
+    /// The client left, and hardly waited.
+    Haste,
+    /// The client gave up.
+    Client,
+}
+
+impl Cause {
+    /// Nothing where the capture ended too soon to say.
+    fn of(connection: &Connection, request: &Request, waited: Option<f64>) -> Option<Cause> {
+        let Some((by, seen)) = connection.ending.by else {
+            return waited.is_some_and(|waited| waited >= PATIENCE).then_some(Cause::Open);
+        };
+        Some(match by {
+            _ if connection.foreign_reset().is_some() => Cause::Foreign(by),
+            Role::Server if seen.packet < request.seen.packet => Cause::Crossed,
+            Role::Server => Cause::Server,
+            Role::Client if waited.is_none_or(|waited| waited < HASTE) => Cause::Haste,
+            Role::Client => Cause::Client,
+        })
+    }
+
+    fn told(self, connection: &Connection, waited: Option<f64>) -> String {
+        let (how, transport) = (quote::ending(connection), quote::transport(connection));
+        let after = quote::after(waited);
+        match self {
+            Cause::Open => format!("the capture ended{after} without one"),
+            Cause::Foreign(by) => format!("a RST in the name of the {} came{after} instead", by.name()),
+            Cause::Crossed => format!(
+                "the server's side had ended {transport} with {how} already: a connection that was kept for another request, and given up in that moment"
+            ),
+            Cause::Server => format!("the server's side ended {transport} with {how}{after} instead"),
+            Cause::Haste => format!("the client left with {how}{after} already"),
+            Cause::Client => format!("the client gave up with {how}{after}"),
+        }
+    }
 }
 
 /// Seconds after which silence is worth a word even if the capture ends in it.

@@ -113,7 +113,8 @@ mod tests {
     #[test]
     fn an_answer_in_the_manner_of_a_draft_follows_from_it() {
         let request = REQUEST.replace("Sec-WebSocket-Version: 13\r\n", "");
-        let answer = "HTTP/1.1 101 Web Socket Protocol Handshake\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n";
+        let answer =
+            "HTTP/1.1 101 Web Socket Protocol Handshake\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n";
         let finding = Scene::tcp().request(&request).answer(answer, "").finds(RULE.name);
         assert_eq!(finding.consequences[0].rule.name, "response-accept-invalid");
     }

@@ -122,7 +122,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                 _ if matches!(status, 404 | 410) && names_something(&request.head.target) => String::from(
                     "see whether what the id in the path names still exists on this server, for it may be gone after a restart or be on another one behind a load balancer; then compare the path with the routes of the server",
                 ),
-                Some(code) => sentence(code.fix),
+                Some(code) => sentence(code.english.fix),
                 None => String::from("read the log of whoever answered, at this second"),
             }),
     );

@@ -1,4 +1,5 @@
-use crate::connection::Connection;
+use crate::capture::Seen;
+use crate::connection::{Close, Connection, Pings, Span};
 use crate::gateway::{How, Parting};
 use crate::role::Role;
 use crate::rules::rule::rule;
@@ -42,88 +43,13 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 }
 
 fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
-    let to = from.other();
-    let frames = connection.frames.as_ref()?;
-    let pings = frames[from].pings();
-    let over =
-        connection.closes.first().map(|close| close.seen).or(connection.ending.by.map(|(_, seen)| seen));
-    // A program that wakes up again answers what nobody waits for any more.
-    let late = pings.slowest_answer.filter(|answer| {
-        let told = answer.from.packet.number()..answer.until.packet.number();
-        over.is_some_and(|over| answer.from.packet < over.packet && told.contains(&over.packet.number()))
-    });
-    let ping = late.map(|answer| answer.from).or(pings.unanswered)?;
-    if trust::doubt(connection, to).is_some() {
-        return None;
-    }
-    if over.is_some_and(|over| over.packet <= ping.packet) {
-        return None;
-    }
-    let waited = trust::elapsed(connection, ping, over.unwrap_or(connection.last))?;
-    // What came after the end is no sign of life in time.
-    let before = connection.closes.first().map(|close| close.after[to]);
-    let last = before.unwrap_or(frames[to].last.filter(|_| late.is_none()));
-    let silent = last.is_none_or(|seen| seen.packet < ping.packet);
-    let first = connection.closes.first().filter(|close| close.from == from);
-    // Sanic closes with 1011 and no word of it.
-    let wordless = first
-        .filter(|close| close.code == Some(1011) && close.reason.is_empty() && silent && waited >= HEARTBEAT);
-    let gave_up = first.filter(|close| close::ping_timeout(close)).or(wordless);
-    // A heartbeat that misses its Pong ends TCP, as the one that ws on Node recommends does.
-    let hung_up = connection
-        .ending
-        .by
-        .filter(|&(by, _)| by == from && connection.closes.is_empty() && silent && waited >= HEARTBEAT);
-    if waited < PATIENCE && gave_up.is_none() && hung_up.is_none() {
-        return None;
-    }
-    let talks = last.is_some_and(|seen| seen.at > ping.at);
-    let many = match pings.unanswered_count {
-        0 | 1 => String::from("a Ping"),
-        count => format!("{count} Pings"),
-    };
-    let until = over.unwrap_or(connection.last);
-    let stalled = connection.tcp.stall[from].as_deref().is_some_and(|stall| {
-        let (begin, end) = (stall.from.at.max(ping.at), stall.until.at.min(until.at));
-        end.nanos_since(begin) >= super::MOMENT
-    });
-    let large = frames[to].longest_frame;
-    let reason = match () {
-        () if super::repeats_in_vain(connection, from, 2) => Reason::Lost,
-        () if stalled => Reason::Stalled,
-        () if talks && large >= LARGE => Reason::Busy,
-        () if talks => Reason::Deaf,
-        () if waited < TIME_TO_REPEAT => Reason::Silent,
-        () => Reason::Stopped,
-    };
-    let (name, own) = (to.name(), from.name());
-    let odd = reason == Reason::Deaf && frames[to].pong > 0 && pings.answered == 0;
-    let pong = if odd { "answering Pong" } else { "Pong" };
-    let why = match reason {
-        Reason::Lost => {
-            String::from("its bytes were sent again, so they did not arrive or nobody acknowledged them")
-        }
-        Reason::Stalled => format!(
-            "the {own} had closed its own TCP window meanwhile, so nothing that the {name} answers could come"
-        ),
-        Reason::Busy => format!(
-            "the {name} was sending meanwhile, frames of up to {}, inside of which no Pong can come: it waited behind one, or the program of the {name} does not answer pings",
-            quote::bytes(large)
-        ),
-        Reason::Deaf if odd => {
-            format!("the {name} sent Pongs, and none with the payload of a Ping, as an answer has to have it")
-        }
-        Reason::Deaf => {
-            format!("the {name} sent other data meanwhile, so its program does not answer pings")
-        }
-        Reason::Silent => format!("the {name} sent nothing at all in that time"),
-        Reason::Stopped => format!(
-            "no byte was sent again, so the system of the {name} took them and its program stood still"
-        ),
-    };
-    let guessed = (hung_up.is_some() || wordless.is_some()) && waited < TIME_TO_REPEAT;
-    let mut finding = Finding::new(&RULE, ping, format!("pings unanswered by the {name}"))
-        .confidence(if guessed || reason == Reason::Busy { Confidence::Possible } else { Confidence::Likely })
+    let wait = Wait::of(connection, from)?;
+    let (to, reason) = (from.other(), wait.reason);
+    let finding = Finding::new(&RULE, wait.ping, format!("pings unanswered by the {}", to.name()))
+        .confidence(match wait.is_guessed() || reason == Reason::Busy {
+            true => Confidence::Possible,
+            false => Confidence::Likely,
+        })
         .origin(match reason {
             Reason::Lost => Origin::Network,
             Reason::Stalled => from.into(),
@@ -134,9 +60,146 @@ fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
             Reason::Stalled => from.into(),
             _ => to.into(),
         })
-        .message(format!("{many} of the {own} had no {pong} for {}; {why}", quote::seconds(waited)))
-        .shows(ping, format!("the first Ping of the {own} without an answer"))
-        .help(match reason {
+        .message(wait.message())
+        .shows(wait.ping, format!("the first Ping of the {} without an answer", from.name()))
+        .help(wait.help());
+    Some(wait.with_evidence(finding))
+}
+
+/// A Ping without a Pong, and what happened while its sender waited.
+struct Wait<'a> {
+    connection: &'a Connection,
+    /// The sender of the Ping.
+    from: Role,
+    /// All its Pings, and the first of them that counts.
+    pings: Pings,
+    ping: Seen,
+    /// Bytes of the longest frame of the other side.
+    longest_frame: u64,
+    /// Seconds until the session was over, or to the last packet.
+    seconds: f64,
+    /// The Pong that came when the session was over already.
+    late: Option<Span>,
+    /// The Close with which the sender gave up.
+    close: Option<&'a Close>,
+    /// Whether that Close says nothing of pings.
+    is_wordless: bool,
+    /// The packet with which the sender ended TCP without a Close.
+    hung_up: Option<Seen>,
+    reason: Reason,
+}
+
+impl<'a> Wait<'a> {
+    /// Nothing where every Ping was answered in time, or where nobody waited for long.
+    fn of(connection: &'a Connection, from: Role) -> Option<Wait<'a>> {
+        let to = from.other();
+        let frames = connection.frames.as_ref()?;
+        let (pings, longest_frame) = (frames[from].pings(), frames[to].longest_frame);
+        let first_close = connection.closes.first();
+        let over = first_close.map(|close| close.seen).or(connection.ending.by.map(|(_, seen)| seen));
+        // A program that wakes up again answers what nobody waits for any more.
+        let late = pings.slowest_answer.filter(|answer| {
+            let waiting = answer.from.packet.number()..answer.until.packet.number();
+            over.is_some_and(|over| {
+                answer.from.packet < over.packet && waiting.contains(&over.packet.number())
+            })
+        });
+        let ping = late.map(|answer| answer.from).or(pings.unanswered)?;
+        if trust::doubt(connection, to).is_some() || over.is_some_and(|over| over.packet <= ping.packet) {
+            return None;
+        }
+        let until = over.unwrap_or(connection.last);
+        let seconds = trust::elapsed(connection, ping, until)?;
+        // What came after the end is no sign of life in time.
+        let before = first_close.map(|close| close.after[to]);
+        let last = before.unwrap_or(frames[to].last.filter(|_| late.is_none()));
+        let silent = last.is_none_or(|seen| seen.packet < ping.packet);
+        let own_close = first_close.filter(|close| close.from == from);
+        // Sanic closes with 1011 and no word of it.
+        let wordless = own_close.filter(|close| {
+            close.code == Some(1011) && close.reason.is_empty() && silent && seconds >= HEARTBEAT
+        });
+        let close = own_close.filter(|close| close::ping_timeout(close)).or(wordless);
+        // A heartbeat that misses its Pong ends TCP, as the one that ws on Node recommends does.
+        let hung_up = connection
+            .ending
+            .by
+            .filter(|&(by, _)| by == from && first_close.is_none() && silent && seconds >= HEARTBEAT)
+            .map(|(_, seen)| seen);
+        if seconds < PATIENCE && close.is_none() && hung_up.is_none() {
+            return None;
+        }
+        let talks = last.is_some_and(|seen| seen.at > ping.at);
+        let stalled = connection.tcp.stall[from].as_deref().is_some_and(|stall| {
+            let (begin, end) = (stall.from.at.max(ping.at), stall.until.at.min(until.at));
+            end.nanos_since(begin) >= super::MOMENT
+        });
+        let reason = match () {
+            () if super::repeats_in_vain(connection, from, 2) => Reason::Lost,
+            () if stalled => Reason::Stalled,
+            () if talks && longest_frame >= LARGE => Reason::Busy,
+            () if talks && frames[to].pong > 0 && pings.answered == 0 => Reason::OtherPongs,
+            () if talks => Reason::Deaf,
+            () if seconds < TIME_TO_REPEAT => Reason::Silent,
+            () => Reason::Stopped,
+        };
+        Some(Wait {
+            connection,
+            from,
+            pings,
+            ping,
+            longest_frame,
+            seconds,
+            late,
+            close,
+            is_wordless: wordless.is_some(),
+            hung_up,
+            reason,
+        })
+    }
+
+    /// Whether that it gave up because of the Ping is a guess.
+    fn is_guessed(&self) -> bool {
+        (self.hung_up.is_some() || self.is_wordless) && self.seconds < TIME_TO_REPEAT
+    }
+
+    fn message(&self) -> String {
+        let (own, name) = (self.from.name(), self.from.other().name());
+        let many = match self.pings.unanswered_count {
+            0 | 1 => String::from("a Ping"),
+            count => format!("{count} Pings"),
+        };
+        let pong = if self.reason == Reason::OtherPongs { "answering Pong" } else { "Pong" };
+        let why = match self.reason {
+            Reason::Lost => {
+                String::from("its bytes were sent again, so they did not arrive or nobody acknowledged them")
+            }
+            Reason::Stalled => format!(
+                "the {own} had closed its own TCP window meanwhile, so nothing that the {name} answers could come"
+            ),
+            Reason::Busy => format!(
+                "the {name} was sending meanwhile, frames of up to {}, inside of which no Pong can come: it waited behind one, or the program of the {name} does not answer pings",
+                quote::bytes(self.longest_frame)
+            ),
+            Reason::OtherPongs => {
+                format!(
+                    "the {name} sent Pongs, and none with the payload of a Ping, as an answer has to have it"
+                )
+            }
+            Reason::Deaf => {
+                format!("the {name} sent other data meanwhile, so its program does not answer pings")
+            }
+            Reason::Silent => format!("the {name} sent nothing at all in that time"),
+            Reason::Stopped => format!(
+                "no byte was sent again, so the system of the {name} took them and its program stood still"
+            ),
+        };
+        format!("{many} of the {own} had no {pong} for {}; {why}", quote::seconds(self.seconds))
+    }
+
+    fn help(&self) -> String {
+        let (own, name) = (self.from.name(), self.from.other().name());
+        match self.reason {
             Reason::Lost => String::from("find out where packets are lost or dropped between the two"),
             Reason::Stalled => {
                 format!("find out why the program of the {own} did not read what the {name} sent")
@@ -145,32 +208,34 @@ fn unanswered(connection: &Connection, from: Role) -> Option<Finding> {
                 "let the {name} send large messages in fragments, so that a Pong can go between them, or let the {own} wait longer"
             ),
             _ => format!("find out what blocked the {name} at this time, so that it did not answer pings"),
-        });
-    if let Some(close) = gave_up {
-        finding =
-            finding.shows(close.seen, format!("the {} gives up with {}", from.name(), quote::close(close)));
-    }
-    if let Some((_, seen)) = hung_up {
-        finding = finding.shows(
-            seen,
-            format!("the {} gives up with {}, without a Close", from.name(), quote::ending(connection)),
-        );
-    }
-    match (late, pings.slowest_answer) {
-        (Some(answer), _) => {
-            finding = finding.shows(answer.until, format!("the Pong of the {} comes too late", to.name()));
         }
-        (None, Some(slowest)) => {
-            let longest = quote::seconds(slowest.nanos() as f64 / 1e9);
-            let text = match pings.answered {
-                1 => format!("one Ping before was answered, after {longest}"),
-                count => format!("{count} Pings before were answered, the slowest after {longest}"),
-            };
-            finding = finding.shows(ping, text);
-        }
-        (None, None) => {}
     }
-    Some(finding)
+
+    /// Adds how the sender gave up, and what became of other Pings.
+    fn with_evidence(&self, mut finding: Finding) -> Finding {
+        let (own, name) = (self.from.name(), self.from.other().name());
+        if let Some(close) = self.close {
+            finding = finding.shows(close.seen, format!("the {own} gives up with {}", quote::close(close)));
+        }
+        if let Some(seen) = self.hung_up {
+            let how = quote::ending(self.connection);
+            finding = finding.shows(seen, format!("the {own} gives up with {how}, without a Close"));
+        }
+        match (self.late, self.pings.slowest_answer) {
+            (Some(answer), _) => {
+                finding.shows(answer.until, format!("the Pong of the {name} comes too late"))
+            }
+            (None, Some(slowest)) => {
+                let longest = quote::seconds(slowest.nanos() as f64 / 1e9);
+                let text = match self.pings.answered {
+                    1 => format!("one Ping before was answered, after {longest}"),
+                    count => format!("{count} Pings before were answered, the slowest after {longest}"),
+                };
+                finding.shows(self.ping, text)
+            }
+            (None, None) => finding,
+        }
+    }
 }
 
 /// What a server of engine.io says without a word: its heartbeat is a text message of one byte, and it closes with no code, or in
@@ -213,6 +278,8 @@ enum Reason {
     Stalled,
     /// The other side was sending frames so large that each may have been the one before the Pong.
     Busy,
+    /// The other side sent Pongs, but none with the payload of a Ping.
+    OtherPongs,
     /// The other side sent something else.
     Deaf,
     /// It sent nothing.

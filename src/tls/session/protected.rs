@@ -1,32 +1,23 @@
 //! Records as they come: in the clear, under the keys of TLS 1.2 or 1.3, or sealed for good.
 
 use super::Progress::{self, Done, NeedsKey, NeedsPeer};
-use super::{EarlyData, Out, Plain, Session, join};
-use crate::capture::Seen;
+use super::{EarlyData, Outlet, Plain, Session, join};
 use crate::net::Side;
 use crate::tls::facts::Version;
-use crate::tls::keyring::Keyring;
 use crate::tls::protect::{Attempt, Opening, Phase, Protection, Tls12, Tls13};
 use crate::tls::record::{ContentType, Header, Lost, Record};
 use std::mem::take;
 
 impl Session {
-    pub(super) fn process(
-        &mut self,
-        from: Side,
-        record: Record<'_>,
-        seen: Seen,
-        keys: &mut Keyring,
-        out: &mut Out<'_>,
-    ) -> Progress {
+    pub(super) fn process(&mut self, from: Side, record: Record<'_>, to: &mut Outlet<'_, '_>) -> Progress {
         match self.direction(from).protection {
-            Protection::Clear => self.clear(from, record, seen, keys, out),
-            Protection::Tls12(_) => self.tls12(from, record, seen, keys, out),
-            Protection::Tls13(_) => self.tls13(from, record, seen, keys, out),
+            Protection::Clear => self.clear(from, record, to),
+            Protection::Tls12(_) => self.tls12(from, record, to),
+            Protection::Tls13(_) => self.tls13(from, record, to),
             Protection::Sealed => {
                 self.unread(from, record.header.len());
                 if self.readable {
-                    self.tell_unread(seen, keys, out);
+                    self.tell_unread(to);
                 }
                 Done
             }
@@ -34,20 +25,13 @@ impl Session {
     }
 
     /// A record before protection.
-    pub(super) fn clear(
-        &mut self,
-        from: Side,
-        record: Record<'_>,
-        seen: Seen,
-        keys: &mut Keyring,
-        out: &mut Out<'_>,
-    ) -> Progress {
+    pub(super) fn clear(&mut self, from: Side, record: Record<'_>, to: &mut Outlet<'_, '_>) -> Progress {
         if record.lost.is_some() {
             self.direction(from).messages.gap();
         }
         match record.header.kind {
-            ContentType::Handshake => self.handshake(from, record.body, keys),
-            ContentType::Alert => self.alert(from, record.body, seen),
+            ContentType::Handshake => self.handshake(from, record.body, to.keys),
+            ContentType::Alert => self.alert(from, record.body, to.seen),
             ContentType::Heartbeat => {}
             ContentType::ChangeCipherSpec | ContentType::ApplicationData => {
                 let is_change = record.header.kind == ContentType::ChangeCipherSpec;
@@ -78,23 +62,16 @@ impl Session {
                     _ => Protection::Sealed,
                 };
                 if !is_change {
-                    return self.process(from, record, seen, keys, out);
+                    return self.process(from, record, to);
                 }
             }
         }
         Done
     }
 
-    pub(super) fn tls12(
-        &mut self,
-        from: Side,
-        record: Record<'_>,
-        seen: Seen,
-        keys: &mut Keyring,
-        out: &mut Out<'_>,
-    ) -> Progress {
+    pub(super) fn tls12(&mut self, from: Side, record: Record<'_>, to: &mut Outlet<'_, '_>) -> Progress {
         let Protection::Tls12(mut state) = take(&mut self.direction(from).protection) else { return Done };
-        let mut scratch = take(&mut keys.scratch);
+        let mut scratch = take(&mut to.keys.scratch);
         let mut tries = self.tries;
         let lost = join(self.direction(from).lost, record.lost);
         let mut attempt =
@@ -106,13 +83,13 @@ impl Session {
         } else {
             // Sessions only where nothing else opens it, for other shards of the run may have to be waited for.
             for masters in [Self::masters, Self::resumed] {
-                let masters = masters(self, keys);
+                let masters = masters(self, to.keys);
                 self.direction(from).tried |= !masters.is_empty();
                 for master in &masters {
                     let Some(opener) = self.opener12(from, master) else { continue };
                     opening = state.begin(opener, &mut attempt);
                     if opening.is_some() {
-                        self.keep_master(*master, keys);
+                        self.keep_master(*master, to.keys);
                         break;
                     }
                 }
@@ -120,7 +97,7 @@ impl Session {
                     break;
                 }
             }
-            if opening.is_none() && keys.may_grow() {
+            if opening.is_none() && to.keys.may_grow() {
                 progress = NeedsKey;
             }
         }
@@ -128,7 +105,7 @@ impl Session {
         let is_first = !state.has_keys();
         self.direction(from).protection = Protection::Tls12(state);
         match opening {
-            Some(opening) => self.opened_record(from, opening, lost, &scratch, seen, keys, out),
+            Some(opening) => self.opened_record(from, opening, lost, &scratch, to),
             None if progress == NeedsKey => {}
             None if is_first || self.tries == 0 => {
                 self.direction(from).protection = Protection::Sealed;
@@ -136,23 +113,16 @@ impl Session {
             }
             None => self.failed(from, record, lost),
         }
-        keys.scratch = scratch;
+        to.keys.scratch = scratch;
         progress
     }
 
-    pub(super) fn tls13(
-        &mut self,
-        from: Side,
-        record: Record<'_>,
-        seen: Seen,
-        keys: &mut Keyring,
-        out: &mut Out<'_>,
-    ) -> Progress {
+    pub(super) fn tls13(&mut self, from: Side, record: Record<'_>, to: &mut Outlet<'_, '_>) -> Progress {
         match record.header.kind {
             ContentType::ApplicationData => {}
             // A client that cannot compute keys says so in the clear.
             ContentType::Alert => {
-                self.alert(from, record.body, seen);
+                self.alert(from, record.body, to.seen);
                 return Done;
             }
             _ => return Done,
@@ -169,13 +139,13 @@ impl Session {
         if self.early_data != EarlyData::Accepted {
             state.skip_early_data();
         }
-        let mut scratch = take(&mut keys.scratch);
+        let mut scratch = take(&mut to.keys.scratch);
         let mut tries = self.tries;
         let lost = join(self.direction(from).lost, record.lost);
         let mut attempt =
             Attempt { header: &record.header, body: record.body, lost, tries: &mut tries, out: &mut scratch };
         let random = self.client_hello.as_ref().map(|hello| hello.random).unwrap_or_default();
-        let log = keys.log();
+        let log = to.keys.log();
         let secrets = |phase: Phase| match phase.label(is_client) {
             Some(label) => log.secrets(&random, label).collect(),
             None => Vec::new(),
@@ -188,19 +158,19 @@ impl Session {
         self.direction(from).tried |= has_keys;
         let mut progress = Done;
         match opening {
-            Some(opening) => self.opened_record(from, opening, lost, &scratch, seen, keys, out),
+            Some(opening) => self.opened_record(from, opening, lost, &scratch, to),
             // The log may be written while the capture runs, a line at a time.
-            None if !complete && keys.may_grow() => progress = NeedsKey,
+            None if !complete && to.keys.may_grow() => progress = NeedsKey,
             None if !has_keys || self.tries == 0 => {
                 self.direction(from).protection = Protection::Sealed;
                 self.unread(from, record.header.len());
                 if self.readable {
-                    self.tell_unread(seen, keys, out);
+                    self.tell_unread(to);
                 }
             }
             None => self.failed(from, record, lost),
         }
-        keys.scratch = scratch;
+        to.keys.scratch = scratch;
         progress
     }
 
@@ -210,16 +180,14 @@ impl Session {
         self.direction(from).lost = join(lost, Some(Lost { span: len, least: 1, most: 1 }));
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one record and where it goes")]
+    /// Tells the contents of a record that was opened.
     pub(super) fn opened_record(
         &mut self,
         from: Side,
         opening: Opening,
         lost: Option<Lost>,
         bytes: &[u8],
-        seen: Seen,
-        keys: &mut Keyring,
-        out: &mut Out<'_>,
+        to: &mut Outlet<'_, '_>,
     ) {
         let early = self.early_data;
         let direction = self.direction(from);
@@ -248,14 +216,14 @@ impl Session {
             ContentType::ApplicationData if bytes.is_empty() => {}
             ContentType::ApplicationData => {
                 self.readable = true;
-                self.tell_unread(seen, keys, out);
+                self.tell_unread(to);
                 let direction = self.direction(from);
                 let offset = direction.plain;
                 direction.plain = offset.saturating_add(bytes.len() as u64);
-                out(Plain::Data { from, offset, bytes, seen }, keys);
+                to.tell(Plain::Data { from, offset, bytes, seen: to.seen });
             }
-            ContentType::Handshake => self.handshake(from, bytes, keys),
-            ContentType::Alert => self.alert(from, bytes, seen),
+            ContentType::Handshake => self.handshake(from, bytes, to.keys),
+            ContentType::Alert => self.alert(from, bytes, to.seen),
             // The keys of a renegotiation follow.
             ContentType::ChangeCipherSpec => {
                 if let Protection::Tls12(state) = &mut self.direction(from).protection {
@@ -274,7 +242,7 @@ impl Session {
     }
 
     /// Tells gaps of both sides, once anything can be told.
-    pub(super) fn tell_unread(&mut self, seen: Seen, keys: &mut Keyring, out: &mut Out<'_>) {
+    pub(super) fn tell_unread(&mut self, to: &mut Outlet<'_, '_>) {
         if !self.readable {
             return;
         }
@@ -284,7 +252,7 @@ impl Session {
             if len > 0 {
                 let offset = direction.plain;
                 direction.plain = offset.saturating_add(len);
-                out(Plain::Gap { from, offset, len, seen }, keys);
+                to.tell(Plain::Gap { from, offset, len, seen: to.seen });
             }
         }
     }
