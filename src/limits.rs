@@ -316,7 +316,7 @@ pub const ATTEMPTS_AFTER: usize = 16;
 
 /// TLS connections without a key that are remembered once they ended: a gateway that ends TLS may have stood between one of
 /// them and a session in the clear. Each such session looks at all of them.
-pub const FRONTS: usize = 256;
+pub const TLS_TERMINATIONS: usize = 256;
 
 /// TCP connections without payload that are remembered: among them are a gateway's failed attempts at its upstream.
 pub const UNUSED: usize = 1 << 12;

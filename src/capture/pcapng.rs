@@ -46,6 +46,17 @@ enum Content {
     Unreadable(&'static str),
 }
 
+/// What a packet block says of its packet; there are three kinds of such blocks.
+struct Fields {
+    /// Index of the interface that captured it.
+    interface: usize,
+    ticks: Option<u64>,
+    captured: u32,
+    original: u32,
+    /// Where its bytes begin in the body of the block.
+    data_at: usize,
+}
+
 /// The packet block that the enhanced one replaced.
 const PACKET_BLOCK: u32 = 2;
 
@@ -176,19 +187,20 @@ impl Section {
     #[inline]
     fn enhanced(&self, body: &[u8], window: &Window, tally: &mut Tally) -> Option<Content> {
         let order = self.order;
-        let id = order.u32(body, 0)? as usize;
-        let ticks = (u64::from(order.u32(body, 4)?) << 32) | u64::from(order.u32(body, 8)?);
+        let interface = order.u32(body, 0)? as usize;
+        let ticks = Some((u64::from(order.u32(body, 4)?) << 32) | u64::from(order.u32(body, 8)?));
         let (captured, original) = (order.u32(body, 12)?, order.u32(body, 16)?);
-        self.packet(id, Some(ticks), captured, original, 20, body, window, tally)
+        self.packet(Fields { interface, ticks, captured, original, data_at: 20 }, body, window, tally)
     }
 
     fn obsolete(&self, body: &[u8], window: &Window, tally: &mut Tally) -> Option<Content> {
         let order = self.order;
-        let id = usize::from(order.u16(body, 0)?);
+        let interface = usize::from(order.u16(body, 0)?);
         let drops = order.u16(body, 2)?;
-        let ticks = (u64::from(order.u32(body, 4)?) << 32) | u64::from(order.u32(body, 8)?);
+        let ticks = Some((u64::from(order.u32(body, 4)?) << 32) | u64::from(order.u32(body, 8)?));
         let (captured, original) = (order.u32(body, 12)?, order.u32(body, 16)?);
-        let content = self.packet(id, Some(ticks), captured, original, 20, body, window, tally)?;
+        let fields = Fields { interface, ticks, captured, original, data_at: 20 };
+        let content = self.packet(fields, body, window, tally)?;
         // All ones: not known.
         if drops != u16::MAX {
             tally.dropped = tally.dropped.saturating_add(drops.into());
@@ -203,22 +215,14 @@ impl Section {
         let held = u32::try_from(body.len().saturating_sub(4)).ok()?;
         tally.untimed = tally.untimed.saturating_add(1);
         let snap_len = self.interfaces.first().map(|i| i.snap_len).filter(|&len| len > 0).unwrap_or(u32::MAX);
-        self.packet(0, None, original.min(snap_len).min(held), original, 4, body, window, tally)
+        let captured = original.min(snap_len).min(held);
+        let fields = Fields { interface: 0, ticks: None, captured, original, data_at: 4 };
+        self.packet(fields, body, window, tally)
     }
 
     #[inline]
-    #[expect(clippy::too_many_arguments, reason = "the fields of a packet block, of which three kinds exist")]
-    fn packet(
-        &self,
-        interface: usize,
-        ticks: Option<u64>,
-        captured: u32,
-        original: u32,
-        data_at: usize,
-        body: &[u8],
-        window: &Window,
-        tally: &mut Tally,
-    ) -> Option<Content> {
+    fn packet(&self, fields: Fields, body: &[u8], window: &Window, tally: &mut Tally) -> Option<Content> {
+        let Fields { interface, ticks, captured, original, data_at } = fields;
         if captured as usize > body.len().saturating_sub(data_at) {
             return Some(Content::Unreadable("a packet longer than its block"));
         }

@@ -4,7 +4,7 @@ use super::args::{Diff, ListFormat, Paper};
 use super::config::{Input, Surroundings, suppressions};
 use super::exit::{Outcome, Status};
 use super::file::File;
-use super::run::{Told, tell};
+use super::run::{Analysis, analyze_input};
 use super::{complain, printed};
 use crate::report::{Collector, Secrets, compare, model};
 use std::path::{Path, PathBuf};
@@ -54,6 +54,6 @@ fn inputs(args: &Diff, file: File, surroundings: &Surroundings) -> Result<[Input
 }
 
 fn read(input: &Input) -> Result<(model::Report, Outcome), Status> {
-    let Told { observer, summary, outcome } = tell(input, Collector::new(Secrets::Hidden))?;
+    let Analysis { observer, summary, outcome } = analyze_input(input, Collector::new(Secrets::Hidden))?;
     Ok((observer.finish(&summary), outcome))
 }

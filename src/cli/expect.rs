@@ -1,7 +1,7 @@
 //! `[[expect]]` of the configuration file: what it says, and what that asks of connections.
 
 use crate::role::Role;
-use crate::rules::Place;
+use crate::rules::UrlPattern;
 use crate::rules::expectation::{Demand, Expectation, Range};
 use crate::rules::selection::is_extension_name;
 use crate::time::duration;
@@ -56,7 +56,7 @@ impl Expect {
     /// # Errors
     /// Which value is none that its key can have.
     pub(super) fn meaning(self) -> Result<Expectation, String> {
-        let place = Place::new(self.host.as_deref(), self.path.as_deref());
+        let place = UrlPattern::new(self.host.as_deref(), self.path.as_deref());
         let time = |key: &str, text: &str| {
             duration(text)
                 .ok_or_else(|| format!("{key}: expected a length of time as 500ms or 30s, not {text:?}"))

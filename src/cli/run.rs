@@ -28,8 +28,9 @@ pub(super) fn analyze(config: &Config) -> Status {
     if config.input.captures.iter().any(|path| path.as_path() == Path::new("-")) {
         interrupt::end_with_the_input();
     }
-    let Told { observer: mut reports, summary, mut outcome } = match tell(&config.input, reports) {
-        Ok(told) => told,
+    let Analysis { observer: mut reports, summary, mut outcome } = match analyze_input(&config.input, reports)
+    {
+        Ok(analysis) => analysis,
         Err(status) => return status,
     };
     outcome.of_run = reports.close_policy(&config.input.suppressions);
@@ -43,7 +44,7 @@ pub(super) fn analyze(config: &Config) -> Status {
 }
 
 /// What came of reading all input.
-pub(super) struct Told<O> {
+pub(super) struct Analysis<O> {
     pub(super) observer: O,
     pub(super) summary: Summary,
     pub(super) outcome: Outcome,
@@ -53,7 +54,7 @@ pub(super) struct Told<O> {
 ///
 /// # Errors
 /// How the program ends where nothing can be read.
-pub(super) fn tell<O: Observer>(input: &Input, observer: O) -> Result<Told<O>, Status> {
+pub(super) fn analyze_input<O: Observer>(input: &Input, observer: O) -> Result<Analysis<O>, Status> {
     let (readers, failed) = inputs::open(&input.captures);
     if readers.is_empty() {
         return Err(Status::Unreadable);
@@ -75,7 +76,7 @@ pub(super) fn tell<O: Observer>(input: &Input, observer: O) -> Result<Told<O>, S
     let unreadable = !summary.unreadable.is_empty();
     let of_run = summary.findings.iter().map(|finding| finding.severity).max();
     let outcome = Outcome { unreadable, worst: tally.worst, connections: tally.connections, of_run };
-    Ok(Told { observer: tally.observer, summary, outcome })
+    Ok(Analysis { observer: tally.observer, summary, outcome })
 }
 
 /// Hands on what was selected, marks what does not count, and remembers the gravest finding that does.

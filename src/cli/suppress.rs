@@ -1,7 +1,7 @@
 //! `[[suppress]]` of the configuration file: findings that do not count, for a reason and for a time.
 
 use super::suggest::rules;
-use crate::rules::Place;
+use crate::rules::UrlPattern;
 use crate::rules::suppression::Ignored;
 use serde::Deserialize;
 use toml::value::Datetime;
@@ -44,7 +44,7 @@ impl Suppress {
         Ok(Suppressing {
             ignored: Ignored {
                 rules: rules("rule", &self.rule)?,
-                place: Place::new(self.host.as_deref(), self.path.as_deref()),
+                place: UrlPattern::new(self.host.as_deref(), self.path.as_deref()),
                 reason: self.reason,
             },
             expires,

@@ -3,7 +3,7 @@
 use super::args::{FailOn, GroupBy, TimeStyle, Verdict, View};
 use super::config::{Input, Surroundings};
 use super::exit::Status;
-use super::run::{Told, tell};
+use super::run::{Analysis, analyze_input};
 use super::{complain, printed};
 use crate::pipeline::Observer;
 use crate::report::connections::{self, Layout};
@@ -16,8 +16,8 @@ use crate::time::Zone;
 
 /// Lists every connection.
 pub(super) fn connections(view: View, layout: &Layout, surroundings: &Surroundings, page: Page) -> Status {
-    let Told { observer, summary, outcome } = match look(view, surroundings, Collector::new) {
-        Ok(told) => told,
+    let Analysis { observer, summary, outcome } = match look(view, surroundings, Collector::new) {
+        Ok(analysis) => analysis,
         Err(status) => return status,
     };
     let text = connections::render(&observer.finish(&summary), page, layout);
@@ -33,8 +33,8 @@ pub(super) enum Drawing {
 /// Draws the session that connection `id` belongs to.
 pub(super) fn ladder(id: usize, view: View, surroundings: &Surroundings, drawing: Drawing) -> Status {
     let times = view.telling.time.times();
-    let Told { observer, summary, outcome } = match look(view, surroundings, Collector::new) {
-        Ok(told) => told,
+    let Analysis { observer, summary, outcome } = match look(view, surroundings, Collector::new) {
+        Ok(analysis) => analysis,
         Err(status) => return status,
     };
     let report = observer.finish(&summary);
@@ -57,8 +57,8 @@ pub(super) fn ladder(id: usize, view: View, surroundings: &Surroundings, drawing
 /// Draws all connections over time.
 pub(super) fn timeline(view: View, surroundings: &Surroundings, page: Page) -> Status {
     let times = view.telling.time.times();
-    let Told { observer, summary, outcome } = match look(view, surroundings, Timeline::new) {
-        Ok(told) => told,
+    let Analysis { observer, summary, outcome } = match look(view, surroundings, Timeline::new) {
+        Ok(analysis) => analysis,
         Err(status) => return status,
     };
     let begins = summary.captures.iter().filter_map(|capture| capture.first).min();
@@ -74,14 +74,14 @@ fn look<O: Observer>(
     view: View,
     surroundings: &Surroundings,
     observer: impl FnOnce(Secrets) -> O,
-) -> Result<Told<O>, Status> {
+) -> Result<Analysis<O>, Status> {
     let everything = Suppressions::default();
     let input = Input::new(view.captures, view.reading, &view.judging, everything, surroundings);
     let input = input.map_err(|reason| {
         complain(&reason);
         Status::Usage
     })?;
-    tell(&input, observer(input.secrets))
+    analyze_input(&input, observer(input.secrets))
 }
 
 impl TimeStyle {

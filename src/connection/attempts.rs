@@ -12,7 +12,7 @@ pub(super) struct Upgrade {
     pub(super) offset: u64,
 }
 
-/// See the module.
+/// The failed upgrades of one HTTP/1.1 connection.
 pub(super) struct Attempts {
     /// The CONNECT tunnel that they are in.
     tunnel: Option<String>,

@@ -4,6 +4,7 @@
 //! that nobody asked yet wait; bytes of a client that asked for an upgrade wait for the answer.
 
 mod answer;
+mod pending;
 
 use super::attempts::{Attempts, Upgrade};
 use super::chunk::Waiting;
@@ -18,11 +19,11 @@ use crate::http::{
 use crate::limits;
 use crate::role::{Role, Sides};
 use crate::websocket::{self, Reading};
-use compact_str::CompactString;
+use pending::Pending;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// See the module.
+/// One HTTP/1.1 connection up to its upgrade.
 pub(super) struct Exchange {
     client: Reader,
     server: Reader,
@@ -111,19 +112,6 @@ enum Answered {
     /// A 101 like one before.
     Cached(Response),
     New(ResponseHead),
-}
-
-/// A request that waits for its answer.
-struct Pending {
-    /// `None` where `upgrade` has it.
-    method: Option<CompactString>,
-    /// The authority, for a CONNECT.
-    target: Option<CompactString>,
-    /// Facts, where it shows WebSocket intent.
-    upgrade: Option<Box<Upgrade>>,
-    /// Whether it asks for HTTP/2 (RFC 7540 §3.2).
-    http2: bool,
-    interim: Vec<u16>,
 }
 
 impl Reader {
@@ -477,18 +465,6 @@ impl Exchange {
             self.server = Reader::Over;
         }
         may
-    }
-}
-
-impl Pending {
-    fn method(&self) -> &str {
-        let of_upgrade = || self.upgrade.as_ref().map_or("GET", |upgrade| &upgrade.request.head.method);
-        self.method.as_deref().unwrap_or_else(of_upgrade)
-    }
-
-    /// Whether a positive answer makes the connection something else than HTTP.
-    fn may_end_http(&self) -> bool {
-        self.upgrade.is_some() || self.target.is_some() || self.http2
     }
 }
 

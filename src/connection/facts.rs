@@ -2,7 +2,7 @@
 
 mod frames;
 
-pub use frames::{Close, FrameFacts, Glimpse, LARGE, Pings};
+pub use frames::{Close, FrameFacts, LARGE, OpeningFrame, Pings};
 
 use super::anomaly::Anomaly;
 use super::carrier::Carrier;
@@ -62,12 +62,12 @@ pub struct Connection {
     /// What the capture did not show of it.
     pub quality: Quality,
     /// Its messages one by one, where a list was asked for.
-    pub messages: Option<Box<Listed>>,
+    pub messages: Option<Box<ListedMessages>>,
 }
 
 /// Messages of both sides.
 #[derive(Clone, Default, Debug)]
-pub struct Listed {
+pub struct ListedMessages {
     /// In order of their first frames, each with its sender.
     pub entries: Vec<(Role, Entry)>,
     /// Messages that are not among these, because they are more than [`crate::limits::MESSAGES`]: earlier ones of the

@@ -31,7 +31,7 @@ pub(super) enum Protocol {
     Nothing,
 }
 
-/// See the module. What every packet with payload touches comes first, in one line of memory.
+/// One TCP connection. What every packet with payload touches comes first, in one line of memory.
 #[repr(C, align(64))]
 pub(super) struct Flow {
     /// What is inside all TLS.

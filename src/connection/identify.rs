@@ -1,4 +1,4 @@
-//! What a flow carries, told by its first bytes; and who is client where no SYN tells.
+//! Identifies what a flow carries by its first bytes, and who is the client where the capture has no SYN.
 
 use super::chunk::Waiting;
 use super::streams::Opening;

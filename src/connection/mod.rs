@@ -1,4 +1,11 @@
 //! From streams to facts: which flows are WebSocket, what was asked and answered, and how each connection ended.
+//!
+//! [`Connections`] takes the events of all flows (`table`). A flow costs little until it may be WebSocket: at first it is only a
+//! `start`; with its first payload it becomes a `flow`, which `identify` tells by its first bytes. Over HTTP/1.1 it is an
+//! `exchange` of requests and answers until one is an upgrade; HTTP/2 is a `multiplex` of `streams`, each of which may be a
+//! WebSocket (RFC 8441). Then a `session` turns frames into facts.
+//!
+//! What comes out is a [`Connection`] (`facts`): everything that rules judge and reports print, without an opinion.
 
 mod anomaly;
 mod attempts;
@@ -34,10 +41,10 @@ pub use anomaly::Anomaly;
 pub use carrier::{Carrier, ConnectProtocol, Http2};
 pub use ending::{ApiClose, CloseState, Ending, Transport};
 pub use facts::{
-    Close, Connection, FrameFacts, Garbled, Glimpse, LARGE, Listed, Outcome, Pings, Quality, Repeats,
-    Request, Reset, Response, RoleEvidence, Span, TcpFacts, Unused,
+    Close, Connection, FrameFacts, Garbled, LARGE, ListedMessages, OpeningFrame, Outcome, Pings, Quality,
+    Repeats, Request, Reset, Response, RoleEvidence, Span, TcpFacts, Unused,
 };
 pub use head_cache::HeadCache;
 pub use table::{Carried, Connections, Counters, FlowEvent, Parked};
-pub use undelivered::{Place, Undelivered};
-pub use unread::{Roll, Unread};
+pub use undelivered::{Reporter, Undelivered};
+pub use unread::{ListQuota, Unread};

@@ -11,7 +11,7 @@ use crate::role::{Role, Sides};
 use crate::websocket::Reading;
 use std::sync::Arc;
 
-/// See the module.
+/// One HTTP/2 connection and its streams.
 pub(super) struct Multiplex {
     readers: Sides<FrameReader>,
     hpack: Sides<Hpack>,

@@ -14,7 +14,7 @@ use crate::websocket::{
 };
 use std::sync::Arc;
 
-/// See the module. What every packet touches comes first.
+/// One WebSocket in progress. What every packet touches comes first.
 #[repr(C)]
 pub(super) struct Session {
     sides: Sides<Side>,

@@ -32,7 +32,7 @@ pub(super) enum Opening {
     Midway,
 }
 
-/// See the module.
+/// The streams of one HTTP/2 connection that are WebSockets, or may become one.
 pub(super) struct Streams {
     open: BTreeMap<u32, Box<Stream>>,
     /// Streams that are over before the server was heard: whether it can be heard at all is known later.

@@ -1,13 +1,14 @@
 //! What nearly every frame of one side touches, side by side in memory: where thousands of sessions are open, fetching a
 //! line of it costs more than the work on it.
 
-use super::facts::{FrameFacts, Glimpse, LARGE};
+use super::facts::{FrameFacts, LARGE, OpeningFrame};
 use crate::capture::Seen;
 use crate::limits;
 use crate::role::{Role, Sides};
 use crate::websocket::{FrameHeader, Messages, Opcode};
 
-/// See the module. The facts of the same side hold what few frames touch, and get the rest from [`Tally::hand_over`].
+/// The counters of one side's frames. What few frames touch is in the [`FrameFacts`] of the same side, which get the rest from
+/// [`Tally::hand_over`] in the end.
 #[repr(align(64))]
 pub(super) struct Tally {
     text: u64,
@@ -72,7 +73,7 @@ impl Tally {
         }
         if usize::from(self.glimpsed) < limits::GLIMPSES {
             self.glimpsed += 1;
-            glimpse(header, seen, &mut frames[self.from]);
+            frame(header, seen, &mut frames[self.from]);
         }
     }
 
@@ -147,9 +148,9 @@ impl Tally {
 
 /// Keeps something of one of the first frames.
 #[inline(never)]
-fn glimpse(header: &FrameHeader, seen: Seen, facts: &mut FrameFacts) {
+fn frame(header: &FrameHeader, seen: Seen, facts: &mut FrameFacts) {
     facts.first.get_or_insert(seen);
-    facts.opening.push(Glimpse::of(header));
+    facts.opening.push(OpeningFrame::of(header));
 }
 
 /// Counts a frame other than text and binary ones.

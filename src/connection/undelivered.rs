@@ -17,13 +17,13 @@ pub struct Undelivered {
     pub span: Span,
     /// The longest time in which it was said again and nothing of that side was acknowledged.
     pub stuck: Repeats,
-    /// Where the one who says it stands.
-    pub place: Place,
+    /// Who says it, by where it stands.
+    pub reporter: Reporter,
 }
 
-/// Who tells of a packet that it did not arrive.
+/// Who reports that a packet did not arrive.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place {
+pub enum Reporter {
     /// The host that sent the packet: its own routes or its own neighbours.
     Sender,
     /// Somebody between the two: a router or a firewall.
@@ -70,12 +70,12 @@ impl Errors {
                 *known = mtu.min(*known);
             }
         } else if self.0.len() < limits::ICMP_KINDS {
-            let place = match says.by {
-                by if by == key.endpoint(from.other()).ip => Place::Destination,
-                by if by == key.endpoint(from).ip => Place::Sender,
-                _ => Place::Path,
+            let reporter = match says.by {
+                by if by == key.endpoint(from.other()).ip => Reporter::Destination,
+                by if by == key.endpoint(from).ip => Reporter::Sender,
+                _ => Reporter::Path,
             };
-            let told = Undelivered { says, count: 1, span: first.span, stuck: first, place };
+            let told = Undelivered { says, count: 1, span: first.span, stuck: first, reporter };
             self.0.reserve_exact(1);
             self.0.push(Kind { from, told, acked, since: first });
         }
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!((of_client.len(), of_client[0].count), (1, 10 * limits::ICMP_KINDS as u32));
         assert_eq!(of_client[0].says.kind, IcmpKind::TooBig { mtu: Some(1420) });
         assert_eq!(of_client[0].span, Span { from: seen(1), until: seen(80) });
-        assert_eq!((of_client[0].place, server[0].place), (Place::Destination, Place::Sender));
+        assert_eq!((of_client[0].reporter, server[0].reporter), (Reporter::Destination, Reporter::Sender));
         for code in 0..=u8::MAX {
             errors.note(client, (Icmp { by, kind: IcmpKind::Other, code: (3, code) }, 1), &key, seen(100));
         }
@@ -137,7 +137,7 @@ mod tests {
             errors.note(client, (says, acked), &key, seen(second));
         }
         let told = errors.by_role(client).client[0];
-        assert_eq!((told.count, told.place), (7, Place::Path));
+        assert_eq!((told.count, told.reporter), (7, Reporter::Path));
         assert_eq!(told.stuck, Repeats { count: 3, span: Span { from: seen(3), until: seen(9) } });
     }
 }

@@ -31,19 +31,19 @@ pub struct Unread {
     pub names: BTreeSet<String>,
     /// Of all these, those that were not listed because there were too many.
     pub unlisted: u64,
-    /// Those that were.
-    pub roll: Roll,
+    /// How many of them were listed.
+    pub quota: ListQuota,
 }
 
-/// How many are listed: those of clients that may have meant a WebSocket, and others, so that pages leave room for what may
-/// matter.
+/// Counts the TLS connections that a report lists. Those of clients that may have meant a WebSocket have a bound of their own,
+/// so that pages of a browser leave room for them.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Roll {
+pub struct ListQuota {
     for_websocket: usize,
     others: usize,
 }
 
-impl Roll {
+impl ListQuota {
     /// Takes one more; false where it is one too many of its kind.
     pub fn takes(&mut self, tls: &Facts) -> bool {
         let count = if tls.offers_http1_at_most() { &mut self.for_websocket } else { &mut self.others };
@@ -102,7 +102,7 @@ impl Unread {
             };
             keep(&mut self.unsupported_as, &what);
         }
-        let listed = self.roll.takes(tls);
+        let listed = self.quota.takes(tls);
         self.unlisted += u64::from(!listed);
         listed
     }
@@ -148,11 +148,12 @@ mod tests {
     fn pages_leave_room_for_what_may_be_a_websocket() {
         let page =
             Facts { alpn_offered: vec![String::from("h2"), String::from("http/1.1")], ..Facts::default() };
-        let mut roll = Roll::default();
-        let listed =
-            |roll: &mut Roll, tls: &Facts| (0..2 * limits::TLS_UNREAD).filter(|_| roll.takes(tls)).count();
-        assert_eq!(listed(&mut roll, &page), limits::TLS_UNREAD);
-        assert_eq!(listed(&mut roll, &Facts::default()), limits::TLS_UNREAD);
-        assert!(!roll.takes(&page) && !roll.takes(&Facts::default()));
+        let mut quota = ListQuota::default();
+        let listed = |quota: &mut ListQuota, tls: &Facts| {
+            (0..2 * limits::TLS_UNREAD).filter(|_| quota.takes(tls)).count()
+        };
+        assert_eq!(listed(&mut quota, &page), limits::TLS_UNREAD);
+        assert_eq!(listed(&mut quota, &Facts::default()), limits::TLS_UNREAD);
+        assert!(!quota.takes(&page) && !quota.takes(&Facts::default()));
     }
 }

@@ -1,7 +1,7 @@
 //! Who ended a session, or made its answer, where the legs on both sides of the gateway were captured: whoever acted
 //! first.
 
-use super::sign::{Proof, first_sign, may_have_been_first};
+use super::sign::{Proof, Sign, first_sign, may_have_been_first};
 use super::verdict::{Party, Reason, Verdict};
 use crate::confidence::Confidence;
 use crate::connection::{Connection, Outcome, Transport};
@@ -34,8 +34,36 @@ pub fn ending(legs: &Legs<'_>) -> Option<Verdict> {
     }
     let Some((first, rest)) = signs.split_first() else { return silence(legs) };
     let passed_on = rest.iter().find(|sign| sign.party != first.party);
-    let gap = passed_on.map(|sign| sign.at.nanos_since(first.at));
+    let (confidence, counter) = doubt(legs, first, rest, passed_on);
+    let mut reasons = vec![Reason { seen: Some(first.seen), text: first.text() }];
+    if let Some(later) = passed_on {
+        let gap = later.at.nanos_since(first.at);
+        let when = if gap < 0 { String::from("at that time") } else { format!("{} later", millis(gap)) };
+        reasons.push(Reason { seen: Some(later.seen), text: format!("{} {when}", later.text()) });
+    } else {
+        let leg = if first.on_upstream { "client leg" } else { "upstream leg" };
+        reasons.push(Reason { seen: None, text: format!("nothing ended the {leg}") });
+    }
+    let party = if first.proof == Proof::Foreign { Party::Network } else { first.party };
+    Some(Verdict {
+        origin: party,
+        blame: party,
+        confidence: confidence.min(pair.confidence),
+        reasons,
+        counter,
+        settle: (pair.confidence < Confidence::Certain).then_some(SETTLE_PAIR),
+    })
+}
 
+/// How sure it is that this sign came before the rest, and the weightiest reason why it may not have.
+fn doubt(
+    legs: &Legs<'_>,
+    first: &Sign,
+    rest: &[Sign],
+    passed_on: Option<&Sign>,
+) -> (Confidence, Option<Reason>) {
+    let unsure = legs.pair.clock.uncertainty;
+    let gap = passed_on.map(|sign| sign.at.nanos_since(first.at));
     let mut confidence = Confidence::Certain;
     let mut counter = None;
     if gap.is_some_and(|gap| gap <= unsure) && unsure > 0 {
@@ -45,7 +73,7 @@ pub fn ending(legs: &Legs<'_>) -> Option<Verdict> {
             text: format!("the clocks of the two captures are only known to {}", millis(unsure)),
         });
     }
-    if let Some(sign) = signs.iter().find(|sign| sign.proof == Proof::Unseen) {
+    if let Some(sign) = std::iter::once(first).chain(rest).find(|sign| sign.proof == Proof::Unseen) {
         confidence = Confidence::Likely;
         counter = Some(Reason {
             seen: Some(sign.seen),
@@ -81,24 +109,7 @@ pub fn ending(legs: &Legs<'_>) -> Option<Verdict> {
             ),
         });
     }
-    let mut reasons = vec![Reason { seen: Some(first.seen), text: first.text() }];
-    if let Some(later) = passed_on {
-        let gap = later.at.nanos_since(first.at);
-        let when = if gap < 0 { String::from("at that time") } else { format!("{} later", millis(gap)) };
-        reasons.push(Reason { seen: Some(later.seen), text: format!("{} {when}", later.text()) });
-    } else {
-        let leg = if first.on_upstream { "client leg" } else { "upstream leg" };
-        reasons.push(Reason { seen: None, text: format!("nothing ended the {leg}") });
-    }
-    let party = if first.proof == Proof::Foreign { Party::Network } else { first.party };
-    Some(Verdict {
-        origin: party,
-        blame: party,
-        confidence: confidence.min(pair.confidence),
-        reasons,
-        counter,
-        settle: (pair.confidence < Confidence::Certain).then_some(SETTLE_PAIR),
-    })
+    (confidence, counter)
 }
 
 /// Who made the answer to the upgrade, and whose fault it is that there is no session; `None` where both legs show a

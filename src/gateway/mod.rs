@@ -1,4 +1,8 @@
-//! Gateways: by what signs their answers are known, by what timers their endings, and who ended a session.
+//! Gateways: which product answered (`signatures`), whose timer ended a session (`timers`), and who ended it or made its
+//! answer, with the reasons for and against: from one leg (`one_leg`), or from both (`both_legs`).
+//!
+//! A [`Census`] keeps a small record of every connection of a run and finds patterns among them, such as many sessions that
+//! ended after the same silence.
 
 mod both_legs;
 mod bursts;

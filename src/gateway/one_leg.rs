@@ -7,101 +7,126 @@ use super::timers::{TIMERS, Timer};
 use super::verdict::{Party, Reason, Verdict};
 use crate::capture::Seen;
 use crate::confidence::Confidence;
-use crate::connection::Connection;
+use crate::connection::{Close, Connection, Response};
 use crate::role::Role;
 
 /// What speaks for a gateway, or for the application behind it, where only the client's leg was captured.
 pub fn one_leg(connection: &Connection) -> Verdict {
-    let mut signs: Vec<(i32, Reason)> = Vec::new();
-    let mut add = |weight: i32, seen: Option<Seen>, text: String| signs.push((weight, Reason { seen, text }));
-    let mut declared = false;
-    let mut hard = false;
+    let mut signs = Signs::default();
     if let Some(response) = &connection.response {
-        let status = response.head.status;
-        let seen = Some(response.seen);
-        let found = identify(&response.head, &response.body);
-        if let Some(own) = found.iter().find(|sign| sign.signature.proof == Proof::OwnAnswer) {
-            hard = own.signature.confirmed;
-            add(5, seen, format!("{} makes such answers itself: {}", own.signature.product, own.found));
-        } else if let Some(sign) = relay(&response.head, &response.body) {
-            add(1, seen, format!("the answer came through {}: {}", sign.signature.product, sign.found));
-        }
-        if matches!(status, 502 | 504) {
-            add(3, seen, format!("a {status} speaks of something behind the one who sends it"));
-        }
+        signs.add_answer(response);
     }
     let parting = Parting::of(connection).filter(|parting| parting.by == Role::Server);
-    let quiet = parting.and_then(|parting| parting.quiet).map(|nanos| nanos as f64 / 1e9);
-    let own = connection.closes.first().filter(|close| close.from == Role::Server);
-    if let Some(close) = own {
-        let seen = Some(close.seen);
+    if let Some(close) = connection.closes.first().filter(|close| close.from == Role::Server) {
+        signs.add_close(close, parting.and_then(|parting| parting.quiet));
+    }
+    if let Some(parting) = parting.filter(|parting| matches!(parting.how, How::Fin | How::Reset)) {
+        signs.add_end_of_tcp(connection, &parting);
+    }
+    signs.weigh()
+}
+
+/// Signs with their weights: positive for the gateway, negative for the application.
+#[derive(Default)]
+struct Signs {
+    list: Vec<(i32, Reason)>,
+    /// Whether the answer is one that a gateway is known to make itself.
+    is_own_answer: bool,
+    /// Whether whoever closed calls itself a gateway.
+    is_declared: bool,
+}
+
+impl Signs {
+    fn add(&mut self, weight: i32, seen: Seen, text: impl Into<String>) {
+        self.list.push((weight, Reason { seen: Some(seen), text: text.into() }));
+    }
+
+    fn add_answer(&mut self, response: &Response) {
+        let (status, seen) = (response.head.status, response.seen);
+        let found = identify(&response.head, &response.body);
+        if let Some(own) = found.iter().find(|sign| sign.signature.proof == Proof::OwnAnswer) {
+            self.is_own_answer = own.signature.confirmed;
+            self.add(5, seen, format!("{} makes such answers itself: {}", own.signature.product, own.found));
+        } else if let Some(sign) = relay(&response.head, &response.body) {
+            self.add(1, seen, format!("the answer came through {}: {}", sign.signature.product, sign.found));
+        }
+        if matches!(status, 502 | 504) {
+            self.add(3, seen, format!("a {status} speaks of something behind the one who sends it"));
+        }
+    }
+
+    /// A Close of the server's side, after so many nanoseconds of silence.
+    fn add_close(&mut self, close: &Close, quiet: Option<i64>) {
+        let seen = close.seen;
         let reason = close.reason.to_ascii_lowercase();
+        let has_any = |words: &[&str]| words.iter().any(|word| reason.contains(word));
+        let is_minute = quiet.is_some_and(|nanos| (60.0..66.0).contains(&(nanos as f64 / 1e9)));
         match close.code {
-            Some(1014)
-                if ["auth", "token", "permission", "denied"].iter().any(|word| reason.contains(word)) =>
-            {
-                add(1, seen, String::from("Close 1014, for which the reason speaks of access rights"));
+            Some(1014) if has_any(&["auth", "token", "permission", "denied"]) => {
+                self.add(1, seen, "Close 1014, for which the reason speaks of access rights");
             }
             Some(1014) => {
-                declared = true;
-                add(3, seen, String::from("Close 1014, by which the sender calls itself a gateway"));
+                self.is_declared = true;
+                self.add(3, seen, "Close 1014, by which the sender calls itself a gateway");
             }
             Some(1012 | 1013 | 4000..=4999) => {
-                add(-2, seen, String::from("a code that applications send themselves"));
+                self.add(-2, seen, "a code that applications send themselves");
             }
-            Some(1000) if close.reason.is_empty() && quiet.is_some_and(|s| (60.0..66.0).contains(&s)) => {
-                add(-2, seen, String::from("an empty 1000 after a minute of silence is how Cowboy closes"));
+            Some(1000) if close.reason.is_empty() && is_minute => {
+                self.add(-2, seen, "an empty 1000 after a minute of silence is how Cowboy closes");
             }
-            _ if LIBRARY_REASONS.iter().any(|known| reason.contains(known)) => {
-                add(-3, seen, format!("the reason \"{}\" is a library's", close.reason));
+            _ if has_any(&LIBRARY_REASONS) => {
+                self.add(-3, seen, format!("the reason \"{}\" is a library's", close.reason));
             }
             _ => {}
         }
     }
-    if let Some(parting) = parting.filter(|parting| matches!(parting.how, How::Fin | How::Reset)) {
-        let seen = Some(parting.seen);
+
+    fn add_end_of_tcp(&mut self, connection: &Connection, parting: &Parting) {
         let product = connection.response.as_ref().and_then(|r| relay(&r.head, &r.body));
         let is_its_own = |timer: &&Timer| {
             product.as_ref().is_some_and(|sign| sign.signature.product == timer.product && timer.confirmed)
         };
-        let fitting = || TIMERS.iter().filter(|timer| timer.ended(&parting));
+        let fitting = || TIMERS.iter().filter(|timer| timer.ended(parting));
         let when = |timer: &Timer| format!("it ended {:.0} s after {}", timer.seconds, timer.resets.since());
+        let seen = parting.seen;
         match (fitting().find(is_its_own), fitting().next()) {
-            (Some(timer), _) => add(3, seen, format!("{}, the limit of {}", when(timer), timer.product)),
-            (None, Some(timer)) => add(1, seen, format!("{}, a usual limit", when(timer))),
+            (Some(timer), _) => {
+                self.add(3, seen, format!("{}, the limit of {}", when(timer), timer.product));
+            }
+            (None, Some(timer)) => self.add(1, seen, format!("{}, a usual limit", when(timer))),
             (None, None) if parting.how == How::Reset => {
-                add(-1, seen, String::from("a reset amid traffic is how a crash looks"));
+                self.add(-1, seen, "a reset amid traffic is how a crash looks");
             }
             (None, None) => {}
         }
     }
-    weigh(signs, hard, declared)
-}
 
-/// Adds the weights up: positive for the gateway, negative for the application.
-fn weigh(mut signs: Vec<(i32, Reason)>, hard: bool, declared: bool) -> Verdict {
-    let sum: i32 = signs.iter().map(|(weight, _)| weight).sum();
-    let (origin, confidence) = match sum {
-        _ if hard => (Party::Gateway, Confidence::Certain),
-        5.. if declared => (Party::Gateway, Confidence::Certain),
-        4.. => (Party::Gateway, Confidence::Likely),
-        2..=3 => (Party::Gateway, Confidence::Possible),
-        ..=-4 => (Party::Server, Confidence::Likely),
-        -3..=-2 => (Party::Server, Confidence::Possible),
-        _ => (Party::Unknown, Confidence::Possible),
-    };
-    signs.sort_by_key(|(weight, _)| std::cmp::Reverse(weight.abs()));
-    let speaks_for = |weight: i32| (weight > 0) == (sum >= 0);
-    let (mut reasons, against): (Vec<_>, Vec<_>) =
-        signs.into_iter().partition(|(weight, _)| speaks_for(*weight));
-    reasons.truncate(3);
-    Verdict {
-        origin,
-        blame: origin,
-        confidence,
-        reasons: reasons.into_iter().map(|(_, reason)| reason).collect(),
-        counter: against.into_iter().next().map(|(_, reason)| reason),
-        settle: (confidence < Confidence::Certain).then_some(SETTLE),
+    /// Adds the weights up.
+    fn weigh(mut self) -> Verdict {
+        let sum: i32 = self.list.iter().map(|(weight, _)| weight).sum();
+        let (origin, confidence) = match sum {
+            _ if self.is_own_answer => (Party::Gateway, Confidence::Certain),
+            5.. if self.is_declared => (Party::Gateway, Confidence::Certain),
+            4.. => (Party::Gateway, Confidence::Likely),
+            2..=3 => (Party::Gateway, Confidence::Possible),
+            ..=-4 => (Party::Server, Confidence::Likely),
+            -3..=-2 => (Party::Server, Confidence::Possible),
+            _ => (Party::Unknown, Confidence::Possible),
+        };
+        self.list.sort_by_key(|(weight, _)| std::cmp::Reverse(weight.abs()));
+        let speaks_for = |weight: i32| (weight > 0) == (sum >= 0);
+        let (mut reasons, against): (Vec<_>, Vec<_>) =
+            self.list.into_iter().partition(|(weight, _)| speaks_for(*weight));
+        reasons.truncate(3);
+        Verdict {
+            origin,
+            blame: origin,
+            confidence,
+            reasons: reasons.into_iter().map(|(_, reason)| reason).collect(),
+            counter: against.into_iter().next().map(|(_, reason)| reason),
+            settle: (confidence < Confidence::Certain).then_some(SETTLE),
+        }
     }
 }
 

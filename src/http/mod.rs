@@ -1,5 +1,8 @@
-//! HTTP/1.1 message heads and bodies as they appear on the wire (RFC 9112): enough to follow a connection to its
-//! upgrade, and every oddity kept as evidence.
+//! HTTP as it appears on the wire, far enough to follow a connection to its upgrade, with every oddity kept as evidence.
+//!
+//! For HTTP/1.1 (RFC 9112), `reader` collects the bytes of a head, `fields` and `head` say what stands in it, and `body` where
+//! the message ends. [`h2`] reads the frames and header blocks of HTTP/2. `first` tells by the first bytes of a direction what
+//! it is, and `proxy` reads the header that a load balancer may put before it.
 
 #![deny(
     clippy::unwrap_used,

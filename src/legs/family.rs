@@ -1,4 +1,4 @@
-//! Which of the connections that share a mark is whose upstream leg.
+//! Of connections that share a mark, such as a key: which is the upstream leg of which.
 
 use super::Means;
 use crate::capture::{PacketId, Seen};
@@ -12,6 +12,22 @@ use crate::time::Timestamp;
 /// an upstream leg belongs to the innermost leg that waited when it began. Where two could have caused it, none is
 /// named: a client that uses one key for all its connections proves nothing.
 pub(super) fn parents(group: &[usize], connections: &[&Connection], means: Means) -> Vec<(usize, usize)> {
+    let group = outermost_first(group, connections);
+    let mut found = Vec::new();
+    for (place, &child) in group.iter().enumerate().skip(1) {
+        let before = &group[place.saturating_sub(LOOKED_BACK)..place];
+        let eligible = eligible_parents(connections[child], before, connections, means);
+        let Some((&parent, others)) = eligible.split_first() else { continue };
+        // Others may enclose it as ancestors of that parent do, but not as its siblings.
+        if !others.iter().any(|&other| are_siblings(connections[other], connections[parent])) {
+            found.push((child, parent));
+        }
+    }
+    found
+}
+
+/// The group with outer legs before the inner ones, as far as the capture tells.
+fn outermost_first(group: &[usize], connections: &[&Connection]) -> Vec<usize> {
     let mut group: Vec<usize> = group.to_vec();
     let first = group.first().map(|&index| connections[index].tcp.capture);
     let one_clock = group.iter().all(|&index| Some(connections[index].tcp.capture) == first);
@@ -43,48 +59,42 @@ pub(super) fn parents(group: &[usize], connections: &[&Connection], means: Means
     {
         group = vec![other, one];
     }
-    let mut found = Vec::new();
-    for place in 1..group.len() {
-        let child = connections[group[place]];
-        let eligible: Vec<usize> = group[place.saturating_sub(LOOKED_BACK)..place]
-            .iter()
-            .rev()
-            .copied()
-            .filter(|&parent| {
-                let parent = connections[parent];
-                let compares = parent.tcp.capture == child.tcp.capture;
-                !are_siblings(parent, child)
-                    && (!compares || encloses(parent, child, means))
-                    && !was_dropped_before(parent, child)
-            })
-            .collect();
-        // A leg that was answered already is the cause only of what is no part of its handshake: a gateway that asked
-        // another service first goes on for the leg that still waits.
-        let eligible = match means {
-            Means::Key | Means::Accept | Means::TraceHeader => {
-                let waits = |&parent: &usize| !was_answered_before(connections[parent], child);
-                let mut waiting: Vec<usize> = eligible.iter().copied().filter(waits).collect();
-                // So is one that had ended: a gateway whose first upstream broke off goes on for the leg that still is there.
-                let is_there = |&parent: &usize| !had_ended_before(connections[parent], child);
-                if waiting.iter().any(is_there) {
-                    waiting.retain(is_there);
-                }
-                // Packets captured out of order look so, too, where both were answered alike.
-                let alike = |&parent: &usize| {
-                    let status = |of: &Connection| of.response.as_ref().map(|answer| answer.head.status);
-                    status(connections[parent]) == status(child)
-                };
-                if waiting.is_empty() { eligible.into_iter().filter(alike).collect() } else { waiting }
-            }
-            _ => eligible,
-        };
-        let Some((&parent, others)) = eligible.split_first() else { continue };
-        // Others may enclose it as ancestors of that parent do, but not as its siblings.
-        if !others.iter().any(|&other| are_siblings(connections[other], connections[parent])) {
-            found.push((group[place], parent));
-        }
+    group
+}
+
+/// Those of the legs `before` it that may have caused a leg, the innermost first.
+fn eligible_parents(
+    child: &Connection,
+    before: &[usize],
+    connections: &[&Connection],
+    means: Means,
+) -> Vec<usize> {
+    let may_cause = |&parent: &usize| {
+        let parent = connections[parent];
+        let compares = parent.tcp.capture == child.tcp.capture;
+        !are_siblings(parent, child)
+            && (!compares || encloses(parent, child, means))
+            && !was_dropped_before(parent, child)
+    };
+    let eligible: Vec<usize> = before.iter().rev().copied().filter(may_cause).collect();
+    if !matches!(means, Means::Key | Means::Accept | Means::TraceHeader) {
+        return eligible;
     }
-    found
+    // A leg that was answered already is the cause only of what is no part of its handshake: a gateway that asked another
+    // service first goes on for the leg that still waits.
+    let waits = |&parent: &usize| !was_answered_before(connections[parent], child);
+    let mut waiting: Vec<usize> = eligible.iter().copied().filter(waits).collect();
+    // So is one that had ended: a gateway whose first upstream broke off goes on for the leg that still is there.
+    let is_there = |&parent: &usize| !had_ended_before(connections[parent], child);
+    if waiting.iter().any(is_there) {
+        waiting.retain(is_there);
+    }
+    // Packets captured out of order look so, too, where both were answered alike.
+    let alike = |&parent: &usize| {
+        let status = |of: &Connection| of.response.as_ref().map(|answer| answer.head.status);
+        status(connections[parent]) == status(child)
+    };
+    if waiting.is_empty() { eligible.into_iter().filter(alike).collect() } else { waiting }
 }
 
 /// Connections of one group that are considered as the cause of the next.

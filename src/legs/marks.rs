@@ -1,7 +1,7 @@
 //! What passes through a gateway and makes two connections known as one session.
 
 use super::Means;
-use crate::connection::{Connection, Glimpse};
+use crate::connection::{Connection, OpeningFrame};
 use crate::http::FieldName;
 use crate::limits;
 use crate::net::Endpoint;
@@ -56,7 +56,7 @@ fn proxied(connection: &Connection, tell: &mut impl FnMut(&[u8])) {
 fn masks(connection: &Connection, tell: &mut impl FnMut(&[u8])) {
     let Some(frames) = &connection.frames else { return };
     let opening = &frames.client.opening;
-    let random = |frame: &Glimpse| frame.mask.filter(|mask| *mask != [0; 4]);
+    let random = |frame: &OpeningFrame| frame.mask.filter(|mask| *mask != [0; 4]);
     if let [only] = opening.as_slice() {
         if let Some([a, b, c, d]) = random(only) {
             let [e, f, g, h, i, j, k, l] = only.len.to_be_bytes();
@@ -125,8 +125,9 @@ fn content(connection: &Connection, tell: &mut impl FnMut(&[u8])) {
     let (glimpses, words) = mark.split_at_mut(2 * MESSAGES * GLIMPSE);
     let mut rest = glimpses.chunks_exact_mut(GLIMPSE);
     for side in [&frames.client, &frames.server] {
-        let is_data =
-            |frame: &&Glimpse| matches!(frame.opcode(), Opcode::Text | Opcode::Binary | Opcode::Continuation);
+        let is_data = |frame: &&OpeningFrame| {
+            matches!(frame.opcode(), Opcode::Text | Opcode::Binary | Opcode::Continuation)
+        };
         let mut data = side.opening.iter().filter(is_data);
         for _ in 0..MESSAGES {
             let (Some(frame), Some(place)) =

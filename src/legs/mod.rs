@@ -1,9 +1,13 @@
 //! The two connections around one gateway.
 //!
 //! A *client leg* runs from a client to a gateway, an *upstream leg* from that gateway to what stands behind it. A chain
-//! of gateways is so many pairs in a row. Legs are matched by what passes through a gateway unchanged (`marks`), else
-//! by addresses and time (`by_time`, and `by_tls` where TLS with the upstream failed); one connection that was captured twice, before and after an address
-//! translation, is never taken for two (`duplicates`).
+//! of gateways is so many pairs in a row.
+//!
+//! Legs are matched by what passes through a gateway unchanged (`marks`), else by addresses and time (`by_time`, and `by_tls`
+//! where TLS with the upstream failed); `pairing` tries these means in turn. A connection that was captured twice, before and
+//! after an address translation, is not taken for two (`duplicates`), and a request by which a gateway asks another service
+//! for leave is no leg (`subrequest`). `unreached` and `terminations` know what has no legs: attempts at an upstream that never
+//! carried a byte, and TLS that a gateway may have ended.
 
 mod by_time;
 mod by_tls;
@@ -12,13 +16,15 @@ mod changes;
 mod clock;
 mod duplicates;
 mod family;
-mod fronts;
 mod marks;
 mod pairing;
 mod repeats;
 mod subrequest;
+mod terminations;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_duplicates;
 mod unreached;
 
 #[cfg(test)]
@@ -27,10 +33,10 @@ pub use candidates::{Candidates, Matched};
 pub use changes::{Change, Passage, Place, passage};
 pub use clock::Clock;
 pub use duplicates::Duplicate;
-pub use fronts::{Front, Fronts};
 pub use pairing::Paired;
 pub use repeats::Repeats;
 pub use subrequest::may_be_subrequest;
+pub use terminations::{Termination, Terminations};
 pub use unreached::{Attempts, Fate, Unconnected, unreached};
 
 use crate::capture::Seen;

@@ -3,7 +3,7 @@
 use super::{Change, Fate, LegPair, Means, Paired, Passage, Place, Unconnected, pair, unreached};
 use crate::capture::{PacketId, Seen};
 use crate::confidence::Confidence;
-use crate::connection::{Connection, Glimpse, Transport, Unused};
+use crate::connection::{Connection, OpeningFrame, Transport, Unused};
 use crate::net::Endpoint;
 use crate::role::Role::Server;
 use crate::role::Sides;
@@ -17,12 +17,12 @@ fn endpoint(ip: [u8; 4], port: u16) -> Endpoint {
 }
 
 /// A client leg: 10.0.0.5 to the gateway at 10.0.0.9.
-fn outer(request: &str, answer: &str) -> Connection {
+pub(super) fn outer(request: &str, answer: &str) -> Connection {
     Scene::tcp().request(request).after(0.05).answer(answer, "").build()
 }
 
 /// An upstream leg from the gateway's other address, `start` milliseconds after the client leg's first packet.
-fn inner(serial: u64, start: i64, request: &str, answer: &str) -> Connection {
+pub(super) fn inner(serial: u64, start: i64, request: &str, answer: &str) -> Connection {
     let mut leg = Scene::tcp().request(request).answer(answer, "").build();
     leg.serial = serial;
     (leg.tcp.client, leg.tcp.server) = (endpoint([10, 1, 0, 1], 40_000), endpoint([10, 1, 0, 20], 8080));
@@ -48,13 +48,13 @@ fn moved(mut leg: Connection, capture: u16, nanos: i64) -> Connection {
     leg
 }
 
-fn key(key: &str) -> String {
+pub(super) fn key(key: &str) -> String {
     REQUEST.replace("dGhlIHNhbXBsZSBub25jZQ==", key)
 }
 
-const OTHER: &str = "AQIDBAUGBwgJCgsMDQ4PEA==";
+pub(super) const OTHER: &str = "AQIDBAUGBwgJCgsMDQ4PEA==";
 
-fn unkeyed() -> String {
+pub(super) fn unkeyed() -> String {
     ANSWER.replace("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=")
 }
 
@@ -65,16 +65,16 @@ fn ended(mut leg: Connection, millis: i64) -> Connection {
 }
 
 fn frames(mut leg: Connection, client: &[(u64, u32)], server: &[u64]) -> Connection {
-    let glimpse = |len, mask: Option<u32>| Glimpse { head: 0x81, len, mask: mask.map(u32::to_be_bytes) };
+    let frame = |len, mask: Option<u32>| OpeningFrame { head: 0x81, len, mask: mask.map(u32::to_be_bytes) };
     let mut sides = Sides::<crate::connection::FrameFacts>::default();
-    sides.client.opening = client.iter().map(|&(len, mask)| glimpse(len, Some(mask))).collect();
-    sides.server.opening = server.iter().map(|&len| glimpse(len, None)).collect();
+    sides.client.opening = client.iter().map(|&(len, mask)| frame(len, Some(mask))).collect();
+    sides.server.opening = server.iter().map(|&len| frame(len, None)).collect();
     sides.client.first = Some(leg.first);
     leg.frames = Some(Box::new(sides));
     leg
 }
 
-fn matched(connections: &[Connection]) -> Vec<Paired> {
+pub(super) fn matched(connections: &[Connection]) -> Vec<Paired> {
     pair(&connections.iter().collect::<Vec<_>>()).pairs
 }
 
@@ -87,7 +87,7 @@ fn only(connections: &[Connection]) -> LegPair {
 }
 
 #[track_caller]
-fn none(connections: &[Connection]) {
+pub(super) fn none(connections: &[Connection]) {
     let pairs = matched(connections);
     assert!(pairs.is_empty(), "{pairs:#?}");
 }
@@ -289,84 +289,6 @@ fn among_others_who_ask_for_the_same_a_common_end_is_chance() {
     third.tcp.client = endpoint([10, 9, 9, 9], 50_000);
     third.tcp.server = endpoint([10, 8, 8, 8], 443);
     none(&[one, other, third]);
-}
-
-#[test]
-fn one_connection_seen_on_both_sides_of_a_translation_is_no_pair() {
-    let numbered = |mut leg: Connection| {
-        leg.tcp.isn = Sides { client: Some(7), server: Some(9) };
-        leg
-    };
-    none(&[numbered(outer(REQUEST, ANSWER)), numbered(inner(1, 0, REQUEST, ANSWER))]);
-    // Its own upstream leg is found all the same, once.
-    let pairs = matched(&[
-        numbered(outer(REQUEST, ANSWER)),
-        numbered(inner(1, 1, REQUEST, ANSWER)),
-        inner(2, 10, REQUEST, ANSWER),
-    ]);
-    assert_eq!(pairs.iter().map(|pair| (pair.client, pair.upstream)).collect::<Vec<_>>(), [(0, 2)]);
-}
-
-#[test]
-fn a_duplicate_is_known_without_its_syn_by_what_else_is_the_same() {
-    let again = |change: fn(&mut Connection)| {
-        let numbered = |mut leg: Connection, packet| {
-            leg.tcp.isn = Sides { client: Some(7), server: Some(9) };
-            leg.first.packet = PacketId::new(0, packet);
-            leg
-        };
-        let mut second = numbered(inner(1, 0, REQUEST, ANSWER), 2);
-        change(&mut second);
-        let all = [numbered(outer(REQUEST, ANSWER), 1), second];
-        let matched = pair(&all.iter().collect::<Vec<_>>());
-        assert_ne!(matched.pairs.is_empty(), matched.duplicates.is_empty());
-        !matched.duplicates.is_empty()
-    };
-    assert!(again(|second| second.tcp.isn.client = None));
-    assert!(again(|second| second.tcp.isn.server = None));
-    assert!(!again(|second| second.tcp.isn.server = Some(8)));
-    assert!(!again(|second| second.tcp.isn = Sides::default()));
-    assert!(again(|second| {
-        second.tcp.isn = Sides::default();
-        second.tcp.client = outer(REQUEST, ANSWER).tcp.client;
-    }));
-}
-
-#[test]
-fn equal_sequence_numbers_make_no_duplicate_of_another_session() {
-    let duplicates = |second: Connection, later: i64| {
-        let numbered = |mut leg: Connection, packet| {
-            leg.tcp.isn = Sides { client: Some(0), server: Some(0) };
-            leg.first.packet = PacketId::new(0, packet);
-            leg
-        };
-        let first = numbered(outer(REQUEST, ANSWER), 1);
-        let mut second = numbered(second, 2);
-        second.first.at = Timestamp::from_nanos(first.first.at.as_nanos() + later);
-        pair(&[&first, &second]).duplicates.len()
-    };
-    assert_eq!(duplicates(inner(1, 0, REQUEST, ANSWER), 1_000_000), 1);
-    assert_eq!(duplicates(inner(1, 0, &key(OTHER), &unkeyed()), 1_000_000), 0, "another key");
-    assert_eq!(duplicates(inner(1, 0, REQUEST, ANSWER), 2_000_000_000), 0, "too late");
-}
-
-#[test]
-fn attempts_on_a_connection_seen_twice_are_duplicates_of_one_another_in_their_order() {
-    let numbered = |mut leg: Connection, packet| {
-        leg.tcp.isn = Sides { client: Some(7), server: Some(9) };
-        leg.first.packet = PacketId::new(0, packet);
-        leg
-    };
-    let all = [
-        numbered(outer(REQUEST, ANSWER), 1),
-        numbered(inner(1, 0, REQUEST, ANSWER), 2),
-        numbered(outer(&key(OTHER), ANSWER), 3),
-        numbered(inner(3, 0, &key(OTHER), ANSWER), 4),
-        numbered(inner(4, 0, &key(OTHER), ANSWER), 5),
-    ];
-    let found = pair(&all.iter().collect::<Vec<_>>()).duplicates;
-    let found: Vec<_> = found.iter().map(|found| (found.index, found.first)).collect();
-    assert_eq!(found, [(1, Some(0)), (3, Some(2)), (4, None)]);
 }
 
 #[test]

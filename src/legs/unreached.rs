@@ -58,6 +58,12 @@ impl<'a> Unconnected<'a> {
     pub fn of(&self, client: IpAddr, server: Endpoint) -> &[&'a Unused] {
         self.by_pair.get(&(client, server)).map_or(&[], Vec::as_slice)
     }
+
+    /// Whether all connections from the client of `one` to its server are among those of `now`.
+    fn only_has(&self, one: &Unused, now: &[&Unused]) -> bool {
+        let now = now.iter().filter(|other| other.server == one.server).count();
+        self.of(one.client.ip, one.server).len() <= now
+    }
 }
 
 /// The attempts that were made while this connection waited for its answer, or after its 101 and before its end, and
@@ -65,35 +71,8 @@ impl<'a> Unconnected<'a> {
 /// succeeded shows that they were not the reason.
 pub fn unreached<'a>(client: &Connection, unconnected: &Unconnected<'a>) -> Option<Attempts<'a>> {
     let work = Work::of(client)?;
-    let since = |at| &unconnected.by_time[unconnected.by_time.partition_point(|one| one.opened.at < at)..];
-    let until = work.until;
-    let early =
-        since(work.began).iter().take_while(|one| one.opened.at < work.asked && work.meets(one.opened.at));
-    let during = early.chain(since(work.asked)).take_while(|one| one.opened.at <= until);
-    let mut tried: Vec<&Unused> = Vec::new();
-    let mut reached: Vec<&Unused> = Vec::new();
-    for one in during.take(CONSIDERED) {
-        let same_capture = one.capture == client.tcp.capture;
-        let gateways = one.server != client.tcp.server
-            && (one.client.ip == client.tcp.server.ip || one.client.ip != client.tcp.client.ip);
-        if same_capture && gateways {
-            if fate(one).is_some() { &mut tried } else { &mut reached }.push(one);
-        }
-    }
-    // The gateway's own address speaks for an attempt; where it has another one on that side, they must agree.
-    if tried.iter().any(|one| one.client.ip == client.tcp.server.ip) {
-        tried.retain(|one| one.client.ip == client.tcp.server.ip);
-    }
-    // An upstream that is tried at other times as well is one that health checks ask; where another one was tried now alone,
-    // that is the one.
-    let now_alone = |one: &Unused| {
-        let now = tried.iter().filter(|other| other.server == one.server).count();
-        unconnected.of(one.client.ip, one.server).len() <= now
-    };
-    let alone: Vec<&Unused> = tried.iter().copied().filter(|one| now_alone(one)).collect();
-    if !alone.is_empty() {
-        tried = alone;
-    }
+    let (tried, reached) = considered(client, &work, unconnected);
+    let tried = narrowed(client, tried, unconnected);
     let first = tried.first()?;
     let (host, fate) = (first.client.ip, fate(first)?);
     if !tried.iter().all(|one| one.client.ip == host && self::fate(one) == Some(fate)) {
@@ -101,11 +80,8 @@ pub fn unreached<'a>(client: &Connection, unconnected: &Unconnected<'a>) -> Opti
     }
     // Where it reached another one, and asks that one at no other time, what else failed was not the reason: Squid looks after
     // its other peers then.
-    let only_now = |one: &&Unused| {
-        let now = reached.iter().filter(|other| other.server == one.server).count();
-        one.client.ip == host && unconnected.of(host, one.server).len() <= now
-    };
-    if reached.iter().copied().any(|one| only_now(&one)) {
+    let is_asked_only_now = |one: &&Unused| one.client.ip == host && unconnected.only_has(one, &reached);
+    if reached.iter().any(is_asked_only_now) {
         return None;
     }
     let mut upstreams: Vec<Endpoint> = Vec::new();
@@ -122,12 +98,6 @@ pub fn unreached<'a>(client: &Connection, unconnected: &Unconnected<'a>) -> Opti
         Some((_, _, seen)) if fate != Fate::Unanswered => work.is_given_up(seen.at),
         _ => true,
     };
-    let in_turn = upstreams.len() == 1
-        || tried.windows(2).all(|two| {
-            two.first().and_then(|one| one.ended).zip(two.last()).is_some_and(|((_, _, ended), next)| {
-                (ended.at, ended.packet) < (next.opened.at, next.opened.packet)
-            })
-        });
     let elsewhere =
         upstreams.iter().map(|&upstream| unconnected.of(host, upstream).len()).sum::<usize>() > tried.len();
     // A relay of TCP reads nothing that could show what its attempt was for.
@@ -139,7 +109,54 @@ pub fn unreached<'a>(client: &Connection, unconnected: &Unconnected<'a>) -> Opti
     } else {
         at_once || gave_up
     };
-    (sure && in_turn).then_some(Attempts { upstreams, fate, tried, is_at_once: at_once && gave_up })
+    let is_in_turn = upstreams.len() == 1 || tried.windows(2).all(ended_before_the_next);
+    (sure && is_in_turn).then_some(Attempts { upstreams, fate, tried, is_at_once: at_once && gave_up })
+}
+
+/// Connections that the gateway may have made for this client: those that failed, and those that did not.
+fn considered<'a>(
+    client: &Connection,
+    work: &Work,
+    unconnected: &Unconnected<'a>,
+) -> (Vec<&'a Unused>, Vec<&'a Unused>) {
+    let since = |at| &unconnected.by_time[unconnected.by_time.partition_point(|one| one.opened.at < at)..];
+    let until = work.until;
+    let early =
+        since(work.began).iter().take_while(|one| one.opened.at < work.asked && work.meets(one.opened.at));
+    let during = early.chain(since(work.asked)).take_while(|one| one.opened.at <= until);
+    let mut tried: Vec<&Unused> = Vec::new();
+    let mut reached: Vec<&Unused> = Vec::new();
+    for one in during.take(CONSIDERED) {
+        let same_capture = one.capture == client.tcp.capture;
+        let gateways = one.server != client.tcp.server
+            && (one.client.ip == client.tcp.server.ip || one.client.ip != client.tcp.client.ip);
+        if same_capture && gateways {
+            if fate(one).is_some() { &mut tried } else { &mut reached }.push(one);
+        }
+    }
+    (tried, reached)
+}
+
+/// Of these attempts, those that are most probably the gateway's for this client.
+fn narrowed<'a>(
+    client: &Connection,
+    mut tried: Vec<&'a Unused>,
+    unconnected: &Unconnected<'a>,
+) -> Vec<&'a Unused> {
+    // The gateway's own address speaks for an attempt; where it has another one on that side, they must agree.
+    if tried.iter().any(|one| one.client.ip == client.tcp.server.ip) {
+        tried.retain(|one| one.client.ip == client.tcp.server.ip);
+    }
+    // An upstream that is tried at other times as well is one that health checks ask; where another one was tried now alone,
+    // that is the one.
+    let alone: Vec<&Unused> = tried.iter().copied().filter(|one| unconnected.only_has(one, &tried)).collect();
+    if alone.is_empty() { tried } else { alone }
+}
+
+/// Whether the first of two attempts had ended when the second began.
+fn ended_before_the_next(two: &[&Unused]) -> bool {
+    let [one, next] = two else { return true };
+    one.ended.is_some_and(|(_, _, ended)| (ended.at, ended.packet) < (next.opened.at, next.opened.packet))
 }
 
 /// The time in which a gateway has to do with its client's request, be it that it waits for the request or only for a client, as

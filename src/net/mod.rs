@@ -1,4 +1,8 @@
-//! From a packet's first byte to its TCP segment, or to the ICMP error about one: link layer, VLAN tags, tunnels, IP, fragments, TCP header.
+//! From a packet's first byte to its TCP segment, or to the ICMP error about one: link layer, VLAN tags, tunnels, IP,
+//! fragments, TCP header.
+//!
+//! `decode` walks through the headers; `plain` is a fast path for those that nearly all packets have. A [`FlowKey`] names
+//! the two endpoints of a flow in one order, whoever sent the packet: [`Side`] says which of them did.
 //!
 //! Headers are read by etherparse's strict header slices. Lengths are judged here, once, in `rest`: what the packet
 //! still holds and what was sent beyond it. So a packet cut by a snap length, one with the length 0 of segmentation

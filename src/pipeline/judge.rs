@@ -3,7 +3,7 @@
 use super::pending::Pending;
 use super::streams::Streams;
 use super::{Observer, Totals, When};
-use crate::connection::{Carried, FlowEvent, Roll};
+use crate::connection::{Carried, FlowEvent, ListQuota};
 use crate::limits;
 use crate::rules::Selection;
 
@@ -12,7 +12,7 @@ pub(super) struct Judge<'a, O> {
     streams: Streams,
     pending: Pending<'a>,
     /// TLS connections of which nothing could be read: those that are listed, and how many are not.
-    roll: Roll,
+    quota: ListQuota,
     unlisted: u64,
     totals: Totals,
     when: When,
@@ -27,7 +27,7 @@ impl<'a, O: Observer> Judge<'a, O> {
         Judge {
             streams: Streams::default(),
             pending: Pending::new(selection),
-            roll: Roll::default(),
+            quota: ListQuota::default(),
             unlisted: 0,
             totals: Totals::default(),
             when,
@@ -58,7 +58,7 @@ impl<'a, O: Observer> Judge<'a, O> {
         match &mut carried {
             Carried::WebSocket(connection) => connection.tcp.stream = stream,
             Carried::Encrypted(connection) => {
-                if !connection.tls.as_deref().is_some_and(|tls| self.roll.takes(tls)) {
+                if !connection.tls.as_deref().is_some_and(|tls| self.quota.takes(tls)) {
                     self.unlisted += 1;
                     return;
                 }

@@ -3,7 +3,7 @@
 use super::{Observer, Totals};
 use crate::connection::{Carried, Connection, Outcome, Unused};
 use crate::gateway::Census;
-use crate::legs::{Candidates, Duplicate, Fronts, LegPair, Matched, Paired, Unconnected};
+use crate::legs::{Candidates, Duplicate, LegPair, Matched, Paired, Terminations, Unconnected};
 use crate::limits;
 use crate::rules::{self, Context, Cues, Finding, Selection};
 use std::collections::{BTreeMap, VecDeque};
@@ -19,7 +19,7 @@ pub(super) struct Pending<'a> {
     candidates: Candidates,
     census: Census,
     unused: VecDeque<Unused>,
-    fronts: Fronts,
+    terminations: Terminations,
     next_serial: u64,
 }
 
@@ -34,7 +34,7 @@ impl<'a> Pending<'a> {
             candidates: Candidates::default(),
             census: Census::default(),
             unused: VecDeque::new(),
-            fronts: Fronts::default(),
+            terminations: Terminations::default(),
             next_serial: 0,
         }
     }
@@ -88,8 +88,9 @@ impl<'a> Pending<'a> {
         let unused = self.unused.make_contiguous();
         unused.sort_by_key(|unused| (unused.opened.at, unused.opened.packet));
         let unused = Unconnected::new(unused);
-        let (census, fronts) = (&self.census, &self.fronts);
-        let context = Context { census, unused: &unused, fronts, selection: self.selection, legs: None };
+        let (census, terminations) = (&self.census, &self.terminations);
+        let context =
+            Context { census, unused: &unused, terminations, selection: self.selection, legs: None };
         let Matched { pairs, duplicates } = {
             let all: Vec<&Connection> = self.waiting.iter().map(|waiting| &*waiting.connection).collect();
             self.candidates.pair(&self.serials, &all)
@@ -123,7 +124,7 @@ impl<'a> Pending<'a> {
     fn admit(&mut self) {
         for connection in &self.arrived {
             self.census.push(connection);
-            self.fronts.push(connection);
+            self.terminations.push(connection);
         }
         for connection in &mut self.arrived {
             connection.serial = self.next_serial;
@@ -208,7 +209,7 @@ impl Round<'_> {
                     continue;
                 };
                 let rest = rules::judge_by_cues(&second, cues, &self.context);
-                let rest = rules::fold(connection, findings, &second, rest);
+                let rest = rules::fold_duplicate(connection, findings, &second, rest);
                 observer.duplicate(connection.serial, second.serial);
                 others.push((second, rest));
             }

@@ -10,7 +10,7 @@ use crate::tls::{KeyLog, Keyring, Sessions, Turn};
 use crate::websocket::Depth;
 use std::sync::Arc;
 
-/// See the module.
+/// The flows of one shard: their reassembly, and their connections.
 pub(super) struct Shard {
     tcp: tcp::Table,
     connections: Connections,

@@ -103,8 +103,8 @@ impl Threads {
             unreachable!("a worker ends early only where a thread panicked");
         }
         let shards = self.workers.into_iter().filter_map(joined).flatten().collect();
-        let fronts: Vec<Source> = self.packets.into_iter().filter_map(joined).collect();
-        let Some(source) = fronts.into_iter().next() else { unreachable!("one of them has read the last") };
+        let sources: Vec<Source> = self.packets.into_iter().filter_map(joined).collect();
+        let Some(source) = sources.into_iter().next() else { unreachable!("one of them has read the last") };
         (source, shards)
     }
 }

@@ -1,4 +1,8 @@
-//! What was found, for people and for programs: one file a format. Reports compute nothing; they arrange facts.
+//! What was found, for people and for programs: one file or folder a format. Reports compute nothing; they arrange facts.
+//!
+//! The table and JSON Lines are written as findings come. All other formats of a report ([`Document`]) are written at the end,
+//! from one [`model`]: `convert` makes it of facts and findings, and `collect` gathers it. Text from the wire is made harmless
+//! by [`escape`] before it goes anywhere.
 
 mod causes;
 mod collect;

@@ -2,7 +2,7 @@
 
 use super::{Collector, Secrets, escape, model};
 use crate::capture::{CaptureInfo, Format, HostNames, PacketId, Seen};
-use crate::connection::{Connection, Listed};
+use crate::connection::{Connection, ListedMessages};
 use crate::pipeline::{Summary, Totals};
 use crate::role::Role::{Client, Server};
 use crate::rules::testing::Scene;
@@ -169,7 +169,7 @@ pub fn hostile() -> (Connection, Vec<Finding>) {
 }
 
 /// A text that begins so, a binary message that does, and one that cannot be read; three more are left out.
-pub fn listed(seen: Seen, excerpt: &[u8]) -> Listed {
+pub fn listed(seen: Seen, excerpt: &[u8]) -> ListedMessages {
     let message = |text, compressed, content, excerpt: Option<&[u8]>| {
         let excerpt = excerpt.map(Box::from);
         Entry { seen, text: Some(text), frames: 1, bytes: 12, compressed, content, excerpt }
@@ -180,7 +180,7 @@ pub fn listed(seen: Seen, excerpt: &[u8]) -> Listed {
         (Server, message(false, true, Content::Inflated(400), Some(excerpt))),
         (Server, message(true, true, why, None)),
     ];
-    Listed { entries, left_out: 3 }
+    ListedMessages { entries, left_out: 3 }
 }
 
 /// The report on [`hostile`], with a capture of such a name, and a finding that is suppressed for such a reason.

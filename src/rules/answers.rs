@@ -6,7 +6,7 @@ use memchr::memmem;
 
 /// What an answer says, and what there is to do.
 #[derive(Clone, Copy)]
-pub(super) struct Told {
+pub(super) struct Explanation {
     /// What it says.
     pub(super) meaning: &'static str,
     /// What to do first.
@@ -16,8 +16,8 @@ pub(super) struct Told {
 }
 
 /// Of a product's own page, where the product means something else by the status than others do, or says more.
-pub(super) fn own(product: &str, response: &Response) -> Option<Told> {
-    let gateways = |meaning, help| Some(Told { meaning, help, blame: Some(Blame::Gateway) });
+pub(super) fn own(product: &str, response: &Response) -> Option<Explanation> {
+    let gateways = |meaning, help| Some(Explanation { meaning, help, blame: Some(Blame::Gateway) });
     match (product, response.head.status) {
         ("nginx" | "OpenResty", 503) => gateways(
             "nginx itself says so where a limit is reached (limit_conn, limit_req), where it is told to (return 503), or, as ingress of Kubernetes, where a service has no ready endpoint; an upstream that is down would be a 502",
@@ -31,18 +31,18 @@ pub(super) fn own(product: &str, response: &Response) -> Option<Told> {
             "it failed before it asked an upstream for the upgrade",
             "read nginx's error log at this second: an auth_request whose service failed, a rewrite cycle, a limit of the system",
         ),
-        ("HAProxy", 503) => Some(Told {
+        ("HAProxy", 503) => Some(Explanation {
             meaning: "HAProxy gives this page where no server of the backend was up, took the connection, or was free in time, where no backend fits, and where a rule denies with 503",
             help: "look at the termination state in HAProxy's log at this second: SC is a server that is down or refuses, sQ a full queue, PR a rule of its own (deny_status 503)",
             blame: Some(Blame::Upstream),
         }),
         ("Envoy", _) => envoy(&response.body),
-        ("lighttpd", 500) => Some(Told {
+        ("lighttpd", 500) => Some(Explanation {
             meaning: "lighttpd gives this page where its upstream took the connection and ended it before it had answered",
             help: "read the upstream's log at this second for why it ended the connection, and the error log of lighttpd",
             blame: Some(Blame::Upstream),
         }),
-        ("lighttpd", 503) => Some(Told {
+        ("lighttpd", 503) => Some(Explanation {
             meaning: "lighttpd gives this page where no upstream took the connection",
             help: "start the upstream, or correct host and port of proxy.server; lighttpd's error log says \"all handlers are down\" while it leaves one alone",
             blame: Some(Blame::Upstream),
@@ -61,41 +61,41 @@ pub(super) fn own(product: &str, response: &Response) -> Option<Told> {
 }
 
 /// Of any gateway's, by the status alone.
-pub(super) fn told(status: u16) -> Told {
-    Told { meaning: meaning(status), help: help(status), blame: None }
+pub(super) fn by_status(status: u16) -> Explanation {
+    Explanation { meaning: meaning(status), help: help(status), blame: None }
 }
 
 /// Of a 503 that nobody has signed.
-pub(super) const NOT_READY: Told = Told {
+pub(super) const NOT_READY: Explanation = Explanation {
     meaning: "the status says that nobody was ready to serve the request",
     help: help(503),
     blame: None,
 };
 
 /// Of a 502 that took as long as a timeout.
-pub(super) const WAITED: Told = Told {
+pub(super) const WAITED: Explanation = Explanation {
     meaning: "its upstream refused, reset, sent no valid HTTP answer, or, as it took so long, none in time",
     help: "check that the upstream listens on the port and scheme (ws or wss) that the gateway uses and answers in time, and read the gateway's error log at this second",
     blame: None,
 };
 
 /// Of an answer that the gateway shows to be its upstream's.
-pub(super) const UPSTREAMS: Told = Told {
+pub(super) const UPSTREAMS: Explanation = Explanation {
     meaning: "the answer is its own, as x-envoy-upstream-service-time shows, which Envoy adds to what an upstream answered",
     help: "read the log of the application behind Envoy, or of the gateway that follows, at this second",
     blame: Some(Blame::Upstream),
 };
 
 /// Of a timeout that cannot have passed.
-pub(super) const TOO_SOON: Told = Told {
+pub(super) const TOO_SOON: Explanation = Explanation {
     meaning: "no timeout passes so soon, so nobody waited for an upstream: an application, a gateway that holds its upstream for dead, or an injected fault decided it",
     help: "look for what answers at once with this status: in the application's routes, and in rules, circuit breakers and injected faults of the gateway",
     blame: Some(Blame::Gateway),
 };
 
 /// H2O writes into its answer how far it got.
-fn h2o(body: &[u8]) -> Option<Told> {
-    let upstreams = |meaning, help| Some(Told { meaning, help, blame: None });
+fn h2o(body: &[u8]) -> Option<Explanation> {
+    let upstreams = |meaning, help| Some(Explanation { meaning, help, blame: None });
     match body {
         b"I/O timeout" => upstreams(
             "its upstream did not answer within proxy.timeout.io",
@@ -114,16 +114,16 @@ fn h2o(body: &[u8]) -> Option<Told> {
 }
 
 /// Envoy writes into its answer why it reset the request upstream.
-fn envoy(body: &[u8]) -> Option<Told> {
+fn envoy(body: &[u8]) -> Option<Explanation> {
     let says = |text: &str| memmem::find(body, text.as_bytes()).is_some();
-    ENVOY.iter().find(|(text, _)| says(text)).map(|(_, told)| *told)
+    ENVOY.iter().find(|(text, _)| says(text)).map(|(_, explanation)| *explanation)
 }
 
 /// Texts of Envoy, the longer before those that they contain: router.cc and codec_client.cc, seen of 1.40.
-static ENVOY: &[(&str, Told)] = &[
+static ENVOY: &[(&str, Explanation)] = &[
     (
         "reset reason: remote connection failure",
-        Told {
+        Explanation {
             meaning: "its upstream refused or reset the TCP connection, or the TLS handshake on it failed",
             help: "check that the upstream listens on the address and port of the cluster, and that both agree on TLS (transport_socket of the cluster)",
             blame: None,
@@ -131,7 +131,7 @@ static ENVOY: &[(&str, Told)] = &[
     ),
     (
         "reset reason: local connection failure",
-        Told {
+        Explanation {
             meaning: "Envoy itself could not begin the connection to its upstream",
             help: "read Envoy's log at this second: no route to the address, no free port, or a bind address that is wrong",
             blame: Some(Blame::Gateway),
@@ -139,7 +139,7 @@ static ENVOY: &[(&str, Told)] = &[
     ),
     (
         "reset reason: connection timeout",
-        Told {
+        Explanation {
             meaning: "the connection to its upstream was not ready within connect_timeout of the cluster",
             help: "check the address and the path to the upstream for a firewall or a host that is down, then connect_timeout of the cluster",
             blame: None,
@@ -147,7 +147,7 @@ static ENVOY: &[(&str, Told)] = &[
     ),
     (
         "reset reason: connection termination",
-        Told {
+        Explanation {
             meaning: "its upstream took the connection and ended it before it answered",
             help: "read the upstream's log at this second for why it ended the connection; if only requests after a pause fail so, the upstream closes idle connections sooner than Envoy does (idle_timeout of the cluster)",
             blame: None,
@@ -155,7 +155,7 @@ static ENVOY: &[(&str, Told)] = &[
     ),
     (
         "reset reason: overflow",
-        Told {
+        Explanation {
             meaning: "a circuit breaker of the cluster is at its limit, so Envoy asked no upstream",
             help: "compare the open sessions with max_connections, max_pending_requests and max_requests in circuit_breakers of the cluster: every WebSocket holds one for its whole life",
             blame: Some(Blame::Gateway),
@@ -163,7 +163,7 @@ static ENVOY: &[(&str, Told)] = &[
     ),
     (
         "reset reason: protocol error",
-        Told {
+        Explanation {
             meaning: "its upstream answered something that is not valid in the HTTP version that Envoy speaks to it",
             help: "check what listens at that port and which HTTP version it speaks: another protocol, TLS where none is expected, or HTTP/2 for HTTP/1.1",
             blame: None,
@@ -171,7 +171,7 @@ static ENVOY: &[(&str, Told)] = &[
     ),
     (
         "reset reason: remote re",
-        Told {
+        Explanation {
             meaning: "its upstream reset the HTTP/2 stream before it answered",
             help: "check that the upstream allows extended CONNECT on HTTP/2, or let the cluster speak HTTP/1.1 to it; then read its log at this second",
             blame: None,
@@ -179,7 +179,7 @@ static ENVOY: &[(&str, Told)] = &[
     ),
     (
         "upstream request timeout",
-        Told {
+        Explanation {
             meaning: "its upstream did not answer within the timeout of the route (15 s unless it is set)",
             help: "find out why the upstream did not answer: a blocked program, or no upgrade handler for this path; then compare the timeout of the route",
             blame: None,
@@ -187,7 +187,7 @@ static ENVOY: &[(&str, Told)] = &[
     ),
     (
         "no healthy upstream",
-        Told {
+        Explanation {
             meaning: "the cluster has no endpoint, or none that Envoy holds for healthy, so it asked none",
             help: "look at the endpoints of the cluster in Envoy (/clusters): health checks, outlier detection, and whether the service has any ready instance",
             blame: None,

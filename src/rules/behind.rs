@@ -3,7 +3,7 @@
 use super::{Blame, Confidence, Context, Finding, Origin, handshake, quote, trust};
 use crate::capture::Seen;
 use crate::connection::Connection;
-use crate::legs::Front;
+use crate::legs::Termination;
 use crate::role::Role;
 
 /// Says of a session that its client ended without a Close what speaks for a gateway in the client's place. `silence` is
@@ -15,8 +15,8 @@ pub(super) fn weigh(
     context: &Context<'_>,
     finding: Finding,
 ) -> Finding {
-    if let Some((front, confidence)) = context.fronts.before(connection) {
-        return joined(connection, end, silence, &front, finding.confidence(confidence));
+    if let Some((termination, confidence)) = context.terminations.before(connection) {
+        return joined(connection, end, silence, &termination, finding.confidence(confidence));
     }
     let forwarded = connection.request.as_ref().filter(|request| handshake::is_forwarded(request));
     let Some(request) = forwarded else { return finding };
@@ -41,10 +41,10 @@ fn joined(
     connection: &Connection,
     end: Seen,
     silence: Option<f64>,
-    front: &Front,
+    termination: &Termination,
     finding: Finding,
 ) -> Finding {
-    let Front { client, gateway, ended: (by, over), .. } = *front;
+    let Termination { client, gateway, ended: (by, over), .. } = *termination;
     let tls = format!("TLS connection {client} → {gateway}");
     let first = (over.at, over.packet) < (end.at, end.packet);
     let (origin, blame, what, help) = if by == Role::Client && first {
@@ -77,7 +77,7 @@ fn joined(
     let mut finding = finding
         .origin(origin)
         .blame(blame)
-        .shows(over, format!("{} ended the {tls} (tcp.stream {})", end_of(by), front.stream.1));
+        .shows(over, format!("{} ended the {tls} (tcp.stream {})", end_of(by), termination.stream.1));
     finding.message.push_str(&format!(
         "; this client may be the gateway that ends TLS, for the {tls} began and ended together with this one, {what}"
     ));
@@ -97,7 +97,7 @@ const fn end_of(by: Role) -> &'static str {
 mod tests {
     use super::*;
     use crate::connection::Connection;
-    use crate::legs::Fronts;
+    use crate::legs::Terminations;
     use crate::limits;
     use crate::role::Role::{Client, Server};
     use crate::rules::judge;
@@ -121,10 +121,10 @@ mod tests {
         scene.messages(Client, 1).after(1.92).fin(Client).build()
     }
 
-    fn told(session: &Connection, fronts: &[Connection]) -> Finding {
-        let mut all = Fronts::default();
-        fronts.iter().for_each(|front| all.push(front));
-        let findings = judge(session, &Context { fronts: &all, ..Context::alone() });
+    fn told(session: &Connection, terminations: &[Connection]) -> Finding {
+        let mut all = Terminations::default();
+        terminations.iter().for_each(|termination| all.push(termination));
+        let findings = judge(session, &Context { terminations: &all, ..Context::alone() });
         named(&findings, "closed-without-close-frame").unwrap().clone()
     }
 
@@ -149,10 +149,10 @@ mod tests {
 
     #[test]
     fn a_request_that_names_the_client_makes_it_likely_and_one_that_names_another_does_not_fit() {
-        let front = || tls(Server, 12.0);
-        let finding = told(&session("X-Forwarded-For: 192.0.2.7\r\n"), &[front()]);
+        let termination = || tls(Server, 12.0);
+        let finding = told(&session("X-Forwarded-For: 192.0.2.7\r\n"), &[termination()]);
         assert_eq!((finding.blame, finding.confidence), (Blame::Gateway, Confidence::Likely));
-        let finding = told(&session("X-Forwarded-For: 192.0.2.8\r\n"), &[front()]);
+        let finding = told(&session("X-Forwarded-For: 192.0.2.8\r\n"), &[termination()]);
         assert_eq!((finding.blame, finding.confidence), (Blame::Unknown, Confidence::Likely));
     }
 
@@ -170,14 +170,14 @@ mod tests {
     fn what_does_not_go_together_proves_nothing() {
         let alone = told(&session(""), &[]);
         assert_eq!((alone.blame, alone.confidence), (Blame::Client, Confidence::Certain));
-        let front = || tls(Server, 12.0);
+        let termination = || tls(Server, 12.0);
         let with = |change: fn(&mut Connection)| {
-            let mut front = front();
-            change(&mut front);
-            front
+            let mut termination = termination();
+            change(&mut termination);
+            termination
         };
         for others in [
-            vec![front(), front()],
+            vec![termination(), termination()],
             vec![tls(Server, 14.0)],
             vec![with(|tls| tls.tcp.server.ip = IpAddr::from([10, 0, 0, 6]))],
             vec![with(|tls| tls.tcp.capture = 1)],
@@ -201,14 +201,14 @@ mod tests {
 
     #[test]
     fn only_the_last_tls_connections_are_remembered() {
-        let (ours, mut fronts) = (tls(Server, 12.0), Fronts::default());
+        let (ours, mut terminations) = (tls(Server, 12.0), Terminations::default());
         let other = Scene::sealed_at(10.0).fin(Server).build();
-        fronts.push(&ours);
-        for _ in 1..limits::FRONTS {
-            fronts.push(&other);
+        terminations.push(&ours);
+        for _ in 1..limits::TLS_TERMINATIONS {
+            terminations.push(&other);
         }
-        assert!(fronts.before(&session("")).is_some());
-        fronts.push(&other);
-        assert!(fronts.before(&session("")).is_none());
+        assert!(terminations.before(&session("")).is_some());
+        terminations.push(&other);
+        assert!(terminations.before(&session("")).is_none());
     }
 }

@@ -1,7 +1,7 @@
 //! What a rule may know beyond the one connection it judges.
 
 use crate::gateway::Census;
-use crate::legs::{Fronts, Legs, Unconnected};
+use crate::legs::{Legs, Terminations, Unconnected};
 use crate::rules::Selection;
 
 /// The run around a connection.
@@ -11,8 +11,8 @@ pub struct Context<'a> {
     pub census: &'a Census,
     /// TCP connections that carried nothing, the last [`crate::limits::UNUSED`] of them.
     pub unused: &'a Unconnected<'a>,
-    /// TLS connections without a key, the last [`crate::limits::FRONTS`] of them that ended.
-    pub fronts: &'a Fronts,
+    /// TLS connections without a key, the last [`crate::limits::TLS_TERMINATIONS`] of them that ended.
+    pub terminations: &'a Terminations,
     /// The pair of which this connection is the client leg.
     pub legs: Option<Legs<'a>>,
     /// What the run asks of the rules.
@@ -26,7 +26,7 @@ impl Context<'_> {
         static ALONE: std::sync::LazyLock<Census> = std::sync::LazyLock::new(Census::default);
         static ALL: std::sync::LazyLock<Selection> = std::sync::LazyLock::new(Selection::default);
         static NONE: std::sync::LazyLock<Unconnected<'_>> = std::sync::LazyLock::new(Unconnected::default);
-        static NO_TLS: std::sync::LazyLock<Fronts> = std::sync::LazyLock::new(Fronts::default);
-        Context { census: &ALONE, unused: &NONE, fronts: &NO_TLS, legs: None, selection: &ALL }
+        static NO_TLS: std::sync::LazyLock<Terminations> = std::sync::LazyLock::new(Terminations::default);
+        Context { census: &ALONE, unused: &NONE, terminations: &NO_TLS, legs: None, selection: &ALL }
     }
 }

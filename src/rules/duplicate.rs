@@ -5,7 +5,7 @@ use crate::connection::Connection;
 
 /// Folds what the rules say of the duplicate into what they say of the first: a fault that both show is told once, and
 /// concerns the second as well. Gives what only the second one shows.
-pub fn fold(
+pub fn fold_duplicate(
     first: &Connection,
     found: &mut [Finding],
     second: &Connection,
@@ -36,7 +36,7 @@ pub fn fold(
 
 #[cfg(test)]
 mod tests {
-    use super::fold;
+    use super::fold_duplicate;
     use crate::connection::Connection;
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::Scene;
@@ -57,7 +57,7 @@ mod tests {
         let ((first, mut found), (mut second, again)) = (judged(closed()), judged(closed()));
         second.serial = 5;
         second.tcp.client.port = 60_000;
-        let rest = fold(&first, &mut found, &second, again);
+        let rest = fold_duplicate(&first, &mut found, &second, again);
         assert!(rest.is_empty(), "{rest:#?}");
         let told = |finding: &Finding| (finding.rule.name, finding.related.clone());
         assert_eq!(told(&found[0]), ("close-1010-mandatory-extension", vec![5]));
@@ -68,7 +68,7 @@ mod tests {
     fn what_only_the_duplicate_shows_stays_its_own() {
         let (first, mut found) = judged(Scene::session("", "").messages(Client, 1));
         let (second, again) = judged(Scene::session("", "").messages(Client, 1).reset(Server));
-        let rest = fold(&first, &mut found, &second, again);
+        let rest = fold_duplicate(&first, &mut found, &second, again);
         assert_eq!(rest[0].rule.name, "closed-without-close-frame");
         assert!(found.is_empty());
     }

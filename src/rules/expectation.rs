@@ -1,7 +1,7 @@
 //! What a policy expects of recorded traffic, and the account of how the traffic stood to it.
 
-use super::place::Place;
 use super::policy::{self, Standing};
+use super::url_pattern::UrlPattern;
 use super::{Check, Rule, Selection, Severity, Suppressed, fingerprint_of_run, quote};
 use crate::capture::PacketId;
 use crate::connection::{Connection, Outcome};
@@ -18,7 +18,7 @@ pub struct Expectation {
     /// What people call it.
     pub name: String,
     /// Which connections it concerns.
-    pub place: Place,
+    pub place: UrlPattern,
     /// What is asked of them, each by itself.
     pub demands: Vec<Demand>,
 }
@@ -329,7 +329,7 @@ mod tests {
 
     fn policy(place: &str, demands: Vec<Demand>) -> Selection {
         let name = String::from("chat");
-        Selection::default().expect(vec![Expectation { name, place: Place::parse(place), demands }])
+        Selection::default().expect(vec![Expectation { name, place: UrlPattern::parse(place), demands }])
     }
 
     fn accounts(selection: &Selection, scenes: Vec<Scene>) -> Vec<Account> {

@@ -1,4 +1,12 @@
-//! Judgement: pure functions from facts to findings, one file a rule.
+//! Judgement: rules are pure functions from facts to findings.
+//!
+//! Each file in a folder below this one is one rule, and its doc comment is the rule's manual; [`RULES`] lists them all. A rule
+//! is asked about one connection at a time, with a [`Context`] of what is known around it; `cue` says for which connections
+//! there is any use in asking. Then `pair` and `attribution` correct the findings of a session of which both legs were
+//! captured, so that one fault is told once, by the party that has to mend it.
+//!
+//! The other files here are what several rules share: `trust` says what the capture allows to be concluded, `quote` how the wire is
+//! quoted. [`codes`] holds the texts of `wsanalyze explain`.
 
 pub mod codes;
 pub mod expectation;
@@ -28,7 +36,6 @@ mod message_limit;
 mod mqtt;
 mod negotiation;
 mod pair;
-mod place;
 mod policy;
 mod quote;
 mod rule;
@@ -36,24 +43,27 @@ mod sealed;
 mod subprotocol;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod testing_legs;
 mod tls;
 mod transport;
 mod trust;
 mod undelivered;
+mod url_pattern;
 
 pub use attempt::judge_attempt;
 pub use capture::capture_encrypted::capture_encrypted;
 pub use context::Context;
 pub use cue::{Cue, Cues};
-pub use duplicate::fold;
+pub use duplicate::fold_duplicate;
 pub use finding::{Blame, Confidence, Evidence, Finding, Origin, Severity};
 pub use identity::{CauseKey, cause_key, fingerprint, fingerprint_of_run};
 pub use pair::judge_chain;
-pub use place::Place;
 pub use policy::Standing;
 pub use rule::{Category, Check, Rule};
 pub use selection::Selection;
 pub use suppression::{Suppressed, Suppressions};
+pub use url_pattern::UrlPattern;
 
 use crate::connection::{Connection, Outcome};
 use crate::role::Role;
@@ -296,7 +306,6 @@ mod tests {
     use super::*;
     use crate::role::Role::{Client, Server};
     use std::collections::HashSet;
-    use std::path::Path;
 
     const HEADINGS: [&str; 5] =
         ["What it finds", "Why it matters", "What causes it", "How to fix", "What it does not report"];
@@ -335,22 +344,6 @@ mod tests {
             };
             assert!(ws == "WS" && category.len() == 2 && number.len() == 3, "{}", rule.code);
         }
-    }
-
-    #[test]
-    fn every_rule_is_in_a_file_of_its_name_and_every_file_in_the_list() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/rules");
-        let mut files = HashSet::new();
-        let is_category = |entry: &std::fs::DirEntry| entry.path().is_dir() && entry.file_name() != "codes";
-        for category in std::fs::read_dir(&folder).unwrap().filter_map(Result::ok).filter(is_category) {
-            for file in std::fs::read_dir(category.path()).unwrap() {
-                let name = file.unwrap().file_name().into_string().unwrap();
-                files.insert(name.trim_end_matches(".rs").replace('_', "-"));
-            }
-        }
-        files.remove("mod");
-        let names: HashSet<String> = RULES.iter().map(|rule| rule.name.to_owned()).collect();
-        assert_eq!(files, names);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use super::expectation::Expectation;
 use super::finding::{Finding, Severity};
-use super::place::Place;
 use super::rule::Rule;
+use super::url_pattern::UrlPattern;
 use super::{RULES, rule};
 use crate::connection::Connection;
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ pub enum Level {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Requirement {
     extension: String,
-    place: Place,
+    place: UrlPattern,
 }
 
 impl Selection {
@@ -139,7 +139,7 @@ impl Requirement {
         if place.is_some_and(str::is_empty) {
             return Err(format!("{text}: no host or path after the @"));
         }
-        let place = place.map(Place::parse).unwrap_or_default();
+        let place = place.map(UrlPattern::parse).unwrap_or_default();
         Ok(Requirement { extension: name.to_owned(), place })
     }
 }

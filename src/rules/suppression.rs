@@ -1,7 +1,7 @@
 //! Findings that are known and do not count: ignored for a reason, or told before by the report that is the baseline.
 
 use super::finding::Finding;
-use super::place::Place;
+use super::url_pattern::UrlPattern;
 use super::{Rule, fingerprint};
 use crate::connection::Connection;
 use std::collections::HashSet;
@@ -21,7 +21,7 @@ pub struct Ignored {
     /// The rules.
     pub rules: Vec<&'static Rule>,
     /// Where.
-    pub place: Place,
+    pub place: UrlPattern,
     /// Why.
     pub reason: String,
 }
@@ -95,8 +95,11 @@ mod tests {
     }
 
     fn ignored(rule: &str, place: &str) -> Suppressions {
-        let entry =
-            Ignored { rules: named(rule), place: Place::parse(place), reason: String::from("an old client") };
+        let entry = Ignored {
+            rules: named(rule),
+            place: UrlPattern::parse(place),
+            reason: String::from("an old client"),
+        };
         Suppressions { ignored: vec![entry], ..Suppressions::default() }
     }
 

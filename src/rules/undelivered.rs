@@ -3,7 +3,7 @@
 
 use super::{Blame, Finding, quote};
 use crate::capture::Seen;
-use crate::connection::{Connection, Place, Repeats, Undelivered};
+use crate::connection::{Connection, Repeats, Reporter, Undelivered};
 use crate::net::{Endpoint, Icmp, IcmpKind};
 use crate::role::Role;
 
@@ -71,10 +71,10 @@ impl Reason {
     /// What is said, and what that means.
     pub(super) fn told(&self) -> String {
         let Icmp { by, kind, .. } = self.one.says;
-        let who = match self.one.place {
-            Place::Sender => format!("the sender's own host {by}"),
-            Place::Path => format!("{by} on the way"),
-            Place::Destination => format!("{by} itself"),
+        let who = match self.one.reporter {
+            Reporter::Sender => format!("the sender's own host {by}"),
+            Reporter::Path => format!("{by} on the way"),
+            Reporter::Destination => format!("{by} itself"),
         };
         let name = self.name();
         let means = match kind {
@@ -98,8 +98,10 @@ impl Reason {
 
     /// Where the cause lies. `receiver` stands where the packets should have arrived.
     pub(super) fn blame(&self, receiver: Blame) -> Blame {
-        match (self.one.says.kind, self.one.place) {
-            (IcmpKind::NoHost, _) | (IcmpKind::NoPort | IcmpKind::Prohibited, Place::Destination) => receiver,
+        match (self.one.says.kind, self.one.reporter) {
+            (IcmpKind::NoHost, _) | (IcmpKind::NoPort | IcmpKind::Prohibited, Reporter::Destination) => {
+                receiver
+            }
             _ => Blame::Network,
         }
     }
@@ -175,14 +177,14 @@ mod tests {
         Seen { packet: PacketId::new(0, packet), at: Timestamp::from_nanos(millis * 1_000_000) }
     }
 
-    fn said(kind: IcmpKind, place: Place, span: Span, count: u32) -> Undelivered {
+    fn said(kind: IcmpKind, reporter: Reporter, span: Span, count: u32) -> Undelivered {
         let says = Icmp { by: ROUTER.into(), kind, code: (3, 1) };
-        Undelivered { says, count, span, stuck: Repeats { count, span }, place }
+        Undelivered { says, count, span, stuck: Repeats { count, span }, reporter }
     }
 
     /// An attempt at a TCP connection of which this was said.
-    fn attempt(server: Endpoint, client: Endpoint, at: Seen, kind: IcmpKind, place: Place) -> Unused {
-        let undelivered = vec![said(kind, place, Span { from: at, until: at }, 1)];
+    fn attempt(server: Endpoint, client: Endpoint, at: Seen, kind: IcmpKind, reporter: Reporter) -> Unused {
+        let undelivered = vec![said(kind, reporter, Span { from: at, until: at }, 1)];
         let (opened, syns, accepted, ended) = (at, 1, None, None);
         Unused { capture: 0, stream: 7, client, server, opened, syns, accepted, ended, undelivered }
     }
@@ -191,16 +193,16 @@ mod tests {
     fn who_refuses_a_gateways_syn_is_named_and_likely_to_blame() {
         let connection = Scene::answered("HTTP/1.1 502 Bad Gateway\r\n", "").build();
         let host = |host| Endpoint { ip: [10, 0, 0, host].into(), port: 8080 };
-        for (kind, place, blame, says) in [
-            (IcmpKind::NoHost, Place::Path, Blame::Upstream, "host unreachable; nobody answers"),
-            (IcmpKind::NoRoute, Place::Path, Blame::Network, "network unreachable; it has no route"),
-            (IcmpKind::Prohibited, Place::Path, Blame::Network, "on the way says by ICMP"),
-            (IcmpKind::Prohibited, Place::Destination, Blame::Upstream, "10.0.0.1 itself says"),
-            (IcmpKind::NoPort, Place::Destination, Blame::Upstream, "a firewall's refusal"),
-            (IcmpKind::Expired, Place::Path, Blame::Network, "go round in a circle"),
-            (IcmpKind::NoHost, Place::Sender, Blame::Upstream, "the sender's own host 10.0.0.1 says"),
+        for (kind, reporter, blame, says) in [
+            (IcmpKind::NoHost, Reporter::Path, Blame::Upstream, "host unreachable; nobody answers"),
+            (IcmpKind::NoRoute, Reporter::Path, Blame::Network, "network unreachable; it has no route"),
+            (IcmpKind::Prohibited, Reporter::Path, Blame::Network, "on the way says by ICMP"),
+            (IcmpKind::Prohibited, Reporter::Destination, Blame::Upstream, "10.0.0.1 itself says"),
+            (IcmpKind::NoPort, Reporter::Destination, Blame::Upstream, "a firewall's refusal"),
+            (IcmpKind::Expired, Reporter::Path, Blame::Network, "go round in a circle"),
+            (IcmpKind::NoHost, Reporter::Sender, Blame::Upstream, "the sender's own host 10.0.0.1 says"),
         ] {
-            let tried = attempt(host(20), host(9), seen(90, 25), kind, place);
+            let tried = attempt(host(20), host(9), seen(90, 25), kind, reporter);
             let judged = judged_together(std::slice::from_ref(&connection), &[tried]);
             let finding = named(&judged[0], "upstream-not-reached").unwrap();
             assert_eq!((finding.blame, finding.confidence), (blame, Confidence::Likely), "{kind:?}");
@@ -208,7 +210,8 @@ mod tests {
             assert!(finding.evidence.iter().any(|line| line.text.contains("ICMP type 3")), "{finding:#?}");
         }
         // That a SYN was too big explains nothing.
-        let tried = attempt(host(20), host(9), seen(90, 25), IcmpKind::TooBig { mtu: Some(68) }, Place::Path);
+        let tried =
+            attempt(host(20), host(9), seen(90, 25), IcmpKind::TooBig { mtu: Some(68) }, Reporter::Path);
         let judged = judged_together(&[connection], &[tried]);
         let finding = named(&judged[0], "upstream-not-reached").unwrap();
         assert!(finding.message.contains("did not answer the SYN"), "{}", finding.message);
@@ -218,15 +221,15 @@ mod tests {
     fn one_syn_that_was_refused_by_icmp_is_no_accident() {
         let session = Scene::tcp_at(1.0).request(REQUEST).answer(ANSWER, "").build();
         let (server, client) = (session.tcp.server, session.tcp.client);
-        let find = |place| {
-            let tried = attempt(server, client, seen(50_000, 50_000), IcmpKind::Prohibited, place);
+        let find = |reporter| {
+            let tried = attempt(server, client, seen(50_000, 50_000), IcmpKind::Prohibited, reporter);
             let judged = judged_together(std::slice::from_ref(&session), &[tried]);
             let finding = named(&judged[0], "tcp-connect-failed").unwrap();
             assert_eq!(finding.title, "TCP connection not delivered: administratively prohibited");
             finding.blame
         };
-        assert_eq!((find(Place::Path), find(Place::Destination)), (Blame::Network, Blame::Server));
-        let mut tried = attempt(server, client, seen(50_000, 50_000), IcmpKind::NoHost, Place::Path);
+        assert_eq!((find(Reporter::Path), find(Reporter::Destination)), (Blame::Network, Blame::Server));
+        let mut tried = attempt(server, client, seen(50_000, 50_000), IcmpKind::NoHost, Reporter::Path);
         tried.undelivered.clear();
         let judged = judged_together(std::slice::from_ref(&session), &[tried]);
         assert!(named(&judged[0], "tcp-connect-failed").is_none());
@@ -241,7 +244,7 @@ mod tests {
             let Some(from) = from else { return };
             let span = Span { from, until: c.last };
             c.tcp.repeats.client = Some(Box::new(Repeats { count: 5, span }));
-            c.tcp.undelivered.client = vec![said(kind, Place::Path, span, 5)];
+            c.tcp.undelivered.client = vec![said(kind, Reporter::Path, span, 5)];
         })
     }
 
@@ -278,7 +281,7 @@ mod tests {
             let scene = Scene::session("", "").messages(Client, 2);
             scene.with(move |c: &mut Connection| {
                 let span = Span { from: seen(5, 1000), until: seen(9, 1000 + seconds * 1000) };
-                c.tcp.undelivered.client = vec![said(narrow, Place::Path, span, count)];
+                c.tcp.undelivered.client = vec![said(narrow, Reporter::Path, span, count)];
             })
         };
         heeded(2, 60).silent("data-not-acknowledged");
@@ -295,7 +298,7 @@ mod tests {
             let Some(from) = from else { return };
             let span = Span { from, until: c.last };
             c.tcp.repeats.client = Some(Box::new(Repeats { count: 5, span }));
-            c.tcp.undelivered.client = vec![said(IcmpKind::Prohibited, Place::Destination, span, 5)];
+            c.tcp.undelivered.client = vec![said(IcmpKind::Prohibited, Reporter::Destination, span, 5)];
         });
         let finding = scene.fin(Client).finds("handshake-unanswered");
         assert_eq!(finding.blame, Blame::Server);

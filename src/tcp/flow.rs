@@ -1,30 +1,30 @@
-//! One TCP connection: its two halves, and how it comes to its end.
+//! One TCP connection: its two directions, and how it comes to its end.
 
+use super::direction::Direction;
 use super::event::{Event, FlowId, Interest, ResetKind, Sink, StreamEvent};
-use super::half::Half;
 use crate::capture::Seen;
 use crate::limits;
 use crate::net::{Flags, FlowKey, KeptKey, Segment, Side};
 use crate::time::Timestamp;
 
-/// See the module. There may be very many, so that it is kept to two lines of the cache.
+/// One TCP connection. There may be very many, so that it is kept to two lines of the cache.
 #[repr(align(64))]
 pub(super) struct Flow {
     pub(super) key: KeptKey,
     /// Who sent the SYN, and its sequence number.
     pub(super) opener: Option<(Side, u32)>,
-    /// Told apart from the flows that had this id before.
+    /// Delivered apart from the flows that had this id before.
     pub(super) generation: u32,
     /// Time of its last packet.
     pub(super) last: Timestamp,
-    /// Whether any payload was told: such a flow is evicted last.
+    /// Whether any payload was delivered: such a flow is evicted last.
     pub(super) has_data: bool,
     pub(super) reset: bool,
     /// A RST that is not believed yet.
     doubted: Option<Box<Doubted>>,
     /// Who sent the last packet with SYN.
-    greeted: Option<Side>,
-    halves: [Half; 2],
+    last_syn_from: Option<Side>,
+    directions: [Direction; 2],
 }
 
 /// A RST elsewhere than at its sender's next byte. Bytes before it may be missing in the capture, or are behind it only
@@ -39,13 +39,13 @@ struct Doubted {
     later: u8,
 }
 
-/// What a SYN is among those of its side.
+/// How a SYN compares with those that its side sent before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Greeting {
+pub(super) enum SynKind {
     First,
-    /// Sent again.
+    /// The same one, sent again.
     Again,
-    /// Another copy of the same packet.
+    /// The same packet, captured twice.
     Copied,
 }
 
@@ -76,14 +76,14 @@ impl Flow {
             has_data: false,
             reset: false,
             doubted: None,
-            greeted: None,
-            halves: [Half::default(), Half::default()],
+            last_syn_from: None,
+            directions: [Direction::default(), Direction::default()],
         }
     }
 
     #[inline]
-    fn pair(&mut self, from: Side) -> (&mut Half, &mut Half) {
-        let [low, high] = &mut self.halves;
+    fn pair(&mut self, from: Side) -> (&mut Direction, &mut Direction) {
+        let [low, high] = &mut self.directions;
         match from {
             Side::Low => (low, high),
             Side::High => (high, low),
@@ -92,13 +92,13 @@ impl Flow {
 
     /// Packets that were captured twice since this was last asked.
     pub(super) fn take_duplicates(&mut self) -> u64 {
-        self.halves.iter_mut().map(|half| u64::from(half.take_duplicates())).sum()
+        self.directions.iter_mut().map(|direction| u64::from(direction.take_duplicates())).sum()
     }
 
     /// A SYN or SYN-ACK begins the sender's stream; tells whether it is the first one of a side.
-    pub(super) fn synchronize(&mut self, segment: &Segment<'_>, at: Timestamp) -> Greeting {
+    pub(super) fn synchronize(&mut self, segment: &Segment<'_>, at: Timestamp) -> SynKind {
         // A copy follows what it is a copy of; a SYN-ACK sent again follows a SYN sent again, however soon.
-        let follows_own = self.greeted.replace(segment.from) == Some(segment.from);
+        let follows_own = self.last_syn_from.replace(segment.from) == Some(segment.from);
         let since_last = if follows_own { at.nanos_since(self.last) } else { i64::MAX };
         let (own, other) = self.pair(segment.from);
         own.see(segment);
@@ -111,11 +111,11 @@ impl Flow {
         let first = !own.is_known() || own.is_at_start() && own.distance(segment.seq.wrapping_add(1)) != 0;
         if first {
             own.begin(segment.seq.wrapping_add(1));
-            Greeting::First
+            SynKind::First
         } else if own.is_duplicate(since_last) {
-            Greeting::Copied
+            SynKind::Copied
         } else {
-            Greeting::Again
+            SynKind::Again
         }
     }
 
@@ -123,14 +123,14 @@ impl Flow {
     /// flow in which nothing waits, and with nothing but payload.
     #[inline]
     pub(super) fn is_next(&self, segment: &Segment<'_>) -> bool {
-        let [low, high] = &self.halves;
+        let [low, high] = &self.directions;
         let (own, other) = match segment.from {
             Side::Low => (low, high),
             Side::High => (high, low),
         };
         segment.flags.is_ordinary()
             && own.is_next(segment)
-            && other.has_told(segment.ack)
+            && other.has_delivered(segment.ack)
             && self.doubted.is_none()
     }
 
@@ -199,7 +199,7 @@ impl Flow {
         }
         let mut emit =
             |seen: Seen, event: Event<'_>| sink.event(StreamEvent { flow: id, key, seen, from, event });
-        let mut interest = own.arrive(&segment, seen, (other.told(), since_last), &mut emit);
+        let mut interest = own.arrive(&segment, seen, (other.delivered(), since_last), &mut emit);
         let in_order = !own.has_hole() && !other.has_hole();
         self.has_data |= segment.declared_len > 0;
         if !in_order && interest == Interest::Keep {
@@ -217,15 +217,15 @@ impl Flow {
 
     /// Whether both directions have ended in order.
     pub(super) fn fate(&self) -> Fate {
-        let [low, high] = &self.halves;
+        let [low, high] = &self.directions;
         if low.is_ended() && high.is_ended() { Fate::Ended } else { Fate::Open }
     }
 
-    /// Lets both halves give up what will not come, and tell what no longer waits.
+    /// Lets both directions give up what will not come, and tell what no longer waits.
     #[cold]
     fn settle(&mut self, id: FlowId, from: Side, seen: Seen, sink: &mut impl Sink) -> Interest {
         let key = &self.key.get();
-        let [low, high] = &self.halves;
+        let [low, high] = &self.directions;
         // Each waits for the other where bytes are there only in a copy sent again, which acknowledges what came after the
         // first one: the packet captured first tells the order, so the other one waits in vain.
         let in_vain = low.blocked().zip(high.blocked());
@@ -238,13 +238,13 @@ impl Flow {
                 let from = if event == Event::FinUnseen { side.other() } else { side };
                 sink.event(StreamEvent { flow: id, key, seen, from, event })
             };
-            let mut told = other.told();
+            let mut delivered = other.delivered();
             let interest = if in_vain == Some(side) {
-                own.skip(seen, &mut told, &mut emit)
+                own.skip(seen, &mut delivered, &mut emit)
             } else {
-                own.settle(seen, other.is_seen(), &mut told, &mut emit)
+                own.settle(seen, other.is_seen(), &mut delivered, &mut emit)
             };
-            other.forgo(told);
+            other.forgo(delivered);
             if interest == Interest::Ignore {
                 return Interest::Ignore;
             }
@@ -252,21 +252,21 @@ impl Flow {
         self.drain(id, seen, sink)
     }
 
-    /// What one half tells may be what the other waits for, and so on; each round tells something.
+    /// What one direction tells may be what the other waits for, and so on; each round tells something.
     fn drain(&mut self, id: FlowId, seen: Seen, sink: &mut impl Sink) -> Interest {
         let key = &self.key.get();
         let mut idle = 0;
         for side in [Side::Low, Side::High].into_iter().cycle() {
             let (own, other) = self.pair(side);
-            let mut told_any = false;
+            let mut delivered_any = false;
             let mut emit = |seen: Seen, event: Event<'_>| {
-                told_any = true;
+                delivered_any = true;
                 sink.event(StreamEvent { flow: id, key, seen, from: side, event })
             };
-            if own.has_hole() && own.drain(seen, other.told(), &mut emit) == Interest::Ignore {
+            if own.has_hole() && own.drain(seen, other.delivered(), &mut emit) == Interest::Ignore {
                 return Interest::Ignore;
             }
-            idle = if told_any { 0_u8 } else { idle.saturating_add(1) };
+            idle = if delivered_any { 0_u8 } else { idle.saturating_add(1) };
             if idle > 1 {
                 break;
             }
@@ -279,7 +279,7 @@ impl Flow {
     pub(super) fn relieve(&mut self, id: FlowId, seen: Seen, sink: &mut impl Sink) -> Interest {
         let key = &self.key.get();
         loop {
-            let [low, high] = &self.halves;
+            let [low, high] = &self.directions;
             let side = match (low.has_hole(), high.has_hole()) {
                 (false, false) => return Interest::Keep,
                 (true, false) => Side::Low,
@@ -291,9 +291,9 @@ impl Flow {
                 let from = if event == Event::FinUnseen { side.other() } else { side };
                 sink.event(StreamEvent { flow: id, key, seen, from, event })
             };
-            let mut told = other.told();
-            let interest = own.skip(seen, &mut told, &mut emit);
-            other.forgo(told);
+            let mut delivered = other.delivered();
+            let interest = own.skip(seen, &mut delivered, &mut emit);
+            other.forgo(delivered);
             if interest == Interest::Ignore || self.drain(id, seen, sink) == Interest::Ignore {
                 return Interest::Ignore;
             }
@@ -395,7 +395,7 @@ impl Flow {
 
     /// How far the other side has acknowledged, where this side sent the number and it is not acknowledged.
     pub(super) fn in_flight(&self, from: Side, seq: u32) -> Option<u32> {
-        let [low, high] = &self.halves;
+        let [low, high] = &self.directions;
         match from {
             Side::Low => low.in_flight(seq),
             Side::High => high.in_flight(seq),
@@ -404,7 +404,7 @@ impl Flow {
 
     /// The side of which the capture has no packet.
     pub(super) fn unseen(&self) -> Option<Side> {
-        let [low, high] = &self.halves;
+        let [low, high] = &self.directions;
         match (low.is_seen(), high.is_seen()) {
             (false, true) => Some(Side::Low),
             (true, false) => Some(Side::High),
@@ -414,6 +414,6 @@ impl Flow {
 
     /// Captured bytes that wait in both directions.
     pub(super) fn held_bytes(&self) -> usize {
-        self.halves.iter().map(Half::held_bytes).sum()
+        self.directions.iter().map(Direction::held_bytes).sum()
     }
 }

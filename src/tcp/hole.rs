@@ -1,13 +1,14 @@
-//! What waits behind missing bytes of one direction, or for what it acknowledges of the other one.
+//! The out-of-order buffer of one direction: segments that wait for missing bytes before them, or for the bytes of the other
+//! direction that they acknowledge.
 
-use super::told::{Ack, Told};
+use super::delivered::{Ack, Delivered};
 use crate::capture::Seen;
 use crate::limits;
 use std::collections::BTreeMap;
 
-/// See the module.
+/// The segments of one direction that wait, and how long they have waited.
 pub(super) struct Hole {
-    /// By stream offset; ranges never overlap, and all lie behind the bytes that were told.
+    /// By stream offset; ranges never overlap, and all lie behind the bytes that were delivered.
     held: BTreeMap<u64, Held>,
     /// What `held` takes: captured bytes, and [`limits::HELD_SEGMENT`] for each segment.
     bytes: usize,
@@ -42,7 +43,7 @@ struct Fin {
     seen: Seen,
 }
 
-/// What can be told of a hole.
+/// What can be delivered of a hole.
 pub(super) enum Next {
     /// A range, by its offset.
     Bytes(u64, Held),
@@ -87,17 +88,17 @@ impl Hole {
         self.fin.filter(|fin| self.held.keys().next().is_none_or(|&at| at >= fin.at))
     }
 
-    /// Takes out what can be told where all before `offset` was.
-    pub(super) fn next(&mut self, offset: u64, told: Told, now: Seen) -> Next {
+    /// Takes out what can be delivered where all before `offset` was.
+    pub(super) fn next(&mut self, offset: u64, delivered: Delivered, now: Seen) -> Next {
         if let Some(fin) = self.next_fin() {
-            return match fin.at <= offset && told.covers(fin.ack) {
+            return match fin.at <= offset && delivered.covers(fin.ack) {
                 true => Next::Fin(fin.seen),
                 false => Next::Wait,
             };
         }
         let Some(first) = self.held.first_entry() else { return Next::Closed };
         let at = *first.key();
-        if at > offset || !told.covers(first.get().ack) {
+        if at > offset || !delivered.covers(first.get().ack) {
             return Next::Wait;
         }
         let held = first.remove();

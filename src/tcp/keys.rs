@@ -1,4 +1,5 @@
-//! What is known of a flow's key: most packets ask for it, and millions may be kept, so that it is kept small.
+//! From the key of a flow to its number, or to what is remembered of it after its end. Nearly every packet asks, and millions of
+//! keys may be kept, so the tables are small.
 
 use super::event::FlowId;
 use crate::limits;

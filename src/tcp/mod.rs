@@ -1,4 +1,9 @@
-//! TCP reassembly: segments in, the in-order bytes of each direction out, with every gap told (RFC 9293).
+//! TCP reassembly (RFC 9293): segments go in; the bytes of each direction come out in order, and every gap among them is an
+//! event of its own.
+//!
+//! [`Table`] finds the flow that a segment belongs to (by its key, in `keys`). A `flow` has two `direction`s; a direction keeps
+//! what came out of order in a `hole`. What happens is handed to a [`Sink`] as [`StreamEvent`]s, and the sink may answer that
+//! it does not want to hear of a flow any more ([`Interest`]).
 
 #![deny(
     clippy::unwrap_used,
@@ -22,9 +27,10 @@
     )
 )]
 
+mod delivered;
+mod direction;
 mod event;
 mod flow;
-mod half;
 mod hole;
 mod keys;
 mod places;
@@ -36,8 +42,9 @@ mod tests;
 #[cfg(test)]
 mod tests_ends;
 #[cfg(test)]
+mod tests_flows;
+#[cfg(test)]
 mod tests_oracle;
-mod told;
 
 pub use event::{Closed, Event, FlowId, GapCause, Interest, ResetKind, Sink, StreamEvent};
 pub use places::Places;

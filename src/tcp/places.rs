@@ -1,4 +1,4 @@
-//! What is kept of each open flow, by its number.
+//! A table of what is kept of each open flow, by its number.
 
 use super::event::FlowId;
 

@@ -1,4 +1,4 @@
-//! By what a packet is known as another copy of one captured before: another interface saw it, too.
+//! Packets that were captured twice, because another interface saw them, too: by what a copy is known.
 
 use crate::limits;
 use crate::net::Segment;

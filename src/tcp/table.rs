@@ -1,7 +1,7 @@
 //! All flows: finds the one a segment belongs to, opens, numbers, ends and forgets them.
 
 use super::event::{Closed, Event, FlowId, Interest, Sink, StreamEvent};
-use super::flow::{Fate, Flow, Greeting};
+use super::flow::{Fate, Flow, SynKind};
 use super::keys::{Keys, Known};
 use super::places::Places;
 use crate::capture::Seen;
@@ -26,9 +26,10 @@ pub struct Table {
     ending: BinaryHeap<Reverse<Later>>,
     endings: u64,
     /// Flows that a SYN began, oldest first: some have no answer yet.
-    begun: VecDeque<(FlowId, u32)>,
+    syn_opened: VecDeque<(FlowId, u32)>,
     held_bytes: usize,
-    hand: u32,
+    /// Where the search for a flow to evict goes on.
+    eviction_cursor: u32,
     counters: Counters,
 }
 
@@ -186,9 +187,9 @@ impl Table {
             return;
         }
         let event = match flow.synchronize(segment, seen.at) {
-            Greeting::First => Some(Event::Syn { isn: segment.seq }),
-            Greeting::Again => Some(Event::SynAgain),
-            Greeting::Copied => None,
+            SynKind::First => Some(Event::Syn { isn: segment.seq }),
+            SynKind::Again => Some(Event::SynAgain),
+            SynKind::Copied => None,
         };
         if let Some(event) = event {
             sink.event(StreamEvent { flow: id, key: &segment.key, seen, from: segment.from, event });
@@ -217,7 +218,7 @@ impl Table {
         let opener = flow.opener.map(|(side, _)| side);
         let id = self.place(flow);
         if is_syn(segment) {
-            self.begun.push_back((id, self.generation));
+            self.syn_opened.push_back((id, self.generation));
             self.drop_unanswered(limits::UNANSWERED_FLOWS / limits::SHARDS, seen, sink);
         }
         self.keys.open(&segment.key, id);
@@ -277,8 +278,8 @@ impl Table {
     /// Gives up the oldest flow that nobody answered, among all but the last `recent` that a SYN began; tells whether
     /// there was one.
     fn drop_unanswered(&mut self, recent: usize, now: Seen, sink: &mut impl Sink) -> bool {
-        while self.begun.len() > recent {
-            let Some((id, generation)) = self.begun.pop_front() else { break };
+        while self.syn_opened.len() > recent {
+            let Some((id, generation)) = self.syn_opened.pop_front() else { break };
             let Some(Some(flow)) = self.flows.get(id) else { continue };
             if flow.generation == generation && !flow.has_data && flow.unseen().is_some() {
                 self.counters.unanswered = self.counters.unanswered.saturating_add(1);
@@ -293,11 +294,11 @@ impl Table {
     fn evict(&mut self, now: Seen, sink: &mut impl Sink) {
         let mut worst: Option<(bool, Timestamp, FlowId)> = None;
         for _ in 0..limits::EVICTION_SAMPLE {
-            self.hand = self.hand.saturating_add(1);
-            if self.hand >= self.next.0 {
-                self.hand = 0;
+            self.eviction_cursor = self.eviction_cursor.saturating_add(1);
+            if self.eviction_cursor >= self.next.0 {
+                self.eviction_cursor = 0;
             }
-            let id = FlowId(self.hand);
+            let id = FlowId(self.eviction_cursor);
             let Some(Some(flow)) = self.flows.get(id) else { continue };
             let candidate = (flow.has_data, flow.last, id);
             if worst.is_none_or(|worst| candidate < worst) {

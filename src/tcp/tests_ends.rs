@@ -1,6 +1,6 @@
 //! Beginnings and ends that are sent again, or that the capture lacks.
 
-use super::tests::{A, B, Run, Told, opened};
+use super::tests::{A, B, Owned, Run, opened};
 use super::{Closed, GapCause};
 use crate::limits;
 use crate::net::Flags;
@@ -17,7 +17,7 @@ fn a_syn_ack_sent_again_at_once_after_a_syn_sent_again_is_no_copy() {
     }
     run.finish();
     assert_eq!(run.table.counters().duplicates, 0);
-    assert_eq!(run.log.told[1..5], [Told::Syn(A), Told::Syn(B), Told::SynAgain(A), Told::SynAgain(B)]);
+    assert_eq!(run.log.told[1..5], [Owned::Syn(A), Owned::Syn(B), Owned::SynAgain(A), Owned::SynAgain(B)]);
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn a_fin_that_only_the_other_sides_fin_acknowledges_came_first() {
     for _ in 0..=limits::GAP_GRACE_SEGMENTS {
         run.send(A, Flags::ACK, 104, 501, b"");
     }
-    let ends = [Told::FinUnseen(A), Told::Fin(B), Told::Closed(Closed::Ended)];
+    let ends = [Owned::FinUnseen(A), Owned::Fin(B), Owned::Closed(Closed::Ended)];
     assert_eq!(run.log.told[4..], ends);
 }
 
@@ -38,8 +38,8 @@ fn bytes_that_are_missing_before_an_end_may_hold_no_fin() {
     run.send(A, Flags::ACK, 100, 500, b"bye");
     run.send(B, Flags::ACK | Flags::FIN, 500, 109, b"");
     run.finish();
-    assert!(!run.log.has(&Told::FinUnseen(A)), "{:?}", run.log.told);
-    assert!(run.log.has(&Told::Gap(A, 3, 6, GapCause::Lost)), "{:?}", run.log.told);
+    assert!(!run.log.has(&Owned::FinUnseen(A)), "{:?}", run.log.told);
+    assert!(run.log.has(&Owned::Gap(A, 3, 6, GapCause::Lost)), "{:?}", run.log.told);
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn both_fins_in_the_capture_are_told_as_they_are() {
     let mut run = opened();
     run.send(B, Flags::ACK | Flags::FIN, 500, 101, b"");
     run.send(A, Flags::ACK | Flags::FIN, 100, 500, b"");
-    assert_eq!(run.log.told[3..5], [Told::Fin(A), Told::Fin(B)]);
+    assert_eq!(run.log.told[3..5], [Owned::Fin(A), Owned::Fin(B)]);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_reset_behind_bytes_that_the_capture_lacks_tells_that_they_were_sent() {
     let mut run = opened();
     run.send(B, Flags::RST, 511, 0, b"");
     run.finish();
-    assert!(run.log.has(&Told::Gap(B, 0, 11, GapCause::Lost)), "{:?}", run.log.told);
+    assert!(run.log.has(&Owned::Gap(B, 0, 11, GapCause::Lost)), "{:?}", run.log.told);
 }
 
 #[test]
@@ -64,8 +64,8 @@ fn a_fin_that_acknowledges_what_is_missing_ends_the_flow_whatever_lies_behind_it
     run.send(A, Flags::ACK | Flags::FIN, 100, 900, b"");
     run.send(A, Flags::ACK, 150, 500, b"stray");
     run.finish();
-    assert!(run.log.told.contains(&Told::Fin(A)), "{:?}", run.log.told);
-    assert!(!run.log.told.iter().any(|told| matches!(told, Told::Data(..))), "{:?}", run.log.told);
+    assert!(run.log.told.contains(&Owned::Fin(A)), "{:?}", run.log.told);
+    assert!(!run.log.told.iter().any(|told| matches!(told, Owned::Data(..))), "{:?}", run.log.told);
 }
 
 #[test]
@@ -76,8 +76,8 @@ fn stray_segments_far_behind_a_fin_hold_up_no_end_and_are_no_gap() {
     run.send(A, Flags::ACK | Flags::FIN, 103, 500, b"");
     run.send(B, Flags::ACK | Flags::FIN, 500, 104, b"");
     run.finish();
-    let gap = run.log.told.iter().any(|told| matches!(told, Told::Gap(..)));
-    assert!(!gap && run.log.has(&Told::Closed(Closed::Ended)), "{:?}", run.log.told);
+    let gap = run.log.told.iter().any(|told| matches!(told, Owned::Gap(..)));
+    assert!(!gap && run.log.has(&Owned::Closed(Closed::Ended)), "{:?}", run.log.told);
 }
 
 #[test]
@@ -88,12 +88,12 @@ fn a_reset_beside_the_stream_is_believed_once_its_sender_was_silent_for_long() {
         let mut run = opened();
         run.send(B, Flags::RST, 560, 0, b"");
         run.send(A, Flags::ACK, 100, 500, b"still here?");
-        assert!(!run.log.has(&Told::Reset(B)));
+        assert!(!run.log.has(&Owned::Reset(B)));
         run.pass(pause);
         run.send(A, Flags::ACK, 111, 500, b"hello?");
-        assert_eq!(run.log.has(&Told::Reset(B)), believed);
+        assert_eq!(run.log.has(&Owned::Reset(B)), believed);
         run.finish();
-        assert!(run.log.has(&Told::Reset(B)) && run.log.has(&Told::Gap(B, 0, 60, GapCause::Lost)));
+        assert!(run.log.has(&Owned::Reset(B)) && run.log.has(&Owned::Gap(B, 0, 60, GapCause::Lost)));
     }
 }
 
@@ -108,8 +108,8 @@ fn a_reset_beside_the_stream_is_not_believed_where_its_sender_goes_on() {
         run.pass(limits::DOUBTED_RESET_NANOS);
         run.send(A, Flags::ACK, 100, 561, b"none");
         run.finish();
-        assert!(!run.log.has(&Told::Reset(B)), "{:?}", run.log.told);
-        assert!(run.log.has(&Told::Data(A, 0, b"none".into())) && run.log.text(B).ends_with("reset?"));
+        assert!(!run.log.has(&Owned::Reset(B)), "{:?}", run.log.told);
+        assert!(run.log.has(&Owned::Data(A, 0, b"none".into())) && run.log.text(B).ends_with("reset?"));
     }
 }
 
@@ -119,7 +119,7 @@ fn a_reset_captured_before_the_bytes_that_it_follows_is_told_behind_them() {
     run.send(B, Flags::RST, 506, 0, b"");
     run.send(B, Flags::ACK, 500, 100, b"the");
     run.send(B, Flags::ACK, 503, 100, b"end");
-    let end = [Told::Data(B, 3, b"end".into()), Told::Reset(B)];
+    let end = [Owned::Data(B, 3, b"end".into()), Owned::Reset(B)];
     assert!(run.log.told.ends_with(&end), "{:?}", run.log.told);
 }
 
@@ -129,7 +129,7 @@ fn a_reset_by_who_had_ended_its_side_is_told_at_once() {
     run.send(B, Flags::ACK | Flags::FIN, 500, 100, b"");
     run.send(A, Flags::ACK, 100, 500, b"too late");
     run.send(B, Flags::RST, 500, 0, b"");
-    assert!(run.log.has(&Told::Reset(B)));
+    assert!(run.log.has(&Owned::Reset(B)));
 }
 
 #[test]
@@ -138,9 +138,9 @@ fn a_fin_that_waits_for_the_other_side_is_told_before_what_strayed_behind_it() {
     run.send(A, Flags::ACK, 5_000, 500, b"of nobody");
     run.send(A, Flags::ACK | Flags::FIN, 100, 600, b"");
     run.finish();
-    assert!(!run.log.told.iter().any(|told| matches!(told, Told::Gap(A, ..) | Told::Data(A, ..))));
+    assert!(!run.log.told.iter().any(|told| matches!(told, Owned::Gap(A, ..) | Owned::Data(A, ..))));
     assert!(
-        run.log.has(&Told::Gap(B, 0, 100, GapCause::Lost)) && run.log.has(&Told::Fin(A)),
+        run.log.has(&Owned::Gap(B, 0, 100, GapCause::Lost)) && run.log.has(&Owned::Fin(A)),
         "{:?}",
         run.log.told
     );

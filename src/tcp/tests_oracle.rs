@@ -1,6 +1,6 @@
 //! Reassembly against an obvious oracle.
 
-use super::tests::{A, B, Run, Told, opened};
+use super::tests::{A, B, Owned, Run, opened};
 use super::*;
 use crate::net::Flags;
 use proptest::prelude::*;
@@ -71,7 +71,7 @@ proptest! {
             let side = if a { A } else { B };
             run.cut(side, Flags(flags), seq.into(), ack.into(), &payload, declared.max(len));
             // A new connection on the tuple begins new streams.
-            if run.log.told.iter().any(|t| matches!(t, Told::Closed(_))) {
+            if run.log.told.iter().any(|t| matches!(t, Owned::Closed(_))) {
                 run.log.told.clear();
                 run.table = Table::default();
             }

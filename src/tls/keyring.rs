@@ -4,7 +4,7 @@ use super::keylog::{KeyLog, Label, Secret};
 use super::sessions::{Sessions, Turn};
 use crate::limits;
 
-/// See the module. Shared by all connections of one shard of a run.
+/// The keys of all connections of one shard of a run.
 #[derive(Default)]
 pub struct Keyring {
     log: KeyLog,

@@ -43,6 +43,8 @@ mod suite;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_bounds;
 
 pub use alert::{Alert, AlertDescription};
 pub use facts::{ClientCertificate, Facts, Opened, Pause, PlainAnswer, Sent, Version};

@@ -11,7 +11,7 @@ use crate::role::Role;
 use crate::time::Timestamp;
 use proptest::prelude::*;
 
-fn keys(text: &str, may_grow: bool) -> Keyring {
+pub(super) fn keys(text: &str, may_grow: bool) -> Keyring {
     let mut log = KeyLog::default();
     log.read(text.as_bytes());
     Keyring::new(log, may_grow)
@@ -31,15 +31,15 @@ fn talk() -> Packets {
 
 /// What came out of a session.
 #[derive(Default, PartialEq, Debug)]
-struct Heard {
-    bytes: [Vec<u8>; 2],
+pub(super) struct Heard {
+    pub(super) bytes: [Vec<u8>; 2],
     gaps: [Vec<(u64, u64)>; 2],
     seen: Vec<(Side, u64)>,
     ends: [u64; 2],
 }
 
 impl Heard {
-    fn take(&mut self, plain: Plain<'_>) {
+    pub(super) fn take(&mut self, plain: Plain<'_>) {
         match plain {
             Plain::Data { from, offset, bytes, seen } => {
                 assert_eq!(offset, self.ends[from.index()], "offsets leave nothing out");
@@ -57,15 +57,15 @@ impl Heard {
     }
 }
 
-struct Play {
-    session: Session,
-    keys: Keyring,
-    heard: Heard,
+pub(super) struct Play {
+    pub(super) session: Session,
+    pub(super) keys: Keyring,
+    pub(super) heard: Heard,
     packet: u64,
 }
 
 impl Play {
-    fn new(keys: Keyring) -> Play {
+    pub(super) fn new(keys: Keyring) -> Play {
         Play { session: Session::new(), keys, heard: Heard::default(), packet: 0 }
     }
 
@@ -73,20 +73,20 @@ impl Play {
         Seen { packet: PacketId::new(0, self.packet), at: Timestamp::from_nanos(0) }
     }
 
-    fn data(&mut self, from: Side, bytes: &[u8]) {
+    pub(super) fn data(&mut self, from: Side, bytes: &[u8]) {
         self.packet += 1;
         let seen = self.seen();
         let heard = &mut self.heard;
         self.session.data(from, bytes, seen, &mut self.keys, &mut |plain, _| heard.take(plain));
     }
 
-    fn all(&mut self, packets: &Packets) {
+    pub(super) fn all(&mut self, packets: &Packets) {
         for (from, bytes) in packets {
             self.data(*from, bytes);
         }
     }
 
-    fn finish(&mut self) -> Facts {
+    pub(super) fn finish(&mut self) -> Facts {
         self.keys.seal();
         let seen = self.seen();
         let heard = &mut self.heard;
@@ -198,126 +198,8 @@ fn secrets_may_come_after_what_they_open_line_by_line() {
     }
 }
 
-/// Bytes that wait for a key in all connections: what others cannot have.
-fn waiting(keys: &mut Keyring) -> usize {
-    let room = limits::TLS_WAITING_TOTAL / limits::SHARDS;
-    let (mut free, mut step) = (0, room);
-    while step > 0 {
-        if keys.reserve(step) {
-            free += step;
-        } else {
-            step /= 2;
-        }
-    }
-    keys.release(free);
-    room - free
-}
-
-#[test]
-fn what_waits_for_a_key_is_bounded() {
-    let mut play = Play::new(keys("", true));
-    play.data(C, &client_hello(false));
-    play.data(S, &server_hello([2; 32]));
-    let (record, mut most) = (Sealer::new(0x52).seal(23, &[0; 900]), 0);
-    for _ in 0..4 * limits::TLS_WAITING / record.len() {
-        play.data(S, &record);
-        most = most.max(waiting(&mut play.keys));
-    }
-    assert!((limits::TLS_WAITING - 2000..=limits::TLS_WAITING).contains(&most), "{most} bytes waited");
-    assert_eq!(play.finish().opened, Opened::NoKeys);
-    assert_eq!(play.heard, Heard::default());
-    assert_eq!(waiting(&mut play.keys), 0, "all room was given back");
-}
-
-#[test]
-fn what_waits_for_keys_in_all_connections_is_bounded() {
-    let room = limits::TLS_WAITING_TOTAL / limits::SHARDS;
-    let mut keys = keys("", true);
-    let flight = [server_hello([2; 32]), Sealer::new(0x52).seal(23, &[0; 16_000])].concat();
-    let mut waiting = Vec::new();
-    for _ in 0..4 * room / 16_000 {
-        let mut play = Play::new(std::mem::take(&mut keys));
-        play.data(C, &client_hello(false));
-        play.data(S, &flight);
-        keys = std::mem::take(&mut play.keys);
-        waiting.push(play.session);
-    }
-    let most = room / 16_000;
-    let count = waiting.iter().filter(|session| session.is_waiting()).count();
-    assert!((most * 9 / 10..=most).contains(&count), "{count} connections wait");
-    waiting.iter_mut().for_each(|session| session.forget(&mut keys));
-    assert_eq!(self::waiting(&mut keys), 0);
-}
-
-#[test]
-fn a_handshake_message_is_kept_up_to_its_bound_and_a_longer_one_is_passed_over() {
-    for (len, kept) in [(limits::TLS_MESSAGE, true), (limits::TLS_MESSAGE + 1, false), (1 << 24, false)] {
-        let mut play = Play::new(Keyring::default());
-        let certificate = message(11, &vec![7; len - 4 - usize::from(len == 1 << 24)]);
-        let mut most = 0;
-        for piece in certificate.chunks(10_000) {
-            play.data(C, &record(22, piece));
-            most = most.max(play.session.buffered());
-        }
-        assert_eq!(most > 4, kept, "{most} of {len} bytes were kept");
-        assert!(most <= limits::TLS_MESSAGE);
-        // The next one is found behind it.
-        play.data(C, &client_hello(false));
-        assert_eq!(play.finish().server_name.as_deref(), Some("ws.example"));
-    }
-}
-
-#[test]
-fn alerts_are_kept_up_to_their_bound() {
-    let mut play = Play::new(Keyring::default());
-    play.data(C, &client_hello(false));
-    (0..4 * limits::TLS_ALERTS).for_each(|_| play.data(S, &record(21, &[1, 90])));
-    assert_eq!(play.finish().alerts.len(), limits::TLS_ALERTS);
-}
-
-#[test]
-fn a_ticket_names_a_session_up_to_its_bound() {
-    let mut keys = keys(&key_log(|_| true), false);
-    for (len, known) in [(limits::TLS_TICKET, true), (limits::TLS_TICKET + 1, false)] {
-        let name = vec![7; len];
-        keys.remember(&name, &[1; 48]);
-        assert_eq!(keys.session(&name).is_some(), known, "{len} bytes");
-    }
-}
-
-#[test]
-fn a_record_after_lost_ones_is_tried_with_so_many_numbers() {
-    let short = |c: &mut Sealer| c.seal(23, b"x");
-    for (lost, found) in [(limits::TLS_SEQUENCES, true), (limits::TLS_SEQUENCES + 10, false)] {
-        let (mut play, mut c) = (greeted(), Sealer::new(0xC2));
-        play.data(C, &c.seal(23, b"before"));
-        let gap: usize = (0..lost).map(|_| short(&mut c).len()).sum();
-        play.session.gap(C, gap as u64);
-        play.data(C, &c.seal(23, b"after"));
-        assert_eq!(play.heard.bytes[0].ends_with(b"after"), found, "{lost} lost records");
-    }
-}
-
-#[test]
-fn records_are_tried_in_vain_so_often_and_no_longer() {
-    // Each is tried with the next number, and with all that it may have after a KeyUpdate among the lost ones.
-    let cost = |nth: u32| if nth == 1 { 1 } else { 1 + nth };
-    let most = (1..).scan(0, |tries, nth| Some(std::mem::replace(tries, *tries + cost(nth))));
-    let most = most.take_while(|&tries| tries < limits::TLS_TRIES).count() - 1;
-    for (vain, found) in [(most, true), (most + 1, false)] {
-        let (mut play, mut c) = (greeted(), Sealer::new(0xC2));
-        play.data(C, &c.seal(23, b"before"));
-        for _ in 0..vain {
-            let len = c.seal(23, b"damaged").len();
-            play.data(C, &record(23, &vec![0; len - 5]));
-        }
-        play.data(C, &c.seal(23, b"after"));
-        assert_eq!(play.heard.bytes[0].ends_with(b"after"), found, "after {vain} records");
-    }
-}
-
 /// A session past its hellos that has the traffic secrets only.
-fn greeted() -> Play {
+pub(super) fn greeted() -> Play {
     let mut play = Play::new(keys(&key_log(|label| label.ends_with("_0")), false));
     play.data(C, &client_hello(false));
     play.data(S, &server_hello([2; 32]));

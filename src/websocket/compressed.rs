@@ -9,7 +9,7 @@ use super::utf8::{NotUtf8, Utf8};
 use crate::limits;
 use std::sync::Arc;
 
-/// See the module.
+/// The compressed messages of one direction, and what was found in them.
 #[derive(Debug)]
 pub(super) struct Compressed {
     kept: Kept,

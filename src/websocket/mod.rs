@@ -1,5 +1,9 @@
-//! WebSocket frames, read as they stream by (RFC 6455 §5): headers and control frames always, messages as far as
-//! somebody must know what is in them.
+//! WebSocket frames, read as they stream by (RFC 6455 §5): headers and control frames always, the contents of messages only
+//! where they are needed.
+//!
+//! A [`Decoder`] reads one direction and hands out [`FrameEvent`]s. Where framing is lost, `resume` finds the next frame. A
+//! second stage, `messages`, looks into messages: whether text is UTF-8, and what compressed ones inflate to (RFC 7692). The
+//! header fields of the handshake are read here as well: [`Extensions`], [`Subprotocols`], keys and accepts.
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,

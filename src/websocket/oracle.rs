@@ -8,23 +8,23 @@ use proptest::prelude::*;
 
 /// An event that owns what it tells; packets are numbers.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Told {
+pub(super) enum Owned {
     Header { at: u64, opcode: Opcode, len: u64, first: u64, last: u64 },
     Control { at: u64, opcode: Opcode, payload: Vec<u8>, whole: bool, last: u64 },
     End { present: u64, last: u64 },
     Violation { kind: Violation, at: u64, quote: Vec<u8>, seen: u64 },
 }
 
-impl Told {
+impl Owned {
     /// The same without what depends on how the stream was cut.
-    fn uncut(self) -> Told {
+    fn uncut(self) -> Owned {
         match self {
-            Told::Header { at, opcode, len, .. } => Told::Header { at, opcode, len, first: 0, last: 0 },
-            Told::Control { at, opcode, payload, whole, .. } => {
-                Told::Control { at, opcode, payload, whole, last: 0 }
+            Owned::Header { at, opcode, len, .. } => Owned::Header { at, opcode, len, first: 0, last: 0 },
+            Owned::Control { at, opcode, payload, whole, .. } => {
+                Owned::Control { at, opcode, payload, whole, last: 0 }
             }
-            Told::End { present, .. } => Told::End { present, last: 0 },
-            Told::Violation { kind, at, .. } => Told::Violation { kind, at, quote: Vec::new(), seen: 0 },
+            Owned::End { present, .. } => Owned::End { present, last: 0 },
+            Owned::Violation { kind, at, .. } => Owned::Violation { kind, at, quote: Vec::new(), seen: 0 },
         }
     }
 }
@@ -34,27 +34,27 @@ pub(super) fn packet(number: u64) -> Seen {
 }
 
 /// Payloads are compared by a test of their own.
-fn own(event: FrameEvent<'_>) -> Option<Told> {
+fn own(event: FrameEvent<'_>) -> Option<Owned> {
     let number = |seen: Seen| seen.packet.number();
     Some(match event {
         FrameEvent::Payload { .. } => return None,
-        FrameEvent::Header { header, offset, seen, complete_in } => Told::Header {
+        FrameEvent::Header { header, offset, seen, complete_in } => Owned::Header {
             at: offset,
             opcode: header.opcode,
             len: header.len,
             first: number(seen),
             last: number(complete_in),
         },
-        FrameEvent::Control { header, offset, payload, whole, seen } => Told::Control {
+        FrameEvent::Control { header, offset, payload, whole, seen } => Owned::Control {
             at: offset,
             opcode: header.opcode,
             payload: payload.to_vec(),
             whole,
             last: number(seen),
         },
-        FrameEvent::End { present, seen, .. } => Told::End { present, last: number(seen) },
+        FrameEvent::End { present, seen, .. } => Owned::End { present, last: number(seen) },
         FrameEvent::Violation { kind, offset, seen, quote } => {
-            Told::Violation { kind, at: offset, quote: quote.to_vec(), seen: number(seen) }
+            Owned::Violation { kind, at: offset, quote: quote.to_vec(), seen: number(seen) }
         }
     })
 }
@@ -67,11 +67,11 @@ pub(super) enum Piece<'a> {
 }
 
 /// Everything a decoder tells of these pieces, packets counted from 1, up to the stream's end.
-pub(super) fn told(masking: Masking, pieces: &[Piece<'_>]) -> Vec<Told> {
+pub(super) fn told(masking: Masking, pieces: &[Piece<'_>]) -> Vec<Owned> {
     told_by(Decoder::new(masking), pieces)
 }
 
-pub(super) fn told_by(mut decoder: Decoder, pieces: &[Piece<'_>]) -> Vec<Told> {
+pub(super) fn told_by(mut decoder: Decoder, pieces: &[Piece<'_>]) -> Vec<Owned> {
     let mut events = Vec::new();
     let mut sink = |event: FrameEvent<'_>| events.extend(own(event));
     let (mut offset, mut number) = (0, 0);
@@ -135,33 +135,33 @@ pub(super) fn stream(frames: &[Frame]) -> Vec<u8> {
 }
 
 /// What must be told of a lawful stream: found by walking over the whole of it.
-fn oracle(stream: &[u8], masking: Masking) -> Vec<Told> {
+fn oracle(stream: &[u8], masking: Masking) -> Vec<Owned> {
     let (mut told, mut at, mut message) = (Vec::new(), 0, Message::Idle);
     while let Some(header) = FrameHeader::parse(&stream[at..]) {
         let body = at + usize::from(header.header_len);
         let end = body + header.len as usize;
         assert!(Faults::of(&header, masking, message).is_empty());
         message = message.after(&header);
-        told.push(Told::Header { at: at as u64, opcode: header.opcode, len: header.len, first: 0, last: 0 });
+        told.push(Owned::Header { at: at as u64, opcode: header.opcode, len: header.len, first: 0, last: 0 });
         if header.opcode.is_control() {
             let mut payload = stream[body..end].to_vec();
             for (at, byte) in payload.iter_mut().enumerate() {
                 *byte ^= header.mask.map_or(0, |key| key[at % 4]);
             }
-            told.push(Told::Control { at: at as u64, opcode: header.opcode, payload, whole: true, last: 0 });
+            told.push(Owned::Control { at: at as u64, opcode: header.opcode, payload, whole: true, last: 0 });
         } else {
-            told.push(Told::End { present: header.len, last: 0 });
+            told.push(Owned::End { present: header.len, last: 0 });
         }
         at = end;
     }
     assert_eq!(at, stream.len());
     if message == Message::Open {
-        told.push(Told::Violation {
+        told.push(Owned::Violation {
             kind: Violation::EndsMidFrame,
             at: told
                 .iter()
                 .rev()
-                .find_map(|told| if let Told::Header { at, .. } = told { Some(*at) } else { None })
+                .find_map(|told| if let Owned::Header { at, .. } = told { Some(*at) } else { None })
                 .unwrap(),
             quote: Vec::new(),
             seen: 0,
@@ -208,8 +208,8 @@ fn cut<'a>(stream: &'a [u8], places: &[prop::sample::Index]) -> Vec<Piece<'a>> {
     places.windows(2).map(|pair| Piece::Bytes(&stream[pair[0]..pair[1]])).collect()
 }
 
-fn uncut(told: Vec<Told>) -> Vec<Told> {
-    told.into_iter().map(Told::uncut).collect()
+fn uncut(told: Vec<Owned>) -> Vec<Owned> {
+    told.into_iter().map(Owned::uncut).collect()
 }
 
 proptest! {
@@ -278,7 +278,7 @@ proptest! {
         }
         let end: u64 = pieces.iter().map(|piece| match piece { Piece::Bytes(bytes) => bytes.len() as u64, Piece::Gap(len) => *len }).sum();
         for told in told(mask, &pieces).into_iter().chain(told_by(Decoder::midway(mask, 0), &pieces)) {
-            if let Told::Header { at, .. } | Told::Violation { at, .. } = told {
+            if let Owned::Header { at, .. } | Owned::Violation { at, .. } = told {
                 prop_assert!(at <= end);
             }
         }
@@ -299,8 +299,8 @@ proptest! {
         let pieces = [Piece::Bytes(&whole[..from]), Piece::Gap(missing as u64), Piece::Bytes(&whole[from + missing..])];
         let mut expected = oracle(&whole, Masking::Unmasked);
         let at = before.len() as u64;
-        let place = expected.iter().position(|told| matches!(told, Told::Header { at: header, .. } if *header == at)).unwrap();
-        expected[place + 1] = Told::End { present: (len - missing) as u64, last: 0 };
+        let place = expected.iter().position(|told| matches!(told, Owned::Header { at: header, .. } if *header == at)).unwrap();
+        expected[place + 1] = Owned::End { present: (len - missing) as u64, last: 0 };
         prop_assert_eq!(uncut(told(Masking::Unmasked, &pieces)), expected);
     }
 }

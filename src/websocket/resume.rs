@@ -227,14 +227,14 @@ const LEADS: usize = 32;
 
 #[cfg(test)]
 mod tests {
-    use super::super::oracle::{Frame, Piece, Told, packet, random, stream, told, told_by};
+    use super::super::oracle::{Frame, Owned, Piece, packet, random, stream, told, told_by};
     use super::super::{Decoder, Opcode, Violation};
     use super::*;
     use proptest::prelude::*;
 
-    fn resynchronised(told: &[Told]) -> Option<u64> {
+    fn resynchronised(told: &[Owned]) -> Option<u64> {
         told.iter().find_map(|told| match told {
-            Told::Violation { kind: Violation::Resynchronised { .. }, at, .. } => Some(*at),
+            Owned::Violation { kind: Violation::Resynchronised { .. }, at, .. } => Some(*at),
             _ => None,
         })
     }
@@ -277,7 +277,7 @@ mod tests {
         let at = resynchronised(&told).unwrap();
         assert_eq!(at % 16_004, 0, "the place begins a frame");
         assert!(at <= 8 * 16_004, "found at {at}");
-        assert!(matches!(told.last(), Some(Told::End { present: 16_000, .. })));
+        assert!(matches!(told.last(), Some(Owned::End { present: 16_000, .. })));
     }
 
     #[test]
@@ -295,10 +295,12 @@ mod tests {
             let told = told(Masking::Masked, &pieces);
             let at = resynchronised(&told).unwrap();
             assert_eq!((at - 10) % len as u64, 0);
-            let read = told.iter().filter(|told| matches!(told, Told::End { present: 200, .. })).count();
+            let read = told.iter().filter(|told| matches!(told, Owned::End { present: 200, .. })).count();
             assert!(read >= 9, "{read} frames for {shift}");
             assert!(
-                !told.iter().any(|told| matches!(told, Told::Violation { kind: Violation::FramingLost, .. }))
+                !told
+                    .iter()
+                    .any(|told| matches!(told, Owned::Violation { kind: Violation::FramingLost, .. }))
             );
         }
     }
@@ -310,7 +312,7 @@ mod tests {
         let told = told_by(Decoder::midway(Masking::Unmasked, 0), &[Piece::Bytes(&noise)]);
         assert!(matches!(
             told.last(),
-            Some(Told::Control { at: 700, opcode: Opcode::Close, whole: true, .. })
+            Some(Owned::Control { at: 700, opcode: Opcode::Close, whole: true, .. })
         ));
     }
 
@@ -338,7 +340,7 @@ mod tests {
             }).collect();
             let masking = if masked { Masking::Masked } else { Masking::Unmasked };
             let told = told(masking, &pieces);
-            let read = told.iter().filter(|told| matches!(told, Told::End { .. })).count();
+            let read = told.iter().filter(|told| matches!(told, Owned::End { .. })).count();
             prop_assert_eq!(read, segments.len() - 1);
         }
 

@@ -45,7 +45,7 @@ pub struct FrameFacts {
     /// Finished data messages of at least [`LARGE`] bytes.
     pub large: u64,
     /// The first frames, at most [`crate::limits::GLIMPSES`]: by them two legs of one session are matched.
-    pub opening: Vec<Glimpse>,
+    pub opening: Vec<OpeningFrame>,
     /// Stands for the first bytes of the first [`crate::limits::WORDS`] data frames, without their masks.
     pub words: u64,
     /// Masked frames whose key equals the one before.
@@ -61,9 +61,9 @@ pub struct FrameFacts {
 /// Payload bytes from which a message is large enough to be worth compressing.
 pub const LARGE: u64 = 1024;
 
-/// What is kept of one of the first frames.
+/// What is kept of each of the first frames of a side.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Glimpse {
+pub struct OpeningFrame {
     /// Its first byte, but for RSV2 and RSV3.
     pub head: u8,
     /// Payload length.
@@ -72,11 +72,11 @@ pub struct Glimpse {
     pub mask: Option<[u8; 4]>,
 }
 
-impl Glimpse {
+impl OpeningFrame {
     /// Of a frame with this header.
-    pub fn of(header: &FrameHeader) -> Glimpse {
+    pub fn of(header: &FrameHeader) -> OpeningFrame {
         let head = u8::from(header.fin) << 7 | u8::from(header.rsv1()) << 6 | header.opcode.bits();
-        Glimpse { head, len: header.len, mask: header.mask }
+        OpeningFrame { head, len: header.len, mask: header.mask }
     }
 
     /// Its opcode.

@@ -3,6 +3,7 @@
 use super::super::carrier::Carrier;
 use super::super::facts::{Connection, Outcome, Quality, Reset, RoleEvidence, TcpFacts};
 use super::super::streams::Finished;
+use super::super::trouble::Trouble;
 use super::{Flow, ResetOf, Stage, role};
 use crate::net::{FlowKey, Side};
 use crate::role::{Role, Sides};
@@ -95,45 +96,22 @@ impl Flow {
         keys: &Keyring,
     ) -> Box<Connection> {
         let Finished { mut connection, ended: stream_ended } = finished;
-        let (client, roles) = self.client.unwrap_or((Side::Low, RoleEvidence::Http));
-        let sides = [client.index(), client.other().index()];
-        let of = self.trouble.by_role(client);
-        connection.tcp = TcpFacts {
-            capture: self.start.first.packet.capture(),
-            stream: 0,
-            client: key.endpoint(client),
-            server: key.endpoint(client.other()),
-            roles,
-            opened: self.start.opened,
-            accepted: self.start.accepted,
-            isn: Sides {
-                client: self.start.isn[client.index()],
-                server: self.start.isn[client.other().index()],
-            },
-            fins: Sides { client: self.fins[sides[0]], server: self.fins[sides[1]] },
-            reset: self.reset.as_deref().map(|&ResetOf { side, seen, ttl, usual_ttl, kind }| {
-                Box::new(Reset { from: role(self.client, side), seen, ttl, usual_ttl, kind })
-            }),
-            stall: Sides {
-                client: of.client.stalled(self.last).map(Box::new),
-                server: of.server.stalled(self.last).map(Box::new),
-            },
-            repeats: Sides { client: of.client.repeats, server: of.server.repeats },
-            undelivered: self.start.errors.by_role(client),
-        };
+        let (client, _) = self.role_evidence();
+        let trouble = self.trouble.by_role(client);
         connection.proxied.clone_from(&self.proxied);
         connection.tls =
             self.tls.last().and_then(Option::as_ref).map(|session| Box::new(session.facts(client, keys)));
         connection.quality = Quality {
             late_start: self.start.opener.is_none(),
             unseen: Sides { client: unseen == Some(client), server: unseen == Some(client.other()) },
-            missing: Sides { client: of.client.missing, server: of.server.missing },
-            gaps: Sides { client: of.client.gaps, server: of.server.gaps },
-            last_gap: Sides { client: of.client.last_gap, server: of.server.last_gap },
+            missing: Sides { client: trouble.client.missing, server: trouble.server.missing },
+            gaps: Sides { client: trouble.client.gaps, server: trouble.server.gaps },
+            last_gap: Sides { client: trouble.client.last_gap, server: trouble.server.last_gap },
             conflicts: self.conflicts,
             unknown_fields: connection.quality.unknown_fields,
             bounded: self.bounded || connection.quality.bounded,
         };
+        connection.tcp = self.tcp_facts(key, trouble);
         if let (Outcome::Encrypted, Some(tls)) = (connection.outcome, &connection.tls) {
             connection.first = tls.sent.client.first.unwrap_or(connection.first);
             let quality = &mut connection.quality;
@@ -160,5 +138,35 @@ impl Flow {
         }
         connection.end(ended, unseen);
         connection
+    }
+
+    /// Who is the client, and by what; the lower side where nothing tells.
+    fn role_evidence(&self) -> (Side, RoleEvidence) {
+        self.client.unwrap_or((Side::Low, RoleEvidence::Http))
+    }
+
+    fn tcp_facts(&self, key: &FlowKey, trouble: Sides<Trouble>) -> TcpFacts {
+        let (client, roles) = self.role_evidence();
+        let sides = [client.index(), client.other().index()];
+        TcpFacts {
+            capture: self.start.first.packet.capture(),
+            stream: 0,
+            client: key.endpoint(client),
+            server: key.endpoint(client.other()),
+            roles,
+            opened: self.start.opened,
+            accepted: self.start.accepted,
+            isn: Sides { client: self.start.isn[sides[0]], server: self.start.isn[sides[1]] },
+            fins: Sides { client: self.fins[sides[0]], server: self.fins[sides[1]] },
+            reset: self.reset.as_deref().map(|&ResetOf { side, seen, ttl, usual_ttl, kind }| {
+                Box::new(Reset { from: role(self.client, side), seen, ttl, usual_ttl, kind })
+            }),
+            stall: Sides {
+                client: trouble.client.stalled(self.last).map(Box::new),
+                server: trouble.server.stalled(self.last).map(Box::new),
+            },
+            repeats: Sides { client: trouble.client.repeats, server: trouble.server.repeats },
+            undelivered: self.start.errors.by_role(client),
+        }
     }
 }

@@ -28,7 +28,7 @@ pub(in super::super) struct Answer {
     pub(super) seen: Seen,
 }
 
-/// See the module.
+/// One stream, from its request to its end.
 pub(super) struct Stream {
     pub(super) session: Session,
     pub(super) phase: Phase,

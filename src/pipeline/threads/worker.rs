@@ -9,7 +9,7 @@ use crate::limits;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender};
 
-/// See the module.
+/// A worker, with its shards and its channels.
 pub(super) struct Worker {
     /// Its shards are `number`, `number + step`, `number + 2 * step` and so on.
     pub(super) number: usize,

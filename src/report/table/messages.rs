@@ -2,7 +2,7 @@
 
 use super::Places;
 use crate::capture::PacketId;
-use crate::connection::{Connection, Listed};
+use crate::connection::{Connection, ListedMessages};
 use crate::report::page::{HEADING, Page, QUIET, counted, wrap};
 use crate::report::{Secrets, convert, escape};
 use crate::role::Role;
@@ -20,7 +20,7 @@ pub(super) struct Section {
     target: Option<String>,
     filter: String,
     begins: Timestamp,
-    listed: Box<Listed>,
+    listed: Box<ListedMessages>,
 }
 
 impl Section {
@@ -47,7 +47,7 @@ impl Section {
 
     /// The heading and a line for each message.
     pub(super) fn render(&self, places: Places<'_>, page: Page) -> String {
-        let Listed { entries, left_out } = &*self.listed;
+        let ListedMessages { entries, left_out } = &*self.listed;
         let mut text = page.paint(HEADING, &wrap(&self.heading(places, page), page.prose(), ""));
         let count = counted(entries.len() as u64, "message", "messages");
         let after = match left_out {

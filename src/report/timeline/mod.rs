@@ -137,7 +137,7 @@ pub(in crate::report) fn is_late(connection: &Connection) -> bool {
         && !connection.closes.is_empty()
 }
 
-/// See the module.
+/// An observer that counts all connections over time.
 #[derive(Clone, Debug)]
 pub struct Timeline {
     secrets: Secrets,

@@ -42,6 +42,29 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     if super::is_late(connection, close) {
         return;
     }
+    let (speaker, accused) = (close.from.name(), close.from.other().name());
+    let code = close.code.unwrap_or_default();
+    let (blame, confidence, why) = judged(connection, close);
+    let title = match super::ping_timeout(close) {
+        true => format!("pings unanswered by the {accused}"),
+        false => format!("closed with {code} {}", name(code)),
+    };
+    let mut finding = Finding::new(&RULE, close.seen, title)
+        .confidence(confidence)
+        .origin(close.from)
+        .blame(blame)
+        .message(format!("the {speaker} sent {}; {why}", quote::close(close)))
+        .shows(close.seen, format!("{speaker} sends {}", quote::close(close)))
+        .help(help(connection, close));
+    let last = connection.frames.as_ref().and_then(|frames| frames[close.from.other()].last);
+    if let Some(last) = last.filter(|last| last.packet < close.seen.packet) {
+        finding = finding.shows(last, format!("last data of the {accused} before it"));
+    }
+    found.push(finding);
+}
+
+/// Who has to mend it, how sure that is, and what the capture shows of the accusation.
+fn judged(connection: &Connection, close: &Close) -> (Blame, Confidence, String) {
     let accused = close.from.other();
     let frames = connection.frames.as_ref().map(|frames| &frames[accused]);
     let sent_data = frames.is_none_or(|frames| frames.total() > frames.close);
@@ -50,78 +73,68 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         joined.then(|| format!("the capture began later and has no data of the {}", accused.name()))
     };
     let doubt = trust::doubt(connection, accused).or_else(earlier);
-    let code = close.code.unwrap_or_default();
-    let (blame, confidence, why) = match (code, &doubt) {
+    let (blame, why) = match (close.code.unwrap_or_default(), doubt) {
         (1002, _) if close.reason == TOMCATS => (
-            Blame::from(close.from),
-            Confidence::Likely,
+            close.from,
             format!(
                 "so Tomcat closes where its endpoint failed with an exception or was stopped amid the session: it accuses no frame of the {}",
                 accused.name()
             ),
         ),
-        (1008, None) if super::ping_timeout(close) => (
-            Blame::from(accused),
-            Confidence::Likely,
-            format!("its pings had no answer of the {}", accused.name()),
-        ),
-        (1008, _) => (
-            Blame::from(close.from),
-            Confidence::Likely,
-            format!("this is a decision of the {}", close.from.name()),
-        ),
-        (_, Some(doubt)) => {
-            (Blame::from(accused), Confidence::Possible, format!("{doubt}, so it cannot be checked"))
+        (1008, None) if super::ping_timeout(close) => {
+            (accused, format!("its pings had no answer of the {}", accused.name()))
         }
-        (_, None) if !sent_data => (
-            Blame::from(close.from),
-            Confidence::Likely,
-            format!("the {} had sent no data, so it cannot be about a message", accused.name()),
-        ),
-        (1009, None) => (
-            Blame::from(accused),
-            Confidence::Likely,
-            match frames {
-                Some(frames) => format!(
+        (1008, _) => (close.from, format!("this is a decision of the {}", close.from.name())),
+        (_, Some(doubt)) => {
+            let why = format!("{doubt}, so it cannot be checked");
+            return (accused.into(), Confidence::Possible, why);
+        }
+        (_, None) if !sent_data => {
+            (close.from, format!("the {} had sent no data, so it cannot be about a message", accused.name()))
+        }
+        (1009, None) => {
+            let why = frames.map_or(String::from("no frame could be read"), |frames| {
+                format!(
                     "the longest frame of the {} had {}, {}{}",
                     accused.name(),
                     quote::bytes(frames.longest_frame),
                     longest(frames),
                     inflated(frames)
-                ),
-                None => String::from("no frame could be read"),
-            },
-        ),
-        (_, None) => (
-            Blame::from(accused),
-            Confidence::Likely,
+                )
+            });
+            (accused, why)
+        }
+        (code, None) => (
+            accused,
             format!("it accuses the {} of {}{}", accused.name(), charge(code), frames.map_or("", unread)),
         ),
     };
-    let title = if super::ping_timeout(close) {
-        format!("pings unanswered by the {}", accused.name())
-    } else {
-        format!("closed with {code} {}", name(code))
-    };
-    let mut finding = Finding::new(&RULE, close.seen, title)
-        .confidence(confidence)
-        .origin(close.from)
-        .blame(blame)
-        .message(format!("the {} sent {}; {why}", close.from.name(), quote::close(close)))
-        .shows(close.seen, format!("{} sends {}", close.from.name(), quote::close(close)))
-        .help(if close.reason == TOMCATS {
-            String::from("read the log of the server at this second: an exception in its endpoint, a write of two threads at once, or a stop of Tomcat")
-        } else if super::ping_timeout(close) {
-            format!("find out what blocked the {} or the path to it, so that it did not answer pings", accused.name())
-        } else if let Some(setting) = message_limit::setting(connection, close).filter(|_| code == 1009) {
-            format!("raise {setting}, or split the message")
-        } else {
-            String::from(help(code))
-        });
-    if let Some(last) = frames.and_then(|frames| frames.last).filter(|last| last.packet < close.seen.packet) {
-        finding = finding.shows(last, format!("last data of the {} before it", accused.name()));
+    (blame.into(), Confidence::Likely, why)
+}
+
+/// What to do about it.
+fn help(connection: &Connection, close: &Close) -> String {
+    let accused = close.from.other().name();
+    match close.code.unwrap_or_default() {
+        _ if close.reason == TOMCATS => String::from(
+            "read the log of the server at this second: an exception in its endpoint, a write of two threads at once, or a stop of Tomcat",
+        ),
+        _ if super::ping_timeout(close) => {
+            format!("find out what blocked the {accused} or the path to it, so that it did not answer pings")
+        }
+        1002 => String::from("look at the last frames before this Close for a violation of the framing"),
+        1003 => String::from("send the kind of message, text or binary, that the receiver accepts"),
+        1007 => String::from(
+            "send binary data as binary messages, and switch compression off to see whether it garbles the text",
+        ),
+        1008 => String::from(
+            "read the reason, then check access rights, origin and rate limits on the side that closed",
+        ),
+        _ => match message_limit::setting(connection, close) {
+            Some(setting) => format!("raise {setting}, or split the message"),
+            None => String::from("raise the receiver's message size limit, or split the message"),
+        },
     }
-    found.push(finding);
 }
 
 /// The longest message, which may be the one that was never finished.
@@ -169,18 +182,6 @@ fn charge(code: u16) -> &'static str {
         1002 => "a frame that breaks the protocol",
         1003 => "a kind of data that it does not take",
         _ => "data that contradicts its type, such as text that is not UTF-8",
-    }
-}
-
-fn help(code: u16) -> &'static str {
-    match code {
-        1002 => "look at the last frames before this Close for a violation of the framing",
-        1003 => "send the kind of message, text or binary, that the receiver accepts",
-        1007 => {
-            "send binary data as binary messages, and switch compression off to see whether it garbles the text"
-        }
-        1008 => "read the reason, then check access rights, origin and rate limits on the side that closed",
-        _ => "raise the receiver's message size limit, or split the message",
     }
 }
 

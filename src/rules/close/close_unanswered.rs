@@ -111,7 +111,7 @@ const PATIENCE: f64 = 1.0;
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::{Connection, Place, Repeats, Span, Undelivered};
+    use crate::connection::{Connection, Repeats, Reporter, Span, Undelivered};
     use crate::net::{Icmp, IcmpKind};
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::Scene;
@@ -156,8 +156,8 @@ mod tests {
         let narrow = |c: &mut Connection| {
             let says = Icmp { by: [10, 0, 0, 1].into(), kind: IcmpKind::TooBig { mtu: None }, code: (3, 4) };
             let span = Span { from: c.last, until: c.last };
-            let (stuck, place) = (Repeats { count: 1, span }, Place::Path);
-            c.tcp.undelivered.server = vec![Undelivered { says, count: 1, span, stuck, place }];
+            let (stuck, reporter) = (Repeats { count: 1, span }, Reporter::Path);
+            c.tcp.undelivered.server = vec![Undelivered { says, count: 1, span, stuck, reporter }];
         };
         let left = |scene: Scene| scene.after(10.0).fin(Client);
         let closed = || Scene::session("", "").close(Client, 1000, "").packet(|_| ());

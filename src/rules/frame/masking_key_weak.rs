@@ -75,7 +75,7 @@ const MANY: u64 = 8;
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::{Connection, Glimpse};
+    use crate::connection::{Connection, OpeningFrame};
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::Scene;
     use crate::rules::{Blame, Severity};
@@ -90,7 +90,7 @@ mod tests {
                 frames.opening = keys
                     .iter()
                     .take(8)
-                    .map(|key| Glimpse { head: 0x81, len, mask: Some(key.to_be_bytes()) })
+                    .map(|key| OpeningFrame { head: 0x81, len, mask: Some(key.to_be_bytes()) })
                     .collect();
             },
         )

@@ -48,16 +48,16 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     // Envoy adds it to what an upstream answered, and to nothing else.
     let upstreams = made.is_none() && response.head.head.field("x-envoy-upstream-service-time").is_some();
     let quick = matches!(status, 504 | 522 | 524) && elapsed.is_some_and(|seconds| seconds < TOO_SOON);
-    let told = match made {
+    let explanation = match made {
         _ if upstreams => answers::UPSTREAMS,
         _ if quick => answers::TOO_SOON,
-        Some(sign) => answers::own(sign.signature.product, response).unwrap_or(answers::told(status)),
+        Some(sign) => answers::own(sign.signature.product, response).unwrap_or(answers::by_status(status)),
         None if status == 503 => answers::NOT_READY,
         // H2O and applications that call others know no 504.
         None if status == 502 && elapsed.is_some_and(|seconds| seconds >= WAITED) => answers::WAITED,
-        None => answers::told(status),
+        None => answers::by_status(status),
     };
-    let who = match told.blame {
+    let who = match explanation.blame {
         Some(_) if upstreams => Who::behind(),
         Some(_) if quick && made.is_none() => Who::somebody(""),
         Some(blame) => Who { blame, confidence: Confidence::Possible, ..who },
@@ -80,12 +80,12 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         who.name,
         quote::status(response),
         quote::after(elapsed),
-        told.meaning,
+        explanation.meaning,
         who.doubt
     ))
     .shows(request.seen, quote::request_line(request))
     .shows(response.seen, quote::status(response))
-    .help(told.help);
+    .help(explanation.help);
     // One sign that a product made it says enough.
     let further = signs.iter().filter(|sign| sign.signature.proof != Proof::OwnAnswer);
     for sign in made.into_iter().chain(further).take(3) {

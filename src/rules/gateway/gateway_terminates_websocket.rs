@@ -53,7 +53,7 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::Glimpse;
+    use crate::connection::OpeningFrame;
     use crate::role::Role::Client;
     use crate::rules::testing::{ANSWER, REQUEST, Scene, both};
 
@@ -67,8 +67,8 @@ mod tests {
     fn the_same_key_is_silent_and_so_are_the_same_masks_under_another() {
         let masked = |scene: Scene| {
             scene.messages(Client, 1).with(|connection| {
-                let glimpse = Glimpse { head: 0x81, len: 5, mask: Some([0x9d, 0x2c, 0x11, 0xfa]) };
-                connection.frames.get_or_insert_default().client.opening = vec![glimpse];
+                let frame = OpeningFrame { head: 0x81, len: 5, mask: Some([0x9d, 0x2c, 0x11, 0xfa]) };
+                connection.frames.get_or_insert_default().client.opening = vec![frame];
             })
         };
         let other = REQUEST.replace("dGhlIHNhbXBsZSBub25jZQ==", "AQIDBAUGBwgJCgsMDQ4PEA==");

@@ -1,4 +1,4 @@
-use crate::connection::Connection;
+use crate::connection::{Connection, Request, Response};
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote, trust};
@@ -28,71 +28,79 @@ rule! {
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let Some(request) = &connection.request else { return };
+    let refusal = connection.response.as_ref().filter(|answer| matches!(answer.head.status, 400 | 426));
     let version = request.version.as_deref().map(str::trim);
     // A request that asks for no upgrade at all has a graver fault.
-    let asks = !trust::is_http1(request) || request.head.head.names_websocket();
-    if asks && version != Some("13") && (version.is_some() || trust::knows_request(connection)) {
-        let refusal =
-            connection.response.as_ref().filter(|response| matches!(response.head.status, 400 | 426));
-        let forwarded = super::forwarded(request);
-        // Clients do not forget the field; a proxy that wrote the request anew may.
-        let by_gateway = version.is_none() && !forwarded.is_empty();
-        let mut finding = Finding::new(&RULE, request.seen, "WebSocket version other than 13")
-            .confidence(if by_gateway { Confidence::Likely } else { Confidence::Certain })
-            .origin(if by_gateway { Origin::Gateway } else { Origin::Client })
-            .blame(if by_gateway { Blame::Gateway } else { Blame::Client })
-            .shows(request.seen, quote::field_or_none(&request.head.head, "Sec-WebSocket-Version"))
-            .shows_all(request.seen, forwarded)
-            .help(if by_gateway {
-                "let the proxy that sent this request forward Sec-WebSocket-Version"
-            } else {
-                "update the client to RFC 6455, and check that Sec-WebSocket-Version passes every proxy"
-            });
-        let asked = match version {
-            Some(version) => {
-                format!("the client asks for WebSocket version {}, expected 13", quote::quoted(version))
-            }
-            None if by_gateway => String::from(
-                "the request, which a proxy forwarded, has no Sec-WebSocket-Version, expected 13",
-            ),
-            None => String::from("the client's request has no Sec-WebSocket-Version, expected 13"),
-        };
-        let speaks = refusal.and_then(|response| quote::field(&response.head.head, "Sec-WebSocket-Version"));
-        finding = match (refusal, speaks) {
-            (Some(response), Some(field)) => finding
-                .message(format!("{asked}; the server refused with {}", quote::status(response)))
-                .shows(response.seen, field),
-            (Some(response), None) if connection.quality.unknown_fields.server == 0 => finding
-                .message(format!(
-                    "{asked}; the server refused with {} without telling which version it speaks",
-                    quote::status(response)
-                ))
-                .shows(response.seen, format!("{} with no Sec-WebSocket-Version", quote::status(response))),
-            _ => finding.message(asked),
-        };
-        found.push(finding);
+    if trust::is_http1(request) && !request.head.head.names_websocket() {
         return;
     }
-    let Some(response) =
-        connection.response.as_ref().filter(|response| matches!(response.head.status, 400 | 426))
-    else {
-        return;
+    if version != Some("13") && (version.is_some() || trust::knows_request(connection)) {
+        found.push(other_version(connection, request, version, refusal));
+    } else if let Some(response) = refusal {
+        found.extend(refused_13(response));
+    }
+}
+
+/// The client asks for another version than 13, or for none.
+fn other_version(
+    connection: &Connection,
+    request: &Request,
+    version: Option<&str>,
+    refusal: Option<&Response>,
+) -> Finding {
+    let forwarded = super::forwarded(request);
+    // Clients do not forget the field; a proxy that wrote the request anew may.
+    let by_gateway = version.is_none() && !forwarded.is_empty();
+    let finding = Finding::new(&RULE, request.seen, "WebSocket version other than 13")
+        .confidence(if by_gateway { Confidence::Likely } else { Confidence::Certain })
+        .origin(if by_gateway { Origin::Gateway } else { Origin::Client })
+        .blame(if by_gateway { Blame::Gateway } else { Blame::Client })
+        .shows(request.seen, quote::field_or_none(&request.head.head, "Sec-WebSocket-Version"))
+        .shows_all(request.seen, forwarded)
+        .help(if by_gateway {
+            "let the proxy that sent this request forward Sec-WebSocket-Version"
+        } else {
+            "update the client to RFC 6455, and check that Sec-WebSocket-Version passes every proxy"
+        });
+    let asked = match version {
+        Some(version) => {
+            format!("the client asks for WebSocket version {}, expected 13", quote::quoted(version))
+        }
+        None if by_gateway => {
+            String::from("the request, which a proxy forwarded, has no Sec-WebSocket-Version, expected 13")
+        }
+        None => String::from("the client's request has no Sec-WebSocket-Version, expected 13"),
     };
-    let head = &response.head.head;
-    if asks && head.field("Sec-WebSocket-Version").is_some() && !head.has_token("Sec-WebSocket-Version", "13")
-    {
-        found.push(
-            Finding::new(&RULE, response.seen, "server without WebSocket version 13")
-                .origin(Role::Server)
-                .blame(Role::Server)
-                .message(format!(
-                    "the server refused version 13 and offers {}",
-                    quote::field_or_none(head, "Sec-WebSocket-Version")
-                ))
-                .shows(response.seen, quote::field_or_none(head, "Sec-WebSocket-Version"))
-                .help("update the server to RFC 6455"),
-        );
+    let speaks = refusal.and_then(|response| quote::field(&response.head.head, "Sec-WebSocket-Version"));
+    match (refusal, speaks) {
+        (Some(response), Some(field)) => finding
+            .message(format!("{asked}; the server refused with {}", quote::status(response)))
+            .shows(response.seen, field),
+        (Some(response), None) if connection.quality.unknown_fields.server == 0 => finding
+            .message(format!(
+                "{asked}; the server refused with {} without telling which version it speaks",
+                quote::status(response)
+            ))
+            .shows(response.seen, format!("{} with no Sec-WebSocket-Version", quote::status(response))),
+        _ => finding.message(asked),
     }
+}
+
+/// The server refused version 13, and names others.
+fn refused_13(response: &Response) -> Option<Finding> {
+    let head = &response.head.head;
+    if head.field("Sec-WebSocket-Version").is_none() || head.has_token("Sec-WebSocket-Version", "13") {
+        return None;
+    }
+    let offers = quote::field_or_none(head, "Sec-WebSocket-Version");
+    Some(
+        Finding::new(&RULE, response.seen, "server without WebSocket version 13")
+            .origin(Role::Server)
+            .blame(Role::Server)
+            .message(format!("the server refused version 13 and offers {offers}"))
+            .shows(response.seen, offers)
+            .help("update the server to RFC 6455"),
+    )
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use crate::connection::Connection;
+use crate::connection::{Connection, Request, Response};
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Context, Finding, Severity, engine_io, quote, trust};
 
@@ -37,7 +37,39 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     if !matches!(status, 401 | 403 | 407) {
         return;
     }
-    let (asked, answered) = (&request.head.head, &response.head.head);
+    let asked = &request.head.head;
+    let is_challenge = matches!(status, 401 | 407) && context.census.got_through(connection, PATIENCE);
+    let (blame, why, help) = if is_challenge {
+        (
+            Blame::Nobody,
+            "the client tried again and got through, so credentials were asked for and sent",
+            "nothing to mend; a client that sends its credentials at once saves a round trip",
+        )
+    } else {
+        reason(connection, request, response)
+    };
+    let known = trust::knows_request(connection);
+    let mut finding = super::refused(&RULE, request, response, format!("upgrade refused with {status}"))
+        .at_most(if is_challenge { Severity::Info } else { Severity::Error })
+        .confidence(Confidence::Likely)
+        .blame(blame)
+        .message(format!("the upgrade was refused with {}: {why}", quote::status(response)))
+        .shows_all(request.seen, quote::fields(asked, &["Host", "Origin"]))
+        .help(help);
+    for name in ["Cookie", "Authorization"].into_iter().filter(|name| known || asked.field(*name).is_some()) {
+        let there = if asked.field(name).is_some() { "with" } else { "without" };
+        finding = finding.shows(request.seen, format!("{there} {name}"));
+    }
+    found.push(finding);
+}
+
+/// Who has to mend it, what the refusal shows of its reason, and what to do.
+fn reason(
+    connection: &Connection,
+    request: &Request,
+    response: &Response,
+) -> (Blame, &'static str, &'static str) {
+    let (asked, answered, status) = (&request.head.head, &response.head.head, response.head.status);
     let origin = asked.text("Origin");
     let host = asked.text("Host");
     let foreign = match (&origin, &host) {
@@ -47,22 +79,15 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         }
         _ => false,
     };
-    let challenged = matches!(status, 401 | 407) && context.census.got_through(connection, PATIENCE);
     let server = answered.text("Server").unwrap_or_default().to_ascii_lowercase();
     // Envoy puts its name on every answer; to those of its upstreams it adds how long they took.
     let upstreams = answered.field("x-envoy-upstream-service-time").is_some();
     let envoy = status == 403 && server.contains("envoy") && response.body.is_empty() && !upstreams;
     let own_page = super::gateway_page(response);
     let challenge = answered.field("cf-mitigated").is_some();
-    let known = trust::knows_request(connection);
-    let credentials = !known || ["Cookie", "Authorization"].iter().any(|name| asked.field(*name).is_some());
-    let (blame, why, help) = if challenged {
-        (
-            Blame::Nobody,
-            "the client tried again and got through, so credentials were asked for and sent",
-            "nothing to mend; a client that sends its credentials at once saves a round trip",
-        )
-    } else if envoy {
+    let credentials = !trust::knows_request(connection)
+        || ["Cookie", "Authorization"].iter().any(|name| asked.field(*name).is_some());
+    if envoy {
         (
             Blame::Gateway,
             "an empty 403 from Envoy is how it refuses upgrades that are not enabled",
@@ -110,19 +135,7 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
                 "read the server's log for the refused request: origin, credentials or access rights"
             },
         )
-    };
-    let mut finding = super::refused(&RULE, request, response, format!("upgrade refused with {status}"))
-        .at_most(if challenged { Severity::Info } else { Severity::Error })
-        .confidence(Confidence::Likely)
-        .blame(blame)
-        .message(format!("the upgrade was refused with {}: {why}", quote::status(response)))
-        .shows_all(request.seen, quote::fields(asked, &["Host", "Origin"]))
-        .help(help);
-    for name in ["Cookie", "Authorization"].into_iter().filter(|name| known || asked.field(*name).is_some()) {
-        let there = if asked.field(name).is_some() { "with" } else { "without" };
-        finding = finding.shows(request.seen, format!("{there} {name}"));
     }
-    found.push(finding);
 }
 
 /// Nanoseconds within which a client that was asked for credentials comes back with them.

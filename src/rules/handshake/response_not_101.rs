@@ -1,4 +1,4 @@
-use crate::connection::Connection;
+use crate::connection::{Connection, Request, Response};
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Finding, codes, quote};
 
@@ -38,48 +38,80 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     if matches!(status, 200..=399 | 401 | 403 | 407 | 426) {
         return;
     }
-    let body = String::from_utf8_lossy(&response.body);
-    let speaks_of =
-        |name: &str| body.contains(&format!("{name} header")) || body.contains(&format!("{name}' header"));
-    let subprotocol = !request.subprotocols.is_empty() && body.to_ascii_lowercase().contains("subprotocol");
-    let named = FIELDS
-        .iter()
-        .find(|(name, _, _)| status == 400 && (speaks_of(name) || (subprotocol && *name == SUBPROTOCOL)));
-    let lost_session = status == 400 && body.contains("Session ID unknown");
-    // CDNs call the server behind them an origin, too.
-    let origin = quote::field(&request.head.head, "Origin").filter(|_| {
-        status == 400 && body.to_ascii_lowercase().replace("origin server", "").contains("origin")
-    });
-    let demanded = status == 400
-        && request.subprotocols.is_empty()
-        && body.to_ascii_lowercase().contains("missing subprotocol");
-    let (blame, confidence, why) = match status {
-        400 if super::asks(request) && demanded => (
+    let clues = if status == 400 { Clues::of(request, response) } else { Clues::default() };
+    let (blame, confidence, why) = reason(request, status, &clues);
+    let named = clues.field.map_or(Vec::new(), |(name, ..)| quote::fields(&request.head.head, &[name]));
+    let product =
+        super::product(response).map_or(String::new(), |product| format!("; the answer names {product}"));
+    let help = help(request, response, &clues);
+    found.push(
+        super::refused(&RULE, request, response, format!("upgrade answered with {status}"))
+            .confidence(confidence)
+            .blame(blame)
+            .shows_all(request.seen, named)
+            .shows_all(request.seen, clues.origin.into_iter().collect())
+            .message(format!("the upgrade was answered with {}: {why}{product}", quote::status(response)))
+            .help(help),
+    );
+}
+
+/// What the body of a 400 shows of its reason.
+#[derive(Default)]
+struct Clues {
+    /// The field that it speaks of.
+    field: Option<&'static (&'static str, Blame, &'static str)>,
+    /// It knows no such session of engine.io.
+    lost_session: bool,
+    /// It speaks of the origin, which the request names in this line.
+    origin: Option<String>,
+    /// It misses a subprotocol, and the request offers none.
+    demands_subprotocol: bool,
+}
+
+impl Clues {
+    fn of(request: &Request, response: &Response) -> Clues {
+        let body = String::from_utf8_lossy(&response.body);
+        let lower = body.to_ascii_lowercase();
+        let speaks_of = |name: &str| {
+            body.contains(&format!("{name} header")) || body.contains(&format!("{name}' header"))
+        };
+        let offers = !request.subprotocols.is_empty();
+        let subprotocol = offers && lower.contains("subprotocol");
+        let field = FIELDS.iter().find(|(name, ..)| speaks_of(name) || (subprotocol && *name == SUBPROTOCOL));
+        // CDNs call the server behind them an origin, too.
+        let origin = quote::field(&request.head.head, "Origin")
+            .filter(|_| lower.replace("origin server", "").contains("origin"));
+        let demands_subprotocol = !offers && lower.contains("missing subprotocol");
+        Clues { field, lost_session: body.contains("Session ID unknown"), origin, demands_subprotocol }
+    }
+}
+
+/// Who has to mend it, how sure that is, and why.
+fn reason(request: &Request, status: u16, clues: &Clues) -> (Blame, Confidence, &'static str) {
+    let asks = super::asks(request);
+    match status {
+        400 if asks && clues.demands_subprotocol => (
             Blame::Client,
             Confidence::Likely,
             "the body says that a subprotocol is missing, and the request offers none",
         ),
-        400 if super::asks(request)
-            && let Some((_, blame, why)) = named =>
-        {
-            (*blame, Confidence::Likely, *why)
-        }
-        505 if super::asks(request) => (
+        400 if asks && let Some((_, blame, why)) = clues.field => (*blame, Confidence::Likely, why),
+        505 if asks => (
             Blame::Gateway,
             Confidence::Possible,
             "the request here is HTTP/1.1, so a hop behind this point most probably issued it anew as HTTP/1.0",
         ),
-        400 if lost_session => (
+        400 if clues.lost_session => (
             Blame::Unknown,
             Confidence::Likely,
             "the body says that this server of engine.io (Socket.IO) does not know the session: another server holds it, or it is over, as after a restart",
         ),
-        400 if origin.is_some() => (
+        400 if clues.origin.is_some() => (
             Blame::Server,
             Confidence::Likely,
             "the body speaks of the origin, so the origin policy is the first suspect",
         ),
-        400 if super::asks(request) => (
+        400 if asks => (
             Blame::Unknown,
             Confidence::Possible,
             "the request is in order at this point, so a field was lost further on, or the application refused it",
@@ -94,38 +126,37 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         ),
         404 | 410 => (Blame::Server, Confidence::Likely, "there is no WebSocket at this path of the server"),
         _ => (Blame::Server, Confidence::Likely, "the server's side failed or refused"),
+    }
+}
+
+/// What to do first.
+fn help(request: &Request, response: &Response, clues: &Clues) -> String {
+    let status = response.head.status;
+    let field = clues.field.map(|(name, ..)| *name);
+    let text = match codes::explain(status) {
+        _ if field == Some(EXTENSIONS) => {
+            "offer the extension without parameters, or let the server's limits be no narrower than the offer: the body says what it refuses"
+        }
+        _ if clues.demands_subprotocol || field == Some(SUBPROTOCOL) => {
+            "offer one of the subprotocols that the server is set to, or let the server demand none"
+        }
+        _ if clues.lost_session => {
+            "let the load balancer send all requests of a session to the same server (sticky sessions), or use WebSocket as the only transport"
+        }
+        _ if clues.origin.is_some() => {
+            "allow this origin on the server, and let proxies forward the original Host"
+        }
+        // How ws on Node refuses any path but its own.
+        _ if status == 400 && *response.body == *b"Bad Request" => {
+            "compare the path with the path option of ws, which refuses all others so, then the fields of the request on both sides of every gateway"
+        }
+        _ if matches!(status, 404 | 410) && names_something(&request.head.target) => {
+            "see whether what the id in the path names still exists on this server, for it may be gone after a restart or be on another one behind a load balancer; then compare the path with the routes of the server"
+        }
+        Some(code) => return sentence(code.english.fix),
+        None => "read the log of whoever answered, at this second",
     };
-    let product =
-        super::product(response).map_or(String::new(), |product| format!("; the answer names {product}"));
-    found.push(
-        super::refused(&RULE, request, response, format!("upgrade answered with {status}"))
-            .confidence(confidence)
-            .blame(blame)
-            .shows_all(request.seen, named.map_or(Vec::new(), |(name, ..)| quote::fields(&request.head.head, &[name])))
-            .shows_all(request.seen, origin.iter().cloned().collect())
-            .message(format!("the upgrade was answered with {}: {why}{product}", quote::status(response)))
-            .help(match codes::explain(status) {
-                _ if named.is_some_and(|(name, ..)| *name == EXTENSIONS) => String::from(
-                    "offer the extension without parameters, or let the server's limits be no narrower than the offer: the body says what it refuses",
-                ),
-                _ if demanded || named.is_some_and(|(name, ..)| *name == SUBPROTOCOL) => String::from(
-                    "offer one of the subprotocols that the server is set to, or let the server demand none",
-                ),
-                _ if lost_session => String::from(
-                    "let the load balancer send all requests of a session to the same server (sticky sessions), or use WebSocket as the only transport",
-                ),
-                _ if origin.is_some() => String::from("allow this origin on the server, and let proxies forward the original Host"),
-                // How ws on Node refuses any path but its own.
-                _ if status == 400 && body == "Bad Request" => String::from(
-                    "compare the path with the path option of ws, which refuses all others so, then the fields of the request on both sides of every gateway",
-                ),
-                _ if matches!(status, 404 | 410) && names_something(&request.head.target) => String::from(
-                    "see whether what the id in the path names still exists on this server, for it may be gone after a restart or be on another one behind a load balancer; then compare the path with the routes of the server",
-                ),
-                Some(code) => sentence(code.english.fix),
-                None => String::from("read the log of whoever answered, at this second"),
-            }),
-    );
+    String::from(text)
 }
 
 /// Fields that the body of a refusal names, whom it concerns where the request was in order, and what it says.

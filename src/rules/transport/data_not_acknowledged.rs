@@ -144,7 +144,7 @@ const LONG: f64 = 10.0;
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::{Connection, Place, Repeats, Span, Undelivered};
+    use crate::connection::{Connection, Repeats, Reporter, Span, Undelivered};
     use crate::net::{Icmp, IcmpKind};
     use crate::role::Role::{self, Client, Server};
     use crate::rules::testing::Scene;
@@ -193,8 +193,8 @@ mod tests {
                 let says =
                     Icmp { by: [10, 0, 0, 1].into(), kind: IcmpKind::TooBig { mtu: None }, code: (3, 4) };
                 let span = Span { from, until: c.last };
-                let (stuck, place) = (Repeats { count: 5, span }, Place::Path);
-                c.tcp.undelivered.server = vec![Undelivered { says, count: 5, span, stuck, place }];
+                let (stuck, reporter) = (Repeats { count: 5, span }, Reporter::Path);
+                c.tcp.undelivered.server = vec![Undelivered { says, count: 5, span, stuck, reporter }];
             })
         };
         let finding = stuck(Scene::tls_at(0.0)).finds(RULE.name);

@@ -1,5 +1,5 @@
 use crate::connection::{Connection, Reset, ResetKind, Transport};
-use crate::gateway::{Kind, TIMERS, Way};
+use crate::gateway::{Kind, TIMERS, Timer, Way};
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote, sealed, trust, undelivered};
@@ -58,13 +58,11 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     // An end in good order by the silent side shows that it is there and was reached.
     let ended = connection.ending.by.is_some_and(|(by, _)| by == silent)
         && connection.ending.transport == Transport::Fin;
-    if (repeats.is_none() && reset.is_none()) || ended {
+    let is_black_hole = undelivered::black_hole(connection, speaker).is_some();
+    if (repeats.is_none() && reset.is_none()) || ended || is_black_hole {
         return;
     }
-    let known = TIMERS.iter().filter(|timer| timer.kind == Kind::Idle && timer.ways.contains(&Way::Silence));
-    let known = known
-        .filter(|timer| pause >= timer.seconds && pause <= timer.seconds * 2.0)
-        .max_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    let known = forgetful(pause);
     let sure = known.is_some_and(|timer| timer.confirmed) && repeats.is_some();
     let like = known.map_or(String::new(), |timer| {
         format!("; {} forgets a flow after {:.0} s", timer.product, timer.seconds)
@@ -77,9 +75,6 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         ),
         _ => String::from("its first packet was answered with RST"),
     };
-    if undelivered::black_hole(connection, speaker).is_some() {
-        return;
-    }
     let reason = undelivered::in_vain(connection, speaker, silence.from);
     let says = reason.as_ref().map_or(String::new(), |reason| format!("; {}", reason.told()));
     let mut finding = Finding::new(&RULE, silence.until, "connection forgotten during a silence")
@@ -115,6 +110,15 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         );
     }
     found.push(finding);
+}
+
+/// What is known to forget a flow after so many seconds.
+fn forgetful(pause: f64) -> Option<&'static Timer> {
+    TIMERS
+        .iter()
+        .filter(|timer| timer.kind == Kind::Idle && timer.ways.contains(&Way::Silence))
+        .filter(|timer| pause >= timer.seconds && pause <= timer.seconds * 2.0)
+        .max_by(|a, b| a.seconds.total_cmp(&b.seconds))
 }
 
 /// Whether a RST comes from where the connection is not known: the host that has it aborts with an ACK (RFC 9293 §3.10.7).

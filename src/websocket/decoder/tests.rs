@@ -1,4 +1,4 @@
-use super::super::oracle::{Frame, Piece, Told, stream, told};
+use super::super::oracle::{Frame, Owned, Piece, stream, told};
 use super::*;
 
 /// The violations told of a server's segments, with their offsets.
@@ -11,7 +11,7 @@ fn violations_of(masking: Masking, segments: &[&[u8]]) -> Vec<(Violation, u64)> 
     told(masking, &pieces)
         .into_iter()
         .filter_map(|told| match told {
-            Told::Violation { kind, at, .. } => Some((kind, at)),
+            Owned::Violation { kind, at, .. } => Some((kind, at)),
             _ => None,
         })
         .collect()
@@ -23,7 +23,7 @@ fn frames(masking: Masking, segments: &[&[u8]]) -> Vec<(Opcode, u64)> {
     told(masking, &pieces)
         .into_iter()
         .filter_map(|told| match told {
-            Told::Header { opcode, len, .. } => Some((opcode, len)),
+            Owned::Header { opcode, len, .. } => Some((opcode, len)),
             _ => None,
         })
         .collect()
@@ -41,8 +41,8 @@ fn packets_of_first_and_last_header_byte_and_of_the_end_are_told_apart() {
         Piece::Bytes(&bytes[7..9]),
         Piece::Bytes(&bytes[9..]),
     ];
-    let header = Told::Header { at: 0, opcode: Opcode::Binary, len: 300, first: 1, last: 3 };
-    assert_eq!(told(Masking::Masked, &pieces), [header, Told::End { present: 300, last: 4 }]);
+    let header = Owned::Header { at: 0, opcode: Opcode::Binary, len: 300, first: 1, last: 3 };
+    assert_eq!(told(Masking::Masked, &pieces), [header, Owned::End { present: 300, last: 4 }]);
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn a_masked_close_in_two_segments_is_unmasked_whole() {
     let bytes = Frame::masked(0x88, b"\x03\xF6gone").bytes();
     let told = told(Masking::Masked, &[Piece::Bytes(&bytes[..9]), Piece::Bytes(&bytes[9..])]);
     let payload = b"\x03\xF6gone".to_vec();
-    assert_eq!(told[1], Told::Control { at: 0, opcode: Opcode::Close, payload, whole: true, last: 2 });
+    assert_eq!(told[1], Owned::Control { at: 0, opcode: Opcode::Close, payload, whole: true, last: 2 });
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn a_long_control_frame_shows_its_first_bytes_and_is_not_whole() {
     ] {
         let told = told(Masking::Unmasked, &pieces);
         let shown = told.iter().find_map(|told| match told {
-            Told::Control { payload, whole, .. } => Some((payload.len(), *whole)),
+            Owned::Control { payload, whole, .. } => Some((payload.len(), *whole)),
             _ => None,
         });
         assert_eq!(shown, Some((125, false)));
@@ -196,19 +196,19 @@ fn lost_framing_is_told_once_and_found_again_where_frames_follow() {
 fn after_a_gap_over_a_frame_border_the_next_segment_is_read_again() {
     let [close, hello] = [Piece::Bytes(CLOSE), Piece::Bytes(HELLO)];
     let told = told(Masking::Unmasked, &[hello, Piece::Gap(100), Piece::Bytes(b"\x82\x02ab"), close]);
-    let kinds: Vec<_> = told.iter().filter(|told| matches!(told, Told::Violation { .. })).collect();
+    let kinds: Vec<_> = told.iter().filter(|told| matches!(told, Owned::Violation { .. })).collect();
     let kind = Violation::Resynchronised { skipped: 100 };
-    assert_eq!(kinds, [&Told::Violation { kind, at: 107, quote: b"\x82\x02ab".to_vec(), seen: 3 }]);
-    assert!(matches!(told.last(), Some(Told::Control { opcode: Opcode::Close, whole: true, .. })));
+    assert_eq!(kinds, [&Owned::Violation { kind, at: 107, quote: b"\x82\x02ab".to_vec(), seen: 3 }]);
+    assert!(matches!(told.last(), Some(Owned::Control { opcode: Opcode::Close, whole: true, .. })));
 }
 
 #[test]
 fn a_gap_that_begins_in_a_frame_and_goes_beyond_ends_it() {
     let told = told(Masking::Unmasked, &[Piece::Bytes(b"\x82\x0Aabc"), Piece::Gap(20), Piece::Bytes(CLOSE)]);
-    assert_eq!(told[1], Told::End { present: 3, last: 2 });
+    assert_eq!(told[1], Owned::End { present: 3, last: 2 });
     assert!(matches!(
         told[2],
-        Told::Violation { kind: Violation::Resynchronised { skipped: 13 }, at: 25, .. }
+        Owned::Violation { kind: Violation::Resynchronised { skipped: 13 }, at: 25, .. }
     ));
 }
 
@@ -217,7 +217,7 @@ fn a_gap_cuts_the_reason_of_a_close() {
     let told =
         told(Masking::Unmasked, &[Piece::Bytes(b"\x88\x0A\x03\xE8by"), Piece::Gap(2), Piece::Bytes(b"xxxx")]);
     let payload = b"\x03\xE8by".to_vec();
-    assert_eq!(told[1], Told::Control { at: 0, opcode: Opcode::Close, payload, whole: false, last: 3 });
+    assert_eq!(told[1], Owned::Control { at: 0, opcode: Opcode::Close, payload, whole: false, last: 3 });
 }
 
 #[test]
@@ -236,8 +236,8 @@ fn random_bytes_after_the_handshake_hardly_ever_make_a_close() {
         let bytes: Vec<u8> = random.by_ref().take(300).collect();
         for told in told(Masking::Unmasked, &[Piece::Bytes(&bytes[..150]), Piece::Bytes(&bytes[150..])]) {
             match told {
-                Told::Header { opcode: Opcode::Close, .. } => closes += 1,
-                Told::Header { .. } => frames += 1,
+                Owned::Header { opcode: Opcode::Close, .. } => closes += 1,
+                Owned::Header { .. } => frames += 1,
                 _ => {}
             }
         }

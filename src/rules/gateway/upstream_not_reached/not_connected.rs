@@ -5,7 +5,7 @@ use crate::connection::{Connection, Outcome, Transport};
 use crate::legs::{Attempts, Fate};
 use crate::rules::{Blame, Confidence, Finding, Origin, quote, undelivered};
 
-/// See the module.
+/// Names the attempts, and what became of them.
 pub(super) fn not_connected(connection: &Connection, tried: &Attempts<'_>) -> Option<Finding> {
     let first = tried.tried.first()?;
     let count = tried.tried.len();

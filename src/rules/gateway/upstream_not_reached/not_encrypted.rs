@@ -7,7 +7,7 @@ use crate::role::Role;
 use crate::rules::tls::tls_handshake_failed;
 use crate::rules::{Blame, Finding, Origin, pair, quote, trust};
 
-/// See the module.
+/// Names how far the TLS handshake came, and who broke it off.
 pub(super) fn not_encrypted(legs: &Legs<'_>) -> Option<Finding> {
     let upstream = legs.upstream;
     let tls = upstream.tls.as_deref().filter(|_| upstream.outcome == Outcome::Encrypted)?;

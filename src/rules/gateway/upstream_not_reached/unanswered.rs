@@ -6,7 +6,7 @@ use crate::legs::Legs;
 use crate::role::Role;
 use crate::rules::{Blame, Confidence, Finding, Origin, attribution, pair, quote, trust};
 
-/// See the module.
+/// Nothing where the upstream may have answered, or nobody waited for long.
 pub(super) fn unanswered(legs: &Legs<'_>) -> Option<Finding> {
     let upstream = legs.upstream;
     let asked = upstream.request.as_ref().filter(|_| upstream.outcome == Outcome::Unanswered)?;

@@ -1,4 +1,5 @@
-//! TLS connections that no key opened, behind which a WebSocket in the clear may stand: a gateway that ends TLS.
+//! Gateways that terminate TLS: TLS connections that no key opened, each of which may be the client leg of a WebSocket in the
+//! clear behind the gateway.
 
 use super::by_time::forwarded_for;
 use crate::capture::Seen;
@@ -10,13 +11,13 @@ use crate::role::Role;
 use crate::time::Timestamp;
 use std::collections::VecDeque;
 
-/// Those that ended last, [`limits::FRONTS`] of them.
+/// The TLS connections that ended last, at most [`limits::TLS_TERMINATIONS`] of them.
 #[derive(Default, Debug)]
-pub struct Fronts(VecDeque<Front>);
+pub struct Terminations(VecDeque<Termination>);
 
-/// One of them.
+/// A TLS connection that a gateway may have terminated.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Front {
+pub struct Termination {
     /// Capture and `tcp.stream`.
     pub stream: (u16, u32),
     /// The gateway's client.
@@ -28,7 +29,7 @@ pub struct Front {
     begun: Timestamp,
 }
 
-impl Fronts {
+impl Terminations {
     /// Takes a connection that ended, be it such a one or not.
     pub fn push(&mut self, connection: &Connection) {
         let Some(tls) = connection.tls.as_deref() else { return };
@@ -36,11 +37,11 @@ impl Fronts {
         if connection.outcome != Outcome::Encrypted || !tls.may_have_carried_websocket() {
             return;
         }
-        if self.0.len() >= limits::FRONTS {
+        if self.0.len() >= limits::TLS_TERMINATIONS {
             self.0.pop_front();
         }
         let tcp = &connection.tcp;
-        self.0.push_back(Front {
+        self.0.push_back(Termination {
             stream: (tcp.capture, tcp.stream),
             client: tcp.client,
             gateway: tcp.server,
@@ -52,21 +53,21 @@ impl Fronts {
     /// The one through which this session came, whose client ended it: the host that ends TLS is its client, and the two
     /// began and ended together. That is likely where the session's request names the other client, and else possible.
     /// `None` where there are several, or none.
-    pub fn before(&self, upstream: &Connection) -> Option<(Front, Confidence)> {
+    pub fn before(&self, upstream: &Connection) -> Option<(Termination, Confidence)> {
         let (Role::Client, end) = upstream.ending.by? else { return None };
         let named = forwarded_for(upstream);
-        let fits = |front: &&Front| {
-            front.stream.0 == upstream.tcp.capture
-                && (front.gateway.ip == upstream.tcp.client.ip || is_of_one_host(upstream))
-                && front.gateway != upstream.tcp.server
-                && (0..=WINDOW).contains(&upstream.first.at.nanos_since(front.begun))
-                && end.at.nanos_since(front.ended.1.at).saturating_abs() <= ENDINGS
-                && (named.is_empty() || named.contains(&front.client.ip))
+        let fits = |termination: &&Termination| {
+            termination.stream.0 == upstream.tcp.capture
+                && (termination.gateway.ip == upstream.tcp.client.ip || is_of_one_host(upstream))
+                && termination.gateway != upstream.tcp.server
+                && (0..=WINDOW).contains(&upstream.first.at.nanos_since(termination.begun))
+                && end.at.nanos_since(termination.ended.1.at).saturating_abs() <= ENDINGS
+                && (named.is_empty() || named.contains(&termination.client.ip))
         };
         let mut fitting = self.0.iter().filter(fits);
-        let front = *fitting.next()?;
+        let termination = *fitting.next()?;
         let confidence = if named.is_empty() { Confidence::Possible } else { Confidence::Likely };
-        fitting.next().is_none().then_some((front, confidence))
+        fitting.next().is_none().then_some((termination, confidence))
     }
 }
 

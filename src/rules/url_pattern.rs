@@ -1,30 +1,30 @@
-//! Which connections a wish concerns: patterns for host and path.
+//! Patterns for host and path, by which a setting of the configuration concerns some connections only.
 
 use crate::connection::Connection;
 use crate::http::without_query;
 
 /// A pattern for host and path, in which `*` stands for any text.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Place {
+pub struct UrlPattern {
     /// In lower case; empty for any.
     host: String,
     /// From its slash on; empty for any.
     path: String,
 }
 
-impl Place {
-    /// A place by its patterns; `None` and an empty one stand for any.
-    pub fn new(host: Option<&str>, path: Option<&str>) -> Place {
-        Place {
+impl UrlPattern {
+    /// From a pattern for each; `None` and an empty one stand for any.
+    pub fn new(host: Option<&str>, path: Option<&str>) -> UrlPattern {
+        UrlPattern {
             host: host.unwrap_or_default().to_ascii_lowercase(),
             path: path.unwrap_or_default().to_owned(),
         }
     }
 
     /// A host (`api.example.org`), a path (`/chat*`) or both in one; the port may be left out.
-    pub fn parse(text: &str) -> Place {
+    pub fn parse(text: &str) -> UrlPattern {
         let (host, path) = text.split_at(text.find('/').unwrap_or(text.len()));
-        Place::new(Some(host), Some(path))
+        UrlPattern::new(Some(host), Some(path))
     }
 
     /// Whether it is everywhere.
@@ -55,7 +55,7 @@ impl Place {
 }
 
 /// As it was written: `example.org/chat*`; `*` for everywhere.
-impl std::fmt::Display for Place {
+impl std::fmt::Display for UrlPattern {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.is_anywhere() { f.write_str("*") } else { write!(f, "{}{}", self.host, self.path) }
     }

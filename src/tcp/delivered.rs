@@ -1,4 +1,4 @@
-//! How far each direction was told: what acknowledges bytes of the other direction waits until these were told.
+//! How far a direction was delivered. A segment of the other direction that acknowledges more than that has to wait.
 
 use super::seq::ahead;
 use crate::net::{Flags, Segment};
@@ -6,12 +6,12 @@ use crate::net::{Flags, Segment};
 /// What a packet acknowledges, if anything.
 pub(super) type Ack = Option<u32>;
 
-/// How far the other direction was told.
+/// How far the other direction was delivered.
 #[derive(Clone, Copy)]
-pub(super) struct Told {
-    /// Sequence number of the first byte that was not told.
+pub(super) struct Delivered {
+    /// Sequence number of the first byte that was not delivered.
     pub(super) next: u32,
-    /// Whether more of it may be told, so that waiting makes sense.
+    /// Whether more of it may be delivered, so that waiting makes sense.
     pub(super) more: bool,
     /// Whether nothing before `next` is missing, and nothing behind it waits.
     pub(super) whole: bool,
@@ -19,14 +19,14 @@ pub(super) struct Told {
     pub(super) over: bool,
 }
 
-impl Told {
-    /// Whether all that is acknowledged was told.
+impl Delivered {
+    /// Whether all that is acknowledged was delivered.
     #[inline]
     pub(super) fn covers(self, ack: Ack) -> bool {
         !self.more || ack.is_none_or(|ack| ahead(ack, self.next) <= 0)
     }
 
-    /// Whether what is acknowledged is one number more than was told. WebSocket, TLS and HTTP send no single bytes: it is a FIN.
+    /// Whether what is acknowledged is one number more than was delivered. WebSocket, TLS and HTTP send no single bytes: it is a FIN.
     pub(super) fn lacks_fin(self, ack: Ack) -> bool {
         self.more && self.whole && ack.is_some_and(|ack| ahead(ack, self.next) == 1)
     }

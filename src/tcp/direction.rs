@@ -2,22 +2,22 @@
 //!
 //! The first copy of a byte counts. A byte that is missing is waited for: while the other side has not acknowledged
 //! it, it may be sent again; once it is acknowledged, only the capture lacks it, and after a short grace for packets
-//! captured out of order the gap is told and reading goes on behind it.
+//! captured out of order the gap is reported and reading goes on behind it.
 //!
-//! What acknowledges bytes of the other direction that were not told yet waits for them as well: an answer is told
-//! after what it answers, whatever the order in which a capture holds the two.
+//! A segment that acknowledges bytes of the other direction waits until these were delivered: so an answer is delivered after
+//! what it answers, whatever the order in which a capture holds the two.
 
+use super::delivered::{Delivered, acknowledged};
 use super::event::{Event, GapCause, Interest};
 use super::hole::{Hole, Next, clamp};
 use super::recent::Recent;
 use super::seq::ahead;
-use super::told::{Told, acknowledged};
 use crate::capture::Seen;
 use crate::net::{Flags, Segment};
 
-/// See the module.
+/// One direction of a flow: what was delivered of it, and what waits.
 #[derive(Default)]
-pub(super) struct Half {
+pub(super) struct Direction {
     /// Sequence number of the next byte in order; of no meaning until `known`.
     next: u32,
     /// The highest acknowledgment of these bytes by the other side; of no meaning until there is one.
@@ -30,13 +30,13 @@ pub(super) struct Half {
     recent: Recent,
     /// Stream offset of `next`.
     offset: u64,
-    /// Where the other side's acknowledgments are no longer waited for, though not all before it was told.
+    /// Up to this sequence number the other direction waits for nothing any more, though not all before it was delivered.
     forgone: u32,
     /// Exists while something waits for earlier bytes.
     hole: Option<Box<Hole>>,
 }
 
-/// What is true of a direction, in one byte: every flow has two of them.
+/// Several booleans in one byte, for every flow has two of these.
 #[derive(Clone, Copy, Default)]
 struct Marks(u8);
 
@@ -47,7 +47,7 @@ impl Marks {
     const SEEN: u8 = 1 << 1;
     /// The other side acknowledged something.
     const ACKED: u8 = 1 << 2;
-    /// Its FIN was told.
+    /// Its FIN was reported.
     const ENDED: u8 = 1 << 3;
     /// Its last packet announced a window of zero.
     const WINDOW_CLOSED: u8 = 1 << 4;
@@ -63,7 +63,7 @@ impl Marks {
     }
 }
 
-impl Half {
+impl Direction {
     /// Whether its sequence numbers are known.
     pub(super) const fn is_known(&self) -> bool {
         self.marks.has(Marks::KNOWN)
@@ -110,7 +110,7 @@ impl Half {
         std::mem::take(&mut self.duplicates)
     }
 
-    /// Whether its FIN was told.
+    /// Whether its FIN was reported.
     pub(super) const fn is_ended(&self) -> bool {
         self.marks.has(Marks::ENDED)
     }
@@ -125,7 +125,7 @@ impl Half {
         self.hole.is_some()
     }
 
-    /// Whether no byte of it was told or skipped yet.
+    /// Whether no byte of it was delivered or skipped yet.
     pub(super) const fn is_at_start(&self) -> bool {
         self.offset == 0
     }
@@ -137,11 +137,11 @@ impl Half {
         self.forgone = next;
     }
 
-    /// How far it was told, for what the other side acknowledges.
+    /// How far it was delivered: what the other side's acknowledgments are compared with.
     #[inline]
-    pub(super) fn told(&self) -> Told {
+    pub(super) fn delivered(&self) -> Delivered {
         let next = if ahead(self.forgone, self.next) > 0 { self.forgone } else { self.next };
-        Told {
+        Delivered {
             next,
             more: self.is_seen() && self.is_known() && !self.is_ended(),
             whole: next == self.next && self.hole.is_none(),
@@ -150,10 +150,10 @@ impl Half {
     }
 
     /// Notes how far the other side waits no longer.
-    pub(super) fn forgo(&mut self, told: Told) {
-        self.forgone = told.next;
-        if told.over {
-            self.next = told.next;
+    pub(super) fn forgo(&mut self, delivered: Delivered) {
+        self.forgone = delivered.next;
+        if delivered.over {
+            self.next = delivered.next;
             self.marks.set(Marks::ENDED, true);
         }
     }
@@ -203,20 +203,20 @@ impl Half {
             && segment.window != 0
     }
 
-    /// Whether all before `ack` was told, and nothing waits.
+    /// Whether all before `ack` was delivered, and nothing waits.
     #[inline]
-    pub(super) fn has_told(&self, ack: u32) -> bool {
+    pub(super) fn has_delivered(&self, ack: u32) -> bool {
         self.is_known() && self.hole.is_none() && ahead(ack, self.next) <= 0
     }
 
-    /// Takes a segment without SYN or RST; returns what the receiver of the events last wanted. `told` is how far the
-    /// other direction was told, `since_last` the nanoseconds since the last packet of the flow.
+    /// Takes a segment without SYN or RST; returns what the receiver of the events last wanted. `delivered` is how far the
+    /// other direction was delivered, `since_last` the nanoseconds since the last packet of the flow.
     #[inline]
     pub(super) fn arrive(
         &mut self,
         segment: &Segment<'_>,
         seen: Seen,
-        (told, since_last): (Told, i64),
+        (delivered, since_last): (Delivered, i64),
         emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
     ) -> Interest {
         let fin = segment.flags.has(Flags::FIN);
@@ -227,7 +227,10 @@ impl Half {
             return Interest::Keep;
         }
         let empty = segment.declared_len == 0 && !fin;
-        if segment.seq == self.next && self.hole.is_none() && (empty || told.covers(acknowledged(segment))) {
+        if segment.seq == self.next
+            && self.hole.is_none()
+            && (empty || delivered.covers(acknowledged(segment)))
+        {
             let mut interest = Interest::Keep;
             if segment.declared_len > 0 {
                 interest = self.deliver(segment.payload, u64::from(segment.declared_len), seen, emit);
@@ -237,7 +240,7 @@ impl Half {
             }
             return interest;
         }
-        self.arrive_out_of_order(segment, seen, (told, since_last), emit)
+        self.arrive_out_of_order(segment, seen, (delivered, since_last), emit)
     }
 
     #[cold]
@@ -245,14 +248,14 @@ impl Half {
         &mut self,
         segment: &Segment<'_>,
         seen: Seen,
-        (told, since_last): (Told, i64),
+        (delivered, since_last): (Delivered, i64),
         emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
     ) -> Interest {
         let fin = segment.flags.has(Flags::FIN);
         let sent = u64::from(segment.declared_len);
         let ahead = self.distance(segment.seq);
         let known = u64::from(ahead.min(0).unsigned_abs());
-        // What was told before, as far as this segment repeats it. A keep-alive probe repeats one byte at most.
+        // What was delivered before, as far as this segment repeats it. A keep-alive probe repeats one byte at most.
         let repeated = known.min(sent);
         let (old, fresh) = segment.payload.split_at(clamp(repeated).min(segment.payload.len()));
         let probe = known == 1 && sent == 1;
@@ -271,7 +274,7 @@ impl Half {
         let ack = acknowledged(segment);
         let mut interest = Interest::Keep;
         if len > 0 {
-            if start == self.offset && self.hole.is_none() && told.covers(ack) {
+            if start == self.offset && self.hole.is_none() && delivered.covers(ack) {
                 interest = self.deliver(fresh, len, seen, emit);
             } else if let Some(offset) = self.hole_at(seen).hold(start, (fresh, len, ack), seen) {
                 emit(seen, Event::Conflict { offset });
@@ -282,13 +285,13 @@ impl Half {
         }
         if fin {
             let at = start.saturating_add(len);
-            if at == self.offset && self.hole.is_none() && told.covers(ack) {
+            if at == self.offset && self.hole.is_none() && delivered.covers(ack) {
                 self.end(seen, emit);
             } else {
                 self.hole_at(seen).hold_fin(at, ack, seen);
             }
         }
-        self.drain(seen, told, emit)
+        self.drain(seen, delivered, emit)
     }
 
     /// Gives up missing bytes that will not come any more; to be called after each segment of the flow while there
@@ -298,7 +301,7 @@ impl Half {
         &mut self,
         now: Seen,
         other_seen: bool,
-        told: &mut Told,
+        delivered: &mut Delivered,
         emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
     ) -> Interest {
         let acked = !other_seen || (self.has_ack() && ahead(self.acked, self.next) > 0) || self.is_blocked();
@@ -307,7 +310,7 @@ impl Half {
             hole.wait();
         }
         let waited = acked && hole.is_late(now);
-        if waited || hole.is_full() { self.skip(now, told, emit) } else { Interest::Keep }
+        if waited || hole.is_full() { self.skip(now, delivered, emit) } else { Interest::Keep }
     }
 
     /// What waits takes so many bytes.
@@ -336,7 +339,7 @@ impl Half {
     pub(super) fn skip(
         &mut self,
         now: Seen,
-        told: &mut Told,
+        delivered: &mut Delivered,
         emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
     ) -> Interest {
         let Some(hole) = &mut self.hole else { return Interest::Keep };
@@ -351,13 +354,13 @@ impl Half {
                 return Interest::Ignore;
             }
         } else {
-            if let Some(fin) = fin.filter(|_| told.lacks_fin(ack)) {
-                told.over = true;
+            if let Some(fin) = fin.filter(|_| delivered.lacks_fin(ack)) {
+                delivered.over = true;
                 emit(fin, Event::FinUnseen);
             }
-            told.forgo(ack);
+            delivered.forgo(ack);
         }
-        self.drain(now, *told, emit)
+        self.drain(now, *delivered, emit)
     }
 
     fn tell_gap(
@@ -376,12 +379,12 @@ impl Half {
     pub(super) fn drain(
         &mut self,
         now: Seen,
-        told: Told,
+        delivered: Delivered,
         emit: &mut impl FnMut(Seen, Event<'_>) -> Interest,
     ) -> Interest {
         loop {
             let Some(hole) = &mut self.hole else { return Interest::Keep };
-            let (at, held) = match hole.next(self.offset, told, now) {
+            let (at, held) = match hole.next(self.offset, delivered, now) {
                 Next::Bytes(at, held) => (at, held),
                 Next::Fin(seen) => {
                     self.hole = None;
@@ -394,10 +397,10 @@ impl Half {
                     return Interest::Keep;
                 }
             };
-            // Ranges that wait never overlap, but bytes told since may reach into this one.
-            let told = self.offset.saturating_sub(at);
-            let Some(left) = held.sent.checked_sub(told).filter(|&left| left > 0) else { continue };
-            let bytes = held.bytes.get(clamp(told)..).unwrap_or_default();
+            // Ranges that wait never overlap, but bytes delivered since may reach into this one.
+            let delivered = self.offset.saturating_sub(at);
+            let Some(left) = held.sent.checked_sub(delivered).filter(|&left| left > 0) else { continue };
+            let bytes = held.bytes.get(clamp(delivered)..).unwrap_or_default();
             if self.deliver(bytes, left, held.seen, emit) == Interest::Ignore {
                 return Interest::Ignore;
             }
