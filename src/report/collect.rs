@@ -90,33 +90,41 @@ impl Collector {
                 report.connections[second].same_as = Some(first);
             }
         }
-        for pair in &report.leg_pairs {
-            let client = &mut report.connections[pair.client_leg];
-            if client.role == "direct" {
-                client.role = "client-leg";
-            }
-            for &upstream in pair.attempts.iter().chain([&pair.upstream_leg]) {
-                report.connections[upstream].role = "upstream-leg";
-            }
-        }
-        for mut finding in summary.findings.iter().map(convert::finding_of_captures) {
-            finding.id = report.findings.len();
-            report.findings.push(finding);
-        }
+        tell_roles(&mut report);
+        let of_captures = summary.findings.iter().map(convert::finding_of_captures);
         let of_run = self.policy.iter().flatten().filter(|account| account.is_of_run());
-        for mut finding in of_run.filter_map(|account| convert::finding_of_run(account, &summary.captures)) {
+        let of_run = of_run.filter_map(|account| convert::finding_of_run(account, &summary.captures));
+        for mut finding in of_captures.chain(of_run) {
             finding.id = report.findings.len();
             report.findings.push(finding);
         }
-        for finding in &report.findings {
-            for &related in &finding.related {
-                report.connections[related].findings.push(finding.id);
-            }
-            if finding.suppressed.is_none() {
-                report.totals.findings.count(finding.severity);
-            }
-        }
+        count_findings(&mut report);
         report
+    }
+}
+
+/// Tells of each connection whether it is a leg.
+fn tell_roles(report: &mut Report) {
+    for pair in &report.leg_pairs {
+        let client = &mut report.connections[pair.client_leg];
+        if client.role == "direct" {
+            client.role = "client-leg";
+        }
+        for &upstream in pair.attempts.iter().chain([&pair.upstream_leg]) {
+            report.connections[upstream].role = "upstream-leg";
+        }
+    }
+}
+
+/// Lists findings with the connections to which they are related, and counts those that are not suppressed.
+fn count_findings(report: &mut Report) {
+    for finding in &report.findings {
+        for &related in &finding.related {
+            report.connections[related].findings.push(finding.id);
+        }
+        if finding.suppressed.is_none() {
+            report.totals.findings.count(finding.severity);
+        }
     }
 }
 

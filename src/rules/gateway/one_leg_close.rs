@@ -41,22 +41,15 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let Some(end) = verdict.reasons.first().and_then(|reason| reason.seen) else { return };
     // What the capture lacks may be the end that came first.
     let doubtful = [legs.client, legs.upstream].iter().any(|leg| leg.quality.lacks_bytes());
-    // What came first is what the timer did; the other leg may be ended a while later.
-    let silent =
-        [(legs.client, Role::Server), (legs.upstream, Role::Client)].into_iter().find_map(|(leg, by)| {
-            let parting = Parting::of(leg).filter(|parting| parting.by == by && parting.seen == end)?;
-            parting.quiet.map(|nanos| nanos as f64 / 1e9)
-        });
-    let quiet = silent.filter(|seconds| *seconds >= WORTH_A_WORD);
-    let listener = Parting::of(legs.client).and_then(|parting| parting.quiet_of(Role::Client));
-    let listener = listener.map(|nanos| nanos as f64 / 1e9).filter(|seconds| *seconds >= LONG);
+    let silence = Silence::before(&legs, end);
     let open = [(legs.client, "client leg"), (legs.upstream, "upstream leg")]
         .into_iter()
         .find(|(leg, _)| leg.ending.by.is_none())
         .map_or(String::new(), |(_, name)| format!("; the {name} was left open"));
-    let silence =
-        quiet.map_or(String::new(), |seconds| format!(" after {} of silence", quote::seconds(seconds)));
-    let mut finding = pair::because(
+    let after = silence.worth_a_word().map(quote::seconds);
+    let after = after.map_or(String::new(), |seconds| format!(" after {seconds} of silence"));
+    let ended = format!("the gateway ended TCP{after}, and neither the client nor the upstream had{open}");
+    let finding = pair::because(
         &verdict,
         pair::about(&RULE, &legs, end, "gateway ended a session that both ends kept")
             .at_most(if doubtful { Severity::Warning } else { Severity::Error })
@@ -64,46 +57,79 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
             .origin(Origin::Gateway)
             .blame(Blame::Gateway),
     );
-    let ended = format!("the gateway ended TCP{silence}, and neither the client nor the upstream had{open}");
-    if let Some((reader, stall, seconds)) = unread(&legs, end) {
-        let seconds = quote::seconds(seconds);
-        found.push(
-            finding
-                .shows(stall.from, format!("window of the {reader} falls to zero"))
-                .blame(if reader == "client" { Blame::Client } else { Blame::Upstream })
-                .message(format!(
-                    "{ended}; the {reader} had announced a window of zero for {seconds} then, so the gateway could not send"
-                ))
-                .help(format!(
-                    "find out why the program of the {reader} did not read; how long a gateway waits for it is a timeout of its own, in nginx send_timeout for a client and proxy_send_timeout for an upstream"
-                )),
-        );
-        return;
+    found.push(match unread(&legs, end) {
+        Some((reader, stall, seconds)) => finding
+            .shows(stall.from, format!("window of the {reader} falls to zero"))
+            .blame(if reader == "client" { Blame::Client } else { Blame::Upstream })
+            .message(format!(
+                "{ended}; the {reader} had announced a window of zero for {} then, so the gateway could not send",
+                quote::seconds(seconds)
+            ))
+            .help(format!(
+                "find out why the program of the {reader} did not read; how long a gateway waits for it is a timeout of its own, in nginx send_timeout for a client and proxy_send_timeout for an upstream"
+            )),
+        None => finding
+            .message(match silence.of_client_amid_traffic() {
+                Some(seconds) => {
+                    format!("{ended}; the client had sent nothing for {}", quote::seconds(seconds))
+                }
+                None => ended,
+            })
+            .help(silence.help(&legs)),
+    });
+}
+
+/// How long nobody had sent anything before the end, in seconds.
+struct Silence {
+    /// On the leg that ended first; `None` where that is not known.
+    of_both: Option<f64>,
+    /// Of the client, where it is as long as a timer.
+    of_client: Option<f64>,
+}
+
+impl Silence {
+    fn before(legs: &Legs<'_>, end: Seen) -> Silence {
+        let seconds = |nanos: i64| nanos as f64 / 1e9;
+        // What came first is what the timer did; the other leg may be ended a while later.
+        let first = [(legs.client, Role::Server), (legs.upstream, Role::Client)];
+        let of_both = first.into_iter().find_map(|(leg, by)| {
+            let parting = Parting::of(leg).filter(|parting| parting.by == by && parting.seen == end)?;
+            parting.quiet.map(seconds)
+        });
+        let of_client = Parting::of(legs.client).and_then(|parting| parting.quiet_of(Role::Client));
+        Silence { of_both, of_client: of_client.map(seconds).filter(|seconds| *seconds >= LONG) }
     }
-    // A limit that counts one side's bytes fires amid the other's.
-    let spoken = listener.filter(|seconds| quiet.is_none_or(|quiet| quiet < LONG && quiet + 1.0 < *seconds));
-    finding = finding.message(match spoken {
-        Some(seconds) => format!("{ended}; the client had sent nothing for {}", quote::seconds(seconds)),
-        None => ended,
-    });
-    found.push(match quiet {
-        Some(quiet) if let Some(seconds) = spoken => finding.help(format!(
-            "compare the limits of the gateway with both, {} in which nothing came and {} in which the client sent nothing: lighttpd counts only what the client sends (server.max-read-idle); a Ping of the client would start either anew",
-            quote::seconds(quiet),
-            quote::seconds(seconds)
-        )),
-        Some(seconds) => finding.help(help(&legs, seconds)),
-        None if let Some(seconds) = listener => finding.help(format!(
-            "read the gateway's log at this moment: a restart, a reload, or a limit that counts only what the client sends, for it had sent nothing for {} (in lighttpd server.max-read-idle); a Ping of the client would start that anew",
-            quote::seconds(seconds)
-        )),
-        None if silent.is_some() => finding.help(
-            "read the gateway's log at this moment: there was no silence before it, so look for a restart, a reload or a limit and not for an idle timeout",
-        ),
-        None => finding.help(
-            "read the gateway's log at this moment, and compare its timeouts with the silence before it",
-        ),
-    });
+
+    fn worth_a_word(&self) -> Option<f64> {
+        self.of_both.filter(|seconds| *seconds >= WORTH_A_WORD)
+    }
+
+    /// A limit that counts one side's bytes fires amid the other's.
+    fn of_client_amid_traffic(&self) -> Option<f64> {
+        let both = self.worth_a_word();
+        self.of_client.filter(|client| both.is_none_or(|both| both < LONG && both + 1.0 < *client))
+    }
+
+    fn help(&self, legs: &Legs<'_>) -> String {
+        match (self.worth_a_word(), self.of_client) {
+            (Some(both), _) if let Some(client) = self.of_client_amid_traffic() => format!(
+                "compare the limits of the gateway with both, {} in which nothing came and {} in which the client sent nothing: lighttpd counts only what the client sends (server.max-read-idle); a Ping of the client would start either anew",
+                quote::seconds(both),
+                quote::seconds(client)
+            ),
+            (Some(both), _) => help(legs, both),
+            (None, Some(client)) => format!(
+                "read the gateway's log at this moment: a restart, a reload, or a limit that counts only what the client sends, for it had sent nothing for {} (in lighttpd server.max-read-idle); a Ping of the client would start that anew",
+                quote::seconds(client)
+            ),
+            (None, None) if self.of_both.is_some() => String::from(
+                "read the gateway's log at this moment: there was no silence before it, so look for a restart, a reload or a limit and not for an idle timeout",
+            ),
+            (None, None) => String::from(
+                "read the gateway's log at this moment, and compare its timeouts with the silence before it",
+            ),
+        }
+    }
 }
 
 /// What to do about a gateway that ended a session after so many seconds of silence.

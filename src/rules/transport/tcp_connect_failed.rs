@@ -36,87 +36,102 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
         return;
     }
     let attempts = context.unused.of(client, server);
-    if attempts.iter().all(|unused| failure(unused).is_none()) {
+    if attempts.iter().all(|unused| Failure::of(unused).is_none()) {
         return;
     }
     let Some((from, until)) = context.census.nearest(connection) else { return };
-    for refused in [true, false] {
-        let mut failed = attempts.iter().copied().filter(|unused| {
-            failure(unused) == Some(refused) && from < unused.opened.at && unused.opened.at <= until
-        });
-        let Some(first) = failed.next() else { continue };
-        let rest = failed.clone().count();
+    for failure in [Failure::Refused, Failure::Unanswered] {
+        let is_near = |unused: &Unused| from < unused.opened.at && unused.opened.at <= until;
+        let failed = attempts.iter().copied();
+        let failed: Vec<&Unused> =
+            failed.filter(|unused| Failure::of(unused) == Some(failure) && is_near(unused)).collect();
+        let Some(first) = failed.first() else { continue };
         let later = context.census.last_of(client, server).is_some_and(|last| last > first.opened.at);
-        let mut told = std::iter::once(first).chain(failed.clone()).filter(|_| !refused);
-        let reason = told.find_map(|unused| undelivered::of_syn(&unused.undelivered, server));
-        let (title, what) = match &reason {
-            Some(reason) => (
-                format!("TCP connection not delivered: {}", reason.name()),
-                format!("had no answer from there: {}", reason.told()),
-            ),
-            None if refused => {
-                (String::from("TCP connection refused with RST"), String::from("refused with RST"))
-            }
-            None => (String::from("TCP connection never answered"), String::from("never answered")),
-        };
-        let mut finding = Finding::new(&RULE, first.opened, title)
-            .at_most(if later { Severity::Warning } else { Severity::Error })
-            // A firewall may send the RST in the server's name.
-            .confidence(Confidence::Likely)
-            .origin(if refused { Origin::Server } else { Origin::Network })
-            .blame(match &reason {
-                Some(reason) => reason.blame(Blame::Server),
-                None if refused => Blame::Server,
-                None => Blame::Network,
-            })
-            .message(format!(
-                "{} of {client} to {server} {what}{}",
-                if rest == 0 { String::from("a connection attempt") } else { format!("{} connection attempts", rest + 1) },
-                if later { "; a later one got through" } else { "" }
-            ))
-            .help(match &reason {
-                Some(reason) => reason.help(),
-                None if refused => String::from(
-                    "find out why nothing listened on this port at this second: a restart, a crash, the wrong port, or a firewall that refuses with RST",
-                ),
-                None => String::from(
-                    "look for a firewall, a full accept queue, or a host that is gone between this client and the server",
-                ),
-            });
-        for unused in std::iter::once(first).chain(failed).take(SHOWN) {
-            finding = finding
-                .shows(unused.opened, format!("SYN from {}, sent {} times", unused.client, unused.syns));
-            if let Some((_, _, end)) = unused.ended.filter(|_| refused) {
-                finding = finding.shows(
-                    end,
-                    format!(
-                        "RST from {server}, {} later",
-                        quote::seconds(end.at.seconds_since(unused.opened.at))
-                    ),
-                );
-            }
-        }
-        found.push(match &reason {
-            Some(reason) => reason.shown(finding),
-            None => finding,
-        });
+        found.extend(told(failure, &failed, later));
     }
 }
 
-/// Whether an attempt was refused (`true`) or ignored (`false`); `None` where it was neither for sure.
-fn failure(unused: &Unused) -> Option<bool> {
-    match (unused.accepted, unused.ended) {
-        // One that comes later ends a connection whose SYN-ACK the capture lacks.
-        (None, Some((Role::Server, Transport::Reset, end))) => {
-            let waited = end.at.nanos_since(unused.opened.at);
-            (unused.syns > 1 || waited < AT_ONCE).then_some(true)
+/// What is said of attempts that failed in the same way; `later` where one after them got through.
+fn told(failure: Failure, failed: &[&Unused], later: bool) -> Option<Finding> {
+    let first = failed.first()?;
+    let (client, server) = (first.client.ip, first.server);
+    let unanswered = failed.iter().filter(|_| failure == Failure::Unanswered);
+    let reason = unanswered.filter_map(|unused| undelivered::of_syn(&unused.undelivered, server)).next();
+    let (title, what, help) = match (&reason, failure) {
+        (Some(reason), _) => (
+            format!("TCP connection not delivered: {}", reason.name()),
+            format!("had no answer from there: {}", reason.told()),
+            reason.help(),
+        ),
+        (None, Failure::Refused) => (
+            String::from("TCP connection refused with RST"),
+            String::from("refused with RST"),
+            String::from(
+                "find out why nothing listened on this port at this second: a restart, a crash, the wrong port, or a firewall that refuses with RST",
+            ),
+        ),
+        (None, Failure::Unanswered) => (
+            String::from("TCP connection never answered"),
+            String::from("never answered"),
+            String::from(
+                "look for a firewall, a full accept queue, or a host that is gone between this client and the server",
+            ),
+        ),
+    };
+    let many = match failed.len() {
+        1 => String::from("a connection attempt"),
+        count => format!("{count} connection attempts"),
+    };
+    let then = if later { "; a later one got through" } else { "" };
+    let (origin, blame) = match failure {
+        Failure::Refused => (Origin::Server, Blame::Server),
+        Failure::Unanswered => (Origin::Network, Blame::Network),
+    };
+    let mut finding = Finding::new(&RULE, first.opened, title)
+        .at_most(if later { Severity::Warning } else { Severity::Error })
+        // A firewall may send the RST in the server's name.
+        .confidence(Confidence::Likely)
+        .origin(origin)
+        .blame(reason.as_ref().map_or(blame, |reason| reason.blame(Blame::Server)))
+        .message(format!("{many} of {client} to {server} {what}{then}"))
+        .help(help);
+    for unused in failed.iter().take(SHOWN) {
+        finding =
+            finding.shows(unused.opened, format!("SYN from {}, sent {} times", unused.client, unused.syns));
+        if let (Failure::Refused, Some((_, _, end))) = (failure, unused.ended) {
+            let after = quote::seconds(end.at.seconds_since(unused.opened.at));
+            finding = finding.shows(end, format!("RST from {server}, {after} later"));
         }
-        (None, None | Some((Role::Client, ..)))
-            if unused.syns >= SYNS || undelivered::refusal(&unused.undelivered).is_some() =>
-        {
-            Some(false)
+    }
+    Some(match &reason {
+        Some(reason) => reason.shown(finding),
+        None => finding,
+    })
+}
+
+/// How an attempt failed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Failure {
+    Refused,
+    Unanswered,
+}
+
+impl Failure {
+    /// `None` where it was neither for sure.
+    fn of(unused: &Unused) -> Option<Failure> {
+        match (unused.accepted, unused.ended) {
+            // One that comes later ends a connection whose SYN-ACK the capture lacks.
+            (None, Some((Role::Server, Transport::Reset, end))) => {
+                let waited = end.at.nanos_since(unused.opened.at);
+                (unused.syns > 1 || waited < AT_ONCE).then_some(Failure::Refused)
+            }
+            (None, None | Some((Role::Client, ..)))
+                if unused.syns >= SYNS || undelivered::refusal(&unused.undelivered).is_some() =>
+            {
+                Some(Failure::Unanswered)
+            }
+            _ => None,
         }
-        _ => None,
     }
 }
 
