@@ -230,7 +230,7 @@ pub const LINKS_TOLD: usize = 8;
 /// costs a bounded multiple of its own bytes.
 pub const WAITING_ROUNDS: u32 = 256;
 
-/// CONNECT tunnels in each other on one connection.
+/// CONNECT and SOCKS tunnels in each other on one connection.
 pub const TUNNELS: u32 = 4;
 
 /// Longest TLS handshake message that is kept until it is whole. Hellos with post-quantum shares take 2 KiB; only

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use wsanalyze::http::{BodyReader, HeadProgress, HeadReader, RequestHead, ResponseHead};
-use wsanalyze::http::{looks_like, proxy_header, redacted_target};
+use wsanalyze::http::{looks_like, proxy_header, redacted_target, socks};
 
 /// The first head, and how many bytes were used for it; nothing where it does not end.
 fn head(pieces: &[&[u8]]) -> Option<(Vec<u8>, usize)> {
@@ -31,6 +31,7 @@ fuzz_target!(|data: &[u8]| {
     let _ = (looks_like(data), proxy_header(data));
     let at = (usize::from(*cut) * 7).min(data.len());
     let (first, second) = data.split_at(at);
+    let _ = socks(first, second);
     let whole = head(&[data]);
     assert_eq!(whole, head(&[first, second]));
     let Some((raw, used)) = whole else { return };

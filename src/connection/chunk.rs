@@ -45,6 +45,23 @@ impl Waiting {
         waiting.chain(next.iter().copied()).collect()
     }
 
+    /// Lets go of the first `count` bytes, or of all where there are fewer; gives how many.
+    pub(super) fn drop_front(&mut self, count: usize) -> usize {
+        let mut left = count.min(self.len);
+        let dropped = left;
+        self.len -= dropped;
+        self.chunks.retain_mut(|chunk| {
+            let here = left.min(chunk.bytes.len());
+            left -= here;
+            if here > 0 {
+                chunk.offset += here as u64;
+                chunk.bytes = chunk.bytes[here..].into();
+            }
+            !chunk.bytes.is_empty()
+        });
+        dropped
+    }
+
     /// The first one.
     pub(super) fn first(&self) -> Option<&Chunk> {
         self.chunks.first()
@@ -62,6 +79,21 @@ mod tests {
     use super::*;
     use crate::capture::PacketId;
     use crate::time::Timestamp;
+
+    #[test]
+    fn the_first_bytes_are_let_go_across_pieces() {
+        let seen = Seen { packet: PacketId::new(0, 1), at: Timestamp::default() };
+        let left = |count| {
+            let mut waiting = Waiting::default();
+            assert!(waiting.push(10, seen, b"abc") && waiting.push(13, seen, b"de"));
+            let dropped = waiting.drop_front(count);
+            (dropped, waiting.joined(b"f"), waiting.first().map(|chunk| chunk.offset), waiting.cost())
+        };
+        assert_eq!(left(0), (0, b"abcdef".to_vec(), Some(10), 5 + 2 * limits::WAITING_CHUNK));
+        assert_eq!(left(2), (2, b"cdef".to_vec(), Some(12), 3 + 2 * limits::WAITING_CHUNK));
+        assert_eq!(left(3), (3, b"def".to_vec(), Some(13), 2 + limits::WAITING_CHUNK));
+        assert_eq!(left(9), (5, b"f".to_vec(), None, 0));
+    }
 
     #[test]
     fn so_many_bytes_wait_in_so_many_pieces_and_no_more() {

@@ -36,7 +36,7 @@ pub struct Connection {
     pub proxied: Option<Box<(Endpoint, Endpoint)>>,
     /// The TLS around it; the innermost where there are several.
     pub tls: Option<Box<tls::Facts>>,
-    /// The authority of the CONNECT tunnel it ran in (RFC 9110 §9.3.6).
+    /// Where the tunnel that it ran in leads: the authority of a CONNECT (RFC 9110 §9.3.6), or what a SOCKS proxy was asked for.
     pub tunnel: Option<String>,
     /// The upgrade request; `None` where the capture began later.
     pub request: Option<Request>,

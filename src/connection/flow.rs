@@ -56,7 +56,7 @@ pub(super) struct Flow {
     fins: [Option<Seen>; 2],
     /// The first reset.
     reset: Option<Box<ResetOf>>,
-    /// CONNECT tunnels in each other.
+    /// CONNECT and SOCKS tunnels in each other.
     tunnels: u32,
     heads: Arc<HeadCache>,
     reading: Arc<Reading>,
@@ -91,7 +91,7 @@ enum Stage {
 #[derive(Default)]
 struct Unknown {
     identify: Identify,
-    /// The authority of the CONNECT tunnel in which it is.
+    /// Where the CONNECT or SOCKS tunnel leads in which it is.
     tunnel: Option<String>,
 }
 

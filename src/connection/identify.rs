@@ -4,7 +4,7 @@ use super::chunk::Waiting;
 use super::streams::Opening;
 use crate::capture::Seen;
 use crate::http::h2::{Midway, midway};
-use crate::http::{FirstBytes, ProxyHeader, looks_like, proxy_header};
+use crate::http::{FirstBytes, ProxyHeader, Socks, looks_like, may_be_socks, proxy_header, socks};
 use crate::limits;
 use crate::net::{Endpoint, Side};
 use crate::websocket::{Masking, likely_frames};
@@ -41,6 +41,8 @@ pub(super) enum Identified {
     Frames { client: Side },
     /// TLS; the fields as for HTTP.
     Tls { waiting: [Waiting; 2], skip: usize, proxied: Option<(Endpoint, Endpoint)> },
+    /// The tunnel of a SOCKS proxy to `target`; the fields as for HTTP.
+    Tunnel { target: String, waiting: [Waiting; 2], skip: usize, proxied: Option<(Endpoint, Endpoint)> },
     /// Nothing for us.
     Nothing,
 }
@@ -86,6 +88,9 @@ impl Identify {
         skip: usize,
     ) -> Identified {
         let fresh = &bytes[skip..];
+        if let Some(identified) = self.socks(client, from, offset, fresh, seen, skip) {
+            return identified;
+        }
         let waiting = &mut self.waiting[from.index()];
         let first = if waiting.is_empty() { Cow::Borrowed(fresh) } else { Cow::Owned(waiting.joined(fresh)) };
         match looks_like(&first) {
@@ -125,6 +130,38 @@ impl Identify {
             }
             _ if client.is_some() && !self.gap => Identified::Nothing,
             _ => self.probe(client, from, fresh, skip),
+        }
+    }
+
+    /// Where a client and a SOCKS proxy agree on a tunnel; `None` where they do not.
+    fn socks(
+        &mut self,
+        client: Option<Side>,
+        from: Side,
+        offset: u64,
+        fresh: &[u8],
+        seen: Seen,
+        skip: usize,
+    ) -> Option<Identified> {
+        let client = client.filter(|_| !self.gap)?;
+        let first = match self.waiting[client.index()].first() {
+            Some(chunk) => chunk.bytes.first(),
+            None => fresh.first().filter(|_| from == client),
+        };
+        first.filter(|first| may_be_socks(**first))?;
+        let said = |side: Side| self.waiting[side.index()].joined(if side == from { fresh } else { &[] });
+        match socks(&said(client), &said(client.other())) {
+            Socks::Invalid => None,
+            Socks::More => Some(self.wait(from, offset, fresh, seen)),
+            Socks::Open { target, client: of_client, proxy } => {
+                let of = |side: Side| if side == client { of_client } else { proxy };
+                let to = from.other();
+                self.waiting[to.index()].drop_front(of(to));
+                let before = self.waiting[from.index()].drop_front(of(from));
+                let waiting = std::mem::take(&mut self.waiting);
+                let skip = skip + of(from) - before;
+                Some(Identified::Tunnel { target, waiting, skip, proxied: self.proxied })
+            }
         }
     }
 

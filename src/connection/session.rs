@@ -343,7 +343,8 @@ impl Facts<'_> {
         self.own.add(if whole { header.len } else { payload.len() as u64 });
         match header.opcode {
             Opcode::Close => self.close(header, payload, seen),
-            Opcode::Ping => self.ping(payload, seen),
+            // RFC 6455 §5.5: one that is cut in pieces or too long is a fault, and nobody owes a Pong for it.
+            Opcode::Ping if header.fin && header.len <= LONGEST_CONTROL as u64 => self.ping(payload, seen),
             Opcode::Pong => self.pong(payload, seen),
             _ => {}
         }

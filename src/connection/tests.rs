@@ -299,6 +299,44 @@ fn a_connect_tunnel_is_looked_into() {
 }
 
 #[test]
+fn a_socks_tunnel_is_looked_into_however_its_bytes_are_cut() {
+    let asked: &[u8] = b"\x05\x01\x00\x05\x01\x00\x03\x0aws.example\x00\x50";
+    let granted: &[u8] = b"\x05\x00\x05\x00\x00\x01\x7f\0\0\x01\x12\x34";
+    let in_turn: Vec<(Side, Vec<u8>)> = vec![
+        (C, asked[..3].to_vec()),
+        (S, granted[..2].to_vec()),
+        (C, asked[3..].to_vec()),
+        (S, granted[2..].to_vec()),
+        (C, REQUEST.to_vec()),
+        (S, SWITCHING.to_vec()),
+    ];
+    // A client may go on before the proxy has granted it.
+    let ahead = vec![(C, [asked, REQUEST].concat()), (S, [granted, SWITCHING].concat())];
+    let bytewise = in_turn.iter().flat_map(|(from, bytes)| bytes.iter().map(|byte| (*from, vec![*byte])));
+    for said in [bytewise.collect(), in_turn.clone(), ahead] {
+        let mut play = opened();
+        said.iter().for_each(|(from, bytes)| play.data(*from, bytes));
+        play.data(S, SERVER_1010);
+        let c = one(play.close());
+        assert_eq!((c.outcome, c.tunnel.as_deref()), (Outcome::Established, Some("ws.example:80")));
+        assert_eq!((c.closes.len(), c.anomalies.len()), (1, 0));
+    }
+}
+
+#[test]
+fn what_only_begins_like_socks_is_left_alone() {
+    let mut play = opened();
+    play.data(C, b"\x05\x01\x00");
+    assert!(!play.ignored, "the other side may grant it");
+    play.data(S, b"\x01\x02\x03\x04");
+    assert!(play.ignored);
+    let mut play = opened();
+    play.data(C, b"\x04\x01\x00\x50\x0a\0\0\x07me\0");
+    play.data(S, b"\0\x5b\0\0\0\0\0\0");
+    assert!(play.ignored, "the proxy refused");
+}
+
+#[test]
 fn a_proxy_header_is_skipped_and_its_addresses_kept() {
     let mut play = opened();
     play.data(C, &[b"PROXY TCP4 192.0.2.1 192.0.2.2 1000 80\r\n", REQUEST].concat());
@@ -334,12 +372,14 @@ fn keyring(may_grow: bool) -> crate::tls::Keyring {
 
 #[test]
 fn a_websocket_is_found_inside_tls_after_a_proxy_header_and_in_a_tunnel() {
+    let socks: &[(Side, &[u8])] =
+        &[(C, b"\x04\x01\x01\xbb\0\0\0\x01\0ws.example\0"), (S, b"\0\x5a\0\0\0\0\0\0")];
     let connect: &[(Side, &[u8])] = &[
         (C, b"CONNECT ws.example:443 HTTP/1.1\r\nHost: ws.example:443\r\n\r\n"),
         (S, b"HTTP/1.1 200 Connection established\r\n\r\n"),
     ];
     let proxy: &[(Side, &[u8])] = &[(C, b"PROXY TCP4 192.0.2.1 192.0.2.2 5000 443\r\n")];
-    for before in [&[], connect, proxy] {
+    for before in [&[], connect, socks, proxy] {
         let mut play = Play::with_keys(Some(C), keyring(false));
         before.iter().for_each(|(from, bytes)| play.data(*from, bytes));
         sealed().iter().for_each(|(from, bytes)| play.data(*from, bytes));
@@ -348,7 +388,7 @@ fn a_websocket_is_found_inside_tls_after_a_proxy_header_and_in_a_tunnel() {
         assert_eq!((c.outcome, c.ending.close), (Outcome::Established, Some(CloseState::Clean)));
         assert_eq!(c.closes.len(), 2);
         assert_eq!(c.tls.unwrap().server_name.as_deref(), Some("ws.example"));
-        assert_eq!(c.tunnel.as_deref(), (before == connect).then_some("ws.example:443"));
+        assert_eq!(c.tunnel.as_deref(), (before == connect || before == socks).then_some("ws.example:443"));
         assert_eq!(c.proxied.is_some(), before == proxy);
         assert_eq!(play.connections.counters(), Counters { tls: 1, tls_opened: 1, ..Counters::default() });
     }
@@ -487,4 +527,17 @@ fn a_violation_is_kept_once_with_its_count() {
     let c = one(play.close());
     let masks: Vec<_> = c.anomalies.iter().filter(|a| a.kind == Violation::Unmasked).collect();
     assert_eq!((masks.len(), masks[0].count, masks[0].from), (1, 2, Role::Client));
+}
+
+#[test]
+fn a_ping_that_breaks_the_rules_needs_no_pong() {
+    let unanswered = |ping: &[u8]| {
+        let mut play = opened();
+        play.data(C, REQUEST);
+        play.data(S, SWITCHING);
+        play.data(S, ping);
+        one(play.close()).frames.unwrap().server.pings().unanswered_count
+    };
+    let long: Vec<u8> = [b"\x89\x7E\x00\x7E".as_slice(), &[b'p'; 126]].concat();
+    assert_eq!((unanswered(b"\x89\x01p"), unanswered(b"\x09\x01p"), unanswered(&long)), (1, 0, 0));
 }

@@ -35,6 +35,7 @@ mod names;
 mod proxy;
 mod reader;
 mod redact;
+mod socks;
 
 pub use body::{Body, BodyReader};
 pub use fields::is_base64;
@@ -44,3 +45,4 @@ pub use names::FieldName;
 pub use proxy::{ProxyHeader, proxy_header};
 pub use reader::{HeadProgress, HeadReader};
 pub use redact::{is_secret_field, redacted_subprotocols, redacted_target, without_query};
+pub use socks::{Socks, may_be_socks, socks};

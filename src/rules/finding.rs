@@ -129,12 +129,18 @@ impl Finding {
             && !self.is_too_late(below)
     }
 
-    /// Whether a fault in the stream came only after what the other side had done, or after a Close: that had another reason.
+    /// Whether a fault in the stream or in a Close came only after what the other side had done, or after a Close: that
+    /// had another reason.
     fn is_too_late(&self, below: &Finding) -> bool {
         let framing = self.rule.category == Category::Frame
             || matches!(
                 self.rule.name,
-                "rsv1-without-extension" | "rsv-bits-misused" | "compressed-message-undecodable"
+                "rsv1-without-extension"
+                    | "rsv-bits-misused"
+                    | "compressed-message-undecodable"
+                    | "close-code-reserved-on-wire"
+                    | "close-payload-malformed"
+                    | "close-reply-differs"
             );
         let of_another = self.origin != below.origin || below.rule.category == Category::Close;
         framing && of_another && below.seen.packet < self.seen.packet
@@ -149,7 +155,7 @@ impl Finding {
                 }
                 "idle-timeout-close" => self.origin == below.origin,
                 // Only a Close that speaks of pings has this title, too.
-                "close-reports-peer-violation" => self.title != below.title,
+                "close-reports-peer-violation" | "close-going-away" => self.title != below.title,
                 _ => false,
             }
     }

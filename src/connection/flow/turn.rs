@@ -48,6 +48,23 @@ impl Flow {
                     other => Err(other),
                 }
             }
+            Identified::Tunnel { .. } if self.tunnels >= limits::TUNNELS => {
+                self.bounded = true;
+                self.stage = Stage::Over;
+                Err(Protocol::Open)
+            }
+            Identified::Tunnel { target, waiting: [low, high], skip, proxied } => {
+                if let Some(proxied) = proxied {
+                    self.proxied.get_or_insert(Box::new(proxied));
+                }
+                self.tunnels += 1;
+                let tunnel = Some(target);
+                self.stage = Stage::Unknown(Box::new(Unknown { tunnel, ..Unknown::default() }));
+                match self.replay(depth, Side::Low, low, Side::High, high, keys) {
+                    Protocol::Open | Protocol::Http2 => Ok(skip),
+                    other => Err(other),
+                }
+            }
             Identified::Http { version, client, waiting, skip, proxied } => {
                 if let Some(proxied) = proxied {
                     self.proxied.get_or_insert(Box::new(proxied));

@@ -29,9 +29,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     for close in super::own(connection) {
         let Some(code @ 3000..=4999) = close.code else { continue };
         let known = codes::name(code).filter(|_| code < 4000);
-        let sockjs = SOCKJS.iter().find(|(told, ..)| code == 3000 && close.reason == *told);
+        let library = OF_LIBRARIES.iter().find(|(told, ..)| code == 3000 && close.reason == *told);
         let graphql = graphql(connection, code, &close.reason);
-        let meaning = match (sockjs, graphql, known) {
+        let meaning = match (library, graphql, known) {
             (Some((_, meaning, _)), ..) => format!("which is not about access here: {meaning}"),
             (_, Some(graphql), _) => {
                 format!("which GraphQL over WebSocket has for this: {}", graphql.meaning)
@@ -45,7 +45,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             }
             _ => String::from("a code of its own"),
         };
-        let help = match (sockjs, graphql) {
+        let help = match (library, graphql) {
             (Some((_, _, help)), _) => String::from(*help),
             (_, Some(graphql)) => String::from(graphql.help),
             _ if is_lifted(close) => format!(
@@ -150,8 +150,9 @@ const GRAPHQL: [GraphQl; 8] = [
     ),
 ];
 
-/// Reasons with which SockJS sends 3000, what they mean there, and what to do: seen of sockjs-node 0.3.24.
-const SOCKJS: [(&str, &str, &str); 2] = [
+/// Reasons with which libraries send 3000, what they mean there, and what to do: seen of sockjs-node 0.3.24 and of Ruby's
+/// em-websocket 0.5.1.
+const OF_LIBRARIES: [(&str, &str, &str); 3] = [
     (
         "Broken framing.",
         "SockJS got a message that is no JSON array of strings",
@@ -161,6 +162,11 @@ const SOCKJS: [(&str, &str, &str); 2] = [
         "Go away!",
         "a program closed its SockJS session",
         "find out in the application that uses SockJS why it closed the session",
+    ),
+    (
+        "Application error",
+        "em-websocket closes so where a handler failed with an exception",
+        "read the log of the server at this second: an exception in its handler",
     ),
 ];
 
@@ -213,11 +219,13 @@ mod tests {
     }
 
     #[test]
-    fn three_thousand_of_sockjs_is_not_about_access() {
+    fn three_thousand_of_a_library_is_not_about_access() {
         let scene = Scene::session("", "").messages(Client, 1).close(Server, 3000, "Broken framing.");
         let finding = scene.finds(RULE.name);
         assert!(finding.message.contains("not about access"), "{}", finding.message);
         assert!(finding.help.contains("SockJS client"), "{}", finding.help);
+        let finding = Scene::session("", "").close(Server, 3000, "Application error").finds(RULE.name);
+        assert!(finding.message.contains("em-websocket"), "{}", finding.message);
         let finding = Scene::session("", "").close(Server, 3000, "no token").finds(RULE.name);
         assert!(finding.message.ends_with("listed as Unauthorized"), "{}", finding.message);
     }

@@ -62,6 +62,17 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_is_no_reason_of_the_close_that_it_answers() {
+        for (code, rule) in [(1005, RULE.name), (1001, "close-reply-differs"), (7, "close-payload-malformed")]
+        {
+            let scene = Scene::session("", "").messages(Client, 1).close(Server, 1009, "").after(1.0);
+            let findings = scene.close(Client, code, "").fin(Server).findings();
+            let roots: Vec<_> = findings.iter().map(|finding| finding.rule.name).collect();
+            assert!(roots.contains(&"close-reports-peer-violation") && roots.contains(&rule), "{roots:?}");
+        }
+    }
+
+    #[test]
     fn what_may_be_an_echo_is_possible_and_valid_codes_are_silent() {
         let finding = Scene::session("", "").gap(Server).close(Client, 1005, "").finds(RULE.name);
         assert_eq!(finding.confidence, Confidence::Possible);

@@ -12,8 +12,9 @@ rule! {
     /// It is an orderly end, but not the application's: the server stops, or nobody spoke for too long.
     ///
     /// # What causes it
-    /// A shutdown or deployment, an idle limit of the server (the reason then says so), or Caddy, which closes both
-    /// legs with an empty 1001 when its configuration is reloaded.
+    /// A shutdown or deployment, an idle limit of the server (the reason then says so), pings that the client did not
+    /// answer (Deno says `No response from ping frame.`), or Caddy, which closes both legs with an empty 1001 when its
+    /// configuration is reloaded.
     ///
     /// # How to fix
     /// Reconnect after a random delay. If it comes from idleness, send a heartbeat or raise the limit: Jetty
@@ -55,7 +56,12 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
                 quote::seconds(burst.until.seconds_since(burst.from))
             )
         });
-        let mut finding = super::said(&RULE, connection, close, "server going away");
+        let in_vain = super::ping_timeout(close);
+        let title = if in_vain { "pings unanswered by the client" } else { "server going away" };
+        let mut finding = super::said(&RULE, connection, close, title);
+        if in_vain {
+            finding = finding.confidence(Confidence::Likely).blame(Role::Client);
+        }
         if let (Some(sign), Some(response)) = (&caddy, &connection.response) {
             finding =
                 finding.confidence(Confidence::Possible).origin(Origin::Gateway).blame(Blame::Gateway).shows(
@@ -68,9 +74,15 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
                 .message(format!(
                     "the server sent {}{silence}{}{others}",
                     quote::close(close),
-                    if idle { "; its idle limit was reached" } else { "" }
+                    match () {
+                        () if in_vain => "; its pings had no answer of the client",
+                        () if idle => "; its idle limit was reached",
+                        () => "",
+                    }
                 ))
-                .help(if idle {
+                .help(if in_vain {
+                    "find out what blocked the client or the path to it, so that it did not answer pings"
+                } else if idle {
                     "send a heartbeat well within the server's idle limit, or raise that limit"
                 } else {
                     "reconnect after a random delay, and look for a shutdown or reload on the server's side at this moment"
@@ -98,6 +110,14 @@ mod tests {
             .finds(RULE.name);
         assert_eq!(finding.severity, Severity::Info);
         assert!(finding.message.contains("30.0 s of silence; its idle limit"));
+    }
+
+    #[test]
+    fn pings_in_vain_are_the_clients() {
+        let scene = Scene::session("", "").after(2.5).close(Server, 1001, "No response from ping frame.");
+        let finding = scene.fin(Server).finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Client, Confidence::Likely));
+        assert!(finding.message.ends_with("its pings had no answer of the client"), "{}", finding.message);
     }
 
     #[test]

@@ -43,7 +43,7 @@ rule! {
     /// gateway that ends TLS is known as the client by a TLS connection that begins and ends together with the session.
     pub static RULE = "WS-CL-001" "closed-without-close-frame" {
         severity: Error, category: Close, reference: "RFC 6455 §7.1.1, §7.1.5",
-        explains: ["client-aborts-after-101", "stream-ends-mid-frame"], asked_on: [Abrupt], check: Check::InContext(check),
+        explains: ["client-aborts-after-101", "stream-ends-mid-frame", "close-internal-error"], asked_on: [Abrupt], check: Check::InContext(check),
     }
 }
 
@@ -296,6 +296,8 @@ mod tests {
         // Who only ended its own direction may read it.
         assert!(!finding.message.contains("both programs report"), "{}", finding.message);
         Scene::session("", "").close(Server, 1001, "").fin(Client).silent(RULE.name);
+        let scene = Scene::session("", "").messages(Client, 1).fin(Client).close(Server, 1011, "goal failed");
+        assert_eq!(scene.finds(RULE.name).consequences[0].rule.name, "close-internal-error");
     }
 
     #[test]

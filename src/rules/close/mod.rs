@@ -92,5 +92,5 @@ fn quiet_before(connection: &Connection, end: crate::capture::Seen) -> Option<f6
 pub(super) fn ping_timeout(close: &Close) -> bool {
     let reason = close.reason.to_ascii_lowercase();
     let heartbeat = ["ping", "pong", "heartbeat"].iter().any(|word| reason.contains(word));
-    heartbeat && ["timeout", "timed out"].iter().any(|word| reason.contains(word))
+    heartbeat && ["timeout", "timed out", "no response"].iter().any(|word| reason.contains(word))
 }

@@ -1,4 +1,5 @@
 use crate::connection::{Connection, Outcome, Repeats, Request};
+use crate::http::Body;
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote, trust, undelivered};
@@ -13,7 +14,7 @@ rule! {
     /// # What causes it
     /// The server or gateway ended TCP at once: a crash, or a listener that is no HTTP. It stayed silent: a proxy waits
     /// for an upstream that never answers, a proxy that only relays a 101 swallowed a refusal, or a program has no
-    /// handler for upgrades.
+    /// handler for upgrades. Or it waits for a body that the request announces.
     ///
     /// # How to fix
     /// Add the upgrade handler: on Node `server.on('upgrade')`, with http-proxy also `ws: true`. Set time limits on the
@@ -47,6 +48,11 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let how = quote::ending(connection);
     let lost = lost(connection, request);
     let reason = lost.and_then(|_| undelivered::in_vain(connection, Role::Client, request.seen));
+    // A server may read the body before it answers; one that ends at once has waited for nothing.
+    let awaits_body = lost.is_none()
+        && matches!(cause, Cause::Server | Cause::Client | Cause::Open)
+        && request.head.body() != Body::None
+        && waited.is_some_and(|waited| waited >= HASTE);
     let says = if joined {
         "the capture, which lacks the server's first packets, has no answer to the upgrade"
     } else {
@@ -59,6 +65,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         Cause::Foreign(_) => (Origin::Network, Blame::Network),
         Cause::Haste => (Origin::Client, Blame::Unknown),
         Cause::Crossed => (Origin::Server, Blame::Unknown),
+        _ if awaits_body => (Origin::Server, Blame::Client),
         Cause::Server | Cause::Client | Cause::Open => (Origin::Server, Blame::Server),
     };
     let arrived = if lost.is_some() {
@@ -70,6 +77,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             reset.ttl,
             reset.from.name()
         )
+    } else if awaits_body {
+        String::from("; the request announces a body, and the server may wait for the end of it")
     } else {
         String::new()
     };
@@ -78,7 +87,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         .at_most(if joined { Severity::Warning } else { Severity::Error })
         .confidence(match cause {
             Cause::Open | Cause::Haste => Confidence::Possible,
-            _ if joined => Confidence::Possible,
+            _ if joined || awaits_body => Confidence::Possible,
             _ => Confidence::Likely,
         })
         .origin(origin)
@@ -89,6 +98,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             Cause::Foreign(_) => "look for a firewall or an inspecting proxy on the path that refuses upgrades",
             Cause::Crossed => "let whoever keeps connections give idle ones up sooner than the server does: its keepalive timeout above that of the client or gateway before it",
             _ if lost.is_some() => "find out where packets between client and server are lost: a firewall, a route, or a host that is gone",
+            _ if awaits_body => "let the client send no Content-Length and no Transfer-Encoding with an upgrade request",
             Cause::Server if !request.subprotocols.is_empty() => {
                 "find out in the server's log why it ended the connection at this second; libwebsockets does so where it has none of the subprotocols that are offered"
             }
@@ -221,6 +231,20 @@ mod tests {
         assert_eq!((finding.blame, finding.confidence), (Blame::Unknown, Confidence::Likely));
         assert!(finding.message.contains("had ended TCP with FIN already"), "{}", finding.message);
         assert_eq!(Scene::tcp().request(REQUEST).fin(Server).finds(RULE.name).blame, Blame::Server);
+    }
+
+    #[test]
+    fn a_body_that_is_announced_may_be_what_the_server_waits_for() {
+        let told = |fields: &str, waited| {
+            let scene = Scene::tcp().request(&format!("{REQUEST}{fields}")).after(waited);
+            let finding = scene.fin(Server).finds(RULE.name);
+            (finding.blame, finding.confidence)
+        };
+        for fields in ["Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n"] {
+            assert_eq!(told(fields, 2.0), (Blame::Client, Confidence::Possible));
+            assert_eq!(told(fields, 0.1), (Blame::Server, Confidence::Likely), "it refused at once");
+        }
+        assert_eq!(told("Content-Length: 0\r\n", 2.0), (Blame::Server, Confidence::Likely));
     }
 
     #[test]

@@ -22,7 +22,7 @@ rule! {
     /// Servers that list 13 among others, such as `13, 8`.
     pub static RULE = "WS-HS-006" "request-version-unsupported" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.1, §4.2.2, §4.4",
-        explains: ["response-not-101", "handshake-unanswered"], asked_on: [Request, Answer], check: Check::Connection(check),
+        explains: ["response-not-101", "handshake-unanswered", "response-accept-invalid", "response-not-http"], asked_on: [Request, Answer], check: Check::Connection(check),
     }
 }
 
@@ -116,6 +116,15 @@ mod tests {
         };
         assert!(finds("Sec-WebSocket-Version: 8\r\n").message.contains("\"8\""));
         assert_eq!(finds("").blame, Blame::Client);
+    }
+
+    #[test]
+    fn an_answer_in_the_manner_of_a_draft_follows_from_it() {
+        let request = REQUEST.replace("Sec-WebSocket-Version: 13\r\n", "");
+        let answer =
+            "HTTP/1.1 101 Web Socket Protocol Handshake\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n";
+        let finding = Scene::tcp().request(&request).answer(answer, "").finds(RULE.name);
+        assert_eq!(finding.consequences[0].rule.name, "response-accept-invalid");
     }
 
     #[test]

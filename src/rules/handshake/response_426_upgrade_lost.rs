@@ -11,7 +11,8 @@ rule! {
     /// and the one who answered removed it.
     ///
     /// # What causes it
-    /// A gateway that drops `Upgrade` and `Connection`, as every proxy does unless it is told otherwise.
+    /// A gateway that drops `Upgrade` and `Connection`, as every proxy does unless it is told otherwise. Or an application
+    /// that compares the field to the letter, where the client writes `WebSocket`.
     ///
     /// # How to fix
     /// Configure upgrades on the next hop. nginx: `proxy_http_version 1.1` and the two `proxy_set_header` lines. Apache
@@ -32,6 +33,19 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         return;
     }
     let lost_behind = super::asks(request);
+    // RFC 6455 §4.2.1 has servers compare without regard to case, and applications that compare themselves forget it.
+    let respelt = lost_behind && request.head.head.field("Upgrade") != Some(b"websocket");
+    if respelt {
+        found.push(
+            super::refused(&RULE, request, response, String::from("upgrade not recognised, answered with 426"))
+                .confidence(Confidence::Possible)
+                .blame(Blame::Unknown)
+                .message("the request asks for the upgrade, in other letters than browsers do, and the answer says that it does not: a server that expects `websocket` to the letter, or a gateway behind this point that dropped the field")
+                .shows(request.seen, quote::field_or_none(&request.head.head, "Upgrade"))
+                .help("let the server compare the field without regard to case, or the client send `Upgrade: websocket`; if that is not it, let the gateway that answered here forward Upgrade and Connection"),
+        );
+        return;
+    }
     found.push(
         super::refused(&RULE, request, response, String::from("upgrade lost on the way, answered with 426"))
             .confidence(Confidence::Likely)
@@ -63,6 +77,15 @@ mod tests {
             Scene::answered("HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\n", "").finds(RULE.name);
         assert_eq!((finding.blame, finding.confidence), (Blame::Gateway, Confidence::Likely));
         assert!(finding.message.contains("behind this point"));
+    }
+
+    #[test]
+    fn a_question_in_other_letters_may_be_the_servers_to_miss() {
+        let request = REQUEST.replace("Upgrade: websocket", "Upgrade: WebSocket");
+        assert_ne!(request, REQUEST);
+        let scene = Scene::tcp().request(&request).answer("HTTP/1.1 426 Upgrade Required\r\n", "");
+        let finding = scene.finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Unknown, Confidence::Possible));
     }
 
     #[test]

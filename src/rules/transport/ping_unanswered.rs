@@ -30,7 +30,7 @@ rule! {
     pub static RULE = "WS-TR-004" "ping-unanswered" {
         severity: Warning, category: Transport, reference: "RFC 6455 §5.5.2, §5.5.3",
         explains: ["close-internal-error", "closed-without-close-frame", "close-unanswered", "idle-timeout-close",
-            "close-reports-peer-violation"],
+            "close-reports-peer-violation", "close-going-away"],
         asked_on: [Ping, ServerLeft], check: Check::Connection(check),
     }
 }
