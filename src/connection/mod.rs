@@ -32,6 +32,8 @@ mod tests_bounds;
 mod tests_cuts;
 #[cfg(test)]
 mod tests_http2;
+#[cfg(test)]
+mod tests_tunnels;
 mod trouble;
 mod undelivered;
 mod unread;
