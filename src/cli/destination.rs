@@ -84,6 +84,11 @@ impl Write for Destination {
         self.out.write(bytes)
     }
 
+    // Formats write a few bytes at a time, for which this is made; without it each of them goes through a loop.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all(bytes)
+    }
+
     /// Nobody reads a file before it is whole.
     fn flush(&mut self) -> io::Result<()> {
         match self.out.get_ref() {

@@ -110,6 +110,10 @@ impl JsonFormatter<CompactFormatter> {
 
 impl<F: Formatter> Formatter for JsonFormatter<F> {
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, text: &str) -> io::Result<()> {
+        // Nearly all text is ASCII, of which controls alone are hidden.
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return out.write_all(text.as_bytes());
+        }
         let mut rest = text;
         while let Some((at, c)) = rest.char_indices().find(|&(_, c)| is_hidden(c)) {
             out.write_all(rest.as_bytes().get(..at).unwrap_or_default())?;
