@@ -230,6 +230,10 @@ pub const LINKS_TOLD: usize = 8;
 /// costs a bounded multiple of its own bytes.
 pub const WAITING_ROUNDS: u32 = 256;
 
+/// Bytes that a client can say to a SOCKS proxy before its tunnel is open: as many methods, and as long a name, password and
+/// host, as their lengths can tell. A proxy says less.
+pub const SOCKS: usize = 1032;
+
 /// CONNECT and SOCKS tunnels in each other on one connection.
 pub const TUNNELS: u32 = 4;
 

@@ -45,6 +45,19 @@ impl Waiting {
         waiting.chain(next.iter().copied()).collect()
     }
 
+    /// The first `most` of all bytes that wait, and of `next` behind them.
+    pub(super) fn beginning(&self, next: &[u8], most: usize) -> Vec<u8> {
+        let mut beginning = Vec::new();
+        for bytes in self.chunks.iter().map(|chunk| &*chunk.bytes).chain([next]) {
+            let room = most - beginning.len();
+            if room == 0 {
+                break;
+            }
+            beginning.extend_from_slice(&bytes[..room.min(bytes.len())]);
+        }
+        beginning
+    }
+
     /// Lets go of the first `count` bytes, or of all where there are fewer; gives how many.
     pub(super) fn drop_front(&mut self, count: usize) -> usize {
         let mut left = count.min(self.len);
@@ -93,6 +106,16 @@ mod tests {
         assert_eq!(left(2), (2, b"cdef".to_vec(), Some(12), 3 + 2 * limits::WAITING_CHUNK));
         assert_eq!(left(3), (3, b"def".to_vec(), Some(13), 2 + limits::WAITING_CHUNK));
         assert_eq!(left(9), (5, b"f".to_vec(), None, 0));
+    }
+
+    #[test]
+    fn the_first_bytes_are_given_across_pieces() {
+        let seen = Seen { packet: PacketId::new(0, 1), at: Timestamp::default() };
+        let mut waiting = Waiting::default();
+        assert!(waiting.push(10, seen, b"abc") && waiting.push(13, seen, b"de"));
+        for most in 0..9 {
+            assert_eq!(waiting.beginning(b"fg", most), b"abcdefg"[..most.min(7)]);
+        }
     }
 
     #[test]

@@ -149,7 +149,9 @@ impl Identify {
             None => fresh.first().filter(|_| from == client),
         };
         first.filter(|first| may_be_socks(**first))?;
-        let said = |side: Side| self.waiting[side.index()].joined(if side == from { fresh } else { &[] });
+        let said = |side: Side| {
+            self.waiting[side.index()].beginning(if side == from { fresh } else { &[] }, limits::SOCKS)
+        };
         match socks(&said(client), &said(client.other())) {
             Socks::Invalid => None,
             Socks::More => Some(self.wait(from, offset, fresh, seen)),

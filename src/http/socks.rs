@@ -153,6 +153,7 @@ fn expect(holds: bool) -> Result<(), Stop> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits;
     use proptest::prelude::*;
 
     /// A whole dialogue, and where it leads.
@@ -194,6 +195,19 @@ mod tests {
                 assert_eq!(socks(client, &proxy[..len]), Socks::More, "{len} bytes of the proxy to {target}");
             }
         }
+    }
+
+    #[test]
+    fn the_longest_dialogue_is_as_long_as_the_bound() {
+        let most = [b'a'; 255];
+        let methods = [2_u8; 255];
+        let password = [&[1, 255][..], &most, &[255], &most].concat();
+        let request = [&[5, 1, 0, 3, 255][..], &most, &[0, 80]].concat();
+        let client = [&[5, 255][..], &methods, &password, &request].concat();
+        let answer = [&[5, 2, 1, 0, 5, 0, 0, 3, 255][..], &most, &[0, 80]].concat();
+        assert_eq!(client.len(), limits::SOCKS);
+        assert!(matches!(socks(&client, &answer), Socks::Open { client: limits::SOCKS, .. }));
+        assert!(answer.len() < limits::SOCKS);
     }
 
     #[test]
