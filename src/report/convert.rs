@@ -445,7 +445,7 @@ fn close(c: &facts::Close) -> model::Close {
         packet: c.seen.packet.number(),
         time: c.seen.at,
         code: c.code,
-        name: c.code.map(|code| close_name(code)),
+        name: c.code.map(close_name),
         reason: c.reason.to_string(),
     }
 }

@@ -105,7 +105,7 @@ fn follow(
 
 /// The parties of a session from left to right.
 pub(super) fn lanes(report: &Report, session: &Session) -> Vec<Lane> {
-    let connection = |leg: &Leg| report.connections.get(leg.connection);
+    let connection = |leg: &Leg| report.connections.get(leg.connection).map(Box::as_ref);
     let last = session.legs.iter().map(|leg| leg.lane + 1).max().unwrap_or(1);
     (0..=last)
         .map(|lane| {
@@ -115,7 +115,7 @@ pub(super) fn lanes(report: &Report, session: &Session) -> Vec<Lane> {
                     .iter()
                     .filter(move |leg| if on_left { leg.lane + 1 == lane } else { leg.lane == lane });
                 legs.filter_map(connection)
-                    .map(move |c: &Box<Connection>| if on_left { c.server } else { c.client })
+                    .map(move |c: &Connection| if on_left { c.server } else { c.client })
             };
             let mut addresses: Vec<Endpoint> = Vec::new();
             for address in ends(true).chain(ends(false)) {
