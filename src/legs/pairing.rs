@@ -39,7 +39,8 @@ pub(super) fn pair(
             for (child, parent) in family::parents(&group, connections, means) {
                 if fits(means, connections[parent], connections[child]) {
                     let order = order(connections[parent], connections[child]);
-                    links.add(child, parent, means, confidence(means).min(order));
+                    let copied = copied(means, connections[child]);
+                    links.add(child, parent, means, confidence(means).min(order).min(copied));
                 }
             }
         }
@@ -112,6 +113,22 @@ fn confidence(means: Means) -> Confidence {
     }
 }
 
+/// How sure a key, or the answer to it, proves one session: strangers copy the one that RFC 6455 gives as a sample.
+fn copied(means: Means, leg: &Connection) -> Confidence {
+    let key = leg.request.as_ref().and_then(|request| request.key.as_deref());
+    let is_sample = match means {
+        Means::Key => key == Some(SAMPLE_KEY),
+        Means::Accept => has_sample_accept(leg),
+        _ => false,
+    };
+    if is_sample { Confidence::Likely } else { Confidence::Certain }
+}
+
+fn has_sample_accept(leg: &Connection) -> bool {
+    let head = leg.response.as_ref().map(|response| &response.head.head);
+    head.and_then(|head| head.field("sec-websocket-accept")) == Some(SAMPLE)
+}
+
 /// How sure it is which of two legs is the outer one: where neither both requests nor both answers are in the capture, the order
 /// of their frames alone tells.
 fn order(parent: &Connection, child: &Connection) -> Confidence {
@@ -128,11 +145,7 @@ fn fits(means: Means, parent: &Connection, child: &Connection) -> bool {
         Means::ProxyProtocol => child.proxied.is_some(),
         // Strangers copy the value that RFC 6455 gives as a sample.
         Means::Accept => {
-            let copied = |leg: &Connection| {
-                let head = leg.response.as_ref().map(|response| &response.head.head);
-                head.and_then(|head| head.field("sec-websocket-accept")) == Some(SAMPLE)
-            };
-            !(copied(parent) && differ(key(parent).as_deref(), key(child).as_deref()))
+            !(has_sample_accept(parent) && differ(key(parent).as_deref(), key(child).as_deref()))
         }
         // The same opening words under two keys are two sessions, unless a gateway made the second key.
         Means::Content => {
@@ -145,7 +158,10 @@ fn fits(means: Means, parent: &Connection, child: &Connection) -> bool {
     }
 }
 
-/// The answer to the sample key of RFC 6455 §1.3.
+/// The sample key of RFC 6455 §1.3.
+const SAMPLE_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+
+/// The answer to it.
 const SAMPLE: &[u8] = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 fn pairs(connections: &[&Connection], links: &Links, clocks: &Clocks) -> Vec<Paired> {

@@ -7,7 +7,7 @@ use crate::connection::{Connection, OpeningFrame, Transport, Unused};
 use crate::net::Endpoint;
 use crate::role::Role::Server;
 use crate::role::Sides;
-use crate::rules::testing::{ANSWER, REQUEST, Scene};
+use crate::rules::testing::{ACCEPT, ANSWER, KEY, REQUEST, Scene};
 use crate::time::Timestamp;
 
 const MILLI: i64 = 1_000_000;
@@ -49,13 +49,13 @@ fn moved(mut leg: Connection, capture: u16, nanos: i64) -> Connection {
 }
 
 pub(super) fn key(key: &str) -> String {
-    REQUEST.replace("dGhlIHNhbXBsZSBub25jZQ==", key)
+    REQUEST.replace(KEY, key)
 }
 
 pub(super) const OTHER: &str = "AQIDBAUGBwgJCgsMDQ4PEA==";
 
 pub(super) fn unkeyed() -> String {
-    ANSWER.replace("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+    ANSWER.replace(ACCEPT, "AAAAAAAAAAAAAAAAAAAAAAAAAAA=")
 }
 
 fn ended(mut leg: Connection, millis: i64) -> Connection {
@@ -125,6 +125,14 @@ fn a_key_that_two_waiting_clients_use_proves_nothing() {
     let mut other = moved(outer(REQUEST, ANSWER), 0, MILLI);
     other.tcp.client.port = 9;
     none(&[outer(REQUEST, ANSWER), other, inner(2, 10, REQUEST, ANSWER)]);
+}
+
+#[test]
+fn the_sample_key_that_strangers_copy_is_likely_at_most() {
+    let sample = REQUEST.replace(KEY, "dGhlIHNhbXBsZSBub25jZQ==");
+    let answer = ANSWER.replace(ACCEPT, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    let pair = only(&[outer(&sample, &answer), inner(1, 10, &sample, &answer)]);
+    assert_eq!((pair.means, pair.confidence), (Means::Key, Confidence::Likely));
 }
 
 #[test]

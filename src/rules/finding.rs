@@ -119,11 +119,17 @@ impl Finding {
 
     /// Whether another finding may follow from it.
     pub(super) fn explains(&self, below: &Finding) -> bool {
-        let left = matches!(below.rule.name, "closed-without-close-frame" | "close-unanswered");
+        let left = matches!(
+            below.rule.name,
+            "closed-without-close-frame" | "close-unanswered" | "client-aborts-after-101"
+        );
         // Nobody refuses what it offered itself.
         let own = self.origin == below.origin
             && matches!(self.rule.category, Category::Extension | Category::Subprotocol);
+        // One that nobody refused explains nothing; that somebody did is never certain.
+        let harmless = self.rule.name == "list-element-empty" && self.confidence == Confidence::Certain;
         self.rule.explains.contains(&below.rule.name)
+            && !harmless
             && !(left && (self.borne || own))
             && !self.is_of_the_other(below)
             && !self.is_too_late(below)

@@ -93,6 +93,7 @@ pub static RULES: &[&Rule] = &[
     &handshake::handshake_slow::RULE,
     &handshake::client_aborts_after_101::RULE,
     &handshake::response_not_http::RULE,
+    &handshake::list_element_empty::RULE,
     &handshake::extended_connect_unavailable::RULE,
     &handshake::extended_connect_refused_or_reset::RULE,
     &extension::extension_offered_not_accepted::RULE,

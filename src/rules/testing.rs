@@ -18,13 +18,17 @@ use crate::tls::{Alert, AlertDescription, ClientCertificate, Facts, Opened, Paus
 use crate::websocket::{ClosePayload, Extensions, Subprotocols, Violation, accept_is_valid};
 use std::sync::Arc;
 
-/// The lines of a correct upgrade request, with the key of RFC 6455 §1.3.
+/// A key as clients make them, and the answer to it. RFC 6455's own sample proves less: strangers copy it.
+pub const KEY: &str = "qZk2Jb8XH0y4sV7uN1tCRw==";
+pub const ACCEPT: &str = "cxZHpWDd3EW4VTxdVf6yvDFEG2c=";
+
+/// The lines of a correct upgrade request, with this key.
 pub const REQUEST: &str = "GET /chat?token=s3cret HTTP/1.1\r\nHost: example.org\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\
-                           Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
+                           Sec-WebSocket-Key: qZk2Jb8XH0y4sV7uN1tCRw==\r\nSec-WebSocket-Version: 13\r\n";
 
 /// The lines of the correct answer to it.
 pub const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-                          Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+                          Sec-WebSocket-Accept: cxZHpWDd3EW4VTxdVf6yvDFEG2c=\r\n";
 
 /// The lines of a correct extended CONNECT as HTTP/2 gives them.
 pub const CONNECT: &str =

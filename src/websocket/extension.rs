@@ -17,6 +17,8 @@ pub struct Extensions {
     pub list: Vec<Extension>,
     /// The first place where the grammar was broken; elements before and after it are still in `list`.
     pub malformed: Option<Box<Malformed>>,
+    /// The first empty element beside others, as of `a,` or `a,,b`: whoever reads the list must pass over it.
+    pub empty: Option<Box<Malformed>>,
     /// Header lines the list was spread over; 0 where there was none.
     pub lines: u32,
 }
@@ -52,7 +54,7 @@ pub struct Malformed {
 
 impl Extensions {
     /// Reads all lines of the field, in order. Never fails: what the grammar cannot read is told by
-    /// [`Extensions::malformed`]. An empty element is such a place, too, and is skipped.
+    /// [`Extensions::malformed`]. A list of nothing but empty elements is malformed, too.
     pub fn parse<'a>(lines: impl Iterator<Item = &'a [u8]>) -> Extensions {
         let room = Cell::new(limits::LIST_PARAMS);
         let read = list(lines, "an extension", limits::LIST_ELEMENTS, |input| {
@@ -60,7 +62,8 @@ impl Extensions {
             room.set(room.get().saturating_sub(read.0.params.len()));
             Ok((rest, read))
         });
-        Extensions { list: read.elements, malformed: read.malformed.map(Box::new), lines: read.lines }
+        let (malformed, empty) = (read.malformed.map(Box::new), read.empty.map(Box::new));
+        Extensions { list: read.elements, malformed, empty, lines: read.lines }
     }
 
     /// Bytes that it takes besides names and values.
@@ -179,13 +182,26 @@ mod tests {
     fn an_empty_list_is_malformed_but_an_absent_field_is_not() {
         assert_eq!(parse(&[]), Extensions::default());
         assert_eq!(place(&parse(&[""])), Some((0, 0, "the end, expected an extension")));
+        assert_eq!(place(&parse(&["", " ,, "])), Some((0, 0, "the end, expected an extension")));
+        assert!(parse(&[""]).empty.is_none());
     }
 
     #[test]
-    fn empty_elements_are_skipped_and_told() {
-        let e = parse(&["a", ", b,, c"]);
-        assert_eq!((shown(&e).as_str(), place(&e)), ("a, b, c", Some((1, 0, "`,`, expected an extension"))));
-        assert_eq!(place(&parse(&["a, "])), Some((0, 3, "the end, expected an extension")));
+    fn empty_elements_are_passed_over_and_told() {
+        let empty = |e: &Extensions| e.empty.as_ref().map(|m| (m.line, m.column, m.what.clone()));
+        let at = |line, column, found: &str| Some((line, column, format!("{found}, expected an extension")));
+        for (lines, list, place_of_empty) in [
+            (&["a", ", b,, c"][..], "a, b, c", at(1, 0, "`,`")),
+            (&["a, "], "a", at(0, 3, "the end")),
+            (&[",a;x"], "a; x", at(0, 0, "`,`")),
+            (&["a", ""], "a", at(1, 0, "the end")),
+            (&["a, b"], "a, b", None),
+        ] {
+            let e = parse(lines);
+            assert_eq!((shown(&e).as_str(), place(&e), empty(&e)), (list, None, place_of_empty), "{lines:?}");
+        }
+        let full = format!("{},", vec!["a"; limits::LIST_ELEMENTS].join(","));
+        assert_eq!(place(&parse(&[&full])), None);
     }
 
     #[test]
@@ -277,7 +293,7 @@ mod tests {
                     }
                 }
             }
-            prop_assert_eq!(parse(&[&line]), Extensions { list, malformed: None, lines: 1 });
+            prop_assert_eq!(parse(&[&line]), Extensions { list, malformed: None, empty: None, lines: 1 });
         }
     }
 }

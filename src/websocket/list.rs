@@ -27,10 +27,12 @@ impl<'a> ParseError<&'a [u8]> for Flaw<'a> {
     }
 }
 
-/// A list as read: its elements, and the first place where its grammar was broken.
+/// A list as read: its elements, the first place where its grammar was broken, and the first empty element. Who reads a
+/// list must pass over those (RFC 9110 §5.6.1.2), but one of them at least must not be empty.
 pub(super) struct List<T> {
     pub(super) elements: Vec<T>,
     pub(super) malformed: Option<Malformed>,
+    pub(super) empty: Option<Malformed>,
     pub(super) lines: u32,
 }
 
@@ -42,16 +44,18 @@ pub(super) fn list<'a, T>(
     limit: usize,
     element: impl Fn(&'a [u8]) -> Read<'a, (T, Option<Flaw<'a>>)>,
 ) -> List<T> {
-    let mut list = List { elements: Vec::new(), malformed: None, lines: 0 };
+    let mut list = List { elements: Vec::new(), malformed: None, empty: None, lines: 0 };
     for line in lines {
         let mut rest = line;
         let mut quotes = Quotes::End;
         loop {
             rest = rest.trim_ascii_start();
-            let (after, flaw) = if list.elements.len() >= limit {
+            let (after, flaw) = if matches!(rest.first(), None | Some(b',')) {
+                let flaw = Flaw { at: rest, expected: noun };
+                list.empty.get_or_insert_with(|| flaw.place(line, list.lines));
+                (rest, None)
+            } else if list.elements.len() >= limit {
                 (&[][..], Some(Flaw { at: rest, expected: "the end of a list as long as this" }))
-            } else if matches!(rest.first(), None | Some(b',')) {
-                (rest, Some(Flaw { at: rest, expected: noun }))
             } else {
                 match element(rest) {
                     Ok((after, (read, flaw))) => match after.trim_ascii_start() {
@@ -80,6 +84,9 @@ pub(super) fn list<'a, T>(
             }
         }
         list.lines = list.lines.saturating_add(1);
+    }
+    if list.elements.is_empty() && list.malformed.is_none() {
+        list.malformed = list.empty.take();
     }
     list
 }

@@ -12,6 +12,8 @@ pub struct Subprotocols {
     pub list: Vec<CompactString>,
     /// The first place where the grammar was broken; elements before and after it are still in `list`.
     pub malformed: Option<Malformed>,
+    /// The first empty element beside others: whoever reads the list must pass over it.
+    pub empty: Option<Malformed>,
     /// Header lines the list was spread over; 0 where there was none.
     pub lines: u32,
 }
@@ -24,7 +26,7 @@ impl Subprotocols {
             let (rest, name) = name(input)?;
             Ok((rest, (name, None)))
         });
-        Subprotocols { list: read.elements, malformed: read.malformed, lines: read.lines }
+        Subprotocols { list: read.elements, malformed: read.malformed, empty: read.empty, lines: read.lines }
     }
 }
 
@@ -44,6 +46,17 @@ mod tests {
             (vec!["graphql-ws".into(), "mqtt".into(), "v1.chat".into()], None, 2)
         );
         assert_eq!(parse(&[]), Subprotocols::default());
+    }
+
+    #[test]
+    fn an_empty_element_is_passed_over_and_a_list_of_none_else_is_malformed() {
+        let read = parse(&[", chat"]);
+        assert_eq!(
+            (read.list.len(), read.malformed, read.empty.map(|place| place.column)),
+            (1, None, Some(0))
+        );
+        let read = parse(&[" , "]);
+        assert!(read.list.is_empty() && read.malformed.is_some() && read.empty.is_none());
     }
 
     #[test]

@@ -55,11 +55,11 @@ mod tests {
     use super::RULE;
     use crate::connection::OpeningFrame;
     use crate::role::Role::Client;
-    use crate::rules::testing::{ANSWER, REQUEST, Scene, both};
+    use crate::rules::testing::{ANSWER, KEY, REQUEST, Scene, both};
 
     #[test]
     fn a_key_of_its_own_shows_an_endpoint() {
-        let other = REQUEST.replace("dGhlIHNhbXBsZSBub25jZQ==", "AQIDBAUGBwgJCgsMDQ4PEA==");
+        let other = REQUEST.replace(KEY, "AQIDBAUGBwgJCgsMDQ4PEA==");
         both(Scene::tcp().request(REQUEST), Scene::tcp().request(&other)).finds(RULE.name);
     }
 
@@ -71,7 +71,7 @@ mod tests {
                 connection.frames.get_or_insert_default().client.opening = vec![frame];
             })
         };
-        let other = REQUEST.replace("dGhlIHNhbXBsZSBub25jZQ==", "AQIDBAUGBwgJCgsMDQ4PEA==");
+        let other = REQUEST.replace(KEY, "AQIDBAUGBwgJCgsMDQ4PEA==");
         let upstream = Scene::tcp().request(&other).answer(ANSWER, "");
         both(masked(Scene::session("", "")), masked(upstream)).silent(RULE.name);
         both(Scene::tcp().request(REQUEST), Scene::tcp().request(REQUEST)).silent(RULE.name);

@@ -5,6 +5,7 @@ pub(super) mod extended_connect_refused_or_reset;
 pub(super) mod extended_connect_unavailable;
 pub(super) mod handshake_slow;
 pub(super) mod handshake_unanswered;
+pub(super) mod list_element_empty;
 pub(super) mod request_body_or_early_data;
 pub(super) mod request_connection_upgrade_missing;
 pub(super) mod request_key_invalid;

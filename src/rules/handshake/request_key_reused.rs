@@ -64,13 +64,15 @@ const SAMPLE: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 
 #[cfg(test)]
 mod tests {
-    use super::RULE;
+    use super::{RULE, SAMPLE};
     use crate::connection::Connection;
-    use crate::rules::testing::{ANSWER, REQUEST, Scene, judged_together, named};
+    use crate::rules::testing::{ACCEPT, ANSWER, KEY, REQUEST, Scene, judged_together, named};
     use crate::rules::{Blame, Confidence};
 
     fn session(start: f64) -> Scene {
-        Scene::tcp_at(start).request(REQUEST).answer(ANSWER, "")
+        let (request, answer) =
+            (REQUEST.replace(KEY, SAMPLE), ANSWER.replace(ACCEPT, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+        Scene::tcp_at(start).request(&request).answer(&answer, "")
     }
 
     fn told(connections: &[Connection]) -> usize {

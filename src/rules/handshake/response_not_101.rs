@@ -201,7 +201,7 @@ fn sentence(text: &str) -> String {
 mod tests {
     use super::RULE;
     use crate::connection::Connection;
-    use crate::rules::testing::{REQUEST, Scene, both};
+    use crate::rules::testing::{KEY, REQUEST, Scene, both};
     use crate::rules::{Blame, Confidence};
 
     #[test]
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_400_to_a_broken_request_hangs_under_it() {
-        let request = REQUEST.replace("dGhlIHNhbXBsZSBub25jZQ==", "short");
+        let request = REQUEST.replace(KEY, "short");
         let findings = Scene::tcp().request(&request).answer("HTTP/1.1 400 Bad Request\r\n", "").findings();
         assert_eq!((findings.len(), findings[0].rule.name), (1, "request-key-invalid"));
         assert_eq!(

@@ -45,11 +45,20 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let Some(response) = connection.response.as_ref().filter(|_| trust::switched(connection)) else { return };
     let head = &response.head.head;
     if head.count(FIELD) > 1 || head.values(FIELD).any(|value| value.contains(&b',')) {
+        let several = Subprotocols::parse(head.values(FIELD)).list.len() > 1;
+        let title = if several {
+            "several subprotocols selected"
+        } else {
+            "a list where one subprotocol is selected"
+        };
         found.push(
-            Finding::new(&RULE, response.seen, "several subprotocols selected")
+            Finding::new(&RULE, response.seen, title)
                 .origin(Role::Server)
                 .blame(Role::Server)
-                .message("the server selected several subprotocols, expected one")
+                .message(format!(
+                    "the server {}, expected one name and no comma",
+                    if several { "selected several subprotocols" } else { "wrote a list" }
+                ))
                 .shows(response.seen, quote::field_or_none(head, FIELD))
                 .help("answer with exactly one of the offered subprotocols"),
         );
@@ -92,7 +101,10 @@ mod tests {
     fn two_selected_values_are_told() {
         let finding =
             scene("Sec-WebSocket-Protocol: a, b\r\n", "Sec-WebSocket-Protocol: a, b\r\n").finds(RULE.name);
-        assert!(!finding.evidence.is_empty());
+        assert!(!finding.evidence.is_empty() && finding.title.starts_with("several"));
+        let finding =
+            scene("Sec-WebSocket-Protocol: a\r\n", "Sec-WebSocket-Protocol: a,\r\n").finds(RULE.name);
+        assert!(finding.title.starts_with("a list"));
         assert!(scene("Sec-WebSocket-Protocol: a, a\r\n", "").finds(RULE.name).message.contains("twice"));
     }
 
