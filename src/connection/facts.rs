@@ -15,7 +15,7 @@ use crate::net::Endpoint;
 use crate::role::{Role, Sides};
 use crate::tcp::ResetKind;
 use crate::tls;
-use crate::websocket::{Entry, Extensions};
+use crate::websocket::{Entry, Extensions, Subprotocols};
 use compact_str::CompactString;
 use std::sync::Arc;
 
@@ -329,8 +329,8 @@ pub struct Request {
     pub key: Option<CompactString>,
     /// `Sec-WebSocket-Version` as written.
     pub version: Option<CompactString>,
-    /// `Sec-WebSocket-Protocol`, all lines, split by its grammar.
-    pub subprotocols: Arc<[CompactString]>,
+    /// `Sec-WebSocket-Protocol`.
+    pub subprotocols: Arc<Subprotocols>,
     /// `Sec-WebSocket-Extensions`.
     pub extensions: Arc<Extensions>,
     /// The first packet with bytes after the request that was captured before the answer (RFC 6455 §4.1 bids the
@@ -349,7 +349,7 @@ impl Request {
     pub fn offered_subprotocols(&self) -> impl Iterator<Item = &[u8]> {
         let lines = self.head.head.values("sec-websocket-protocol");
         let parts = lines.flat_map(|line| line.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
-        self.subprotocols.iter().map(|offered| offered.as_bytes()).chain(parts)
+        self.subprotocols.list.iter().map(|offered| offered.as_bytes()).chain(parts)
     }
 
     /// Whether it offers this extension, whatever its case. Of a list that leaves its grammar nobody knows where an element

@@ -9,12 +9,11 @@ use std::sync::Arc;
 /// The facts of a request with WebSocket intent.
 pub(super) fn request(head: RequestHead, seen: Seen) -> Request {
     let fields = &head.head;
-    let subprotocols = Subprotocols::parse(fields.values("sec-websocket-protocol"));
     Request {
         seen,
         key: fields.text("sec-websocket-key"),
         version: fields.text("sec-websocket-version"),
-        subprotocols: subprotocols.list.into(),
+        subprotocols: Arc::new(Subprotocols::parse(fields.values("sec-websocket-protocol"))),
         extensions: Arc::new(Extensions::parse(fields.values("sec-websocket-extensions"))),
         early_data: None,
         head,

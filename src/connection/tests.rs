@@ -144,7 +144,7 @@ fn a_client_that_leaves_with_1010_is_told_whole() {
     assert_eq!(c.ending.sees.client, Some(ApiClose { code: 1010, clean: true }));
     let request = c.request.unwrap();
     assert_eq!(
-        (request.seen.packet.number(), &*request.subprotocols),
+        (request.seen.packet.number(), request.subprotocols.list.as_slice()),
         (2, &["chat".into(), "superchat".into()][..])
     );
     assert_eq!(c.response.unwrap().accept_valid, Some(true));

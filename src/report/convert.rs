@@ -364,7 +364,7 @@ fn request(r: &facts::Request, secrets: Secrets) -> model::Request {
         user_agent: r.head.head.text("user-agent").map(String::from),
         key: r.key.clone().map(String::from),
         version: r.version.clone().map(String::from),
-        subprotocols: r.subprotocols.iter().map(|name| subprotocols(name, secrets)).collect(),
+        subprotocols: r.subprotocols.list.iter().map(|name| subprotocols(name, secrets)).collect(),
         extensions: extensions(&r.extensions),
     }
 }

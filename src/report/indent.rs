@@ -24,7 +24,6 @@ impl Indented {
         if self.filled {
             self.line(out, true)?;
         }
-        self.filled = true;
         out.write_all(bracket)
     }
 

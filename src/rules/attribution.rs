@@ -178,7 +178,11 @@ impl Outer<'_> {
         else {
             return;
         };
-        let late = finding.seen.at.nanos_since(legs.upstream_time(ended)) - legs.pair.clock.uncertainty;
+        let late = finding
+            .seen
+            .at
+            .nanos_since(legs.upstream_time(ended))
+            .saturating_sub(legs.pair.clock.uncertainty);
         if late < UNTOLD {
             return;
         }

@@ -168,7 +168,7 @@ impl Scene {
             seen,
             key: fields.text("Sec-WebSocket-Key"),
             version: fields.text("Sec-WebSocket-Version"),
-            subprotocols: Subprotocols::parse(fields.values("Sec-WebSocket-Protocol")).list.into(),
+            subprotocols: Arc::new(Subprotocols::parse(fields.values("Sec-WebSocket-Protocol"))),
             extensions: Arc::new(Extensions::parse(fields.values("Sec-WebSocket-Extensions"))),
             early_data: None,
             head,

@@ -58,7 +58,7 @@ fn kept_back(legs: &Legs<'_>, from: Role) -> Option<Finding> {
     };
     let lasted = own.last.at.nanos_since(first.at);
     let open = ended.map_or(lasted, |ended| ended.nanos_since(begun)).min(lasted);
-    if !silent || open - legs.pair.clock.uncertainty < SLOW {
+    if !silent || open.saturating_sub(legs.pair.clock.uncertainty) < SLOW {
         return None;
     }
     let count = sent.total();

@@ -99,7 +99,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             Cause::Crossed => "let whoever keeps connections give idle ones up sooner than the server does: its keepalive timeout above that of the client or gateway before it",
             _ if lost.is_some() => "find out where packets between client and server are lost: a firewall, a route, or a host that is gone",
             _ if awaits_body => "let the client send no Content-Length and no Transfer-Encoding with an upgrade request",
-            Cause::Server if !request.subprotocols.is_empty() => {
+            Cause::Server if !request.subprotocols.list.is_empty() => {
                 "find out in the server's log why it ended the connection at this second; libwebsockets does so where it has none of the subprotocols that are offered"
             }
             Cause::Server => "find out in the server's log why it ended the connection at this second",

@@ -1,5 +1,5 @@
 use crate::capture::Seen;
-use crate::connection::{Connection, Outcome, Request};
+use crate::connection::{Connection, Outcome};
 use crate::http::Head;
 use crate::role::Role;
 use crate::rules::rule::rule;
@@ -34,12 +34,16 @@ rule! {
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     if let Some(request) = &connection.request
-        && let Some((worst, sure, outcome)) = fate_of_offer(connection, request)
+        && let Some(empty) = empty_element(&request.extensions, Some(&request.subprotocols))
+        && let Some((worst, sure, outcome)) = fate_of_offer(connection, empty.0)
     {
-        let finding = judge(Role::Client, request.seen, &request.head.head, &request.extensions, outcome);
-        found.extend(finding.map(|finding| finding.at_most(worst).confidence(sure)));
+        let finding = judge(Role::Client, request.seen, &request.head.head, empty, outcome);
+        found.push(finding.at_most(worst).confidence(sure));
     }
-    if let Some(response) = connection.response.as_ref().filter(|_| trust::switched(connection)) {
+    // The one subprotocol that a server selects is no list.
+    if let Some(response) = connection.response.as_ref().filter(|_| trust::switched(connection))
+        && let Some(empty) = empty_element(&response.extensions, None)
+    {
         let spoke = connection.frames.as_ref().is_some_and(|frames| frames.client.total() > 0);
         let left = !spoke && connection.ending.by.is_some_and(|(by, _)| by == Role::Client);
         let (worst, sure, outcome) = if left {
@@ -47,14 +51,14 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         } else {
             (Severity::Info, Confidence::Certain, "")
         };
-        let finding = judge(Role::Server, response.seen, &response.head.head, &response.extensions, outcome);
-        found.extend(finding.map(|finding| finding.at_most(worst).confidence(sure)));
+        let finding = judge(Role::Server, response.seen, &response.head.head, empty, outcome);
+        found.push(finding.at_most(worst).confidence(sure));
     }
 }
 
-/// How grave an empty element of the request is, how sure it is that it was why, and what became of it; `None` where the
-/// handshake failed for another reason.
-fn fate_of_offer(connection: &Connection, request: &Request) -> Option<(Severity, Confidence, &'static str)> {
+/// How grave an empty element of this field of the request is, how sure it is that it was why, and what became of it; `None`
+/// where the handshake failed for another reason.
+fn fate_of_offer(connection: &Connection, field: &str) -> Option<(Severity, Confidence, &'static str)> {
     if trust::switched(connection) {
         return Some((Severity::Info, Confidence::Certain, ""));
     }
@@ -62,16 +66,19 @@ fn fate_of_offer(connection: &Connection, request: &Request) -> Option<(Severity
         return Some((Severity::Error, Confidence::Possible, ", and this one has no answer"));
     }
     let response = connection.response.as_ref().filter(|response| response.head.status == 400)?;
-    let body = String::from_utf8_lossy(&response.body);
-    let named =
-        empty_element(&request.head.head, &request.extensions).is_some_and(|(field, _)| body.contains(field));
+    let named = String::from_utf8_lossy(&response.body).contains(field);
     let sure = if named { Confidence::Likely } else { Confidence::Possible };
     Some((Severity::Error, sure, ", and this one was answered with 400"))
 }
 
-fn judge(from: Role, seen: Seen, head: &Head, extensions: &Extensions, outcome: &str) -> Option<Finding> {
-    let (field, place) = empty_element(head, extensions)?;
-    let finding = Finding::new(&RULE, seen, "empty element in a list")
+fn judge(
+    from: Role,
+    seen: Seen,
+    head: &Head,
+    (field, place): (&'static str, &Malformed),
+    outcome: &str,
+) -> Finding {
+    Finding::new(&RULE, seen, "empty element in a list")
         .origin(from)
         .blame(from)
         .message(format!(
@@ -80,18 +87,18 @@ fn judge(from: Role, seen: Seen, head: &Head, extensions: &Extensions, outcome: 
             place.column,
         ))
         .shows_all(seen, quote::fields(head, &[field]))
-        .help(format!("let the {} leave out the comma that has nothing beside it", from.name()));
-    Some(finding)
+        .help(format!("let the {} leave out the comma that has nothing beside it", from.name()))
 }
 
-/// The first field of a head with an empty element, and where.
-fn empty_element(head: &Head, extensions: &Extensions) -> Option<(&'static str, Malformed)> {
+/// The first field with an empty element, and where.
+fn empty_element<'a>(
+    extensions: &'a Extensions,
+    subprotocols: Option<&'a Subprotocols>,
+) -> Option<(&'static str, &'a Malformed)> {
     let whole = extensions.empty.as_deref().filter(|_| extensions.malformed.is_none());
-    whole.map(|place| (EXTENSIONS, place.clone())).or_else(|| {
-        let subprotocols = Subprotocols::parse(head.values(SUBPROTOCOL));
-        let empty = subprotocols.empty.filter(|_| subprotocols.malformed.is_none());
-        empty.map(|place| (SUBPROTOCOL, place))
-    })
+    let subprotocols = subprotocols.filter(|subprotocols| subprotocols.malformed.is_none());
+    let of_subprotocols = || subprotocols.and_then(|subprotocols| subprotocols.empty.as_ref());
+    whole.map(|place| (EXTENSIONS, place)).or_else(|| of_subprotocols().map(|place| (SUBPROTOCOL, place)))
 }
 
 const EXTENSIONS: &str = "Sec-WebSocket-Extensions";

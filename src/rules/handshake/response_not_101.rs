@@ -75,7 +75,7 @@ impl Clues {
         let speaks_of = |name: &str| {
             body.contains(&format!("{name} header")) || body.contains(&format!("{name}' header"))
         };
-        let offers = !request.subprotocols.is_empty();
+        let offers = !request.subprotocols.list.is_empty();
         let subprotocol = offers && lower.contains("subprotocol");
         let field = FIELDS.iter().find(|(name, ..)| speaks_of(name) || (subprotocol && *name == SUBPROTOCOL));
         // CDNs call the server behind them an origin, too.

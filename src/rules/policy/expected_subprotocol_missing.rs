@@ -39,7 +39,7 @@ pub(in crate::rules) fn standing(connection: &Connection, subprotocols: &[String
         connection
             .request
             .as_ref()
-            .is_some_and(|request| request.subprotocols.iter().any(|offered| offered == name))
+            .is_some_and(|request| request.subprotocols.list.iter().any(|offered| offered == name))
     };
     Some(match &response.subprotocol {
         Some(agreed) if subprotocols.iter().any(|wanted| wanted == agreed) => {

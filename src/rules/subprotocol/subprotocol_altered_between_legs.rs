@@ -37,7 +37,7 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     }
     let answers = trust::handshake(legs.client).zip(trust::handshake(legs.upstream));
     let chosen = answers.filter(|((_, one), (_, other))| one.subprotocol != other.subprotocol);
-    let what = if asked.subprotocols != forwarded.subprotocols {
+    let what = if asked.subprotocols.list != forwarded.subprotocols.list {
         "the offer that reached the upstream is not the client's"
     } else if chosen.is_some() {
         "the choice that reached the client is not the upstream's"

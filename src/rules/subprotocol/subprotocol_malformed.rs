@@ -30,8 +30,7 @@ rule! {
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     if let Some(request) = &connection.request {
-        let offered = Subprotocols::parse(request.head.head.values(FIELD));
-        if let Some(what) = fault(&offered) {
+        if let Some(what) = fault(&request.subprotocols) {
             found.push(
                 Finding::new(&RULE, request.seen, "malformed subprotocol list")
                     .origin(Role::Client)

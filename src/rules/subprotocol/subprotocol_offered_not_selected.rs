@@ -4,7 +4,6 @@ use crate::connection::Connection;
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Finding, Severity, quote, trust};
-use crate::websocket::Subprotocols;
 
 rule! {
     /// # What it finds
@@ -36,7 +35,7 @@ rule! {
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let Some((request, response)) = trust::handshake(connection) else { return };
     let selected = response.subprotocol.as_deref().is_some_and(|value| !value.is_empty());
-    if request.subprotocols.is_empty() || selected {
+    if request.subprotocols.list.is_empty() || selected {
         return;
     }
     let browser = request.head.head.field("Origin").is_some();
@@ -52,7 +51,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let browser = browser && !agent.contains("firefox/");
     let strict = !tolerates && !unknown && (browser || left.is_some() || agent.contains("tungstenite"));
     // A server that reads such a list with care selects nothing of it.
-    let malformed = fault(&Subprotocols::parse(request.head.head.values(FIELD))).is_some();
+    let malformed = fault(&request.subprotocols).is_some();
     let mut finding = Finding::new(&RULE, response.seen, "no offered subprotocol selected")
         .at_most(if strict { Severity::Error } else { Severity::Warning })
         .confidence(if strict && !malformed { Confidence::Likely } else { Confidence::Possible })
@@ -60,7 +59,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         .blame(if malformed { Blame::Unknown } else { Blame::Server })
         .message(format!(
             "the client offered {}{} and the server selected none, which Chrome, ws on Node and tungstenite refuse{}",
-            quote::subprotocols(&request.subprotocols),
+            quote::subprotocols(&request.subprotocols.list),
             if malformed { " in a malformed list" } else { "" },
             if tolerates { "; this client goes on without" } else { "" }
         ))
@@ -68,7 +67,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         .shows(response.seen, format!("{} with {}", response.head.status, quote::field_or_none(&response.head.head, FIELD)))
         .help(if malformed {
             "let the client offer a proper list, and the server select one of it"
-        } else if request.subprotocols.iter().all(|name| GRAPHQL.contains(&name.as_str())) && request.subprotocols.len() == 1 {
+        } else if request.subprotocols.list.iter().all(|name| GRAPHQL.contains(&name.as_str())) && request.subprotocols.list.len() == 1 {
             "let both ends speak the same of GraphQL's two protocols: graphql-transport-ws of the library graphql-ws, or the older graphql-ws of subscriptions-transport-ws"
         } else {
             "let the server select one of the subprotocols that the client offers"

@@ -37,7 +37,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         return;
     }
     let several = selected.contains(',') && offers_all(request, selected);
-    let case = request.subprotocols.iter().any(|offered| offered.eq_ignore_ascii_case(selected));
+    let case = request.subprotocols.list.iter().any(|offered| offered.eq_ignore_ascii_case(selected));
     let (title, why) = match (several, case) {
         (true, _) => ("several subprotocols selected", ", expected one of those that the client offered"),
         (_, true) => (NOT_OFFERED, ", which the client did not offer in this case of letters"),
