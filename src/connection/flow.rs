@@ -367,6 +367,14 @@ impl Flow {
         self.window(from, false, seen);
     }
 
+    /// One side ended in order; `crosses`: not knowing of the other side's FIN.
+    pub(super) fn fin(&mut self, from: Side, crosses: bool, seen: Seen) {
+        self.end(from, Transport::Fin, seen);
+        if crosses {
+            self.start.cross(seen);
+        }
+    }
+
     /// One side ended by a FIN that the capture lacks; the packet acknowledges it.
     pub(super) fn end_unseen(&mut self, from: Side, seen: Seen) {
         self.last = seen;

@@ -41,7 +41,7 @@ mod unread;
 pub use crate::tcp::ResetKind;
 pub use anomaly::Anomaly;
 pub use carrier::{Carrier, ConnectProtocol, Http2};
-pub use ending::{ApiClose, CloseState, Ending, Transport};
+pub use ending::{ApiClose, CloseState, Ending, FirstEnd, Transport};
 pub use facts::{
     Close, Connection, FrameFacts, Garbled, LARGE, ListedMessages, OpeningFrame, Outcome, Pings, Quality,
     Repeats, Request, Reset, Response, RoleEvidence, Span, TcpFacts, Unused,

@@ -380,8 +380,8 @@ impl Sink for Connections {
                     flow.conflict();
                 }
             }
-            Event::Fin => match self.begun(&e) {
-                Entry::Busy(flow) => flow.end(e.from, Transport::Fin, e.seen),
+            Event::Fin { crosses } => match self.begun(&e) {
+                Entry::Busy(flow) => flow.fin(e.from, crosses, e.seen),
                 Entry::Idle(start) => start.end(e.from, Transport::Fin, e.seen),
                 Entry::Begun(_) | Entry::Vacant => {}
             },

@@ -76,7 +76,10 @@ pub enum Event<'a> {
         offset: u64,
     },
     /// The direction ended in order; all of its bytes were told.
-    Fin,
+    Fin {
+        /// Whether it does not acknowledge the FIN of the other side, which was told before: its sender did not know of that.
+        crosses: bool,
+    },
     /// The direction ended, but the capture lacks its FIN: the packet is the other side's own FIN, which acknowledges it.
     FinUnseen,
     /// The sender reset the connection.
