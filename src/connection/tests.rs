@@ -87,7 +87,8 @@ impl Play {
     }
 
     pub(super) fn close_unseen(&mut self, unseen: Option<Side>) -> Vec<Connection> {
-        self.event(C, Event::Closed { why: Closed::Ended, unseen });
+        let last = self.seen().at;
+        self.event(C, Event::Closed { why: Closed::Ended, unseen, last });
         self.carried()
     }
 

@@ -74,16 +74,16 @@ impl Direction {
         self.marks.has(Marks::SEEN)
     }
 
-    /// Notes a packet of this direction; true where its window closes or opens with it.
+    /// Notes a packet of this direction; true where its window is zero, or opens with it.
     #[inline]
     pub(super) fn see(&mut self, segment: &Segment<'_>) -> bool {
         self.marks.set(Marks::SEEN, true);
         self.ttl = segment.ttl;
         self.recent.note(segment);
         let closed = segment.window == 0;
-        let turned = closed != self.marks.has(Marks::WINDOW_CLOSED);
+        let is_news = closed || self.marks.has(Marks::WINDOW_CLOSED);
         self.marks.set(Marks::WINDOW_CLOSED, closed);
-        turned
+        is_news
     }
 
     /// Notes a RST of this direction.

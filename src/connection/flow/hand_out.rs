@@ -158,6 +158,7 @@ impl Flow {
             opened: self.start.opened,
             accepted: self.start.accepted,
             isn: Sides { client: self.start.isn[sides[0]], server: self.start.isn[sides[1]] },
+            heard: self.heard.unwrap_or(self.last.at),
             fins: Sides { client: self.fins[sides[0]], server: self.fins[sides[1]] },
             reset: self.reset.as_deref().map(|&ResetOf { side, seen, ttl, usual_ttl, kind }| {
                 Box::new(Reset { from: role(self.client, side), seen, ttl, usual_ttl, kind })
