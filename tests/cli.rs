@@ -333,3 +333,20 @@ fn an_extract_holds_the_icmp_errors_about_its_connection() {
     assert_eq!(errors(extracted)[0]["count"], 5);
     assert_eq!(errors(extracted), errors(whole));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_name_that_is_no_text_is_read_and_told_as_far_as_it_is() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = scratch("no-text");
+    let name = std::ffi::OsStr::from_bytes(b"caf\xE9.pcapng");
+    fs::write(folder.join(name), read(FAULT)).unwrap();
+    // Beside another one its file is closed and opened again.
+    for arguments in
+        [vec![folder.join(name)], vec![folder.clone()], vec![root().join(CLEAN), folder.join(name)]]
+    {
+        let ran: crate::support::Ran = program().args(&arguments).output().unwrap().into();
+        assert_eq!((ran.status, ran.err.as_str()), (1, ""), "{arguments:?}");
+        assert!(ran.out.contains("caf\u{FFFD}.pcapng"), "{}", ran.out);
+    }
+}
