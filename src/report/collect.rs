@@ -25,7 +25,7 @@ pub struct Collector {
 struct Collected {
     first: PacketId,
     serial: u64,
-    connection: Connection,
+    connection: Box<Connection>,
     /// Each with the serials of other connections that it concerns.
     findings: Vec<(Finding, Vec<u64>)>,
 }
@@ -43,7 +43,7 @@ impl Collector {
             first: connection.first.packet,
             serial: connection.serial,
             findings: findings.iter().map(converted).collect(),
-            connection: convert::connection(connection, self.secrets),
+            connection: Box::new(convert::connection(connection, self.secrets)),
         });
     }
 

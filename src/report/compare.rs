@@ -215,7 +215,7 @@ fn change(findings: Both<u64>, all: Both<u64>) -> Change {
 }
 
 fn endpoint(connection: &Connection) -> String {
-    let Some(request) = &connection.request else { return connection.server.clone() };
+    let Some(request) = &connection.request else { return connection.server.to_string() };
     let path = without_query(&request.target);
     match (path.split_once("://"), &request.host) {
         (Some((_, whole)), _) => whole.to_owned(),

@@ -30,8 +30,8 @@ pub(super) fn capture(info: &CaptureInfo) -> model::Capture {
         }),
         packets: info.packets,
         bytes: info.bytes,
-        first: info.first.map(|at| at.to_string()),
-        last: info.last.map(|at| at.to_string()),
+        first: info.first,
+        last: info.last,
         packets_cut: info.cut,
         packets_lost: info.dropped,
         complete: info.complete,
@@ -70,17 +70,17 @@ pub(super) fn connection(c: &facts::Connection, secrets: Secrets) -> model::Conn
         id: 0,
         capture: c.tcp.capture,
         tcp_stream: c.tcp.stream,
-        client: c.tcp.client.to_string(),
-        server: c.tcp.server.to_string(),
+        client: c.tcp.client,
+        server: c.tcp.server,
         carrier: if c.carrier.http2().is_some() { "http/2" } else { "http/1.1" },
         stream_id: c.carrier.http2().map(|http2| http2.stream),
         tunnel: c.tunnel.as_deref().map(|authority| tcp::tunnel(authority, secrets)),
         tcp: tcp(&c.tcp),
-        tls: c.tls.as_deref().map(tls),
+        tls: c.tls.as_deref().map(|facts| Box::new(tls(facts))),
         first_packet: c.first.packet.number(),
         last_packet: c.last.packet.number(),
-        started: c.first.at.to_string(),
-        ended: c.last.at.to_string(),
+        started: c.first.at,
+        ended: c.last.at,
         role: "direct",
         same_as: None,
         request: c.request.as_ref().map(|r| request(r, secrets)),
@@ -144,7 +144,7 @@ fn told(finding: &Finding, fingerprint: String, display_filter: String) -> model
         related: Vec::new(),
         capture: finding.seen.packet.capture(),
         packet: finding.seen.packet.number(),
-        time: finding.seen.at.to_string(),
+        time: finding.seen.at,
         title: finding.title.clone().into_owned(),
         message: finding.message.clone(),
         evidence: evidence(finding),
@@ -247,7 +247,7 @@ pub(super) fn finding_of_run(account: &Account, captures: &[CaptureInfo]) -> Opt
         related: Vec::new(),
         capture: 0,
         packet,
-        time: end.and_then(|capture| capture.last).unwrap_or_default().to_string(),
+        time: end.and_then(|capture| capture.last).unwrap_or_default(),
         title: format!("the policy expects {}", account.expected),
         message: format!(
             "the policy \"{}\" expects {} to {}, but the captures hold {}",
@@ -312,15 +312,15 @@ fn both<T, U>(sides: &Sides<T>, one: impl Fn(&T) -> U) -> BothSides<U> {
 }
 
 fn mark(seen: Seen) -> model::Mark {
-    model::Mark { capture: seen.packet.capture(), packet: seen.packet.number(), time: seen.at.to_string() }
+    model::Mark { capture: seen.packet.capture(), packet: seen.packet.number(), time: seen.at }
 }
 
 fn tls(t: &tls::Facts) -> model::Tls {
     let sent = |sent: &tls::Sent| model::TlsSent {
         records: sent.records,
         bytes: sent.bytes,
-        first: sent.first.map(|seen| seen.at.to_string()),
-        last: sent.last.map(|seen| seen.at.to_string()),
+        first: sent.first.map(|seen| seen.at),
+        last: sent.last.map(|seen| seen.at),
     };
     model::Tls {
         version: t.version.map(|version| version.to_string()),
@@ -335,7 +335,7 @@ fn tls(t: &tls::Facts) -> model::Tls {
             .map(|alert| model::Alert {
                 from: alert.from.name(),
                 packet: alert.seen.packet.number(),
-                time: alert.seen.at.to_string(),
+                time: alert.seen.at,
                 level: match alert.level {
                     1 => Some("warning"),
                     2 => Some("fatal"),
@@ -352,7 +352,7 @@ fn request(r: &facts::Request, secrets: Secrets) -> model::Request {
     let Seen { packet, at } = r.seen;
     model::Request {
         packet: packet.number(),
-        time: at.to_string(),
+        time: at,
         method: r.head.method.to_string(),
         target: target(&r.head.target, secrets),
         http_version: r.head.version.map(|(major, minor)| match major {
@@ -374,7 +374,7 @@ fn response(r: &facts::Response, secrets: Secrets) -> model::Response {
     let Seen { packet, at } = r.seen;
     model::Response {
         packet: packet.number(),
-        time: at.to_string(),
+        time: at,
         status: r.head.status,
         reason: r.head.reason.to_string(),
         accept: r.accept().map(String::from),
@@ -425,7 +425,7 @@ fn message(from: Role, entry: &Entry, begins: Timestamp) -> model::Message {
     model::Message {
         from: from.name(),
         packet: entry.seen.packet.number(),
-        time: entry.seen.at.to_string(),
+        time: entry.seen.at,
         after: entry.seen.at.seconds_since(begins),
         opcode: entry.text.map(|text| if text { "text" } else { "binary" }),
         frames: entry.frames,
@@ -444,9 +444,9 @@ fn close(c: &facts::Close) -> model::Close {
     model::Close {
         from: c.from.name(),
         packet: c.seen.packet.number(),
-        time: c.seen.at.to_string(),
+        time: c.seen.at,
         code: c.code,
-        name: c.code.map(|code| close_name(code).to_owned()),
+        name: c.code.map(close_name),
         reason: c.reason.to_string(),
     }
 }
@@ -472,7 +472,7 @@ fn end(c: &facts::Connection) -> model::End {
         error,
         by: ending.by.map(|(role, _)| role.name()),
         packet: seen.map(|seen| seen.packet.number()),
-        time: seen.map(|seen| seen.at.to_string()),
+        time: seen.map(|seen| seen.at),
     }
 }
 

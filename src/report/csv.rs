@@ -63,7 +63,6 @@ fn record(finding: &Finding, report: &Report) -> [String; COLUMNS.len()] {
         .iter()
         .map(|evidence| format!("packet {}: {}", evidence.packet, evidence.text))
         .collect();
-    let number = |number: Option<u32>| number.map_or(String::new(), |number| number.to_string());
     let text = |text: Option<&str>| spreadsheet(text.unwrap_or_default());
     [
         finding.id.to_string(),
@@ -75,11 +74,11 @@ fn record(finding: &Finding, report: &Report) -> [String; COLUMNS.len()] {
         finding.blame.to_owned(),
         spreadsheet(path),
         finding.packet.to_string(),
-        finding.time.clone(),
-        number(connection.map(|connection| connection.tcp_stream)),
-        number(connection.and_then(|connection| connection.stream_id)),
-        text(connection.map(|connection| connection.client.as_str())),
-        text(connection.map(|connection| connection.server.as_str())),
+        finding.time.to_string(),
+        plain(connection.map(|connection| connection.tcp_stream)),
+        plain(connection.and_then(|connection| connection.stream_id)),
+        plain(connection.map(|connection| connection.client)),
+        plain(connection.map(|connection| connection.server)),
         text(request.and_then(|request| request.host.as_deref())),
         text(request.map(|request| request.target.as_str())),
         text(connection.map(|connection| connection.outcome)),
@@ -91,6 +90,11 @@ fn record(finding: &Finding, report: &Report) -> [String; COLUMNS.len()] {
         finding.fingerprint.clone(),
         text(finding.suppressed.as_ref().map(|suppression| suppression.justification.as_str())),
     ]
+}
+
+/// What no stranger wrote, and no formula can be.
+fn plain(value: Option<impl ToString>) -> String {
+    value.map_or(String::new(), |value| value.to_string())
 }
 
 #[cfg(test)]

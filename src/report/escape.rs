@@ -3,7 +3,8 @@
 //! A capture is written by strangers. What they wrote is shown, never obeyed: no control character, no bidirectional
 //! override and no invisible character reaches a terminal as itself.
 
-use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
+use super::indent::Indented;
+use serde_json::ser::{CompactFormatter, Formatter};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io;
@@ -94,10 +95,10 @@ pub fn is_hidden(c: char) -> bool {
 /// terminal obeys more (U+009B begins a control sequence).
 pub(super) struct JsonFormatter<F>(F);
 
-impl JsonFormatter<PrettyFormatter<'_>> {
+impl JsonFormatter<Indented> {
     /// With an indent of two spaces.
     pub(super) fn pretty() -> Self {
-        JsonFormatter(PrettyFormatter::with_indent(b"  "))
+        JsonFormatter(Indented::default())
     }
 }
 

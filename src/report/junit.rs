@@ -5,6 +5,7 @@
 use super::escape;
 use super::model::{Capture, Connection, Finding, Report, UnreadableCapture};
 use crate::rules::Severity;
+use crate::time::Timestamp;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 use std::collections::HashMap;
@@ -90,8 +91,8 @@ impl Suite<'_> {
             .with_attribute(("errors", "0"))
             .with_attribute(("skipped", if self.connections.is_empty() { "1" } else { "0" }))
             .with_attribute(("file", path.as_str()));
-        if let Some(first) = &self.capture.first {
-            suite = suite.with_attribute(("timestamp", seconds(first)));
+        if let Some(first) = self.capture.first {
+            suite = suite.with_attribute(("timestamp", seconds(first).as_str()));
         }
         suite.write_inner_content(|xml| {
             // Two tests of one name are one to a reader.
@@ -229,8 +230,10 @@ fn is_failure(finding: &Finding, failing: Option<Severity>) -> bool {
 }
 
 /// A time without its fraction and zone, as JUnit writes it.
-fn seconds(time: &str) -> &str {
-    time.get(..19).unwrap_or(time)
+fn seconds(time: Timestamp) -> String {
+    let mut text = time.to_string();
+    text.truncate(text.find('.').unwrap_or(text.len()));
+    text
 }
 
 #[cfg(test)]

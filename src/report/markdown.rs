@@ -63,8 +63,8 @@ fn captures(report: &Report, out: &mut impl io::Write) -> io::Result<()> {
             "| {} | {} | {} | {} | {} |",
             code(&capture.path, true),
             capture.packets,
-            capture.first.as_deref().unwrap_or(""),
-            capture.last.as_deref().unwrap_or(""),
+            capture.first.map_or(String::new(), |at| at.to_string()),
+            capture.last.map_or(String::new(), |at| at.to_string()),
             if capture.complete { "yes" } else { "no" }
         )?;
     }

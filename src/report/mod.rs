@@ -14,6 +14,7 @@ pub mod escape;
 mod github;
 mod gitlab;
 pub mod html;
+mod indent;
 pub mod json;
 mod jsonl;
 mod junit;

@@ -8,6 +8,8 @@ mod finding;
 mod handshake;
 mod leg_pair;
 mod message;
+
+mod text;
 mod tls;
 
 pub use connection::{Close, Connection, End, Frames, IcmpError, Reset, Sees, Silence, Tcp, Wording};
@@ -17,6 +19,7 @@ pub use leg_pair::{Change, LegPair};
 pub use message::Message;
 pub use tls::{Alert, Tls, TlsSent};
 
+use crate::time::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -39,7 +42,7 @@ pub struct Report {
     /// What they lack, and what cannot be concluded because of it.
     pub quality: Quality,
     /// Every WebSocket connection or attempt at one, and TLS connections that could not be read, in order of its first packet.
-    pub connections: Vec<Connection>,
+    pub connections: Vec<Box<Connection>>,
     /// Pairs of connections around one gateway, in order of their client legs.
     pub leg_pairs: Vec<LegPair>,
     /// What the rules found, in order of connection, then of packet; what is about the run as a whole comes last.
@@ -134,11 +137,9 @@ pub struct Capture {
     /// Bytes of the file as stored.
     pub bytes: u64,
     /// Time of the first record.
-    #[schemars(extend("format" = "date-time"))]
-    pub first: Option<String>,
+    pub first: Option<Timestamp>,
     /// Time of the last record.
-    #[schemars(extend("format" = "date-time"))]
-    pub last: Option<String>,
+    pub last: Option<Timestamp>,
     /// Of these, records that hold the beginning of their packet only.
     pub packets_cut: u64,
     /// Packets that the capturing system says it lost.
@@ -247,8 +248,7 @@ pub struct Mark {
     /// Its number there.
     pub packet: u64,
     /// Its time.
-    #[schemars(extend("format" = "date-time"))]
-    pub time: String,
+    pub time: Timestamp,
 }
 
 /// A value for each side.

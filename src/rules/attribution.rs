@@ -73,6 +73,13 @@ pub(super) fn attribute(legs: &Legs<'_>, client: &mut [Finding], upstream: &mut 
             finding.severity = finding.severity.min(Severity::Warning);
         }
         inner(legs, finding, forwarded, is_whole && !shown.contains(&finding.rule.code));
+        // A RST of the client is a packet that nothing else speaks of: it may be among those that are missing.
+        if subject(finding.rule.name) == Ending
+            && finding.blame == Blame::Gateway
+            && !legs.client.quality.is_whole()
+        {
+            finding.confidence = finding.confidence.min(Confidence::Likely);
+        }
     }
     let outer = Outer { legs, upstream, answer: answer(legs), ending: ending(legs), forwarded, is_sure };
     client.iter_mut().filter(is_of_one_leg).for_each(|finding| outer.attribute(finding));

@@ -14,7 +14,7 @@ pub(super) fn tcp(tcp: &TcpFacts) -> model::Tcp {
         reset: tcp.reset.as_ref().map(|reset| model::Reset {
             from: reset.from.name(),
             packet: reset.seen.packet.number(),
-            time: reset.seen.at.to_string(),
+            time: reset.seen.at,
         }),
         icmp: icmp(&tcp.undelivered),
     }

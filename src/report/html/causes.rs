@@ -9,7 +9,6 @@ use crate::report::escape;
 use crate::report::model::{Connection, Finding, Report};
 use crate::report::times::Times;
 use crate::rules::RULES;
-use crate::time::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 
 /// Findings of one cause.
@@ -151,8 +150,7 @@ fn case(finding: &Finding, report: &Report, places: &Places<'_>) -> Case {
     });
     Case {
         place: finding.connection.map_or(String::from("the capture as a whole"), |id| places.path(id)),
-        when: Timestamp::parse(&finding.time)
-            .map_or(String::new(), |at| Times::Relative.show(places.begins(finding.capture), at)),
+        when: Times::Relative.show(places.begins(finding.capture), finding.time),
         packet: places.packet(finding.capture, finding.packet),
         message: escape::terminal_at_most(&finding.message, TEXT),
         changes: concerned.flat_map(changes).collect(),

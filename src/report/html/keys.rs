@@ -26,7 +26,7 @@ impl Keys {
 
     /// Adds those of a connection.
     pub(super) fn connection(&mut self, connection: &Connection) {
-        self.endpoints.0.insert(connection.server.clone());
+        self.endpoints.0.insert(connection.server.to_string());
         self.codes.0.extend(codes(connection));
     }
 }
@@ -51,7 +51,7 @@ pub(super) fn choices(report: &Report) -> (Vec<&'static str>, Vec<String>, Vec<(
     let mut codes: BTreeSet<String> = BTreeSet::new();
     for connection in &report.connections {
         if endpoints.len() < limits::PAGE_CHOICES {
-            endpoints.insert(connection.server.clone());
+            endpoints.insert(connection.server.to_string());
         }
         if codes.len() < limits::PAGE_CHOICES {
             codes.extend(self::codes(connection));

@@ -13,7 +13,6 @@ use crate::report::escape;
 use crate::report::ladder::sessions;
 use crate::report::model::{self, Report};
 use crate::report::timeline::{Timeline, text::seconds};
-use crate::time::Timestamp;
 use askama::Template;
 use std::collections::HashMap;
 
@@ -71,8 +70,7 @@ impl<'a> Page<'a> {
             .map(|connection| row(connection, report, &places))
             .collect();
         let (hops, more_hops) = hops(report);
-        let begins =
-            report.captures.iter().filter_map(|c| c.first.as_deref().and_then(Timestamp::parse)).min();
+        let begins = report.captures.iter().filter_map(|c| c.first).min();
         let (severities, endpoints, codes) = choices(report);
         Page {
             content_policy: policy(),
@@ -86,7 +84,7 @@ impl<'a> Page<'a> {
             more_hops,
             counted: causes.iter().filter(|cause| cause.suppressed.is_none()).count(),
             demands: report.policy.as_deref().unwrap_or_default(),
-            timeline: svg::timeline(&Timeline::of(&report.connections), begins),
+            timeline: svg::timeline(&Timeline::of(report), begins),
             not_drawn: sessions.len().saturating_sub(views.len()),
             sessions: views,
             rows,
@@ -147,11 +145,8 @@ fn verdict(report: &Report) -> Verdict {
 
 fn facts(report: &Report) -> Vec<(String, String)> {
     let totals = &report.totals;
-    let times = |f: fn(&model::Capture) -> Option<&str>| {
-        report.captures.iter().filter_map(f).filter_map(Timestamp::parse)
-    };
-    let first = times(|capture| capture.first.as_deref()).min();
-    let last = times(|capture| capture.last.as_deref()).max();
+    let first = report.captures.iter().filter_map(|capture| capture.first).min();
+    let last = report.captures.iter().filter_map(|capture| capture.last).max();
     let mut facts = Vec::new();
     if let (Some(first), Some(last)) = (first, last) {
         let text = first.to_string();

@@ -42,9 +42,9 @@ impl<'a> Places<'a> {
         let Some(session) = self.session(connection) else { return String::new() };
         let legs = session.legs.iter().filter(|leg| !leg.attempt);
         let connections: Vec<&Connection> =
-            legs.filter_map(|leg| self.report.connections.get(leg.connection)).collect();
+            legs.filter_map(|leg| self.report.connections.get(leg.connection)).map(Box::as_ref).collect();
         let Some(first) = connections.first() else { return String::new() };
-        let mut path = first.client.clone();
+        let mut path = first.client.to_string();
         for connection in &connections {
             path.push_str(&format!(" → {}", connection.server));
         }
@@ -70,8 +70,7 @@ impl<'a> Places<'a> {
     }
 
     pub(super) fn begins(&self, capture: u16) -> Option<Timestamp> {
-        let capture = self.report.captures.get(usize::from(capture))?;
-        capture.first.as_deref().and_then(Timestamp::parse)
+        self.report.captures.get(usize::from(capture))?.first
     }
 }
 

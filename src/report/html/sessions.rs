@@ -10,7 +10,6 @@ use crate::report::escape;
 use crate::report::ladder::{Ladder, Session};
 use crate::report::model::{self, Connection, Report};
 use crate::report::timeline::{note, text::seconds};
-use crate::time::Timestamp;
 use std::collections::{BTreeSet, HashMap};
 
 /// A session, and the picture of it.
@@ -60,8 +59,12 @@ pub(super) fn session_view(
     causes: &HashMap<usize, &Cause>,
 ) -> SessionView {
     let id = session.client_leg();
-    let connections: Vec<&Connection> =
-        session.legs.iter().filter_map(|leg| report.connections.get(leg.connection)).collect();
+    let connections: Vec<&Connection> = session
+        .legs
+        .iter()
+        .filter_map(|leg| report.connections.get(leg.connection))
+        .map(Box::as_ref)
+        .collect();
     let ids: BTreeSet<usize> =
         connections.iter().flat_map(|c| c.findings.iter().take(limits::PAGE_CAUSES).copied()).collect();
     let found: Vec<&model::Finding> = ids.iter().filter_map(|id| report.findings.get(*id)).collect();
@@ -192,8 +195,8 @@ pub(super) fn row(connection: &Connection, report: &Report, places: &Places<'_>)
     ConnectionRow {
         id: connection.id,
         anchor: places.anchor(connection.id),
-        client: connection.client.clone(),
-        server: connection.server.clone(),
+        client: connection.client.to_string(),
+        server: connection.server.to_string(),
         target: connection
             .request
             .as_ref()
@@ -219,10 +222,7 @@ pub(super) fn row(connection: &Connection, report: &Report, places: &Places<'_>)
 }
 
 fn duration(connection: &Connection) -> String {
-    match (Timestamp::parse(&connection.started), Timestamp::parse(&connection.ended)) {
-        (Some(started), Some(ended)) => seconds(ended.seconds_since(started).max(0.0)),
-        _ => String::new(),
-    }
+    seconds(connection.ended.seconds_since(connection.started).max(0.0))
 }
 
 fn worst(findings: &[&model::Finding]) -> &'static str {

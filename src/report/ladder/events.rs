@@ -70,13 +70,13 @@ impl Events<'_> {
         self.handshake();
         self.frames();
         for close in &c.closes {
-            let row = self.at(&mark(c.capture, close.packet, &close.time));
+            let row = self.at(&mark(c.capture, close.packet, close.time));
             self.rows.push(Row { shape: self.arrow(close.from), text: written(close), ..row });
         }
         for error in &c.tcp.icmp {
             let mut row = Row { shape: self.note(), text: undelivered(error), ..self.at(&error.first) };
             if error.count > 1 {
-                row.until = self.time(&error.last.time);
+                row.until = Some(self.time(error.last.time));
                 row.packets.push(Packet { capture: error.last.capture, number: error.last.packet });
             }
             self.rows.push(row);
@@ -90,7 +90,7 @@ impl Events<'_> {
         let Some(first) = opened.as_ref().or(accepted.as_ref()) else { return };
         let mut row = Row { shape: self.exchange(), text: String::from("TCP opens"), ..self.at(first) };
         if let (Some(_), Some(accepted)) = (opened, accepted) {
-            row.until = self.time(&accepted.time);
+            row.until = Some(self.time(accepted.time));
             row.packets.push(Packet { capture: accepted.capture, number: accepted.packet });
         }
         self.rows.push(row);
@@ -105,20 +105,17 @@ impl Events<'_> {
             "one-direction" => ", one direction could be read",
             _ => UNREAD,
         };
-        let row = self.timed(tls.sent.client.first.as_deref().or(tls.sent.server.first.as_deref()));
+        let row = self.timed(tls.sent.client.first.or(tls.sent.server.first));
         self.rows.push(Row { shape: self.note(), text: format!("{version}{name}{opened}"), ..row });
         if opened == UNREAD {
             let [client, server] = [&tls.sent.client, &tls.sent.server].map(|sent| sent.bytes);
-            let last = [&tls.sent.client, &tls.sent.server]
-                .into_iter()
-                .filter_map(|sent| sent.last.as_deref())
-                .max();
-            let row = self.timed(last);
+            let row = self
+                .timed([&tls.sent.client, &tls.sent.server].into_iter().filter_map(|sent| sent.last).max());
             let text = format!("{client} bytes by the client, {server} by the server");
             self.rows.push(Row { shape: self.note(), text, ..row });
         }
         for alert in &tls.alerts {
-            let row = self.at(&mark(self.connection.capture, alert.packet, &alert.time));
+            let row = self.at(&mark(self.connection.capture, alert.packet, alert.time));
             let text = format!("TLS alert {}", alert.description);
             self.rows.push(Row { shape: self.arrow(alert.from), text, ..row });
         }
@@ -135,7 +132,7 @@ impl Events<'_> {
                 ("sec-websocket-protocol", protocols),
                 ("sec-websocket-extensions", extensions),
             ];
-            let row = self.at(&mark(c.capture, request.packet, &request.time));
+            let row = self.at(&mark(c.capture, request.packet, request.time));
             let mut details = self.details("request", fields);
             if let Some(tunnel) = &c.tunnel {
                 details.insert(0, same(format!("in a tunnel to {tunnel}")));
@@ -169,7 +166,7 @@ impl Events<'_> {
                 let interim: Vec<String> = c.interim.iter().map(u16::to_string).collect();
                 details.insert(0, same(format!("after the interim answer {}", interim.join(", "))));
             }
-            let row = self.at(&mark(c.capture, response.packet, &response.time));
+            let row = self.at(&mark(c.capture, response.packet, response.time));
             let text = format!("{} {}", response.status, response.reason).trim_end().to_owned();
             self.rows.push(Row { shape: self.arrow("server"), text, details, ..row });
         }
@@ -179,7 +176,7 @@ impl Events<'_> {
             "unseen" if c.frames.is_some() => "the capture begins after the handshake",
             _ => return,
         };
-        let after = c.request.as_ref().map_or(&c.started, |request| &request.time);
+        let after = c.request.as_ref().map_or(c.started, |request| request.time);
         let row = self.timed(Some(after));
         self.rows.push(Row { shape: self.note(), text: String::from(remark), ..row });
     }
@@ -189,17 +186,17 @@ impl Events<'_> {
         let Some(frames) = &self.connection.frames else { return };
         let sides = [&frames.client, &frames.server];
         let Some(text) = summary(sides) else { return };
-        let by_time = |mark: &&Mark| Timestamp::parse(&mark.time);
+        let by_time = |mark: &&Mark| mark.time;
         let first = sides.iter().filter(|side| counted(side)).filter_map(|side| side.first.as_ref());
         let Some(first) = first.min_by_key(by_time) else { return };
         let mut row = Row { shape: self.exchange(), text, ..self.at(first) };
         // What comes after a Close stands in a row of its own.
-        let closed = self.connection.closes.iter().filter_map(|close| self.time(&close.time)).min();
+        let closed = self.connection.closes.iter().map(|close| self.time(close.time)).min();
         let last = sides.iter().filter_map(|side| side.last.as_ref()).max_by_key(by_time);
         if let Some(last) = last {
-            let at = self.time(&last.time);
-            if closed.is_none_or(|closed| at.is_some_and(|at| at < closed)) {
-                row.until = at;
+            let at = self.time(last.time);
+            if closed.is_none_or(|closed| at < closed) {
+                row.until = Some(at);
                 let packet = Packet { capture: last.capture, number: last.packet };
                 row.packets.extend((!row.packets.contains(&packet)).then_some(packet));
             }
@@ -223,10 +220,10 @@ impl Events<'_> {
                 }
             }
             if let Some(reset) = &c.tcp.reset {
-                let row = self.at(&mark(c.capture, reset.packet, &reset.time));
+                let row = self.at(&mark(c.capture, reset.packet, reset.time));
                 self.rows.push(Row { shape: self.arrow(reset.from), text: String::from("RST"), ..row });
             }
-        } else if let (Some(by), Some(packet), Some(time)) = (c.end.by, c.end.packet, &c.end.time) {
+        } else if let (Some(by), Some(packet), Some(time)) = (c.end.by, c.end.packet, c.end.time) {
             let text = match (c.end.transport, &c.end.error) {
                 ("stream-reset", Some(error)) => format!("stream reset: {error}"),
                 ("stream-reset", None) => String::from("stream reset"),
@@ -237,7 +234,7 @@ impl Events<'_> {
             self.rows.push(Row { shape: self.arrow(by), text, ..row });
         }
         if c.end.transport == "open" {
-            let row = self.timed(Some(&c.ended));
+            let row = self.timed(Some(c.ended));
             let text = String::from("still open at the end of the capture");
             self.rows.push(Row { shape: self.note(), text, ..row });
         }
@@ -275,12 +272,12 @@ impl Events<'_> {
 
     fn at(&self, mark: &Mark) -> Row {
         let packets = vec![Packet { capture: mark.capture, number: mark.packet }];
-        Row { packets, ..self.timed(Some(&mark.time)) }
+        Row { packets, ..self.timed(Some(mark.time)) }
     }
 
-    fn timed(&self, time: Option<&str>) -> Row {
+    fn timed(&self, time: Option<Timestamp>) -> Row {
         Row {
-            at: time.and_then(|time| self.time(time)),
+            at: time.map(|time| self.time(time)),
             until: None,
             shape: self.note(),
             packets: Vec::new(),
@@ -291,9 +288,8 @@ impl Events<'_> {
     }
 
     /// A time of this leg by the clock of the first one.
-    fn time(&self, time: &str) -> Option<Timestamp> {
-        let at = Timestamp::parse(time)?;
-        Some(Timestamp::from_nanos(at.as_nanos().saturating_add(self.leg.offset)))
+    fn time(&self, time: Timestamp) -> Timestamp {
+        Timestamp::from_nanos(time.as_nanos().saturating_add(self.leg.offset))
     }
 
     fn arrow(&self, from: &str) -> Shape {
@@ -408,8 +404,8 @@ fn same(text: String) -> Detail {
     Detail { text, changed: false }
 }
 
-fn mark(capture: u16, packet: u64, time: &str) -> Mark {
-    Mark { capture, packet, time: time.to_owned() }
+fn mark(capture: u16, packet: u64, time: Timestamp) -> Mark {
+    Mark { capture, packet, time }
 }
 
 fn plural(n: u64, one: &str, many: &str) -> String {

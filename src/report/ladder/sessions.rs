@@ -1,6 +1,7 @@
 //! Which connections are one session: legs around gateways belong together.
 
 use super::Lane;
+use crate::net::Endpoint;
 use crate::report::model::{Connection, Report};
 use crate::time::Timestamp;
 use std::collections::{HashMap, HashSet};
@@ -45,8 +46,7 @@ impl Session {
 
     pub(super) fn begins(&self, report: &Report) -> Option<Timestamp> {
         let connection = report.connections.get(self.client_leg())?;
-        let capture = report.captures.get(usize::from(connection.capture))?;
-        capture.first.as_deref().and_then(Timestamp::parse)
+        report.captures.get(usize::from(connection.capture))?.first
     }
 }
 
@@ -105,7 +105,7 @@ fn follow(
 
 /// The parties of a session from left to right.
 pub(super) fn lanes(report: &Report, session: &Session) -> Vec<Lane> {
-    let connection = |leg: &Leg| report.connections.get(leg.connection);
+    let connection = |leg: &Leg| report.connections.get(leg.connection).map(Box::as_ref);
     let last = session.legs.iter().map(|leg| leg.lane + 1).max().unwrap_or(1);
     (0..=last)
         .map(|lane| {
@@ -115,12 +115,12 @@ pub(super) fn lanes(report: &Report, session: &Session) -> Vec<Lane> {
                     .iter()
                     .filter(move |leg| if on_left { leg.lane + 1 == lane } else { leg.lane == lane });
                 legs.filter_map(connection)
-                    .map(move |c: &Connection| if on_left { &c.server } else { &c.client })
+                    .map(move |c: &Connection| if on_left { c.server } else { c.client })
             };
-            let mut addresses: Vec<String> = Vec::new();
+            let mut addresses: Vec<Endpoint> = Vec::new();
             for address in ends(true).chain(ends(false)) {
-                if !addresses.contains(address) && addresses.len() < ADDRESSES {
-                    addresses.push(address.clone());
+                if !addresses.contains(&address) && addresses.len() < ADDRESSES {
+                    addresses.push(address);
                 }
             }
             let name = match lane {
@@ -129,7 +129,7 @@ pub(super) fn lanes(report: &Report, session: &Session) -> Vec<Lane> {
                 _ if last > 1 => "upstream",
                 _ => "server",
             };
-            Lane { name, addresses }
+            Lane { name, addresses: addresses.iter().map(Endpoint::to_string).collect() }
         })
         .collect()
 }

@@ -1,6 +1,8 @@
 //! One WebSocket connection: its transport, its frames, how it ended.
 
 use super::{BothSides, Mark, Message, Request, Response, Tls};
+use crate::net::Endpoint;
+use crate::time::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -14,9 +16,9 @@ pub struct Connection {
     /// As Wireshark's `tcp.stream` for that capture.
     pub tcp_stream: u32,
     /// Who asked for the upgrade.
-    pub client: String,
+    pub client: Endpoint,
     /// Who was asked.
-    pub server: String,
+    pub server: Endpoint,
     /// `http/1.1` or `http/2`.
     #[schemars(extend("enum" = ["http/1.1", "http/2"]))]
     pub carrier: &'static str,
@@ -29,17 +31,15 @@ pub struct Connection {
     /// How its TCP connection began and ended.
     pub tcp: Tcp,
     /// Facts about TLS; null on a connection without it.
-    pub tls: Option<Tls>,
+    pub tls: Option<Box<Tls>>,
     /// Number of its first packet.
     pub first_packet: u64,
     /// Number of its last packet.
     pub last_packet: u64,
     /// Time of its first packet.
-    #[schemars(extend("format" = "date-time"))]
-    pub started: String,
+    pub started: Timestamp,
     /// Time of its last packet.
-    #[schemars(extend("format" = "date-time"))]
-    pub ended: String,
+    pub ended: Timestamp,
     /// `direct`, `client-leg` or `upstream-leg`; between two gateways `upstream-leg`.
     #[schemars(extend("enum" = ["direct", "client-leg", "upstream-leg"]))]
     pub role: &'static str,
@@ -131,8 +131,7 @@ pub struct Reset {
     /// The packet.
     pub packet: u64,
     /// Its time.
-    #[schemars(extend("format" = "date-time"))]
-    pub time: String,
+    pub time: Timestamp,
 }
 
 /// A time without payload of either side.
@@ -178,12 +177,11 @@ pub struct Close {
     /// The packet with its last byte.
     pub packet: u64,
     /// That packet's time.
-    #[schemars(extend("format" = "date-time"))]
-    pub time: String,
+    pub time: Timestamp,
     /// Null for an empty Close.
     pub code: Option<u16>,
     /// What the code is called; null where there is none.
-    pub name: Option<String>,
+    pub name: Option<&'static str>,
     /// The reason, empty where there is none.
     pub reason: String,
 }
@@ -205,8 +203,7 @@ pub struct End {
     /// Where.
     pub packet: Option<u64>,
     /// When.
-    #[schemars(extend("format" = "date-time"))]
-    pub time: Option<String>,
+    pub time: Option<Timestamp>,
 }
 
 /// What one side's WebSocket API reports.

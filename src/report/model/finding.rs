@@ -1,5 +1,6 @@
 //! What the rules found.
 
+use crate::time::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -33,8 +34,7 @@ pub struct Finding {
     /// The packet that shows it best.
     pub packet: u64,
     /// That packet's time.
-    #[schemars(extend("format" = "date-time"))]
-    pub time: String,
+    pub time: Timestamp,
     /// The same for every connection with the same fault.
     pub title: String,
     /// This connection's own facts.

@@ -1,5 +1,6 @@
 //! The HTTP messages of a handshake.
 
+use crate::time::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -9,8 +10,7 @@ pub struct Request {
     /// The packet with its last byte.
     pub packet: u64,
     /// That packet's time.
-    #[schemars(extend("format" = "date-time"))]
-    pub time: String,
+    pub time: Timestamp,
     /// `GET`.
     pub method: String,
     /// The request target, values of its query hidden unless secrets are shown.
@@ -39,8 +39,7 @@ pub struct Response {
     /// The packet with its last byte.
     pub packet: u64,
     /// That packet's time.
-    #[schemars(extend("format" = "date-time"))]
-    pub time: String,
+    pub time: Timestamp,
     /// The status code.
     pub status: u16,
     /// The reason phrase, empty where there is none.

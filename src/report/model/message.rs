@@ -1,5 +1,6 @@
 //! The messages of a connection one by one.
 
+use crate::time::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -12,8 +13,7 @@ pub struct Message {
     /// The packet with the header of its first frame.
     pub packet: u64,
     /// That packet's time.
-    #[schemars(extend("format" = "date-time"))]
-    pub time: String,
+    pub time: Timestamp,
     /// Seconds since the answer to the handshake; since the connection's first packet where no answer was seen.
     pub after: f64,
     /// `text` or `binary`; null where its first frame was not seen.

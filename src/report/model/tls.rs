@@ -1,6 +1,7 @@
 //! The TLS around a connection.
 
 use super::BothSides;
+use crate::time::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -36,8 +37,7 @@ pub struct Alert {
     /// The packet with its last byte.
     pub packet: u64,
     /// That packet's time.
-    #[schemars(extend("format" = "date-time"))]
-    pub time: String,
+    pub time: Timestamp,
     /// `warning` or `fatal`; without meaning in TLS 1.3. Null for any other number.
     #[schemars(extend("enum" = ["warning", "fatal", null]))]
     pub level: Option<&'static str>,
@@ -53,9 +53,7 @@ pub struct TlsSent {
     /// Bytes in them.
     pub bytes: u64,
     /// Time of the first.
-    #[schemars(extend("format" = "date-time"))]
-    pub first: Option<String>,
+    pub first: Option<Timestamp>,
     /// Time of the last.
-    #[schemars(extend("format" = "date-time"))]
-    pub last: Option<String>,
+    pub last: Option<Timestamp>,
 }

@@ -8,10 +8,11 @@ pub mod text;
 
 pub use bins::{Bins, Column, Count};
 
-use super::model::Connection;
+use super::model::{Connection, Report};
 use super::{Secrets, convert};
 use crate::connection as facts;
 use crate::limits;
+use crate::net::Endpoint;
 use crate::pipeline::Observer;
 use crate::rules::Finding;
 use crate::time::Timestamp;
@@ -27,9 +28,9 @@ pub struct Life {
     /// Its first packet.
     pub packet: u64,
     /// `10.0.0.5:51234`.
-    pub client: String,
+    pub client: Endpoint,
     /// `10.0.0.9:80`.
-    pub server: String,
+    pub server: Endpoint,
     /// `client-leg` and the like.
     pub role: &'static str,
     /// The request target, where it was seen.
@@ -85,22 +86,20 @@ impl End {
 
 impl Life {
     /// Of a connection.
-    pub fn of(connection: &Connection) -> Option<Life> {
-        let from = Timestamp::parse(&connection.started)?;
-        let until = Timestamp::parse(&connection.ended)?;
-        Some(Life {
+    pub fn of(connection: &Connection) -> Life {
+        Life {
             capture: connection.capture,
             stream: connection.tcp_stream,
             packet: connection.first_packet,
-            client: connection.client.clone(),
-            server: connection.server.clone(),
+            client: connection.client,
+            server: connection.server,
             role: connection.role,
             target: connection.request.as_ref().map(|request| request.target.clone()),
-            from,
-            until: until.max(from),
+            from: connection.started,
+            until: connection.ended.max(connection.started),
             end: End::of(connection),
             note: note(connection),
-        })
+        }
     }
 
     fn nanos(&self) -> i64 {
@@ -161,7 +160,7 @@ impl Timeline {
 
     /// Takes one connection.
     pub fn add(&mut self, connection: &Connection) {
-        let Some(life) = Life::of(connection) else { return };
+        let life = Life::of(connection);
         self.total = self.total.saturating_add(1);
         let end = &mut self.ends[life.end as usize];
         *end = end.saturating_add(1);
@@ -178,10 +177,10 @@ impl Timeline {
         }
     }
 
-    /// Of all connections.
-    pub fn of(connections: &[Connection]) -> Timeline {
+    /// Of all connections of a report.
+    pub fn of(report: &Report) -> Timeline {
         let mut timeline = Timeline::new(Secrets::Hidden);
-        connections.iter().for_each(|connection| timeline.add(connection));
+        report.connections.iter().for_each(|connection| timeline.add(connection));
         timeline
     }
 

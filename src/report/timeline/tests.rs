@@ -14,9 +14,9 @@ fn many(count: u64) -> Timeline {
     for n in 0..count {
         let mut connection = connection.clone();
         connection.tcp_stream = n as u32;
-        connection.started = at(n as f64).to_string();
+        connection.started = at(n as f64);
         // One in ten lives long; all of those end at once.
-        connection.ended = at(if n % 10 == 0 { 5_000.0 } else { n as f64 + 0.5 }).to_string();
+        connection.ended = at(if n % 10 == 0 { 5_000.0 } else { n as f64 + 0.5 });
         timeline.add(&connection);
     }
     timeline
@@ -24,7 +24,7 @@ fn many(count: u64) -> Timeline {
 
 #[test]
 fn few_are_drawn_one_by_one_in_order_of_their_packets() {
-    let timeline = Timeline::of(&report(vec![refused(3), refused(0)]).connections);
+    let timeline = Timeline::of(&report(vec![refused(3), refused(0)]));
     let streams: Vec<u32> = timeline.all().unwrap().iter().map(|life| life.stream).collect();
     assert_eq!(streams, [0, 3]);
     assert_eq!((timeline.total(), timeline.ended(End::Closed)), (2, 2));

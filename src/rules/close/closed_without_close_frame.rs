@@ -355,6 +355,13 @@ mod tests {
     }
 
     #[test]
+    fn a_gateway_whose_client_may_have_left_before_is_no_certain_culprit() {
+        let leg = || Scene::session("", "").messages(Client, 1).messages(Server, 1);
+        let finding = both(leg().gap(Server), leg().after(0.1).fin(Client)).finds(RULE.name);
+        assert_eq!((finding.blame, finding.confidence), (Blame::Gateway, Confidence::Likely));
+    }
+
+    #[test]
     fn missing_bytes_make_it_possible() {
         let finding = Scene::session("", "").messages(Client, 1).gap(Client).fin(Server).finds(RULE.name);
         assert_eq!((finding.confidence, finding.severity), (Confidence::Possible, Severity::Warning));
