@@ -412,6 +412,7 @@ impl Facts<'_> {
             kind,
             Violation::FramingLost
                 | Violation::HttpInStream
+                | Violation::TextInStream
                 | Violation::LengthTopBit
                 | Violation::Resynchronised { .. }
         ) {

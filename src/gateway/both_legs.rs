@@ -1,7 +1,7 @@
 //! Who ended a session, or made its answer, where the legs on both sides of the gateway were captured: whoever acted
 //! first.
 
-use super::sign::{Proof, Sign, first_sign, may_have_been_first};
+use super::sign::{Proof, Sign, at_fault, first_sign, may_have_been_first};
 use super::verdict::{Party, Reason, Verdict};
 use crate::confidence::Confidence;
 use crate::connection::{Connection, Outcome, Transport};
@@ -45,9 +45,12 @@ pub fn ending(legs: &Legs<'_>) -> Option<Verdict> {
         reasons.push(Reason { seen: None, text: format!("nothing ended the {leg}") });
     }
     let party = if first.proof == Proof::Foreign { Party::Network } else { first.party };
+    let fault = Some(legs).filter(|_| party == Party::Gateway).and_then(at_fault);
+    let blame = fault.as_ref().map_or(party, |(party, _)| *party);
+    reasons.splice(0..0, fault.map(|(_, reason)| reason));
     Some(Verdict {
         origin: party,
-        blame: party,
+        blame,
         confidence: confidence.min(pair.confidence),
         reasons,
         counter,
@@ -151,10 +154,10 @@ pub fn answer(legs: &Legs<'_>) -> Option<Verdict> {
             Party::Upstream,
             format!("the gateway answered {one} because {}", no_answer(upstream)),
         ),
-        (None, _) if client.outcome == Outcome::Garbled && upstream.outcome == Outcome::Garbled => {
+        (None, _) if client.outcome == Outcome::Garbled && same_bytes(client, upstream) => {
             (Party::Upstream, Party::Upstream, String::from("the upstream sent it, the gateway passed it on"))
         }
-        (None, None) if client.outcome == Outcome::Garbled && upstream.outcome == Outcome::Unanswered => (
+        (None, None) if client.outcome == Outcome::Garbled => (
             Party::Gateway,
             Party::Upstream,
             format!("the gateway sent bytes that are no HTTP because {}", no_answer(upstream)),
@@ -183,6 +186,14 @@ pub fn answer(legs: &Legs<'_>) -> Option<Verdict> {
         counter: None,
         settle: (legs.pair.confidence < Confidence::Certain).then_some(SETTLE_PAIR),
     })
+}
+
+/// Whether bytes that are no HTTP came through a gateway as they were.
+fn same_bytes(client: &Connection, upstream: &Connection) -> bool {
+    let (Some(one), Some(other)) = (client.garbled.as_deref(), upstream.garbled.as_deref()) else {
+        return false;
+    };
+    one.bytes.iter().zip(&other.bytes).all(|(one, other)| one == other)
 }
 
 /// The gateway gave the client a session, and its own attempt at the upstream came to nothing: it spoke, the upstream
@@ -283,11 +294,12 @@ const SETTLE_PAIR: &str =
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::{FirstEnd, Reset, ResetKind};
+    use crate::connection::{FirstEnd, Garbled, Reset, ResetKind};
     use crate::role::Role::{Client, Server};
     use crate::rules::Blame;
     use crate::rules::testing::{ANSWER, REQUEST, Scene, both};
     use crate::time::Timestamp;
+    use crate::websocket::Violation;
 
     fn ended(client: Scene, upstream: Scene) -> Verdict {
         both(client, upstream).legs(ending).unwrap()
@@ -306,6 +318,18 @@ mod tests {
         assert_eq!(verdict.reasons[0].text, "the upstream's 101 does not answer its request");
         // Who goes on with it took it for an answer.
         let verdict = ended(leg().after(0.05).close(Server, 1011, ""), leg().with(useless).fin(Client));
+        assert_eq!(verdict.blame, Party::Gateway);
+    }
+
+    #[test]
+    fn a_gateway_that_refuses_a_broken_frame_ends_the_session_for_its_sender() {
+        let broken = || leg().anomaly(Server, Violation::ReservedOpcode(3), b"\x83");
+        for client in [leg().after(0.05).fin(Server), leg().after(0.05).close(Server, 1000, "bad opcode 3")] {
+            let verdict = ended(client, broken().close(Client, 1002, ""));
+            assert_eq!((verdict.origin, verdict.blame), (Party::Gateway, Party::Upstream));
+            assert!(verdict.reasons[0].text.contains("a frame of the upstream"), "{verdict:?}");
+        }
+        let verdict = ended(leg().after(0.05).fin(Server), leg().close(Client, 1002, ""));
         assert_eq!(verdict.blame, Party::Gateway);
     }
 
@@ -388,6 +412,25 @@ mod tests {
         let upstream = Scene::tcp().request(REQUEST).fin(Server);
         let verdict = ended(leg().close(Server, 1014, "upstream"), upstream);
         assert_eq!((verdict.origin, verdict.blame), (Party::Gateway, Party::Upstream));
+    }
+
+    #[test]
+    fn bytes_that_are_no_http_are_the_gateways_where_the_upstream_sent_others() {
+        let said = |bytes: &'static [u8]| {
+            Scene::tcp().request(REQUEST).with(move |leg| {
+                let (seen, bytes) = (leg.last, bytes.into());
+                leg.garbled = Some(Box::new(Garbled { seen, bytes, unfinished: false }));
+                leg.outcome = Outcome::Garbled;
+            })
+        };
+        let made = |client, upstream| both(said(client), said(upstream)).legs(answer).unwrap();
+        let verdict = made(b"SSH-2.0", b"SSH-2.0-OpenSSH");
+        assert_eq!((verdict.origin, verdict.blame), (Party::Upstream, Party::Upstream));
+        let verdict = made(b"Error occurred", b"SSH-2.0-OpenSSH");
+        assert_eq!((verdict.origin, verdict.blame), (Party::Gateway, Party::Upstream));
+        assert!(
+            verdict.reasons[0].text.contains("because the upstream answered with bytes that are no HTTP")
+        );
     }
 
     #[test]

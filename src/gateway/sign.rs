@@ -1,8 +1,9 @@
 //! The signs by which the legs of a session show who gave it up.
 
-use super::verdict::Party;
+use super::verdict::{Party, Reason};
 use crate::capture::Seen;
-use crate::connection::{Connection, FirstEnd, Transport};
+use crate::connection::{Anomaly, Connection, FirstEnd, Transport};
+use crate::legs::Legs;
 use crate::role::Role;
 use crate::time::Timestamp;
 
@@ -72,6 +73,24 @@ pub(super) fn first_sign(
     let (seen, what, proof) = [close, end].into_iter().flatten().min_by_key(|(seen, ..)| seen.at)?;
     let on_upstream = matches!((party, role), (Party::Upstream, _) | (Party::Gateway, Role::Client));
     Some(Sign { at: at(seen), seen, party, on_upstream, what, proof })
+}
+
+/// The end whose frames were the reason for which a gateway that speaks WebSocket itself gave the session up: they break the
+/// protocol, and its Close on that leg says so.
+pub(super) fn at_fault(legs: &Legs<'_>) -> Option<(Party, Reason)> {
+    let legs = [(legs.upstream, Role::Client, Party::Upstream), (legs.client, Role::Server, Party::Client)];
+    legs.into_iter().find_map(|(leg, gateway, party)| {
+        let close =
+            leg.first_close(gateway).filter(|close| matches!(close.code, Some(1002 | 1003 | 1007)))?;
+        let before = |anomaly: &&Anomaly| anomaly.from != gateway && anomaly.seen.packet <= close.seen.packet;
+        let fault = leg.anomalies.iter().find(before)?;
+        let code = close.code.unwrap_or_default();
+        let text = format!(
+            "the gateway answered a frame of the {} that breaks the protocol with Close {code}",
+            party.name()
+        );
+        Some((party, Reason { seen: Some(fault.seen), text }))
+    })
 }
 
 /// The sign of an endpoint that came first, although the gateway seems to have been earlier on the other leg: by a little, by

@@ -22,7 +22,9 @@ pub struct Attempts<'a> {
     pub fate: Fate,
     /// Each attempt, by time.
     pub tried: Vec<&'a Unused>,
-    /// Whether the gateway began as soon as it was asked, and answered as soon as the last of them had failed.
+    /// Whether the gateway began as soon as it was asked.
+    pub began_at_once: bool,
+    /// Whether it did, and answered as soon as the last of them had failed.
     pub is_at_once: bool,
 }
 
@@ -170,7 +172,8 @@ pub fn unreached<'a>(client: &Connection, unconnected: &'a Unconnected) -> Optio
         at_once || gave_up
     };
     let is_in_turn = upstreams.len() == 1 || tried.windows(2).all(ended_before_the_next);
-    (sure && is_in_turn).then_some(Attempts { upstreams, fate, tried, is_at_once: at_once && gave_up })
+    let is_at_once = at_once && gave_up;
+    (sure && is_in_turn).then_some(Attempts { upstreams, fate, tried, began_at_once: at_once, is_at_once })
 }
 
 /// Connections that the gateway may have made for this client: those that failed, and those that did not.

@@ -56,6 +56,11 @@ pub(super) fn own(product: &str, response: &Response) -> Option<Explanation> {
             "add a map for this host and path to remap.config, and compare the Host that the client sends",
         ),
         ("H2O", 502) => h2o(&response.body),
+        ("tinyproxy", 500) => Some(Explanation {
+            meaning: "tinyproxy gives this page where it gets no connection to what it was asked for, or none within its Timeout",
+            help: "start the upstream, or correct its address in the request or at ReversePath; tinyproxy's log has the reason",
+            blame: Some(Blame::Upstream),
+        }),
         _ => None,
     }
 }

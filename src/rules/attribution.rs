@@ -104,11 +104,15 @@ impl Outer<'_> {
         let servers =
             matches!(finding.blame, Blame::Server | Blame::Upstream | Blame::Gateway | Blame::Unknown);
         match subject(finding.rule.name) {
-            Answer if !self.forwarded => finding.blame = Blame::Gateway,
+            // An error of the upstream's own stays that, whatever the gateway made of the request.
+            Answer if !self.forwarded && !self.is_error_of_upstream(finding) => {
+                finding.blame = Blame::Gateway
+            }
             // A client that hardly waited proves nothing of the upstream.
             Answer if finding.origin == Some(Origin::Client) => {}
             Answer => self.answer(finding),
             Ending if servers || finding.origin != Some(Origin::Client) => self.ending(finding),
+            Ending if finding.rule.name == "closed-without-close-frame" => self.left(finding),
             Negotiation if servers || finding.blame == Blame::Nobody => negotiated(self.legs, finding),
             Fields if servers && altered(self.legs, self.upstream, finding) => self.fields(finding),
             Time => finding.blame = slow(self.upstream),
@@ -156,6 +160,37 @@ impl Outer<'_> {
         }
     }
 
+    fn is_error_of_upstream(&self, finding: &Finding) -> bool {
+        finding.rule.name == "gateway-error-before-upgrade"
+            && self.answer.as_ref().is_some_and(|verdict| verdict.origin == Party::Upstream)
+    }
+
+    /// A client that leaves after its upstream had, which the gateway did not tell it.
+    fn left(&self, finding: &mut Finding) {
+        let legs = self.legs;
+        let verdict = self
+            .ending
+            .as_ref()
+            .filter(|verdict| verdict.origin == Party::Upstream && verdict.confidence >= Confidence::Likely);
+        let reason = verdict.and_then(|verdict| verdict.reasons.first());
+        let Some((verdict, ended, text)) =
+            verdict.zip(reason).and_then(|(verdict, reason)| Some((verdict, reason.seen?, &reason.text)))
+        else {
+            return;
+        };
+        let late = finding.seen.at.nanos_since(legs.upstream_time(ended)) - legs.pair.clock.uncertainty;
+        if late < UNTOLD {
+            return;
+        }
+        let late = super::quote::seconds(late as f64 / 1e9);
+        finding.blame = Blame::Upstream;
+        finding.confidence = finding.confidence.min(verdict.confidence);
+        finding.message.push_str(&format!(
+            "; both legs were captured: {text} came {late} before, and the gateway did not tell the client"
+        ));
+        finding.help = "find out why the upstream ended the session first, and why the gateway kept the client's connection open after that".into();
+    }
+
     fn ending(&self, finding: &mut Finding) {
         let verdict = self.ending.as_ref();
         let is_upstreams = |verdict: &Verdict| {
@@ -182,7 +217,22 @@ impl Outer<'_> {
         finding.help = "find what writes this field of the handshake in the gateway, and let it pass on what the client and the upstream sent".into();
     }
 
+    /// Bytes that are no frame and no error page: whoever made them, the leg behind the gateway shows it.
+    fn strange(&self, finding: &mut Finding) {
+        let whole = super::trust::doubt(self.legs.upstream, Role::Server).is_none();
+        if self.is_on_upstream(finding) {
+            finding.blame = Blame::Upstream;
+        } else if whole {
+            (finding.origin, finding.blame) = (Some(Origin::Gateway), Blame::Gateway);
+            finding.message.push_str("; both legs were captured: the upstream did not send it");
+        }
+    }
+
     fn http_bytes(&self, finding: &mut Finding) {
+        if finding.origin == Some(Origin::Server) && self.is_sure {
+            self.strange(finding);
+            return;
+        }
         let verdict = self.ending.as_ref().filter(|verdict| verdict.blame == Party::Upstream);
         if let Some(verdict) = verdict.filter(|_| !self.is_on_upstream(finding)) {
             let (spoke, confidence) = (finding.origin, finding.confidence);
@@ -191,6 +241,9 @@ impl Outer<'_> {
         }
     }
 }
+
+/// Nanoseconds that an end on the upstream leg may take to the client without having been kept from it.
+const UNTOLD: i64 = 500_000_000;
 
 /// Says of an upstream's refusal which fields of the request it got from the gateway and not from the client: servers hold
 /// `Origin` against a list, or against `Host`.
@@ -261,6 +314,8 @@ fn inner(legs: &Legs<'_>, finding: &mut Finding, forwarded: bool, alone: bool) {
     match finding.blame {
         Blame::Server if who == Answer && !forwarded => finding.blame = Blame::Gateway,
         Blame::Server => finding.blame = Blame::Upstream,
+        // What is in a message, and how long it is, stays its author's, whoever frames it.
+        Blame::Client if finding.rule.name == "close-reports-peer-violation" && is_about_content(legs) => {}
         Blame::Client if !copied => finding.blame = Blame::Gateway,
         _ => {}
     }
@@ -271,6 +326,12 @@ fn inner(legs: &Legs<'_>, finding: &mut Finding, forwarded: bool, alone: bool) {
     if who == Negotiation && removed && finding.blame != Blame::Nobody {
         finding.blame = Blame::Gateway;
     }
+}
+
+/// Whether the upstream closed over what a message is or how long it is, and not over how it is framed.
+fn is_about_content(legs: &Legs<'_>) -> bool {
+    let close = legs.upstream.first_close(Role::Server);
+    close.is_some_and(|close| matches!(close.code, Some(1003 | 1007 | 1009)))
 }
 
 /// Says of an answer to the upgrade that the gateway first asked another service, and what that answered.

@@ -45,6 +45,8 @@ mod subprotocol;
 pub(crate) mod testing;
 #[cfg(test)]
 mod testing_legs;
+#[cfg(test)]
+mod tests_attribution;
 mod tls;
 mod transport;
 mod trust;
@@ -155,6 +157,7 @@ pub static RULES: &[&Rule] = &[
     &gateway::handshake_answer_altered::RULE,
     &gateway::gateway_accepted_before_upstream::RULE,
     &gateway::close_1014_from_client::RULE,
+    &gateway::frames_not_passed_on::RULE,
     &transport::tcp_connect_failed::RULE,
     &transport::silent_drop::RULE,
     &transport::rst_foreign_origin::RULE,

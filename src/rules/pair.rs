@@ -183,6 +183,17 @@ fn join(legs: &Legs<'_>, selection: &Selection, client: &mut Vec<Finding>, upstr
             absorb(legs, same, &finding);
             continue;
         }
+        // What the client's own request lacks a gateway cannot pass on.
+        let lacked = client.iter_mut().find(|root| {
+            OF_REQUESTS.contains(&root.rule.name)
+                && OF_REQUESTS.contains(&finding.rule.name)
+                && selection.hides(root, &finding)
+        });
+        if let Some(lacked) = lacked {
+            absorb(legs, lacked, &finding);
+            lacked.consequences.push(finding);
+            continue;
+        }
         let root = client.iter_mut().find(|root| root.explains(&finding));
         match root {
             // Where the upstream is the cause, a gateway that hides it does not make it a consequence.
@@ -243,6 +254,10 @@ fn tells(known: &Evidence, new: &Evidence) -> bool {
     let alike = known.text.contains(&new.text) || new.text.contains(&known.text);
     known.packet == new.packet && (alike || known.text.starts_with("upstream leg: "))
 }
+
+/// Rules of what makes a request an upgrade.
+const OF_REQUESTS: [&str; 3] =
+    ["request-upgrade-missing", "request-connection-upgrade-missing", "request-key-invalid"];
 
 /// Lines of evidence of one finding about a pair.
 pub(super) const EVIDENCE: usize = 10;

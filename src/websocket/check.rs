@@ -167,6 +167,35 @@ fn opens_http(bytes: &[u8]) -> Option<bool> {
     if undecided { None } else { Some(false) }
 }
 
+/// What begins at a place where a frame should and none can; `None` where more bytes are needed to say.
+#[inline]
+pub(super) fn stranger(bytes: &[u8]) -> Option<Option<Violation>> {
+    match bytes.first() {
+        // As frames these have RSV1 with an opcode that none may have, RSV2 or RSV3; A and B begin a compressed message.
+        Some(b' '..=b'?' | b'C'..=b'~') => opens_text(bytes),
+        _ => Some(None),
+    }
+}
+
+#[cold]
+fn opens_text(bytes: &[u8]) -> Option<Option<Violation>> {
+    match is_http(bytes) {
+        Some(true) => return Some(Some(Violation::HttpInStream)),
+        None => return None,
+        Some(false) => {}
+    }
+    let letter = |byte: &u8| matches!(byte, b' '..=b'~' | b'\r' | b'\n' | b'\t');
+    let beginning = bytes.get(..bytes.len().min(TEXT)).unwrap_or_default();
+    match beginning.iter().all(letter) {
+        true if beginning.len() < TEXT => None,
+        true => Some(Some(Violation::TextInStream)),
+        false => Some(None),
+    }
+}
+
+/// Bytes that must all be letters where text is to be more likely than a frame that breaks several rules at once.
+const TEXT: usize = 8;
+
 const HTTP: [&[u8]; 9] =
     [b"HTTP/1.", b"GET /", b"POST /", b"HEAD /", b"PUT /", b"PATCH /", b"DELETE /", b"OPTIONS ", b"CONNECT "];
 
@@ -226,6 +255,28 @@ mod tests {
         }
         for other in [&b"HTTP/2"[..], b"GETS", b"\x81\x05hello", b"PUT X"] {
             assert_eq!(is_http(other), Some(false));
+        }
+    }
+
+    #[test]
+    fn text_is_known_by_letters_that_no_frame_begins_with() {
+        use Violation::{HttpInStream, TextInStream};
+        for (bytes, what) in [
+            (&b"Error occurred while"[..], Some(TextInStream)),
+            (b"502 nope\r\n", Some(TextInStream)),
+            (b"HTTP/1.1 502 Bad", Some(HttpInStream)),
+            (b"Error \x80\x80\x80", None),
+            (b"\x81\x05hello there", None),
+            // With permessage-deflate that is the beginning of a message.
+            (b"All is well so far", None),
+        ] {
+            assert_eq!(stranger(bytes), Some(what), "{}", String::from_utf8_lossy(bytes));
+        }
+        for cut in 1..TEXT {
+            assert_eq!(stranger(&b"Error occurred"[..cut]), None);
+        }
+        for first in (b' '..=b'~').filter(|first| !matches!(first, b'@' | b'A' | b'B')) {
+            assert_ne!(faults(&[first, 5], Masking::Unmasked, Message::Open), []);
         }
     }
 

@@ -4,7 +4,7 @@
 //! frame's own length, as long as the bytes still look like frames; else framing is lost, which is told once, and the
 //! next frame is searched for ([`super::resume`]).
 
-use super::check::{Faults, Message, is_http};
+use super::check::{Faults, Message, is_http, stranger};
 use super::close::{CloseFlaw, ClosePayload};
 use super::control::{Control, Quote, is_odd_close, unmasked};
 use super::event::{FrameEvent, FrameSink, Masking, Violation};
@@ -196,10 +196,10 @@ impl Decoder {
     #[inline]
     fn open(&mut self, at: u64, rest: &[u8], seen: Seen, sink: &mut impl FrameSink) -> usize {
         self.start = at;
-        let http = is_http(rest);
+        let stranger = stranger(rest);
         // Where it was made: a copy of a header would wait for the stores of its fields.
         match &FrameHeader::parse(rest) {
-            Some(header) if http == Some(false) => {
+            Some(header) if stranger == Some(None) => {
                 let body = rest.get(usize::from(header.header_len)..).unwrap_or_default();
                 let opening = Opening { header, first: seen, seen, earlier: &[], rest, body };
                 match self.begin(&opening, sink) {
@@ -208,8 +208,8 @@ impl Decoder {
                     None => 1,
                 }
             }
-            _ if http == Some(true) => {
-                self.lose(Violation::HttpInStream, Quote::of(&[], rest), seen, sink);
+            _ if let Some(Some(kind)) = stranger => {
+                self.lose(kind, Quote::of(&[], rest), seen, sink);
                 1
             }
             _ => {
@@ -234,12 +234,12 @@ impl Decoder {
         self.start = at.saturating_sub(have as u64);
         let all = joined(earlier, rest);
         let all = all.get(..have.saturating_add(rest.len()).min(LONGEST_HEADER)).unwrap_or_default();
-        let http = is_http(all);
+        let stranger = stranger(all);
         match FrameHeader::parse(all) {
-            Some(header) if http == Some(false) => {
+            Some(header) if stranger == Some(None) => {
                 let used = usize::from(header.header_len).checked_sub(have);
                 let Some((used, body)) = used.and_then(|used| Some((used, rest.get(used..)?))) else {
-                    // It waited for more because it began like HTTP, and is neither that nor a lawful frame.
+                    // It waited for more because it began like text, and is neither that nor a lawful frame.
                     self.lose(Violation::FramingLost, Quote::of(earlier, rest), seen, sink);
                     return 0;
                 };
@@ -247,8 +247,8 @@ impl Decoder {
                 let opening = Opening { header: &header, first, seen, earlier, rest, body };
                 self.begin(&opening, sink).map_or(0, |body| body.saturating_add(used))
             }
-            _ if http == Some(true) => {
-                self.lose(Violation::HttpInStream, Quote::of(earlier, rest), seen, sink);
+            _ if let Some(Some(kind)) = stranger => {
+                self.lose(kind, Quote::of(earlier, rest), seen, sink);
                 0
             }
             _ => {

@@ -138,6 +138,8 @@ pub enum Violation {
     SecondClose,
     /// An HTTP message where a frame should begin. Framing is lost with it.
     HttpInStream,
+    /// Other text where a frame should begin. Framing is lost with it.
+    TextInStream,
     /// Bytes where no frame can begin: framing was lost here.
     FramingLost,
     /// After a gap or lost framing, frames are read again from here.

@@ -6,16 +6,17 @@ use crate::websocket::Violation;
 
 rule! {
     /// # What it finds
-    /// An HTTP message where a frame should begin.
+    /// An HTTP message, or other text, where a frame should begin.
     ///
     /// # Why it matters
-    /// Read as a frame, `HTTP` is FIN=0, RSV1=1, opcode 8. So clients report `RSV1 must be clear` or
+    /// Read as a frame, `HTTP` is FIN=0, RSV1=1, opcode 8, and other text is no better. So clients report `RSV1 must be clear` or
     /// `Invalid frame header`, and a meaningful close code before it turns into 1006.
     ///
     /// # What causes it
     /// A web framework that writes its normal response to a connection that was already upgraded, as Werkzeug, Flask's
     /// development server, does at the end of every session of Flask-Sock; two upgrade handlers on one server; or a proxy
-    /// that sends its error page down an open tunnel.
+    /// that sends its error page down an open tunnel. http-proxy-middleware 2, and so the development server of webpack, writes
+    /// `Error occurred while trying to proxy` into the session when its upstream breaks away.
     ///
     /// # How to fix
     /// Return no response from a handler that has upgraded. Node: one `upgrade` listener that answers a path, ws with
@@ -23,7 +24,7 @@ rule! {
     /// own error page.
     ///
     /// # What it does not report
-    /// Text that begins with `HTTP/` inside a frame. Where bytes of either side are missing it is a warning,
+    /// Text inside a frame, and text that begins with the letter A or B, as a compressed message may. Where bytes of either side are missing it is a warning,
     /// and only possible. Behind a closing handshake in good order it is a warning: nobody reads there any more.
     pub static RULE = "WS-FR-010" "http-bytes-in-stream" {
         severity: Error, category: Frame, reference: "RFC 6455 §5.2",
@@ -36,12 +37,17 @@ rule! {
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     // Where bytes of either side are missing, the upgrade may be another one than it seems.
     let lacks = trust::doubt(connection, Role::Client).or_else(|| trust::doubt(connection, Role::Server));
-    for anomaly in connection.anomalies.iter().filter(|anomaly| anomaly.kind == Violation::HttpInStream) {
+    let strange =
+        |anomaly: &&Anomaly| matches!(anomaly.kind, Violation::HttpInStream | Violation::TextInStream);
+    for anomaly in connection.anomalies.iter().filter(strange) {
         let line = String::from_utf8_lossy(&anomaly.quote).replace(['\r', '\n'], " ");
         let page = is_error_page(&anomaly.quote);
         let closed = closed(connection, anomaly);
-        let mut finding =
-            super::violation(&RULE, connection, anomaly, "HTTP message in the WebSocket stream");
+        let title = match anomaly.kind {
+            Violation::HttpInStream => "HTTP message in the WebSocket stream",
+            _ => "text in the WebSocket stream",
+        };
+        let mut finding = super::violation(&RULE, connection, anomaly, title);
         if page {
             finding = finding.origin(Origin::Gateway).blame(Blame::Gateway);
         }
@@ -51,16 +57,19 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                 .at_most(if lacks.is_some() || closed.is_some() { Severity::Warning } else { Severity::Error })
                 .shows_all(anomaly.seen, lacks.clone().into_iter().collect())
                 .message(format!(
-                    "the {} sent {} where a frame should begin; read as a frame it has RSV1 set and opcode 8{}{}",
+                    "the {} sent {} where a frame should begin; read as a frame it has {}{}{}",
                     anomaly.from.name(),
                     quote::quoted(line.trim_end()),
+                    as_frame(&anomaly.quote),
                     if page { "; it is what a proxy says whose upstream failed" } else { "" },
                     closed.map_or(String::new(), |close| format!(
                         "; it came behind its {}, and both sides closed with that code",
                         quote::close(close)
                     ))
                 ))
-                .help(if refused_late(connection, anomaly) {
+                .help(if page {
+                    "find out why what stands behind the proxy failed or broke away at this second, and update the proxy, or let it end the connection in place of writing into it"
+                } else if refused_late(connection, anomaly) {
                     "let the client be as new as the server: Socket.IO answers so after the 101 to what it does not take, such as EIO=3 of a client of version 2 (allowEIO3 lets it in)"
                 } else {
                     "return no HTTP response from a handler that has upgraded, and look for a proxy that writes error pages into open tunnels"
@@ -85,9 +94,21 @@ fn refused_late(connection: &Connection, anomaly: &Anomaly) -> bool {
         && engine_io::version(connection).is_some_and(|version| version != "4")
 }
 
-/// Whether the bytes begin an answer with 502, 503 or 504.
+/// Whether the bytes begin an answer with 502, 503 or 504, or what http-proxy-middleware writes in their place: seen of 2.0.12.
 fn is_error_page(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"HTTP/1.") && matches!(bytes.get(8..12), Some(b" 502" | b" 503" | b" 504"))
+    let answer =
+        bytes.starts_with(b"HTTP/1.") && matches!(bytes.get(8..12), Some(b" 502" | b" 503" | b" 504"));
+    answer || bytes.starts_with(b"Error occurred w")
+}
+
+/// What a library takes the first letter for: `RSV1 set and opcode 8`.
+fn as_frame(bytes: &[u8]) -> String {
+    let first = bytes.first().copied().unwrap_or_default();
+    let set: Vec<&str> = [(0x40, "RSV1"), (0x20, "RSV2"), (0x10, "RSV3")]
+        .into_iter()
+        .filter_map(|(bit, name)| (first & bit != 0).then_some(name))
+        .collect();
+    format!("{} set and opcode {}", quote::list(&set), first & 0x0F)
 }
 
 #[cfg(test)]
@@ -96,7 +117,7 @@ mod tests {
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::{ANSWER, REQUEST, Scene, both};
     use crate::rules::{Blame, Origin, Severity};
-    use crate::websocket::Violation::{self, HttpInStream, Rsv23};
+    use crate::websocket::Violation::{self, HttpInStream, Rsv23, TextInStream};
 
     #[test]
     fn a_response_after_a_close_is_the_root_of_what_follows() {
@@ -110,6 +131,23 @@ mod tests {
         assert_eq!((findings[0].rule.name, findings[0].blame), (RULE.name, Blame::Server));
         assert!(findings[0].message.contains("HTTP/1.1 204 No"));
         assert!(findings[0].consequences.iter().any(|below| below.rule.name == "rsv-bits-misused"));
+    }
+
+    #[test]
+    fn what_a_development_server_writes_into_the_session_is_no_frame() {
+        let text = b"Error occurred while trying to proxy";
+        let finding = Scene::session("", "").anomaly(Server, TextInStream, text).fin(Server).finds(RULE.name);
+        assert_eq!((finding.title.as_ref(), finding.blame), ("text in the WebSocket stream", Blame::Gateway));
+        assert!(
+            finding.message.contains("RSV1 set and opcode 5; it is what a proxy says"),
+            "{}",
+            finding.message
+        );
+        assert!(finding.help.starts_with("find out why what stands"), "{}", finding.help);
+        let other =
+            Scene::session("", "").anomaly(Server, TextInStream, b"panic: no such t").finds(RULE.name);
+        assert_eq!(other.blame, Blame::Server);
+        assert!(other.message.contains("RSV1, RSV2 and RSV3 set and opcode 0"), "{}", other.message);
     }
 
     #[test]

@@ -1,13 +1,14 @@
 use crate::connection::{Anomaly, Close, Connection};
-use crate::gateway::{Party, ending};
+use crate::gateway::{Party, Verdict, ending};
 use crate::legs::Legs;
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Check, Context, Finding, Origin, pair, quote};
+use crate::rules::{Blame, Check, Confidence, Context, Finding, Origin, pair, quote, trust};
 
 rule! {
     /// # What it finds
-    /// A Close that one leg carries and that nobody sent on the other: the gateway made it.
+    /// A Close that one leg carries and that nobody sent on the other: the gateway made it. So it is with a Close 1000 or 1001
+    /// to the client of an upstream that broke away without one.
     ///
     /// # Why it matters
     /// The code that the program sees was never sent by the program at the other end. Looking for it there is wasted.
@@ -15,7 +16,8 @@ rule! {
     /// # What causes it
     /// Gateways that speak WebSocket themselves close when their upstream fails (1014, 1011), is idle (1001), or when
     /// they stop. Caddy sends 1001 without a reason to both sides when it stops or its configuration is reloaded; 2.6
-    /// forgets the mask on the upstream's leg, so that the upstream answers with 1002. lighttpd sends 1011 and 1001.
+    /// forgets the mask on the upstream's leg, so that the upstream answers with 1002. lighttpd sends 1011 and 1001. Proxies in Go
+    /// on gorilla/websocket, such as oxy, send 1000 with the text of their own error as the reason.
     ///
     /// # How to fix
     /// Read the gateway's log at that second. For Caddy, avoid reloads or set `stream_close_delay`. For a relay, look at
@@ -33,10 +35,12 @@ rule! {
 
 fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let Some(legs) = context.legs else { return };
-    let (Some(close), Some(verdict)) = (super::injected(&legs), ending(&legs)) else { return };
-    if answers_fault(&legs, close) {
+    let Some(verdict) = ending(&legs) else { return };
+    if let Some(close) = glossed_over(&legs, &verdict) {
+        found.push(pair::because(&verdict, told_as_normal(&legs, &verdict, close)));
         return;
     }
+    let Some(close) = super::injected(&legs).filter(|close| !answers_fault(&legs, close)) else { return };
     let (leg, other) = match close.from {
         Role::Server => ("client leg", "upstream"),
         Role::Client => ("upstream leg", "client"),
@@ -67,6 +71,29 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
                 _ => "read the gateway's log at this second: a reload, a timer, or a limit",
             }),
     ));
+}
+
+/// A Close as after a session in good order, by which a gateway tells its client that the upstream broke away.
+fn glossed_over<'a>(legs: &Legs<'a>, verdict: &Verdict) -> Option<&'a Close> {
+    let close = legs.client.closes.first().filter(|close| close.from == Role::Server)?;
+    let normal = matches!(close.code, None | Some(1000 | 1001));
+    let broke = verdict.origin == Party::Upstream && legs.upstream.closes.is_empty();
+    let sure =
+        verdict.confidence >= Confidence::Likely && trust::doubt(legs.upstream, Role::Server).is_none();
+    (normal && broke && sure).then_some(close)
+}
+
+fn told_as_normal(legs: &Legs<'_>, verdict: &Verdict, close: &Close) -> Finding {
+    pair::about(&RULE, legs, close.seen, "gateway told a broken upstream as a normal end")
+        .confidence(verdict.confidence)
+        .origin(Origin::Gateway)
+        .blame(Blame::Upstream)
+        .message(format!(
+            "the upstream ended TCP with {} and no Close, and the gateway told the client {}, a code for sessions that end in good order",
+            quote::ending(legs.upstream),
+            quote::close(close)
+        ))
+        .help("find out why the upstream broke away, and let the gateway say so to its client, with 1011 or 1014")
 }
 
 /// Whether it is with good reason that the gateway, an end of this leg, accuses the other end of its frames.
@@ -107,6 +134,20 @@ mod tests {
         let (findings, _) = both(client, leg().reset(Server)).findings();
         assert_eq!(findings[0].rule.name, "close-1014-bad-gateway");
         assert_eq!(findings[0].blame, Blame::Upstream);
+    }
+
+    #[test]
+    fn a_normal_end_in_place_of_a_broken_upstream_is_told() {
+        let client = |code| leg().after(0.01).close(Server, code, "read tcp: connection reset by peer");
+        for code in [1000, 1001] {
+            let finding = both(client(code), leg().reset(Server)).finds(RULE.name);
+            assert_eq!(finding.blame, Blame::Upstream);
+            assert!(finding.message.contains("ended TCP with RST and no Close"), "{}", finding.message);
+        }
+        // 1011 says that something failed.
+        both(client(1011), leg().reset(Server)).silent(RULE.name);
+        both(client(1000), leg().close(Server, 1000, "").fin(Server)).silent(RULE.name);
+        both(client(1000), leg().gap(Server).reset(Server)).silent(RULE.name);
     }
 
     #[test]

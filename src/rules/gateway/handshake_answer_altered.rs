@@ -21,15 +21,15 @@ rule! {
     ///
     /// # How to fix
     /// Connect to the upstream first and pass its answer on. Raise the gateway's time limit for the upgrade, and look for
-    /// a rule in it that refuses this answer. Where the upstream's 101 has no valid `Sec-WebSocket-Accept`, the gateway is
-    /// right to refuse it, and the upstream is to be mended.
+    /// a rule in it that refuses this answer. Where the upstream's 101 has no valid `Sec-WebSocket-Accept`, or neither
+    /// `Upgrade` nor `Connection` as it must, the gateway is right to refuse it, and the upstream is to be mended.
     ///
     /// # What it does not report
     /// A 502 or 504 for an upstream that gave no answer, which is how it should be, and HTTP/2, where 200 is success.
     pub static RULE = "WS-GW-015" "handshake-answer-altered" {
         severity: Error, category: Gateway, reference: "RFC 6455 §4.2.2; RFC 9110 §15.6.3",
         explains: ["handshake-unanswered", "client-aborts-after-101", "closed-without-close-frame", "gateway-accepted-before-upstream", "gateway-error-before-upgrade",
-            "response-not-101", "response-200-upgrade-ignored", "response-accept-invalid", "handshake-slow"], asked_on: [Legs], check: Check::InContext(check),
+            "response-not-101", "response-200-upgrade-ignored", "response-accept-invalid", "response-upgrade-headers-invalid", "handshake-slow"], asked_on: [Legs], check: Check::InContext(check),
     }
 }
 
@@ -49,6 +49,12 @@ fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     // Each leg in the words of its own protocol: 101, or 2xx to an extended CONNECT.
     let (what, severity, blame, help) = match (trust::switched(legs.client), trust::switched(legs.upstream)) {
         (true, true) => return,
+        (false, true) if lacks_fields(legs.upstream) => (
+            "the gateway refused the client, because the upstream's 101 lacks its upgrade fields",
+            Severity::Error,
+            Blame::Upstream,
+            "let the upstream send Upgrade: websocket and Connection: Upgrade with its 101: the gateway is right to refuse it",
+        ),
         (false, true) if proves_nothing(legs.upstream) => (
             "the gateway refused the client, because the upstream's 101 does not answer its request",
             Severity::Error,
@@ -108,6 +114,16 @@ fn proves_nothing(upstream: &Connection) -> bool {
     let asked = upstream.request.as_ref().filter(|request| trust::is_http1(request) && request.key.is_some());
     let proven = upstream.response.as_ref().is_some_and(|answer| answer.accept_valid == Some(true));
     asked.is_some() && !proven && trust::knows_fields(upstream)
+}
+
+/// Whether an upstream's 101 does not say that it upgrades, which a gateway may demand as a client does.
+fn lacks_fields(upstream: &Connection) -> bool {
+    let http1 = upstream.request.as_ref().is_some_and(trust::is_http1);
+    let lacks = upstream.response.as_ref().is_some_and(|answer| {
+        let head = &answer.head.head;
+        !head.names_websocket() || !head.names_upgrade()
+    });
+    http1 && lacks && trust::knows_fields(upstream)
 }
 
 /// The upstream's 101 never reached the client, although it was still there.
@@ -193,6 +209,12 @@ mod tests {
         let (findings, rest) = both(refused("502 Bad Gateway"), unproven()).findings();
         assert_eq!((findings[0].rule.name, findings[0].blame), (RULE.name, Blame::Upstream));
         assert!(findings[0].message.contains("does not answer its request"), "{}", findings[0].message);
+        assert_eq!(rest.len(), 0, "{rest:#?}");
+        let bare = ANSWER.replace("Upgrade: websocket\r\n", "");
+        let upstream = Scene::tcp().request(REQUEST).answer(&bare, "").invalid();
+        let (findings, rest) = both(refused("502 Bad Gateway"), upstream.fin(Client)).findings();
+        assert_eq!((findings[0].rule.name, findings[0].blame), (RULE.name, Blame::Upstream));
+        assert!(findings[0].message.contains("lacks its upgrade fields"), "{}", findings[0].message);
         assert_eq!(rest.len(), 0, "{rest:#?}");
         let finding = both(refused("502 Bad Gateway"), refused("403 Forbidden")).finds(RULE.name);
         assert_eq!((finding.blame, finding.severity), (Blame::Upstream, Severity::Warning));

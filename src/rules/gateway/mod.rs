@@ -4,6 +4,7 @@ pub(super) mod close_1014_bad_gateway;
 pub(super) mod close_1014_from_client;
 pub(super) mod close_1014_rejected_by_peer;
 pub(super) mod close_rewritten_between_legs;
+pub(super) mod frames_not_passed_on;
 pub(super) mod gateway_accepted_before_upstream;
 pub(super) mod gateway_block_page;
 pub(in crate::rules) mod gateway_error_before_upgrade;

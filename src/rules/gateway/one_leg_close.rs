@@ -1,5 +1,5 @@
 use crate::capture::Seen;
-use crate::connection::{Connection, Span};
+use crate::connection::{Connection, Outcome, Span};
 use crate::gateway::{Kind, Parting, Party, TIMERS, ending, identify};
 use crate::legs::Legs;
 use crate::role::Role;
@@ -35,7 +35,9 @@ rule! {
 fn check(_: &Connection, context: &Context<'_>, found: &mut Vec<Finding>) {
     let Some(legs) = context.legs else { return };
     let Some(verdict) = ending(&legs).filter(|verdict| verdict.blame == Party::Gateway) else { return };
-    if super::injected(&legs).is_some() || legs.client.frames.is_none() {
+    // What is no session nobody has to keep.
+    let none = legs.client.outcome == Outcome::Invalid;
+    if none || super::injected(&legs).is_some() || legs.client.frames.is_none() {
         return;
     }
     let Some(end) = verdict.reasons.first().and_then(|reason| reason.seen) else { return };
@@ -263,8 +265,9 @@ mod tests {
     }
 
     #[test]
-    fn what_was_passed_on_is_silent() {
+    fn what_was_passed_on_and_what_was_no_session_is_silent() {
         let leg = || Scene::session("", "").messages(Client, 1);
+        both(leg().invalid().fin(Server), leg().invalid()).silent(RULE.name);
         both(leg().after(0.1).fin(Server), leg().fin(Server)).silent(RULE.name);
         both(leg().fin(Client), leg().after(0.1).fin(Client)).silent(RULE.name);
     }

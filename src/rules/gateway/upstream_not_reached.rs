@@ -9,13 +9,14 @@ use crate::rules::rule::rule;
 use crate::rules::{Check, Confidence, Context, Finding, trust};
 use not_connected::not_connected;
 use not_encrypted::not_encrypted;
-use unanswered::unanswered;
+use unanswered::{HASTE, unanswered};
 
 rule! {
     /// # What it finds
     /// A gateway that failed its client with an error, 1014 or without a word, and its own attempt at the upstream: a TCP
     /// connection that was refused, never answered, or accepted and ended at once; TLS that failed; or an upgrade that got no
-    /// answer. A page or a redirect in place of the error counts where the attempt was refused right before it.
+    /// answer. A page or a redirect in place of the error counts where the attempt was refused right before it; no answer at all,
+    /// until the client gave up, where the attempt was made for its request at once.
     ///
     /// # Why it matters
     /// "Bad gateway" has several causes, and the packets behind the gateway tell them apart: a refused SYN is a program
@@ -63,14 +64,28 @@ fn check(connection: &Connection, context: &Context<'_>, found: &mut Vec<Finding
     }
     if let Some(legs) = context.legs {
         found.extend(unanswered(&legs).or_else(|| not_encrypted(&legs)));
-    } else if told || cut || other {
+    } else if told || cut || other || waited_in_vain(connection) {
         let tried = unreached(connection, context.unused);
-        // What says nothing of an upstream is its consequence only where one was refused right before it.
-        let tried = tried.filter(|tried| !other || tried.fate == Fate::Refused && tried.is_at_once);
+        // What says nothing of an upstream is its consequence only where one was refused right before it; and where there
+        // is no answer, only the request can show what was tried for it.
+        let tried = tried.filter(|tried| match () {
+            () if told || cut => true,
+            () if other => tried.fate == Fate::Refused && tried.is_at_once,
+            () => tried.began_at_once,
+        });
         let finding = tried.and_then(|tried| not_connected(connection, &tried));
-        let most = if other { Confidence::Likely } else { Confidence::Certain };
+        let most = if told || cut { Confidence::Certain } else { Confidence::Likely };
         found.extend(finding.map(|finding| finding.confidence(most)));
     }
+}
+
+/// Whether the client left without an answer, not without having waited for one: some gateways tell nobody that they did not reach
+/// their upstream (http2-proxy on Node), others wait longer than their clients.
+fn waited_in_vain(connection: &Connection) -> bool {
+    let left = connection.ending.by.filter(|(by, _)| *by == Role::Client);
+    let asked = connection.request.as_ref().filter(|_| connection.outcome == Outcome::Unanswered);
+    let waited = asked.zip(left).and_then(|(asked, (_, left))| trust::elapsed(connection, asked.seen, left));
+    waited.is_some_and(|waited| waited >= HASTE)
 }
 
 #[cfg(test)]
@@ -212,6 +227,26 @@ mod tests {
     }
 
     #[test]
+    fn an_upstream_that_was_not_reached_explains_why_a_client_waited_in_vain() {
+        let judged = |unused: Unused, waited| {
+            let connection = Scene::tcp().request(REQUEST).after(waited).fin(Client).build();
+            let findings =
+                judge(&connection, &Context { unused: &Unconnected::new(&[unused]), ..Context::alone() });
+            (findings[0].rule.name, findings[0].confidence, findings[0].message.clone())
+        };
+        for (refused, what) in [(true, "refused the TCP connection"), (false, "did not answer the SYN")] {
+            let (name, confidence, message) = judged(attempt(1, refused), 6.0);
+            assert_eq!((name, confidence), (RULE.name, Confidence::Likely));
+            assert!(message.contains("before the client gave up without an answer"), "{message}");
+            assert!(message.contains(what), "{message}");
+        }
+        // Who leaves at once may leave for another reason, and what begins later may be meant for somebody else.
+        assert_ne!(judged(attempt(1, true), 0.5).0, RULE.name);
+        let later = Unused { opened: seen(90, 3_000), ended: None, ..attempt(1, true) };
+        assert_eq!(judged(later.clone(), 6.0).0, "handshake-unanswered");
+    }
+
+    #[test]
     fn attempts_of_two_hosts_at_once_prove_nothing() {
         let findings = judged(&[attempt(1, true), attempt(2, true)]);
         assert!(flat(&findings).iter().all(|finding| finding.rule.name != RULE.name));
@@ -240,6 +275,15 @@ mod tests {
             "{}",
             finding.message
         );
+        // Some gateways keep the upstream's connection when their client has gone: what the upstream does with it then, the
+        // client did not wait for.
+        both(waiting().after(0.2).fin(Client), waiting().after(8.0).fin(Server)).silent(RULE.name);
+        let finding =
+            both(waiting().after(4.0).fin(Client), waiting().after(8.0).fin(Server)).finds(RULE.name);
+        assert!(finding.message.ends_with("until the client left after 4.0 s"), "{}", finding.message);
+        let finding =
+            both(waiting().after(8.1).fin(Server), waiting().after(8.0).fin(Server)).finds(RULE.name);
+        assert!(finding.message.ends_with("in place of an answer after 8.0 s"), "{}", finding.message);
     }
 
     #[test]

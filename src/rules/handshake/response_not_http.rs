@@ -2,7 +2,7 @@ use crate::capture::Seen;
 use crate::connection::{Connection, Garbled, Outcome};
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Check, Confidence, Finding, Severity, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote, trust};
 
 rule! {
     /// # What it finds
@@ -45,7 +45,11 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         found.push(breaks_off(connection, *seen, bytes, &doubt));
         return;
     }
+    let of_gateway = bytes.starts_with(b"Error occurred while trying to proxy");
     let guess = match &**bytes {
+        _ if of_gateway => {
+            "; so http-proxy-middleware 2 on Node, of which the development server of webpack is made, says that it did not reach its upstream"
+        }
         [0x15 | 0x16, 0x03, ..] => "; they look like the first bytes of TLS, as if this port wanted wss",
         [b'S', b'S', b'H', ..] => "; this is an SSH server",
         [b'<', b'!' | b'h' | b'H', ..] => {
@@ -56,8 +60,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     let mut finding = Finding::new(&RULE, *seen, "answer that is no HTTP")
         .doubted(&doubt, Confidence::Possible)
         .at_most(if joined { Severity::Warning } else { Severity::Error })
-        .origin(Role::Server)
-        .blame(Role::Server)
+        .origin(if of_gateway { Origin::Gateway } else { Origin::Server })
+        .blame(if of_gateway { Blame::Upstream } else { Blame::Server })
         .message(format!(
             "the server's side answered the upgrade with bytes that are no HTTP, expected HTTP/1.1 101{guess}"
         ))
@@ -65,7 +69,11 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
             *seen,
             format!("answer begins {}", quote::hex(bytes.get(..bytes.len().min(16)).unwrap_or_default())),
         )
-        .help("check that client or gateway uses the right port and scheme (ws or wss) for this server");
+        .help(if of_gateway {
+            "start what that proxy passes on to, or correct its target; its log has the reason"
+        } else {
+            "check that client or gateway uses the right port and scheme (ws or wss) for this server"
+        });
     if let Some(request) = &connection.request {
         finding = finding.shows(request.seen, quote::request_line(request));
     }
@@ -102,7 +110,7 @@ mod tests {
     use crate::connection::{Garbled, Outcome};
     use crate::role::Role::Server;
     use crate::rules::testing::{REQUEST, Scene};
-    use crate::rules::{Blame, Confidence};
+    use crate::rules::{Blame, Confidence, Origin};
 
     fn garbled(bytes: &[u8]) -> Scene {
         let unfinished = bytes.starts_with(b"HTTP/");
@@ -118,6 +126,9 @@ mod tests {
         let finding = garbled(b"\x15\x03\x01\x00\x02").finds(RULE.name);
         assert_eq!((finding.blame, finding.confidence), (Blame::Server, Confidence::Certain));
         assert!(finding.message.contains("wanted wss"));
+        let finding = garbled(b"Error occurred while trying to proxy: localhost:9000/ws").finds(RULE.name);
+        assert_eq!((finding.origin, finding.blame), (Some(Origin::Gateway), Blame::Upstream));
+        assert!(finding.message.contains("http-proxy-middleware"), "{}", finding.message);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::RULE;
 use crate::connection::{Connection, Outcome, Transport};
 use crate::legs::{Attempts, Fate};
+use crate::role::Role;
 use crate::rules::{Blame, Confidence, Finding, Origin, quote, undelivered};
 
 /// Names the attempts, and what became of them.
@@ -57,14 +58,17 @@ pub(super) fn not_connected(connection: &Connection, tried: &Attempts<'_>) -> Op
         .origin(Origin::Gateway)
         .blame(reason.as_ref().map_or(Blame::Upstream, |reason| reason.blame(Blame::Upstream)))
         .message(format!(
-            "the gateway tried {}{more}{times} before it {}; {that} {what}",
+            "the gateway tried {}{more}{times} {}; {that} {what}",
             quote::list(&upstreams),
             match &connection.response {
-                Some(answer) if answer.head.status == 101 => "closed the client's session",
-                None if connection.outcome == Outcome::Unanswered => {
-                    "ended the client's connection without an answer"
+                Some(answer) if answer.head.status == 101 => "before it closed the client's session",
+                None if connection.ending.by.is_some_and(|(by, _)| by == Role::Client) => {
+                    "before the client gave up without an answer"
                 }
-                _ => "answered the client",
+                None if connection.outcome == Outcome::Unanswered => {
+                    "before it ended the client's connection without an answer"
+                }
+                _ => "before it answered the client",
             }
         ))
         .help(help);

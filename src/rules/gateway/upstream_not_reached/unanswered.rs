@@ -19,11 +19,8 @@ pub(super) fn unanswered(legs: &Legs<'_>) -> Option<Finding> {
         _ if legs.client.response.is_some() => None,
         // Nor where its client waits on, for whom it may ask another one.
         (None, None | Some((Role::Server, _))) => return None,
-        (Some((Role::Client, left)), Some((Role::Client, closed)))
-            if left.at <= legs.upstream_time(closed) =>
-        {
-            Some(left)
-        }
+        // Nor is it of weight what became of the request when nobody waited for its answer any more.
+        (Some((Role::Client, left)), Some((_, ended))) if left.at <= legs.upstream_time(ended) => Some(left),
         (Some((Role::Client, left)), None) => Some(left),
         _ => None,
     };
@@ -42,31 +39,30 @@ pub(super) fn unanswered(legs: &Legs<'_>) -> Option<Finding> {
             ),
             "let the gateway give up idle connections to its upstream sooner than the upstream does: keepalive_timeout in the upstream block of nginx below the keepalive timeout of the upstream",
         ),
+        _ if left.is_some() => {
+            (format!("no answer came until the client left{}", quote::after(waited.flatten())), HANGS)
+        }
         Some((Role::Server, _)) if upstream.proxied.is_some() => (
             format!(
                 "the upstream ended TCP with {how} in place of an answer; the gateway puts a PROXY protocol header before the request, which a server that expects none may refuse so"
             ),
             attribution::PROXY_HEADER,
         ),
-        Some((Role::Server, _)) => (
-            format!("the upstream ended TCP with {how} in place of an answer"),
+        Some((Role::Server, seen)) => (
+            format!(
+                "the upstream ended TCP with {how} in place of an answer{}",
+                quote::after(trust::elapsed(upstream, asked.seen, seen).filter(|waited| *waited >= HASTE))
+            ),
             "find out in the upstream's log why it ended the connection at this second",
-        ),
-        _ if left.is_some() => (
-            format!("no answer came until the client left{}", quote::after(waited.flatten())),
-            "find out whether the upstream hangs or has no upgrade handler for this path",
         ),
         Some((Role::Client, seen)) => (
             format!(
                 "no answer came, and the gateway gave up{}",
                 quote::after(trust::elapsed(upstream, asked.seen, seen))
             ),
-            "find out whether the upstream hangs or has no upgrade handler for this path",
+            HANGS,
         ),
-        None => (
-            String::from("no answer came from it"),
-            "find out whether the upstream hangs or has no upgrade handler for this path",
-        ),
+        None => (String::from("no answer came from it"), HANGS),
     };
     let mut finding = pair::about(&RULE, legs, asked.seen, "gateway's upstream did not answer the upgrade")
         .confidence(if crossed || upstream.falls_silent() { Confidence::Likely } else { Confidence::Certain })
@@ -85,5 +81,7 @@ pub(super) fn unanswered(legs: &Legs<'_>) -> Option<Finding> {
     Some(finding)
 }
 
+const HANGS: &str = "find out whether the upstream hangs or has no upgrade handler for this path";
+
 /// Seconds below which a client hardly waited.
-const HASTE: f64 = 1.0;
+pub(super) const HASTE: f64 = 1.0;
