@@ -37,12 +37,6 @@ pub enum Error {
         /// As given.
         path: String,
     },
-    /// A file whose name cannot be told in a report.
-    #[error("{path}: the name is not UTF-8")]
-    Name {
-        /// As far as it is text.
-        path: String,
-    },
     /// More captures than a run can number.
     #[error("{path}: more than {limit} captures at once")]
     TooMany {
@@ -69,7 +63,6 @@ impl Error {
             | Error::NotACapture { path, .. }
             | Error::TooManyAtOnce { path, .. }
             | Error::EmptyFolder { path }
-            | Error::Name { path }
             | Error::TooMany { path, .. }
             | Error::LinkType { path, .. } => path,
         }

@@ -101,19 +101,16 @@ fn the_inputs_that_can_be_read_are_reported_beside_one_that_cannot() {
 }
 
 #[test]
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn one_file_of_a_folder_that_cannot_be_read_takes_nothing_from_the_others() {
-    use std::os::unix::ffi::OsStrExt as _;
     let folder = scratch("one_unreadable");
-    let put = |name: &[u8], of: &str| {
-        fs::write(folder.join(std::ffi::OsStr::from_bytes(name)), read(of)).unwrap();
-    };
-    put(b"1.pcapng", CLEAN);
-    put(b"2-\xe9.pcapng", CLEAN);
-    put(b"3.pcapng", FAULT);
+    fs::write(folder.join("1.pcapng"), read(CLEAN)).unwrap();
+    // A file at the beginning of which there is nothing to be read, for anybody.
+    std::os::unix::fs::symlink("/proc/self/mem", folder.join("2.pcapng")).unwrap();
+    fs::write(folder.join("3.pcapng"), read(FAULT)).unwrap();
     let ran = run(&["--format", "json", folder.to_str().unwrap()]);
     assert_eq!(ran.status, 3);
-    assert!(ran.err.contains("the name is not UTF-8") && ran.err.lines().count() == 1, "{}", ran.err);
+    assert!(ran.err.contains("2.pcapng") && ran.err.lines().count() == 1, "{}", ran.err);
     let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(report["captures"].as_array().unwrap().len(), 2);
     assert_eq!(report["totals"]["findings"]["error"], 1);
@@ -332,4 +329,21 @@ fn an_extract_holds_the_icmp_errors_about_its_connection() {
     let errors = |path| report(path)["connections"][0]["tcp"]["icmp"].clone();
     assert_eq!(errors(extracted)[0]["count"], 5);
     assert_eq!(errors(extracted), errors(whole));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_name_that_is_no_text_is_read_and_told_as_far_as_it_is() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = scratch("no-text");
+    let name = std::ffi::OsStr::from_bytes(b"caf\xE9.pcapng");
+    fs::write(folder.join(name), read(FAULT)).unwrap();
+    // Beside another one its file is closed and opened again.
+    for arguments in
+        [vec![folder.join(name)], vec![folder.clone()], vec![root().join(CLEAN), folder.join(name)]]
+    {
+        let ran: crate::support::Ran = program().args(&arguments).output().unwrap().into();
+        assert_eq!((ran.status, ran.err.as_str()), (1, ""), "{arguments:?}");
+        assert!(ran.out.contains("caf\u{FFFD}.pcapng"), "{}", ran.out);
+    }
 }

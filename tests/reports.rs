@@ -91,6 +91,7 @@ const CONNECTION: Shape = Object(&[
     ("server", Endpoint),
     ("carrier", OneOf(&["http/1.1", "http/2"])),
     ("stream_id", OrNull(&Count)),
+    ("tunnel", OrAbsent(&Text)),
     ("tcp", TCP),
     ("tls", OrNull(&TLS)),
     ("first_packet", Count),

@@ -11,16 +11,20 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// [`Error::Io`] where nothing can be read, [`Error::NotACapture`] where what can be read is no capture.
-pub fn open(path: &str, index: u16) -> Result<Reader, Error> {
-    if path == "-" {
-        return Reader::from_read(path, index, Box::new(io::stdin()));
+pub fn open(path: impl AsRef<Path>, index: u16) -> Result<Reader, Error> {
+    let path = path.as_ref();
+    if path == Path::new("-") {
+        return Reader::from_read("-", index, Box::new(io::stdin()));
     }
-    let failed = |source| Error::Io { path: path.to_owned(), source };
-    let file = File::open(path).map_err(failed)?;
+    let file = File::open(path).map_err(|source| failed(path, source))?;
     let total = file.metadata().ok().filter(|m| m.is_file()).map(|m| m.len());
     let file = Opened::from(file);
     let known = total.map(|total| (file.clone(), total));
-    Reader::start(path, index, Box::new(file), known)
+    Ok(Reader::start(&path.to_string_lossy(), index, Box::new(file), known)?.at(path))
+}
+
+fn failed(path: &Path, source: io::Error) -> Error {
+    Error::Io { path: path.to_string_lossy().into_owned(), source }
 }
 
 /// A file that is read on and on, or at any place.
@@ -60,11 +64,11 @@ impl Read for Opened {
 ///
 /// # Errors
 /// [`Error::Io`] where it cannot be read.
-pub fn files_in(path: &str) -> Result<Option<Vec<PathBuf>>, Error> {
-    if !Path::new(path).is_dir() {
+pub fn files_in(path: &Path) -> Result<Option<Vec<PathBuf>>, Error> {
+    if !path.is_dir() {
         return Ok(None);
     }
-    let failed = |source| Error::Io { path: path.to_owned(), source };
+    let failed = |source| failed(path, source);
     let mut files = Vec::new();
     for entry in std::fs::read_dir(path).map_err(failed)? {
         let file = entry.map_err(failed)?.path();
@@ -81,6 +85,6 @@ pub fn files_in(path: &str) -> Result<Option<Vec<PathBuf>>, Error> {
 ///
 /// # Errors
 /// [`Error::Io`] where it exists or cannot be created: a capture that took long to get is not lost to a slip.
-pub fn create(path: &str) -> Result<File, Error> {
-    File::create_new(path).map_err(|source| Error::Io { path: path.to_owned(), source })
+pub fn create(path: &Path) -> Result<File, Error> {
+    File::create_new(path).map_err(|source| failed(path, source))
 }

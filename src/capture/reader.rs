@@ -14,6 +14,7 @@ use super::window::Window;
 use crate::error::Error;
 use crate::time::Timestamp;
 use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -29,7 +30,10 @@ pub enum Item<'a> {
 
 /// Reads one capture in the order of its file.
 pub struct Reader {
+    /// As it is told; a name that is no text is told as far as it is.
     path: String,
+    /// Where its file is, to open it again.
+    place: PathBuf,
     index: u16,
     stored: Stored,
     compression: Option<Compression>,
@@ -90,6 +94,7 @@ impl Reader {
         let path = name.to_owned();
         Ok(Reader {
             path,
+            place: PathBuf::new(),
             index,
             stored,
             compression,
@@ -101,6 +106,11 @@ impl Reader {
             resting: None,
             ahead: false,
         })
+    }
+
+    /// Read from the file at that path.
+    pub(super) fn at(self, path: &Path) -> Reader {
+        Reader { place: path.to_owned(), ..self }
     }
 
     /// The name it was opened by.
@@ -152,7 +162,7 @@ impl Reader {
     /// As [`open`] says. There is nothing more to be read then.
     pub(super) fn wake(&mut self) -> Result<bool, Error> {
         let Some(at) = self.resting.take() else { return Ok(self.record.is_some()) };
-        match open(&self.path, self.index) {
+        match open(&self.place, self.index) {
             Ok(reader) => *self = Reader { begun: true, ..reader },
             Err(error) => {
                 self.tally = Tally::default();

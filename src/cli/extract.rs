@@ -52,10 +52,9 @@ pub(super) fn extract(id: usize, output: &Path, captures: &[PathBuf]) -> Status 
 }
 
 fn write(wanted: &Wanted, output: &Path, captures: &[PathBuf]) -> Result<u64, String> {
-    let name = output.to_str().ok_or_else(|| format!("{}: the name is not UTF-8", output.display()))?;
     let (readers, _) = inputs::open(captures);
-    let file = capture::create(name).map_err(|error| error.to_string())?;
-    let failed = |error: io::Error| format!("{name}: {error}");
+    let file = capture::create(output).map_err(|error| error.to_string())?;
+    let failed = |error: io::Error| format!("{}: {error}", output.display());
     let mut writer = Writer::new(io::BufWriter::new(file)).map_err(failed)?;
     let count =
         extract::extract(Merged::new(readers), wanted, |packet| writer.packet(packet)).map_err(failed)?;

@@ -37,7 +37,7 @@ fn command(error: &Error) -> String {
 
 /// Opens a file, or those of a folder: one that fails there takes nothing from the others.
 fn open_one(path: &Path, readers: &mut Vec<Reader>, failed: &mut Vec<Error>) {
-    let files = match text(path).and_then(capture::files_in) {
+    let files = match capture::files_in(path) {
         Ok(Some(files)) => files,
         Ok(None) => return open_file(path, readers).unwrap_or_else(|error| failed.push(error)),
         Err(error) => return failed.push(error),
@@ -62,9 +62,8 @@ fn open_one(path: &Path, readers: &mut Vec<Reader>, failed: &mut Vec<Error>) {
 
 /// Of several captures, the files are closed until their turn comes: there may be more of them than may be open at once.
 fn open_file(path: &Path, readers: &mut Vec<Reader>) -> Result<(), Error> {
-    let path = text(path)?;
     let Ok(index) = u16::try_from(readers.len()) else {
-        return Err(Error::TooMany { path: path.to_owned(), limit: u16::MAX });
+        return Err(Error::TooMany { path: path.display().to_string(), limit: u16::MAX });
     };
     let mut reader = capture::open(path, index)?;
     if !readers.is_empty() {
@@ -72,8 +71,4 @@ fn open_file(path: &Path, readers: &mut Vec<Reader>) -> Result<(), Error> {
     }
     readers.push(reader);
     Ok(())
-}
-
-fn text(path: &Path) -> Result<&str, Error> {
-    path.to_str().ok_or_else(|| Error::Name { path: path.display().to_string() })
 }

@@ -14,10 +14,22 @@ pub struct Ending {
     pub transport: Transport,
     /// Who ended the transport first, and where; `None` while it is open.
     pub by: Option<(Role, Seen)>,
-    /// Whether that is a FIN which the capture lacks: the packet is the other side's FIN, which acknowledges it.
-    pub unseen: bool,
+    /// How well that is known.
+    pub first: FirstEnd,
     /// What each side's WebSocket API reports; `None` where there was no session.
     pub sees: Sides<Option<ApiClose>>,
+}
+
+/// How well it is known who ended the transport first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FirstEnd {
+    /// The packet is in the capture.
+    Seen,
+    /// It is a FIN which the capture lacks: the packet is the other side's FIN, which acknowledges it.
+    Unseen,
+    /// It is the FIN that was captured first, and the other side's, in this packet, was sent before that came there: which was
+    /// sent first depends on where the capture was made.
+    Crossed(Seen),
 }
 
 /// How far the closing handshake came (RFC 6455 §7.1.2).
@@ -57,13 +69,13 @@ impl Ending {
     /// Still open, never established.
     pub(super) const fn open() -> Ending {
         let sees = Sides { client: None, server: None };
-        Ending { close: None, transport: Transport::Open, by: None, unseen: false, sees }
+        Ending { close: None, transport: Transport::Open, by: None, first: FirstEnd::Seen, sees }
     }
 }
 
 impl Connection {
-    /// Fills in how it ended, from its frames and from the first FIN or RST of its TCP connection. `unseen`: see [`Ending`].
-    pub(super) fn end(&mut self, ended: Option<(Role, Transport, Seen)>, unseen: bool) {
+    /// Fills in how it ended, from its frames and from the first FIN or RST of its TCP connection.
+    pub(super) fn end(&mut self, ended: Option<(Role, Transport, Seen)>, first: FirstEnd) {
         let transport = ended.map_or(Transport::Open, |(_, transport, _)| transport);
         let by = ended.map(|(role, _, seen)| (role, seen));
         let session =
@@ -79,7 +91,7 @@ impl Connection {
             client: self.api_close(Role::Client, close, transport),
             server: self.api_close(Role::Server, close, transport),
         };
-        self.ending = Ending { close, transport, by, unseen, sees };
+        self.ending = Ending { close, transport, by, first, sees };
     }
 
     /// What the API of `side` reports: the first Close it received (RFC 6455 §7.1.5).

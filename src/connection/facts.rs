@@ -14,6 +14,7 @@ use crate::limits;
 use crate::net::Endpoint;
 use crate::role::{Role, Sides};
 use crate::tcp::ResetKind;
+use crate::time::Timestamp;
 use crate::tls;
 use crate::websocket::{Entry, Extensions, Subprotocols};
 use compact_str::CompactString;
@@ -113,6 +114,7 @@ impl Connection {
                 opened: None,
                 accepted: None,
                 isn: Sides::default(),
+                heard: first.at,
                 fins: Sides::default(),
                 reset: None,
                 stall: Sides::default(),
@@ -222,8 +224,10 @@ pub struct TcpFacts {
     pub fins: Sides<Option<Seen>>,
     /// The reset that ended it.
     pub reset: Option<Box<Reset>>,
+    /// When its last packet was captured, be it one without payload.
+    pub heard: Timestamp,
     /// The longest time that each side announced a window of zero.
-    pub stall: Sides<Option<Box<Span>>>,
+    pub stall: Sides<Option<Box<Stall>>>,
     /// What each side sent again since it last sent something new.
     pub repeats: Sides<Option<Box<Repeats>>>,
     /// What ICMP errors say of packets that each side sent, in the order of their first ones.
@@ -255,6 +259,15 @@ impl Reset {
 
 /// Hops by which routes differ that change within a session.
 const HOPS: u8 = 2;
+
+/// A time in which one side announced a window of zero.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stall {
+    /// From the first packet that says so to the one with which it opens, or else to the last of the connection.
+    pub span: Span,
+    /// The last packet that says so: from there on a packet that the capture lacks may have opened it.
+    pub told: Seen,
+}
 
 /// From one packet to another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

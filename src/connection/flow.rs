@@ -16,6 +16,7 @@ use crate::capture::{PacketId, Seen};
 use crate::net::{Endpoint, FlowKey, Icmp, Side};
 use crate::role::Role;
 use crate::tcp::ResetKind;
+use crate::time::Timestamp;
 use crate::tls::{self, Keyring, Plain};
 use crate::websocket::Reading;
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub(super) struct Flow {
     conflicts: u32,
     /// The last thing that was told of it, but for frames without TLS: see [`Flow::last`].
     last: Seen,
+    /// When the last packet of the flow was captured, once it is over.
+    heard: Option<Timestamp>,
     start: Box<Start>,
     proxied: Option<Box<(Endpoint, Endpoint)>>,
     /// Upgrades that were answered without a session, before the one in `stage`.
@@ -104,6 +107,7 @@ impl Flow {
             stage: Stage::Unknown(Box::default()),
             attempts: Vec::new(),
             fins: [None; 2],
+            heard: None,
             trouble: Troubles::default(),
             reset: None,
             conflicts: 0,
@@ -367,6 +371,14 @@ impl Flow {
         self.window(from, false, seen);
     }
 
+    /// One side ended in order; `crosses`: not knowing of the other side's FIN.
+    pub(super) fn fin(&mut self, from: Side, crosses: bool, seen: Seen) {
+        self.end(from, Transport::Fin, seen);
+        if crosses {
+            self.start.cross(seen);
+        }
+    }
+
     /// One side ended by a FIN that the capture lacks; the packet acknowledges it.
     pub(super) fn end_unseen(&mut self, from: Side, seen: Seen) {
         self.last = seen;
@@ -384,6 +396,11 @@ impl Flow {
     /// An ICMP error about a packet of one side.
     pub(super) fn icmp(&mut self, from: Side, said: (Icmp, u32), key: &FlowKey, seen: Seen) {
         self.start.errors.note(from, said, key, seen);
+    }
+
+    /// When the last packet came.
+    pub(super) fn heard_until(&mut self, last: Timestamp) {
+        self.heard = Some(last);
     }
 
     /// The window of one side closed or opened.

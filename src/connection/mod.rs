@@ -41,10 +41,10 @@ mod unread;
 pub use crate::tcp::ResetKind;
 pub use anomaly::Anomaly;
 pub use carrier::{Carrier, ConnectProtocol, Http2};
-pub use ending::{ApiClose, CloseState, Ending, Transport};
+pub use ending::{ApiClose, CloseState, Ending, FirstEnd, Transport};
 pub use facts::{
     Close, Connection, FrameFacts, Garbled, LARGE, ListedMessages, OpeningFrame, Outcome, Pings, Quality,
-    Repeats, Request, Reset, Response, RoleEvidence, Span, TcpFacts, Unused,
+    Repeats, Request, Reset, Response, RoleEvidence, Span, Stall, TcpFacts, Unused,
 };
 pub use head_cache::HeadCache;
 pub use table::{Carried, Connections, Counters, FlowEvent, Parked};

@@ -26,6 +26,8 @@ pub(super) struct Session {
     connection: Box<Connection>,
     /// The pings of each side, where it sends some.
     pings: Sides<Option<Box<Sent>>>,
+    /// What `spoke` was when the header of a Close was there, of which the payload may come in later packets.
+    closing: Sides<Option<Box<Sides<Option<Seen>>>>>,
     /// Where the heads of request and answer begin in their streams.
     heads: Sides<u64>,
 }
@@ -72,6 +74,7 @@ impl Session {
             frames: Box::default(),
             connection,
             pings: Sides::default(),
+            closing: Sides::default(),
             heads,
         }
     }
@@ -164,6 +167,7 @@ impl Session {
             frames: &mut self.frames,
             connection: &mut self.connection,
             pings: &mut self.pings,
+            closing: &mut self.closing[from],
         };
         (facts, &mut own.decoder)
     }
@@ -292,6 +296,7 @@ struct Facts<'a> {
     frames: &'a mut Box<Sides<FrameFacts>>,
     connection: &'a mut Box<Connection>,
     pings: &'a mut Sides<Option<Box<Sent>>>,
+    closing: &'a mut Option<Box<Sides<Option<Seen>>>>,
 }
 
 impl FrameSink for Facts<'_> {
@@ -312,7 +317,9 @@ impl FrameSink for Facts<'_> {
         match event {
             FrameEvent::Header { header, complete_in, .. } => {
                 self.own.count(header, complete_in, self.frames);
-                if !header.opcode.is_control() {
+                if header.opcode == Opcode::Close {
+                    *self.closing = Some(Box::new(*self.spoke));
+                } else if !header.opcode.is_control() {
                     self.own.begin(header, complete_in, self.frames);
                     self.own.messages.begin(header, complete_in);
                 }
@@ -358,7 +365,7 @@ impl Facts<'_> {
         }
         debug_assert!(payload.len() <= LONGEST_CONTROL);
         let parsed = ClosePayload::parse(payload);
-        let after = *self.spoke;
+        let after = self.closing.take().map_or(*self.spoke, |before| *before);
         // Nearly always there are two in the end.
         self.connection.closes.reserve_exact(2_usize.saturating_sub(self.connection.closes.len()));
         self.connection.closes.push(Close {

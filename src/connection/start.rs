@@ -1,6 +1,6 @@
 //! What is known of a TCP connection before its first payload.
 
-use super::ending::Transport;
+use super::ending::{FirstEnd, Transport};
 use super::facts::Unused;
 use super::undelivered::Errors;
 use crate::capture::{PacketId, Seen};
@@ -28,8 +28,8 @@ pub(super) struct Start {
     pub(super) syns: u32,
     /// The first FIN or RST, and who sent it.
     pub(super) ended: Option<(Side, Transport, Seen)>,
-    /// Whether that is a FIN which the capture lacks: the packet acknowledges it.
-    pub(super) end_unseen: bool,
+    /// How well that is known.
+    pub(super) first_end: FirstEnd,
     pub(super) errors: Errors,
 }
 
@@ -63,7 +63,7 @@ impl Begun {
             isn: [None; 2],
             syns: 0,
             ended: None,
-            end_unseen: false,
+            first_end: FirstEnd::Seen,
             errors: Errors::default(),
         };
         if let Some(opener) = opener.filter(|_| is_syn) {
@@ -96,7 +96,7 @@ impl Start {
         let before = |first: Seen| (seen.at, seen.packet) < (first.at, first.packet);
         if self.ended.is_none_or(|(_, transport, first)| transport == Transport::Reset && before(first)) {
             self.ended = Some((from, transport, seen));
-            self.end_unseen = false;
+            self.first_end = FirstEnd::Seen;
         }
     }
 
@@ -104,7 +104,18 @@ impl Start {
     pub(super) fn end_unseen(&mut self, from: Side, seen: Seen) {
         let is_first = self.ended.is_none();
         self.end(from, Transport::Fin, seen);
-        self.end_unseen |= is_first;
+        if is_first {
+            self.first_end = FirstEnd::Unseen;
+        }
+    }
+
+    /// Notes that the FIN of the other side, which this packet brings, was sent before the first one came there.
+    pub(super) fn cross(&mut self, seen: Seen) {
+        if let Some((_, Transport::Fin, first)) = self.ended
+            && seen.at.nanos_since(first.at) <= ON_THE_WAY
+        {
+            self.first_end = FirstEnd::Crossed(seen);
+        }
     }
 
     /// The facts of a flow that ends without a payload; `None` where its SYN was not seen.
@@ -125,6 +136,9 @@ impl Start {
     }
 }
 
+/// Nanoseconds for which a packet may be on its way. A FIN that crosses one much older was the later one: the first was lost.
+const ON_THE_WAY: i64 = 1_000_000_000;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,11 +152,29 @@ mod tests {
         start.end_unseen(Side::High, seen(2));
         start.end(Side::Low, Transport::Fin, seen(2));
         assert_eq!(start.ended, Some((Side::High, Transport::Fin, seen(2))));
-        assert!(start.end_unseen);
+        assert_eq!(start.first_end, FirstEnd::Unseen);
         let mut start = Begun::new(None, seen(1)).start();
         start.end(Side::Low, Transport::Fin, seen(2));
         start.end_unseen(Side::High, seen(3));
         assert_eq!(start.ended, Some((Side::Low, Transport::Fin, seen(2))));
-        assert!(!start.end_unseen);
+        assert_eq!(start.first_end, FirstEnd::Seen);
+    }
+
+    #[test]
+    fn fins_cross_where_both_may_have_been_on_their_way() {
+        let seen = |nanos| Seen { packet: PacketId::new(0, nanos), at: Timestamp::from_nanos(nanos as i64) };
+        for (second, first_end) in [
+            (ON_THE_WAY as u64 + 1, FirstEnd::Crossed(seen(ON_THE_WAY as u64 + 1))),
+            (ON_THE_WAY as u64 + 2, FirstEnd::Seen),
+        ] {
+            let mut start = Begun::new(None, seen(1)).start();
+            start.end(Side::Low, Transport::Fin, seen(1));
+            start.end(Side::High, Transport::Fin, seen(second));
+            start.cross(seen(second));
+            assert_eq!(
+                (start.first_end, start.ended),
+                (first_end, Some((Side::Low, Transport::Fin, seen(1))))
+            );
+        }
     }
 }

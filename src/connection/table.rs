@@ -380,8 +380,8 @@ impl Sink for Connections {
                     flow.conflict();
                 }
             }
-            Event::Fin => match self.begun(&e) {
-                Entry::Busy(flow) => flow.end(e.from, Transport::Fin, e.seen),
+            Event::Fin { crosses } => match self.begun(&e) {
+                Entry::Busy(flow) => flow.fin(e.from, crosses, e.seen),
                 Entry::Idle(start) => start.end(e.from, Transport::Fin, e.seen),
                 Entry::Begun(_) | Entry::Vacant => {}
             },
@@ -400,8 +400,9 @@ impl Sink for Connections {
                 Entry::Idle(start) => start.errors.note(e.from, (says, acked), e.key, e.seen),
                 Entry::Begun(_) | Entry::Vacant => {}
             },
-            Event::Closed { why, unseen } => match self.flows.get_mut(e.flow).map(std::mem::take) {
-                Some(Entry::Busy(flow)) => {
+            Event::Closed { why, unseen, last } => match self.flows.get_mut(e.flow).map(std::mem::take) {
+                Some(Entry::Busy(mut flow)) => {
+                    flow.heard_until(last);
                     self.http2 -= u32::from(flow.is_counted());
                     self.buffered = self.buffered.saturating_sub(flow.buffered());
                     self.close(flow, e.key, why, unseen);

@@ -87,7 +87,8 @@ impl Play {
     }
 
     pub(super) fn close_unseen(&mut self, unseen: Option<Side>) -> Vec<Connection> {
-        self.event(C, Event::Closed { why: Closed::Ended, unseen });
+        let last = self.seen().at;
+        self.event(C, Event::Closed { why: Closed::Ended, unseen, last });
         self.carried()
     }
 
@@ -123,8 +124,8 @@ pub(super) fn closes(connection: &Connection) -> Vec<(Role, Option<u16>, &str)> 
 fn finished_1010(play: &mut Play) {
     play.data(C, CLIENT_1010);
     play.data(S, SERVER_1010);
-    play.event(S, Event::Fin);
-    play.event(C, Event::Fin);
+    play.event(S, Event::Fin { crosses: false });
+    play.event(C, Event::Fin { crosses: false });
 }
 
 #[test]
@@ -229,7 +230,7 @@ fn a_refused_client_that_sends_frames_all_the_same_stays_refused() {
     play.data(S, b"HTTP/1.1 504 Gateway Time-out\r\nContent-Length: 4\r\n\r\nlate");
     play.data(C, b"\x81\x85\0\0\0\0hello");
     play.data(S, b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
-    play.event(S, Event::Fin);
+    play.event(S, Event::Fin { crosses: false });
     let c = one(play.close());
     assert_eq!((c.outcome, c.response.unwrap().head.status), (Outcome::Rejected, 504));
     assert_eq!(c.ending.transport, Transport::Fin);
@@ -244,7 +245,7 @@ fn an_answer_that_is_no_http_is_garbled_and_none_is_unanswered() {
     assert_eq!((c.outcome, &*c.garbled.unwrap().bytes), (Outcome::Garbled, &b"\x00\x01SSH-2.0-OpenSSH"[..]));
     let mut play = opened();
     play.data(C, REQUEST);
-    play.event(C, Event::Fin);
+    play.event(C, Event::Fin { crosses: false });
     assert_eq!(one(play.close()).outcome, Outcome::Unanswered);
 }
 
@@ -324,7 +325,7 @@ fn a_websocket_is_found_inside_tls_after_a_proxy_header_and_in_a_tunnel() {
         let mut play = Play::with_keys(Some(C), keyring(false));
         before.iter().for_each(|(from, bytes)| play.data(*from, bytes));
         sealed().iter().for_each(|(from, bytes)| play.data(*from, bytes));
-        play.event(S, Event::Fin);
+        play.event(S, Event::Fin { crosses: false });
         let c = one(play.close());
         assert_eq!((c.outcome, c.ending.close), (Outcome::Established, Some(CloseState::Clean)));
         assert_eq!(c.closes.len(), 2);
@@ -339,7 +340,7 @@ fn a_websocket_is_found_inside_tls_after_a_proxy_header_and_in_a_tunnel() {
 fn tls_without_a_key_is_told_with_its_ending_and_is_no_websocket() {
     let mut play = opened();
     sealed().iter().for_each(|(from, bytes)| play.data(*from, bytes));
-    play.event(S, Event::Fin);
+    play.event(S, Event::Fin { crosses: false });
     let c = one(play.close());
     assert_eq!((c.outcome, c.ending.transport, c.ending.close), (Outcome::Encrypted, Transport::Fin, None));
     assert_eq!(c.ending.by.map(|(role, _)| role), Some(Role::Server));
@@ -353,7 +354,7 @@ fn tls_without_a_key_is_told_with_its_ending_and_is_no_websocket() {
 fn a_key_that_comes_after_the_connection_ended_opens_it() {
     let mut play = Play::with_keys(Some(C), crate::tls::Keyring::new(Default::default(), true));
     sealed().iter().for_each(|(from, bytes)| play.data(*from, bytes));
-    play.event(S, Event::Fin);
+    play.event(S, Event::Fin { crosses: false });
     assert!(play.close().is_empty(), "it waits");
     let mut log = crate::tls::KeyLog::default();
     log.read(crate::tls::testing::key_log(|_| true).as_bytes());

@@ -5,6 +5,24 @@ use super::*;
 use crate::role::Role;
 use proptest::prelude::*;
 
+#[test]
+fn the_first_part_of_a_close_is_no_data_before_it() {
+    const HEADER: usize = 6;
+    for cut in HEADER..CLIENT_1010.len() {
+        let mut play = opened();
+        play.data(C, REQUEST);
+        play.data(S, SWITCHING);
+        play.data(S, b"\x81\x02hi");
+        play.data(C, &CLIENT_1010[..cut]);
+        // What comes meanwhile is no data before it either.
+        play.data(S, b"\x81\x02ho");
+        play.data(C, &CLIENT_1010[cut..]);
+        let connection = one(play.close());
+        let after = connection.closes[0].after;
+        assert_eq!((after.client, after.server.map(|seen| seen.packet.number())), (None, Some(4)));
+    }
+}
+
 /// The facts that must not depend on how the bytes were cut, as text.
 fn facts(connections: &[Connection]) -> String {
     let mut out = String::new();

@@ -77,7 +77,7 @@ fn many_websockets_on_one_connection_are_told_each() {
     play.data(S, &[data(5, CLOSE[1]), frame(0, END_STREAM, 5, b"")].concat());
     let mut all = play.carried();
     assert_eq!(all.len(), 1, "a stream that is over is told at once");
-    play.event(S, Event::Fin);
+    play.event(S, Event::Fin { crosses: false });
     all.extend(play.close());
     let facts: Vec<_> = all.iter().map(|c| (stream(c).stream, c.outcome, c.ending.close)).collect();
     let (clean, none) = (Some(CloseState::Clean), Some(CloseState::None));

@@ -1,7 +1,7 @@
 //! What happens to few directions of a flow: gaps, repetitions, closed windows. Most flows have none of it, and no room
 //! for it.
 
-use super::facts::{Repeats, Span};
+use super::facts::{Repeats, Span, Stall};
 use crate::capture::Seen;
 use crate::net::Side;
 use crate::role::Sides;
@@ -21,9 +21,9 @@ pub(super) struct Trouble {
     pub(super) last_gap: Option<Seen>,
     /// What was sent again since something new was sent.
     pub(super) repeats: Option<Box<Repeats>>,
-    /// Since when its window is closed, and the longest time that it was.
-    closed: Option<Seen>,
-    stall: Option<Box<Span>>,
+    /// Since when its window is closed, until now, and the longest time that it was.
+    closed: Option<Span>,
+    stall: Option<Box<Stall>>,
 }
 
 impl Troubles {
@@ -51,22 +51,23 @@ impl Troubles {
         repeats.span.until = seen;
     }
 
-    /// The window of one side closed or opened.
+    /// The window of one side is closed, or opened.
     pub(super) fn window(&mut self, from: Side, closed: bool, seen: Seen) {
         if self.0.is_none() && !closed {
             return;
         }
         let direction = self.of(from);
         match direction.closed {
-            None if closed => direction.closed = Some(seen),
-            Some(since) if !closed => {
-                let span = Span { from: since, until: seen };
+            None if closed => direction.closed = Some(Span { from: seen, until: seen }),
+            None => {}
+            Some(told) if closed => direction.closed = Some(Span { from: told.from, until: seen }),
+            Some(told) => {
+                let stall = Stall { span: Span { from: told.from, until: seen }, told: told.until };
                 direction.closed = None;
-                if direction.stall.as_ref().is_none_or(|longest| span.nanos() > longest.nanos()) {
-                    direction.stall = Some(Box::new(span));
+                if direction.stall.as_ref().is_none_or(|longest| stall.span.nanos() > longest.span.nanos()) {
+                    direction.stall = Some(Box::new(stall));
                 }
             }
-            _ => {}
         }
     }
 
@@ -96,9 +97,13 @@ impl Troubles {
 
 impl Trouble {
     /// The longest time for which the window was closed, one that lasts until the last packet included.
-    pub(super) fn stalled(&self, last: Seen) -> Option<Span> {
-        let open = self.closed.map(|from| Span { from, until: last });
-        open.into_iter().chain(self.stall.as_deref().copied()).max_by_key(Span::nanos)
+    pub(super) fn stalled(&self, last: Seen) -> Option<Stall> {
+        let open = self.closed.map(|told| {
+            // The last packet that says so may be one without payload, which is told nowhere else.
+            let until = if last.at < told.until.at { told.until } else { last };
+            Stall { span: Span { from: told.from, until }, told: told.until }
+        });
+        open.into_iter().chain(self.stall.as_deref().copied()).max_by_key(|stall| stall.span.nanos())
     }
 }
 
@@ -140,8 +145,12 @@ mod tests {
             troubles.window(Side::Low, false, at(opened));
         }
         let stalled = |troubles: &Troubles, last| troubles.by_role(Side::Low).client.stalled(at(last));
-        assert_eq!(stalled(&troubles, 9), Some(Span { from: at(2), until: at(5) }));
+        let stall =
+            |from, until, told| Stall { span: Span { from: at(from), until: at(until) }, told: at(told) };
+        assert_eq!(stalled(&troubles, 9), Some(stall(2, 5, 3)));
         troubles.window(Side::Low, true, at(10));
-        assert_eq!(stalled(&troubles, 20), Some(Span { from: at(10), until: at(20) }));
+        assert_eq!(stalled(&troubles, 20), Some(stall(10, 20, 10)));
+        troubles.window(Side::Low, true, at(30));
+        assert_eq!(stalled(&troubles, 20), Some(stall(10, 30, 30)));
     }
 }

@@ -86,6 +86,15 @@ fn doubt(
     if first.proof == Proof::Foreign {
         confidence = Confidence::Likely;
     }
+    if let Proof::Crossed(other) = first.proof {
+        confidence = Confidence::Possible;
+        counter = Some(Reason {
+            seen: Some(other),
+            text: String::from(
+                "the FIN of the other side of this leg crossed it, so either may have been first",
+            ),
+        });
+    }
     // What the capture lacks of one leg may be the ending that came first. A leg of which it lacks the end looks whole: where
     // nothing ended it, and packets of the other one were lost, its own end was lost, too, or is still to come.
     let (this, other) =
@@ -285,7 +294,7 @@ const SETTLE_PAIR: &str =
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::{Garbled, Reset, ResetKind};
+    use crate::connection::{FirstEnd, Garbled, Reset, ResetKind};
     use crate::role::Role::{Client, Server};
     use crate::rules::Blame;
     use crate::rules::testing::{ANSWER, REQUEST, Scene, both};
@@ -344,7 +353,7 @@ mod tests {
 
     #[test]
     fn a_fin_that_the_capture_lacks_may_have_been_first() {
-        let unseen = |c: &mut Connection| c.ending.unseen = true;
+        let unseen = |c: &mut Connection| c.ending.first = FirstEnd::Unseen;
         // The gateway acknowledges the upstream's FIN only with its own one there.
         let verdict = ended(leg().fin(Server), leg().after(0.05).fin(Server).with(unseen));
         assert_eq!(
@@ -355,6 +364,17 @@ mod tests {
         assert!(verdict.counter.unwrap().text.starts_with("the capture lacks the FIN from the upstream"));
         let verdict = ended(leg().after(0.05).fin(Server).with(unseen), leg().fin(Server));
         assert_eq!((verdict.origin, verdict.confidence), (Party::Upstream, Confidence::Likely));
+    }
+
+    #[test]
+    fn of_fins_that_crossed_either_may_have_been_first() {
+        let crossed = |c: &mut Connection| c.ending.first = FirstEnd::Crossed(c.last);
+        let verdict = ended(leg().after(0.05).fin(Server), leg().fin(Server).with(crossed));
+        assert_eq!((verdict.origin, verdict.confidence), (Party::Upstream, Confidence::Possible));
+        assert!(verdict.counter.unwrap().text.contains("crossed it"));
+        // How a leg ended that only passed it on does not matter.
+        let verdict = ended(leg().after(0.05).fin(Server).with(crossed), leg().fin(Server));
+        assert_eq!(verdict.confidence, Confidence::Certain);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! opened, the times of its records tell as much.
 
 use crate::capture::Seen;
-use crate::connection::{Connection, Outcome, Transport};
+use crate::connection::{Connection, FirstEnd, Outcome, Transport};
 use crate::role::{Role, Sides};
 
 /// The first sign that a session ends: a Close, or else the end of TCP.
@@ -95,7 +95,7 @@ impl Parting {
         whole: bool,
     ) -> Parting {
         // Of a FIN that the capture lacks nobody knows when it was sent.
-        let timed = !(connection.ending.unseen && matches!(how, How::Fin));
+        let timed = !(connection.ending.first == FirstEnd::Unseen && matches!(how, How::Fin));
         let since = Role::BOTH.iter().filter_map(|&role| last[role]).map(|seen| seen.at).max();
         let quiet = since
             .filter(|&since| timed && !hidden(connection, since))

@@ -2,7 +2,7 @@
 
 use super::verdict::{Party, Reason};
 use crate::capture::Seen;
-use crate::connection::{Anomaly, Connection, Transport};
+use crate::connection::{Anomaly, Connection, FirstEnd, Transport};
 use crate::legs::Legs;
 use crate::role::Role;
 use crate::time::Timestamp;
@@ -24,8 +24,20 @@ pub(super) enum Proof {
     Seen,
     /// It is a FIN that the capture lacks, of which a later packet tells: when it was sent nobody knows.
     Unseen,
+    /// It is a FIN that crossed the one of the other side of its leg, in this packet: either may have been the first.
+    Crossed(Seen),
     /// It is a RST that something on the path sent in this name.
     Foreign,
+}
+
+impl Proof {
+    fn of(first: FirstEnd) -> Proof {
+        match first {
+            FirstEnd::Seen => Proof::Seen,
+            FirstEnd::Unseen => Proof::Unseen,
+            FirstEnd::Crossed(other) => Proof::Crossed(other),
+        }
+    }
 }
 
 impl Sign {
@@ -55,8 +67,7 @@ pub(super) fn first_sign(
                 (seen, what, Proof::Foreign)
             }
             (Transport::Reset, None) => (seen, String::from("RST"), Proof::Seen),
-            _ if connection.ending.unseen => (seen, String::from("FIN"), Proof::Unseen),
-            _ => (seen, String::from("FIN"), Proof::Seen),
+            _ => (seen, String::from("FIN"), Proof::of(connection.ending.first)),
         }
     });
     let (seen, what, proof) = [close, end].into_iter().flatten().min_by_key(|(seen, ..)| seen.at)?;

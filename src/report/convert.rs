@@ -74,6 +74,7 @@ pub(super) fn connection(c: &facts::Connection, secrets: Secrets) -> model::Conn
         server: c.tcp.server,
         carrier: if c.carrier.http2().is_some() { "http/2" } else { "http/1.1" },
         stream_id: c.carrier.http2().map(|http2| http2.stream),
+        tunnel: c.tunnel.as_deref().map(|authority| tcp::tunnel(authority, secrets)),
         tcp: tcp(&c.tcp),
         tls: c.tls.as_deref().map(|facts| Box::new(tls(facts))),
         first_packet: c.first.packet.number(),

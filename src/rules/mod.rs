@@ -67,7 +67,7 @@ pub use selection::Selection;
 pub use suppression::{Suppressed, Suppressions};
 pub use url_pattern::UrlPattern;
 
-use crate::connection::{Connection, Outcome};
+use crate::connection::{Connection, FirstEnd, Outcome};
 use crate::role::Role;
 use std::cmp::Reverse;
 
@@ -218,8 +218,21 @@ fn find(connection: &Connection, cues: Cues, context: &Context<'_>) -> Vec<Findi
     for finding in &mut found {
         context.selection.weigh(finding);
         finding.borne = is_borne(connection, finding);
+        doubt_first_end(connection, finding);
     }
     found
+}
+
+/// What is said of the end of TCP is no more than possible where the FINs of both sides crossed: either came first.
+fn doubt_first_end(connection: &Connection, finding: &mut Finding) {
+    let of_end = matches!(finding.rule.category, Category::Close | Category::Gateway);
+    if let FirstEnd::Crossed(other) = connection.ending.first
+        && let Some((by, _)) = connection.ending.by.filter(|(_, end)| of_end && *end == finding.seen)
+    {
+        finding.confidence = Confidence::Possible;
+        let text = format!("FIN from the {}, which does not acknowledge the first one", by.other().name());
+        finding.evidence.push(Evidence { packet: other.packet, text });
+    }
 }
 
 /// Whether the side that it was done to went on in spite of it: then a later end has another reason.

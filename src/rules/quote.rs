@@ -1,6 +1,6 @@
 //! How rules quote the wire: lines as written, short, and without secrets.
 
-use crate::connection::{Carrier, Close, Connection, Request, Response, Transport};
+use crate::connection::{Carrier, Close, Connection, FirstEnd, Request, Response, Transport};
 use crate::http::{Head, redacted_subprotocols, redacted_target};
 use crate::limits;
 
@@ -64,7 +64,9 @@ pub(super) fn ending(connection: &Connection) -> String {
     let tcp = |transport| {
         String::from(match transport {
             Transport::Reset => "RST",
-            _ if connection.ending.unseen => "FIN (not captured, known by its acknowledgment)",
+            _ if connection.ending.first == FirstEnd::Unseen => {
+                "FIN (not captured, known by its acknowledgment)"
+            }
             _ => "FIN",
         })
     };

@@ -17,6 +17,8 @@ pub(super) struct Delivered {
     pub(super) whole: bool,
     /// Whether its FIN is known to have been sent, though the capture lacks it.
     pub(super) over: bool,
+    /// Whether its FIN was delivered.
+    pub(super) ended: bool,
 }
 
 impl Delivered {
@@ -29,6 +31,11 @@ impl Delivered {
     /// Whether what is acknowledged is one number more than was delivered. WebSocket, TLS and HTTP send no single bytes: it is a FIN.
     pub(super) fn lacks_fin(self, ack: Ack) -> bool {
         self.more && self.whole && ack.is_some_and(|ack| ahead(ack, self.next) == 1)
+    }
+
+    /// Whether it had ended and what is acknowledged does not reach to its FIN.
+    pub(super) fn crosses(self, ack: Ack) -> bool {
+        self.ended && ack.is_none_or(|ack| ahead(ack, self.next) < 0)
     }
 
     /// Waits no longer for what is acknowledged.

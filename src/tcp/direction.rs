@@ -74,16 +74,16 @@ impl Direction {
         self.marks.has(Marks::SEEN)
     }
 
-    /// Notes a packet of this direction; true where its window closes or opens with it.
+    /// Notes a packet of this direction; true where its window is zero, or opens with it.
     #[inline]
     pub(super) fn see(&mut self, segment: &Segment<'_>) -> bool {
         self.marks.set(Marks::SEEN, true);
         self.ttl = segment.ttl;
         self.recent.note(segment);
         let closed = segment.window == 0;
-        let turned = closed != self.marks.has(Marks::WINDOW_CLOSED);
+        let is_news = closed || self.marks.has(Marks::WINDOW_CLOSED);
         self.marks.set(Marks::WINDOW_CLOSED, closed);
-        turned
+        is_news
     }
 
     /// Notes a RST of this direction.
@@ -146,6 +146,7 @@ impl Direction {
             more: self.is_seen() && self.is_known() && !self.is_ended(),
             whole: next == self.next && self.hole.is_none(),
             over: false,
+            ended: self.is_ended(),
         }
     }
 
@@ -236,7 +237,7 @@ impl Direction {
                 interest = self.deliver(segment.payload, u64::from(segment.declared_len), seen, emit);
             }
             if fin && interest == Interest::Keep {
-                self.end(seen, emit);
+                self.end(seen, delivered.crosses(acknowledged(segment)), emit);
             }
             return interest;
         }
@@ -286,7 +287,7 @@ impl Direction {
         if fin {
             let at = start.saturating_add(len);
             if at == self.offset && self.hole.is_none() && delivered.covers(ack) {
-                self.end(seen, emit);
+                self.end(seen, delivered.crosses(ack), emit);
             } else {
                 self.hole_at(seen).hold_fin(at, ack, seen);
             }
@@ -386,9 +387,9 @@ impl Direction {
             let Some(hole) = &mut self.hole else { return Interest::Keep };
             let (at, held) = match hole.next(self.offset, delivered, now) {
                 Next::Bytes(at, held) => (at, held),
-                Next::Fin(seen) => {
+                Next::Fin(seen, ack) => {
                     self.hole = None;
-                    self.end(seen, emit);
+                    self.end(seen, delivered.crosses(ack), emit);
                     return Interest::Keep;
                 }
                 Next::Wait => return Interest::Keep,
@@ -437,10 +438,10 @@ impl Direction {
         self.next = self.next.wrapping_add((len & u64::from(u32::MAX)).try_into().unwrap_or(0));
     }
 
-    fn end(&mut self, seen: Seen, emit: &mut impl FnMut(Seen, Event<'_>) -> Interest) {
+    fn end(&mut self, seen: Seen, crosses: bool, emit: &mut impl FnMut(Seen, Event<'_>) -> Interest) {
         self.marks.set(Marks::ENDED, true);
         self.next = self.next.wrapping_add(1);
-        emit(seen, Event::Fin);
+        emit(seen, Event::Fin { crosses });
     }
 
     fn hole_at(&mut self, seen: Seen) -> &mut Hole {

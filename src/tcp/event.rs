@@ -2,6 +2,7 @@
 
 use crate::capture::Seen;
 use crate::net::{FlowKey, Icmp, Side};
+use crate::time::Timestamp;
 
 /// The number of an open flow: small, and given again to a later flow after [`Event::Closed`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
@@ -76,7 +77,10 @@ pub enum Event<'a> {
         offset: u64,
     },
     /// The direction ended in order; all of its bytes were told.
-    Fin,
+    Fin {
+        /// Whether it does not acknowledge the FIN of the other side, which was told before: its sender did not know of that.
+        crosses: bool,
+    },
     /// The direction ended, but the capture lacks its FIN: the packet is the other side's own FIN, which acknowledges it.
     FinUnseen,
     /// The sender reset the connection.
@@ -88,7 +92,7 @@ pub enum Event<'a> {
         /// What it says of its sender.
         kind: ResetKind,
     },
-    /// The sender has no room for more bytes (RFC 9293 §3.8.6), or has room again.
+    /// The sender has no room for more bytes (RFC 9293 §3.8.6), or says so again, or has room again.
     Window {
         /// Whether its window is zero now.
         closed: bool,
@@ -106,6 +110,8 @@ pub enum Event<'a> {
         why: Closed,
         /// The side, if any, of which the capture has no packet.
         unseen: Option<Side>,
+        /// When its last packet was captured, of which the other events may not tell.
+        last: Timestamp,
     },
 }
 

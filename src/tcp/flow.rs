@@ -175,7 +175,7 @@ impl Flow {
         if segment.flags.has(Flags::RST) {
             return self.reset(id, segment, seen, sink);
         }
-        let window_turned = own.see(segment);
+        let window_told = own.see(segment);
         if segment.flags.has(Flags::ACK) {
             // The opener's first bare ACK tells where the other side begins, should its SYN-ACK be missing.
             if !other.is_known() && opener_is_sender && own.is_at_start() && segment.declared_len == 0 {
@@ -193,7 +193,7 @@ impl Flow {
             own.begin(segment.seq);
         }
         let key = &segment.key;
-        if window_turned {
+        if window_told {
             let event = Event::Window { closed: segment.window == 0 };
             sink.event(StreamEvent { flow: id, key, seen, from, event });
         }

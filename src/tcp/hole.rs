@@ -47,8 +47,8 @@ struct Fin {
 pub(super) enum Next {
     /// A range, by its offset.
     Bytes(u64, Held),
-    /// The FIN, which this packet brought.
-    Fin(Seen),
+    /// The FIN, which this packet brought, with this acknowledgment.
+    Fin(Seen, Ack),
     /// Nothing yet.
     Wait,
     /// Nothing waits any more.
@@ -92,7 +92,7 @@ impl Hole {
     pub(super) fn next(&mut self, offset: u64, delivered: Delivered, now: Seen) -> Next {
         if let Some(fin) = self.next_fin() {
             return match fin.at <= offset && delivered.covers(fin.ack) {
-                true => Next::Fin(fin.seen),
+                true => Next::Fin(fin.seen, fin.ack),
                 false => Next::Wait,
             };
         }

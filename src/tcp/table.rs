@@ -317,7 +317,8 @@ impl Table {
         let interest = flow.finish(id, now, sink);
         self.held_bytes = self.held_bytes.saturating_sub(held);
         if interest == Interest::Keep {
-            let (key, event) = (&flow.key.get(), Event::Closed { why, unseen: flow.unseen() });
+            let (unseen, last) = (flow.unseen(), flow.last);
+            let (key, event) = (&flow.key.get(), Event::Closed { why, unseen, last });
             sink.event(StreamEvent { flow: id, key, seen: now, from: Side::Low, event });
         }
         self.forget(id, if why == Closed::Ended { Memory::Keep } else { Memory::Drop });

@@ -51,6 +51,25 @@ fn both_fins_in_the_capture_are_told_as_they_are() {
 }
 
 #[test]
+fn fins_of_which_neither_acknowledges_the_other_cross() {
+    for (late, told) in [(500, Owned::FinCrossing(A)), (501, Owned::Fin(A))] {
+        let mut run = opened();
+        run.send(B, Flags::ACK | Flags::FIN, 500, 100, b"");
+        run.send(A, Flags::ACK | Flags::FIN, 100, late, b"");
+        assert_eq!(run.log.told[3..5], [Owned::Fin(B), told]);
+    }
+    // One that waits for bytes before it.
+    let mut run = opened();
+    run.send(B, Flags::ACK | Flags::FIN, 500, 100, b"");
+    run.send(A, Flags::ACK | Flags::FIN, 103, 500, b"");
+    run.send(A, Flags::ACK, 100, 500, b"bye");
+    assert_eq!(
+        run.log.told[3..6],
+        [Owned::Fin(B), Owned::Data(A, 0, b"bye".to_vec()), Owned::FinCrossing(A)]
+    );
+}
+
+#[test]
 fn a_reset_behind_bytes_that_the_capture_lacks_tells_that_they_were_sent() {
     let mut run = opened();
     run.send(B, Flags::RST, 511, 0, b"");

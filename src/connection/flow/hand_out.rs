@@ -1,6 +1,7 @@
 //! The connections that a flow carried, with what only the whole flow tells of them.
 
 use super::super::carrier::Carrier;
+use super::super::ending::FirstEnd;
 use super::super::facts::{Connection, Outcome, Quality, Reset, RoleEvidence, TcpFacts};
 use super::super::streams::Finished;
 use super::super::trouble::Trouble;
@@ -125,7 +126,7 @@ impl Flow {
         }
         let ended =
             self.start.ended.map(|(side, transport, seen)| (role(self.client, side), transport, seen));
-        let unseen = stream_ended.is_none() && self.start.end_unseen;
+        let first_end = if stream_ended.is_none() { self.start.first_end } else { FirstEnd::Seen };
         let ended = stream_ended.or(ended);
         // Of a connection that shares its flow, only what is its own counts.
         let last = match (&connection.carrier, ended) {
@@ -136,7 +137,7 @@ impl Flow {
         if connection.last.packet < last.packet {
             connection.last = last;
         }
-        connection.end(ended, unseen);
+        connection.end(ended, first_end);
         connection
     }
 
@@ -157,6 +158,7 @@ impl Flow {
             opened: self.start.opened,
             accepted: self.start.accepted,
             isn: Sides { client: self.start.isn[sides[0]], server: self.start.isn[sides[1]] },
+            heard: self.heard.unwrap_or(self.last.at),
             fins: Sides { client: self.fins[sides[0]], server: self.fins[sides[1]] },
             reset: self.reset.as_deref().map(|&ResetOf { side, seen, ttl, usual_ttl, kind }| {
                 Box::new(Reset { from: role(self.client, side), seen, ttl, usual_ttl, kind })

@@ -3,6 +3,7 @@
 use super::{both, mark, model};
 use crate::connection::{TcpFacts, Undelivered};
 use crate::net::IcmpKind;
+use crate::report::Secrets;
 use crate::role::{Role, Sides};
 
 pub(super) fn tcp(tcp: &TcpFacts) -> model::Tcp {
@@ -16,6 +17,14 @@ pub(super) fn tcp(tcp: &TcpFacts) -> model::Tcp {
             time: reset.seen.at,
         }),
         icmp: icmp(&tcp.undelivered),
+    }
+}
+
+/// The authority of a tunnel; a name and password before its host are secrets.
+pub(super) fn tunnel(authority: &str, secrets: Secrets) -> String {
+    match secrets {
+        Secrets::Shown => authority.to_owned(),
+        Secrets::Hidden => authority.rsplit('@').next().unwrap_or_default().to_owned(),
     }
 }
 

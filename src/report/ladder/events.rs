@@ -133,7 +133,10 @@ impl Events<'_> {
                 ("sec-websocket-extensions", extensions),
             ];
             let row = self.at(&mark(c.capture, request.packet, request.time));
-            let details = self.details("request", fields);
+            let mut details = self.details("request", fields);
+            if let Some(tunnel) = &c.tunnel {
+                details.insert(0, same(format!("in a tunnel to {tunnel}")));
+            }
             let text = format!("{} {}", request.method, request.target);
             self.rows.push(Row { shape: self.arrow("client"), text, details, ..row });
         }

@@ -24,6 +24,10 @@ pub struct Connection {
     pub carrier: &'static str,
     /// The HTTP/2 stream; null on HTTP/1.1.
     pub stream_id: Option<u32>,
+    /// Where the tunnel leads in which it ran: what a CONNECT or a SOCKS proxy was asked for, as `host:port`; absent where it
+    /// ran in none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tunnel: Option<String>,
     /// How its TCP connection began and ended.
     pub tcp: Tcp,
     /// Facts about TLS; null on a connection without it.

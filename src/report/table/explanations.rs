@@ -106,9 +106,13 @@ pub(super) fn of_captures(finding: &Finding, page: Page) -> String {
     lines.text
 }
 
-/// `error WS-EX-012 close-1010-mandatory-extension ───`.
+/// `error WS-EX-012 close-1010-mandatory-extension ───`; on a narrow page the name stands below.
 fn title(rule: &Rule, grave: Severity, page: Page) -> String {
     let name = format!("{} {}", rule.code, rule.name);
+    if grave.name().len() + 1 + name.len() > page.prose() {
+        let (severity, code) = (page.paint(severity(grave), grave.name()), page.paint(HEADING, rule.code));
+        return format!("{severity} {code}\n{}\n", page.paint(HEADING, rule.name));
+    }
     let line = page.rule().repeat(page.prose().saturating_sub(grave.name().len() + name.len() + 2));
     format!(
         "{} {} {}\n",

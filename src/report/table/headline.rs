@@ -74,22 +74,27 @@ pub(super) fn closing(summary: &Summary, taken: Taken, found: BySeverity, page: 
     // Where there is nothing to judge, what is said of the capture as a whole stands above.
     let of_connections = found.sum().saturating_sub(summary.findings.len() as u64);
     if of_connections > 0 || (all > 0 && found.sum() > 0) {
+        let mut width = 2 + connections.len();
         let counts: Vec<String> = [Severity::Error, Severity::Warning, Severity::Info]
             .into_iter()
             .filter(|&severity| found.of(severity) > 0)
             .map(|severity| {
                 let many = if severity == Severity::Info { "info" } else { &format!("{}s", severity.name()) };
-                page.paint(page::severity(severity), &counted(found.of(severity), severity.name(), many))
+                let count = counted(found.of(severity), severity.name(), many);
+                width += count.len() + 2;
+                page.paint(page::severity(severity), &count)
             })
             .collect();
         let counts = counts.join(", ");
+        let between = if width > page.prose() { "\n" } else { " " };
         return match all {
             0 => format!("{counts}\n{}", none_seen(summary.totals, page)),
-            _ => format!("{counts} in {connections}"),
+            _ => format!("{counts}{between}in {connections}"),
         };
     }
     if taken.connections > 0 {
-        return format!("nothing found in {connections}, {} established", taken.established);
+        let all = format!("nothing found in {connections}, {} established", taken.established);
+        return page::wrap(&all, page.prose(), "");
     }
     if all > 0 {
         return format!(

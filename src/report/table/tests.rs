@@ -62,7 +62,8 @@ fn no_line_is_wider_than_the_page() {
             long.1[0].message = "x".repeat(3_000);
             long.1[0].title = "東京 ".repeat(90).into();
             long.0.messages = Some(Box::new(listed(long.0.first, "東京".repeat(33).as_bytes())));
-            let text = written(Page::new(width, false, glyphs), &summary(2), vec![long, refused(1)]);
+            let text =
+                written(Page::new(width, false, glyphs), &summary(3), vec![long, refused(1), info("no")]);
             // Code of the manual stays as it is.
             for line in text.lines().filter(|line| !line.contains("proxy_set_header")) {
                 assert!(line.width() <= width, "{width}: {line}");

@@ -1,4 +1,5 @@
-use crate::connection::{Close, Connection, Outcome};
+use crate::capture::Seen;
+use crate::connection::{Carrier, Close, Connection, Outcome};
 use crate::rules::rule::rule;
 use crate::rules::{Blame, Check, Confidence, Finding, Severity, quote, trust, undelivered};
 
@@ -83,7 +84,12 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
 /// The connection is open when the capture ends, and long after the Close.
 fn still_open(connection: &Connection, close: &Close) -> Option<Finding> {
     let silent = close.from.other();
-    let waited = trust::elapsed(connection, close.seen, connection.last).filter(|waited| *waited >= LONG)?;
+    // The packets of a stream of HTTP/2 are not its own.
+    let is_alone = connection.carrier == Carrier::Http1;
+    let last = if is_alone { connection.last.at.max(connection.tcp.heard) } else { connection.last.at };
+    let until = Seen { at: last, ..connection.last };
+    let waited = trust::elapsed(connection, close.seen, until).filter(|waited| *waited >= LONG)?;
+    let bare = if last > connection.last.at { ", but for packets without payload" } else { "" };
     let name = silent.name();
     Some(
         Finding::new(&RULE, close.seen, format!("Close of the {} never answered", close.from.name()))
@@ -97,7 +103,7 @@ fn still_open(connection: &Connection, close: &Close) -> Option<Finding> {
                 quote::after(Some(waited))
             ))
             .shows(close.seen, format!("{} sends {}", close.from.name(), quote::close(close)))
-            .shows(connection.last, format!("last packet of the connection, no Close from the {name} before it"))
+            .shows(connection.last, format!("last packet of the connection{bare}, no Close from the {name} before it"))
             .help(format!("let the {name} read until the Close has come and answer it")),
     )
 }
@@ -116,6 +122,7 @@ mod tests {
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::Scene;
     use crate::rules::{Blame, Severity};
+    use crate::time::Timestamp;
 
     #[test]
     fn the_side_that_never_answers_is_to_blame() {
@@ -140,6 +147,15 @@ mod tests {
         open(5.0).silent(RULE.name);
         open(5.0).gap(Client).after(12.0).packet(|_| ()).silent(RULE.name);
         Scene::session("", "").close(Server, 1009, "").after(12.0).packet(|_| ()).silent(RULE.name);
+    }
+
+    #[test]
+    fn time_that_only_bare_acks_show_passes_too() {
+        let probed =
+            |c: &mut Connection| c.tcp.heard = Timestamp::from_nanos(c.last.at.as_nanos() + 60_000_000_000);
+        let finding = Scene::session("", "").close(Server, 1001, "").with(probed).finds(RULE.name);
+        assert!(finding.message.contains("60.0 s") && finding.message.contains("still open"));
+        assert!(finding.evidence[1].text.contains("but for packets without payload"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 mod end;
 mod help;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, FirstEnd};
 use crate::gateway::relay;
 use crate::role::Role;
 use crate::rules::rule::rule;
@@ -83,14 +83,14 @@ impl End<'_> {
             })
             .doubted(&self.doubt, Confidence::Possible)
             .confidence(match () {
-                () if connection.ending.unseen || self.is_forgotten => Confidence::Likely,
+                () if connection.ending.first == FirstEnd::Unseen || self.is_forgotten => Confidence::Likely,
                 () if is_timer_of_client || is_leave => Confidence::Likely,
                 () => Confidence::Certain,
             })
             .origin(by)
             .blame(match () {
                 () if is_leave => Blame::Nobody,
-                () if self.is_unclear() || self.is_forgotten => Blame::Unknown,
+                () if self.is_unclear() || self.is_forgotten || self.is_crossed() => Blame::Unknown,
                 () => by.into(),
             })
             .message(self.message())
@@ -149,6 +149,12 @@ impl End<'_> {
         } else if self.is_unclear() {
             text += "; a RST does not tell why: a program that was killed or left bytes unread, or something on the path";
         }
+        if self.is_crossed() {
+            text += &format!(
+                "; the FIN of the {} crossed it on the way, so either side may have been the first to end it",
+                by.other().name()
+            );
+        }
         if let Some(close) = self.late {
             text += &format!(
                 "; {} of the {} came after it, too late to be the reason",
@@ -188,7 +194,7 @@ impl End<'_> {
 mod tests {
     use super::RULE;
     use crate::connection::Carrier;
-    use crate::connection::{Reset, ResetKind};
+    use crate::connection::{FirstEnd, Reset, ResetKind};
     use crate::http::h2::ErrorCode;
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::{ANSWER, REQUEST, Scene, both};
@@ -221,6 +227,16 @@ mod tests {
             assert_eq!((finding.confidence, finding.blame), (confidence, blame));
             assert_eq!(finding.message.contains("has no ACK"), kind == ResetKind::NoConnection);
         }
+    }
+
+    #[test]
+    fn of_fins_that_crossed_nobody_is_known_to_be_the_first() {
+        let crossed = |scene: Scene| scene.with(|c| c.ending.first = FirstEnd::Crossed(c.last));
+        let scene = Scene::session("", "").messages(Client, 1).after(60.0).fin(Server);
+        let finding = crossed(scene).finds(RULE.name);
+        assert_eq!((finding.confidence, finding.blame), (Confidence::Possible, Blame::Unknown));
+        assert!(finding.message.contains("crossed it"), "{}", finding.message);
+        assert!(finding.evidence.iter().any(|evidence| evidence.text.contains("does not acknowledge")));
     }
 
     #[test]

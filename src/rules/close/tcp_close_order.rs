@@ -1,4 +1,4 @@
-use crate::connection::{Carrier, CloseState, Connection};
+use crate::connection::{Carrier, CloseState, Connection, FirstEnd};
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Confidence, Finding, quote, trust};
@@ -35,7 +35,7 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
         return;
     }
     // Of a FIN that the capture lacks nobody knows when it was sent; a Close that was sent again came late.
-    let unseen = connection.ending.unseen && by == Role::Server;
+    let unseen = connection.ending.first == FirstEnd::Unseen && by == Role::Server;
     let late =
         connection.tcp.repeats[last.from].as_ref().is_some_and(|again| again.span.until.at > last.seen.at);
     let trip = trust::round_trip(connection).unwrap_or_default();
@@ -64,7 +64,7 @@ const PROMPT: f64 = 1.0;
 mod tests {
     use super::RULE;
     use crate::capture::Seen;
-    use crate::connection::{Connection, Repeats, Span};
+    use crate::connection::{Connection, FirstEnd, Repeats, Span};
     use crate::role::Role::{Client, Server};
     use crate::rules::Confidence;
     use crate::rules::testing::Scene;
@@ -83,7 +83,7 @@ mod tests {
     fn a_fin_that_is_late_for_another_reason_is_silent() {
         let slow = || closed().after(2.0).fin(Server);
         assert_eq!(slow().finds(RULE.name).confidence, Confidence::Likely);
-        slow().with(|c| c.ending.unseen = true).silent(RULE.name);
+        slow().with(|c| c.ending.first = FirstEnd::Unseen).silent(RULE.name);
         // Over a satellite it takes so long to come.
         let far = |c: &mut Connection| {
             c.tcp.accepted =

@@ -175,9 +175,9 @@ fn names_itself(legs: &Legs<'_>, product: &str) -> bool {
 fn unread(legs: &Legs<'_>, end: Seen) -> Option<(&'static str, Span, f64)> {
     let on_upstream = legs.upstream.ending.by.is_some_and(|(_, seen)| seen == end);
     let ended = if on_upstream { legs.upstream_time(end) } else { end.at };
-    let client = legs.client.tcp.stall[Role::Client].as_deref().copied();
+    let client = legs.client.tcp.stall[Role::Client].as_deref().map(|stall| stall.span);
     let client = client.map(|span| ("client", span, span.from.at, span.until.at));
-    let upstream = legs.upstream.tcp.stall[Role::Server].as_deref().copied();
+    let upstream = legs.upstream.tcp.stall[Role::Server].as_deref().map(|stall| stall.span);
     let upstream = upstream
         .map(|span| ("upstream", span, legs.upstream_time(span.from), legs.upstream_time(span.until)));
     [client, upstream].into_iter().flatten().find_map(|(reader, span, from, until)| {
@@ -195,7 +195,7 @@ const WORTH_A_WORD: f64 = 1.0;
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::Span;
+    use crate::connection::{Span, Stall};
     use crate::role::Role::{Client, Server};
     use crate::rules::Blame;
     use crate::rules::testing::{ANSWER, REQUEST, Scene, both};
@@ -242,7 +242,7 @@ mod tests {
         let stalled = |after| {
             leg().after(after).fin(Server).with(|connection| {
                 let span = Span { from: connection.first, until: connection.last };
-                connection.tcp.stall[Client] = Some(Box::new(span));
+                connection.tcp.stall[Client] = Some(Box::new(Stall { span, told: span.until }));
             })
         };
         let finding = both(stalled(2.0), leg()).finds(RULE.name);

@@ -22,7 +22,7 @@ rule! {
     /// White space around the value, and requests that lack the upgrade itself.
     pub static RULE = "WS-HS-004" "request-key-invalid" {
         severity: Error, category: Handshake, reference: "RFC 6455 §4.1, §4.2.1, §11.3.1",
-        explains: ["response-not-101", "response-forbidden", "response-accept-invalid", "handshake-unanswered"], asked_on: [Request], check: Check::Connection(check),
+        explains: ["response-not-101", "response-426-upgrade-lost", "response-forbidden", "response-accept-invalid", "handshake-unanswered"], asked_on: [Request], check: Check::Connection(check),
     }
 }
 

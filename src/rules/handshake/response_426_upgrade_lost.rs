@@ -32,7 +32,8 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
     if response.head.status != 426 || request.version.as_deref().map(str::trim) != Some("13") {
         return;
     }
-    let lost_behind = super::asks(request);
+    // Whatever else it lacks, as a key: servers that look at these two fields alone found one of them gone.
+    let lost_behind = request.head.head.names_websocket() && request.head.head.names_upgrade();
     // RFC 6455 §4.2.1 has servers compare without regard to case, and applications that compare themselves forget it.
     let respelt = lost_behind && request.head.head.field("Upgrade") != Some(b"websocket");
     if respelt {
@@ -77,6 +78,17 @@ mod tests {
             Scene::answered("HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\n", "").finds(RULE.name);
         assert_eq!((finding.blame, finding.confidence), (Blame::Gateway, Confidence::Likely));
         assert!(finding.message.contains("behind this point"));
+    }
+
+    #[test]
+    fn a_request_without_a_key_has_its_upgrade_all_the_same() {
+        let keyless = REQUEST.replace("Sec-WebSocket-Key: qZk2Jb8XH0y4sV7uN1tCRw==\r\n", "");
+        let findings =
+            Scene::tcp().request(&keyless).answer("HTTP/1.1 426 Upgrade Required\r\n", "").findings();
+        assert_eq!((findings.len(), findings[0].rule.name), (1, "request-key-invalid"));
+        let below = &findings[0].consequences[0];
+        assert_eq!(below.rule.name, RULE.name);
+        assert!(below.message.contains("asks for the upgrade at this point"), "{}", below.message);
     }
 
     #[test]

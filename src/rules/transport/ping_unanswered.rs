@@ -131,7 +131,7 @@ impl<'a> Wait<'a> {
         }
         let talks = last.is_some_and(|seen| seen.at > ping.at);
         let stalled = connection.tcp.stall[from].as_deref().is_some_and(|stall| {
-            let (begin, end) = (stall.from.at.max(ping.at), stall.until.at.min(until.at));
+            let (begin, end) = (stall.span.from.at.max(ping.at), stall.span.until.at.min(until.at));
             end.nanos_since(begin) >= super::MOMENT
         });
         let reason = match () {
@@ -304,7 +304,7 @@ const TIME_TO_REPEAT: f64 = 5.0;
 mod tests {
     use super::{LARGE, RULE};
     use crate::capture::{PacketId, Seen};
-    use crate::connection::{Connection, Repeats, Span};
+    use crate::connection::{Connection, Repeats, Span, Stall};
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::{ANSWER, REQUEST, Scene};
     use crate::rules::{Blame, Confidence, Origin};
@@ -398,7 +398,8 @@ mod tests {
             let scene =
                 Scene::session("", "").pings(Client, 1).packet(|seen| from = Some(seen)).after(seconds);
             let scene = scene.packet(|_| ()).with(|c: &mut Connection| {
-                c.tcp.stall.client = Some(Box::new(Span { from: from.unwrap(), until: c.last }));
+                let span = Span { from: from.unwrap(), until: c.last };
+                c.tcp.stall.client = Some(Box::new(Stall { span, told: c.last }));
             });
             scene.after(25.0).close(Client, 1011, "keepalive ping timeout").finds(RULE.name)
         };

@@ -1,4 +1,4 @@
-use crate::connection::Connection;
+use crate::connection::{Connection, Span, Stall};
 use crate::role::Role;
 use crate::rules::rule::rule;
 use crate::rules::{Check, Confidence, Finding, quote, sealed, trust};
@@ -21,7 +21,8 @@ rule! {
     ///
     /// # What it does not report
     /// Shorter stalls, which are ordinary flow control. Where the capture lacks packets of either side it is only possible:
-    /// the window may have opened in one of them. No scale is needed to know a window of zero. Of TLS that no key opened it is
+    /// the window may have opened in one of them; also where no packet says again, 5 s after the first, that it is zero, as the
+    /// answers to the other side's probes do. No scale is needed to know a window of zero. Of TLS that no key opened it is
     /// information.
     pub static RULE = "WS-TR-005" "receiver-stalled" {
         severity: Warning, category: Transport, reference: "RFC 9293 §3.8.6",
@@ -32,13 +33,20 @@ rule! {
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
     for role in Role::BOTH.into_iter().filter(|_| sealed::may_be_session(connection)) {
         let stall = connection.tcp.stall[role].as_ref();
-        let Some(stall) = stall.filter(|stall| stall.nanos() >= LONG) else { continue };
+        let Some(Stall { span, told }) = stall.map(|stall| **stall) else { continue };
+        if span.nanos() < LONG {
+            continue;
+        }
         let name = role.name();
-        let seconds = quote::seconds(stall.nanos() as f64 / 1e9);
+        let seconds = quote::seconds(span.nanos() as f64 / 1e9);
+        let repeated = Span { from: span.from, until: told };
+        let once = (repeated.nanos() < LONG)
+            .then(|| format!("the capture has no later packet of the {name} that says so again, and may lack one that opened it"));
         // An announcement that the window opened again may be among what the capture lacks; without payload it leaves no gap.
-        let doubt = trust::doubt(connection, role).or_else(|| trust::doubt(connection, role.other()));
+        let doubt =
+            trust::doubt(connection, role).or_else(|| trust::doubt(connection, role.other())).or(once);
         found.push(
-            Finding::new(&RULE, stall.from, format!("{name} stopped reading"))
+            Finding::new(&RULE, span.from, format!("{name} stopped reading"))
                 .at_most(sealed::gravity(connection))
                 .doubted(&doubt, Confidence::Possible)
                 .origin(role)
@@ -47,9 +55,9 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                     "the {name} announced a window of zero for {seconds}, so the {} could not send",
                     role.other().name()
                 ))
-                .shows(stall.from, format!("window of the {name} falls to zero"))
-                .shows(stall.until, format!("it opens or the connection ends, {seconds} later"))
-                .shows_all(stall.until, doubt.into_iter().collect())
+                .shows(span.from, format!("window of the {name} falls to zero"))
+                .shows(span.until, format!("it opens or the connection ends, {seconds} later"))
+                .shows_all(told, doubt.into_iter().collect())
                 .help(format!("find out why the program of the {name} did not read at this time")),
         );
     }
@@ -61,7 +69,7 @@ const LONG: i64 = 5_000_000_000;
 #[cfg(test)]
 mod tests {
     use super::RULE;
-    use crate::connection::{Connection, Span};
+    use crate::connection::{Connection, Span, Stall};
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::Scene;
     use crate::rules::{Blame, Confidence, Severity};
@@ -74,8 +82,20 @@ mod tests {
         let mut from = None;
         let scene = scene.with(|c: &mut Connection| from = Some(c.last)).after(seconds).packet(|_| ());
         scene.with(|c: &mut Connection| {
-            c.tcp.stall.client = from.map(|from| Box::new(Span { from, until: c.last }))
+            let stall = from.map(|from| Stall { span: Span { from, until: c.last }, told: c.last });
+            c.tcp.stall.client = stall.map(Box::new);
         })
+    }
+
+    #[test]
+    fn a_window_that_is_said_once_to_be_zero_may_have_opened_unseen() {
+        let once = |c: &mut Connection| {
+            let stall = c.tcp.stall.client.as_mut().unwrap();
+            stall.told = stall.span.from;
+        };
+        let finding = stalled(7.0).with(once).finds(RULE.name);
+        assert_eq!(finding.confidence, Confidence::Possible);
+        assert!(finding.evidence.iter().any(|evidence| evidence.text.contains("says so again")));
     }
 
     #[test]

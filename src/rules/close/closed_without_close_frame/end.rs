@@ -1,7 +1,7 @@
 //! An end without a Close, and what is seen around it.
 
 use crate::capture::Seen;
-use crate::connection::{Carrier, Close, CloseState, Connection, Outcome, ResetKind, Transport};
+use crate::connection::{Carrier, Close, CloseState, Connection, FirstEnd, Outcome, ResetKind, Transport};
 use crate::gateway::Parting;
 use crate::http::h2::ErrorCode;
 use crate::role::Role;
@@ -73,6 +73,11 @@ impl<'a> End<'a> {
             large,
             before,
         })
+    }
+
+    /// Whether the FIN of the other side crossed this one.
+    pub(super) fn is_crossed(&self) -> bool {
+        matches!(self.connection.ending.first, FirstEnd::Crossed(_))
     }
 
     /// Whether it is a RST that nothing explains. A FIN is what a program does with its socket; a RST also comes from a
