@@ -128,7 +128,10 @@ impl Cues {
         note(Cue::Anomaly, !connection.anomalies.is_empty());
         note(
             Cue::Close,
-            closes.iter().any(|close| close.code != Some(1000) && (close.len > 0 || close.code.is_some())),
+            closes.iter().any(|close| {
+                let is_normal = close.code == Some(1000) || close.len == 0 && close.code.is_none();
+                !is_normal || super::close::names_failure(close)
+            }),
         );
         note(Cue::Abrupt, connection.ending.close != Some(CloseState::Clean));
         let ended = connection.ending.by;

@@ -1,17 +1,18 @@
 use crate::connection::Connection;
 use crate::role::Role;
 use crate::rules::rule::rule;
-use crate::rules::{Blame, Check, Confidence, Finding, Origin, quote, trust};
+use crate::rules::{Blame, Check, Confidence, Finding, Origin, Severity, quote, trust};
 
 rule! {
     /// # What it finds
-    /// A Close with 1011 Internal Error.
+    /// A Close with 1011 Internal Error, or one with 1000 whose reason names an exception or an internal error: the latter is a
+    /// warning, and possible.
     ///
     /// # Why it matters
     /// The sender could not go on: a fault of its program, or a keepalive that found the other side dead.
     ///
     /// # What causes it
-    /// An exception that nobody caught. With the reason `keepalive ping timeout` the sender is in order: its pings
+    /// An exception that nobody caught; some programs put its text into a normal Close. With the reason `keepalive ping timeout` the sender is in order: its pings
     /// stayed unanswered, because the other program was blocked or the path was dead. A relay that cannot express what
     /// happened behind it sends 1011, too, as websockify and @fastify/http-proxy do where they cannot connect.
     ///
@@ -28,6 +29,21 @@ rule! {
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
+    for close in super::own(connection).filter(|close| super::names_failure(close)) {
+        let from = close.from.name();
+        found.push(
+            super::said(&RULE, connection, close, format!("{from} closed with 1000 over a failure"))
+                .at_most(Severity::Warning)
+                .confidence(Confidence::Possible)
+                .message(format!(
+                    "the {from} sent {}: the code is that of a normal end, the reason speaks of a failure",
+                    quote::close(close)
+                ))
+                .help(format!(
+                    "read the log of the {from} at this second, and let it close with 1011 where it fails"
+                )),
+        );
+    }
     for close in super::own(connection).filter(|close| close.code == Some(1011)) {
         let (from, other) = (close.from, close.from.other());
         if close.reason == WEBSOCKIFYS && from == Role::Server {
@@ -103,8 +119,22 @@ mod tests {
     use super::RULE;
     use crate::role::Role::{Client, Server};
     use crate::rules::testing::Scene;
-    use crate::rules::{Blame, Confidence, Origin};
+    use crate::rules::{Blame, Confidence, Origin, Severity};
     use crate::websocket::Violation;
+
+    #[test]
+    fn a_normal_close_whose_reason_names_a_failure_is_possibly_one() {
+        let closed = |code, reason| Scene::session("", "").messages(Client, 1).close(Server, code, reason);
+        let finding = closed(1000, "java.io.IOException: Broken pipe").finds(RULE.name);
+        assert_eq!((finding.severity, finding.confidence), (Severity::Warning, Confidence::Possible));
+        assert_eq!((finding.origin, finding.blame), (Some(Origin::Server), Blame::Server));
+        // What the other side sends back says nothing of it.
+        let echoed = closed(1000, "unhandled error").close(Client, 1000, "unhandled error").findings();
+        assert_eq!(echoed.len(), 1, "{echoed:#?}");
+        for (code, reason) in [(1000, ""), (1000, "Bye"), (1000, "normal closure"), (4000, "exception")] {
+            closed(code, reason).silent(RULE.name);
+        }
+    }
 
     #[test]
     fn the_sender_is_asked() {

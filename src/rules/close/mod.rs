@@ -35,6 +35,19 @@ pub(super) fn own(connection: &Connection) -> impl Iterator<Item = &Close> {
     })
 }
 
+/// Whether a Close says 1000 and gives a failure of its sender's program as the reason.
+pub(super) fn names_failure(close: &Close) -> bool {
+    let names = || {
+        let reason = close.reason.to_ascii_lowercase();
+        FAILURES.iter().any(|failure| reason.contains(failure))
+    };
+    close.code == Some(1000) && !close.reason.is_empty() && names()
+}
+
+/// What programs write of errors that nobody caught.
+const FAILURES: [&str; 5] =
+    ["exception", "traceback", "internal error", "internal server error", "unhandled"];
+
 /// Whether a Close came after the other side had ended the transport without one: it is an answer to that.
 pub(super) fn is_late(connection: &Connection, close: &Close) -> bool {
     connection.ending.by.is_some_and(|(by, end)| {
