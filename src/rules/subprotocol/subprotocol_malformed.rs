@@ -29,9 +29,10 @@ rule! {
 }
 
 fn check(connection: &Connection, found: &mut Vec<Finding>) {
-    if let Some(request) = &connection.request {
-        if let Some(what) = fault(&request.subprotocols) {
-            found.push(
+    if let Some(request) = &connection.request
+        && let Some(what) = fault(&request.subprotocols)
+    {
+        found.push(
                 Finding::new(&RULE, request.seen, "malformed subprotocol list")
                     .origin(Role::Client)
                     .blame(Role::Client)
@@ -39,7 +40,6 @@ fn check(connection: &Connection, found: &mut Vec<Finding>) {
                     .shows(request.seen, quote::field_or_none(&request.head.head, FIELD))
                     .help("offer each subprotocol once and as a token, and encode tokens of access as base64url without padding"),
             );
-        }
     }
     let Some(response) = connection.response.as_ref().filter(|_| trust::switched(connection)) else { return };
     let head = &response.head.head;
