@@ -167,7 +167,7 @@ impl Session {
             frames: &mut self.frames,
             connection: &mut self.connection,
             pings: &mut self.pings,
-            closing: &mut self.closing[from],
+            closing: &mut self.closing,
         };
         (facts, &mut own.decoder)
     }
@@ -296,7 +296,7 @@ struct Facts<'a> {
     frames: &'a mut Box<Sides<FrameFacts>>,
     connection: &'a mut Box<Connection>,
     pings: &'a mut Sides<Option<Box<Sent>>>,
-    closing: &'a mut Option<Box<Sides<Option<Seen>>>>,
+    closing: &'a mut Sides<Option<Box<Sides<Option<Seen>>>>>,
 }
 
 impl FrameSink for Facts<'_> {
@@ -317,11 +317,11 @@ impl FrameSink for Facts<'_> {
         match event {
             FrameEvent::Header { header, complete_in, .. } => {
                 self.own.count(header, complete_in, self.frames);
-                if header.opcode == Opcode::Close {
-                    *self.closing = Some(Box::new(*self.spoke));
-                } else if !header.opcode.is_control() {
+                if !header.opcode.is_control() {
                     self.own.begin(header, complete_in, self.frames);
                     self.own.messages.begin(header, complete_in);
+                } else if header.opcode == Opcode::Close {
+                    self.closing();
                 }
             }
             FrameEvent::Payload { header, offset, phase, bytes, seen } => {
@@ -357,6 +357,11 @@ impl Facts<'_> {
         }
     }
 
+    #[cold]
+    fn closing(&mut self) {
+        self.closing[self.from] = Some(Box::new(*self.spoke));
+    }
+
     fn close(&mut self, header: &FrameHeader, payload: &[u8], seen: Seen) {
         let from = self.from;
         if self.connection.closes.iter().filter(|close| close.from == from).count() >= limits::CLOSES {
@@ -365,7 +370,7 @@ impl Facts<'_> {
         }
         debug_assert!(payload.len() <= LONGEST_CONTROL);
         let parsed = ClosePayload::parse(payload);
-        let after = self.closing.take().map_or(*self.spoke, |before| *before);
+        let after = self.closing[from].take().map_or(*self.spoke, |before| *before);
         // Nearly always there are two in the end.
         self.connection.closes.reserve_exact(2_usize.saturating_sub(self.connection.closes.len()));
         self.connection.closes.push(Close {

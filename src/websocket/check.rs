@@ -167,29 +167,44 @@ fn opens_http(bytes: &[u8]) -> Option<bool> {
     if undecided { None } else { Some(false) }
 }
 
-/// What begins at a place where a frame should and none can; `None` where more bytes are needed to say.
+/// What begins at a place where a frame should.
+#[derive(PartialEq, Debug)]
+pub(super) enum Beginning {
+    /// A frame, lawful or not.
+    Frame,
+    /// What no frame is.
+    Other(Violation),
+    /// More bytes are needed to say.
+    Undecided,
+}
+
+/// What these bytes begin.
 #[inline]
-pub(super) fn stranger(bytes: &[u8]) -> Option<Option<Violation>> {
+pub(super) fn beginning(bytes: &[u8]) -> Beginning {
     match bytes.first() {
-        // As frames these have RSV1 with an opcode that none may have, RSV2 or RSV3; A and B begin a compressed message.
-        Some(b' '..=b'?' | b'C'..=b'~') => opens_text(bytes),
-        _ => Some(None),
+        // Few frames begin so: the first of several that are compressed, and what breaks a rule.
+        Some(b' '..=b'~') => text_or_frame(bytes),
+        _ => Beginning::Frame,
     }
 }
 
 #[cold]
-fn opens_text(bytes: &[u8]) -> Option<Option<Violation>> {
+fn text_or_frame(bytes: &[u8]) -> Beginning {
+    // Other letters have RSV1 with an opcode that none may have, RSV2 or RSV3.
+    if matches!(bytes.first(), Some(b'@' | b'A' | b'B')) {
+        return Beginning::Frame;
+    }
     match is_http(bytes) {
-        Some(true) => return Some(Some(Violation::HttpInStream)),
-        None => return None,
+        Some(true) => return Beginning::Other(Violation::HttpInStream),
+        None => return Beginning::Undecided,
         Some(false) => {}
     }
     let letter = |byte: &u8| matches!(byte, b' '..=b'~' | b'\r' | b'\n' | b'\t');
-    let beginning = bytes.get(..bytes.len().min(TEXT)).unwrap_or_default();
-    match beginning.iter().all(letter) {
-        true if beginning.len() < TEXT => None,
-        true => Some(Some(Violation::TextInStream)),
-        false => Some(None),
+    let start = bytes.get(..bytes.len().min(TEXT)).unwrap_or_default();
+    match start.iter().all(letter) {
+        true if start.len() < TEXT => Beginning::Undecided,
+        true => Beginning::Other(Violation::TextInStream),
+        false => Beginning::Frame,
     }
 }
 
@@ -262,18 +277,18 @@ mod tests {
     fn text_is_known_by_letters_that_no_frame_begins_with() {
         use Violation::{HttpInStream, TextInStream};
         for (bytes, what) in [
-            (&b"Error occurred while"[..], Some(TextInStream)),
-            (b"502 nope\r\n", Some(TextInStream)),
-            (b"HTTP/1.1 502 Bad", Some(HttpInStream)),
-            (b"Error \x80\x80\x80", None),
-            (b"\x81\x05hello there", None),
+            (&b"Error occurred while"[..], Beginning::Other(TextInStream)),
+            (b"502 nope\r\n", Beginning::Other(TextInStream)),
+            (b"HTTP/1.1 502 Bad", Beginning::Other(HttpInStream)),
+            (b"Error \x80\x80\x80", Beginning::Frame),
+            (b"\x81\x05hello there", Beginning::Frame),
             // With permessage-deflate that is the beginning of a message.
-            (b"All is well so far", None),
+            (b"All is well so far", Beginning::Frame),
         ] {
-            assert_eq!(stranger(bytes), Some(what), "{}", String::from_utf8_lossy(bytes));
+            assert_eq!(beginning(bytes), what, "{}", String::from_utf8_lossy(bytes));
         }
         for cut in 1..TEXT {
-            assert_eq!(stranger(&b"Error occurred"[..cut]), None);
+            assert_eq!(beginning(&b"Error occurred"[..cut]), Beginning::Undecided);
         }
         for first in (b' '..=b'~').filter(|first| !matches!(first, b'@' | b'A' | b'B')) {
             assert_ne!(faults(&[first, 5], Masking::Unmasked, Message::Open), []);

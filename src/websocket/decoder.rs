@@ -4,7 +4,7 @@
 //! frame's own length, as long as the bytes still look like frames; else framing is lost, which is told once, and the
 //! next frame is searched for ([`super::resume`]).
 
-use super::check::{Faults, Message, is_http, stranger};
+use super::check::{Beginning, Faults, Message, beginning, is_http};
 use super::close::{CloseFlaw, ClosePayload};
 use super::control::{Control, Quote, is_odd_close, unmasked};
 use super::event::{FrameEvent, FrameSink, Masking, Violation};
@@ -196,10 +196,10 @@ impl Decoder {
     #[inline]
     fn open(&mut self, at: u64, rest: &[u8], seen: Seen, sink: &mut impl FrameSink) -> usize {
         self.start = at;
-        let stranger = stranger(rest);
+        let begins = beginning(rest);
         // Where it was made: a copy of a header would wait for the stores of its fields.
         match &FrameHeader::parse(rest) {
-            Some(header) if stranger == Some(None) => {
+            Some(header) if begins == Beginning::Frame => {
                 let body = rest.get(usize::from(header.header_len)..).unwrap_or_default();
                 let opening = Opening { header, first: seen, seen, earlier: &[], rest, body };
                 match self.begin(&opening, sink) {
@@ -208,7 +208,7 @@ impl Decoder {
                     None => 1,
                 }
             }
-            _ if let Some(Some(kind)) = stranger => {
+            _ if let Beginning::Other(kind) = begins => {
                 self.lose(kind, Quote::of(&[], rest), seen, sink);
                 1
             }
@@ -234,9 +234,9 @@ impl Decoder {
         self.start = at.saturating_sub(have as u64);
         let all = joined(earlier, rest);
         let all = all.get(..have.saturating_add(rest.len()).min(LONGEST_HEADER)).unwrap_or_default();
-        let stranger = stranger(all);
+        let begins = beginning(all);
         match FrameHeader::parse(all) {
-            Some(header) if stranger == Some(None) => {
+            Some(header) if begins == Beginning::Frame => {
                 let used = usize::from(header.header_len).checked_sub(have);
                 let Some((used, body)) = used.and_then(|used| Some((used, rest.get(used..)?))) else {
                     // It waited for more because it began like text, and is neither that nor a lawful frame.
@@ -247,7 +247,7 @@ impl Decoder {
                 let opening = Opening { header: &header, first, seen, earlier, rest, body };
                 self.begin(&opening, sink).map_or(0, |body| body.saturating_add(used))
             }
-            _ if let Some(Some(kind)) = stranger => {
+            _ if let Beginning::Other(kind) = begins => {
                 self.lose(kind, Quote::of(earlier, rest), seen, sink);
                 0
             }
