@@ -33,7 +33,7 @@ impl Sink for Judge {
                 *next += len;
             }
             Event::Repeat { offset, bytes } => assert!(offset + bytes.len() as u64 <= *next),
-            Event::Fin | Event::FinUnseen => assert!(!std::mem::replace(ended, true), "ended twice"),
+            Event::Fin { .. } | Event::FinUnseen => assert!(!std::mem::replace(ended, true), "ended twice"),
             Event::Closed { .. } => drop(self.open.remove(&e.flow)),
             Event::Opened { .. } | Event::Syn { .. } | Event::SynAgain | Event::Conflict { .. } => {}
             Event::Reset { .. } | Event::Window { .. } | Event::Icmp { .. } => {}
